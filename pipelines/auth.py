@@ -1,0 +1,233 @@
+"""Refresh-token OAuth as a dlt auth class, and the token file it lives from."""
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import requests
+from dlt.sources.helpers.rest_client.auth import AuthConfigBase
+
+from pipelines.durable import locked, written_whole
+from pipelines.errors import NotAuthorised, StorageFailed, StravaUnavailable
+from pipelines.transport import refusals
+
+# a token about to expire is refreshed before a request could arrive too late
+EXPIRY_MARGIN_S = 60
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What the token file holds. `expires_at` and `saved_at` are epoch seconds; only `refresh_token` must be there."""
+
+    refresh_token: str
+    access_token: str | None = None
+    expires_at: int = 0
+    athlete_id: int | None = None
+    scope: str | None = None
+    saved_at: int = 0
+
+    def __repr__(self) -> str:
+        return f"Tokens(athlete_id={self.athlete_id}, expires_at={self.expires_at})"
+
+    @property
+    def scopes(self) -> set[str] | None:
+        """The granted scopes; None when they are not known."""
+        return set(self.scope.replace(" ", ",").split(",")) - {""} if self.scope else None
+
+
+class TokenFile:
+    """The tokens of one athlete on disk: mode 0600, replaced atomically, under a lock of threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self) -> Tokens:
+        """The tokens.
+
+        Raises:
+            NotAuthorised: there is no token file, or it holds no refresh token.
+        """
+        try:
+            held = json.loads(self.path.read_bytes())
+        except FileNotFoundError:
+            raise NotAuthorised(f"There is no token file at {self.path}. Run `make auth` once.") from None
+        except OSError as error:
+            raise StorageFailed(f"The token file {self.path} cannot be read: {error.strerror}.") from None
+        except ValueError:
+            held = None
+        refresh_token = held.get("refresh_token") if isinstance(held, dict) else None
+        if not isinstance(held, dict) or not isinstance(refresh_token, str) or not refresh_token:
+            raise NotAuthorised(
+                f"The token file {self.path} is broken: it must be JSON with a refresh_token. "
+                "Restore it from a backup, or run `make auth` for a new one."
+            )
+        return Tokens(
+            refresh_token=refresh_token,
+            access_token=held.get("access_token") if isinstance(held.get("access_token"), str) else None,
+            expires_at=_whole_number(held.get("expires_at")) or 0,
+            athlete_id=_whole_number(held.get("athlete_id")),
+            scope=held.get("scope") if isinstance(held.get("scope"), str) else None,
+            # older files wrote it as text; it is only shown, never relied on
+            saved_at=_whole_number(held.get("saved_at")) or 0,
+        )
+
+    def save(self, tokens: Tokens) -> None:
+        """Put the tokens on disk; when this returns they survive a power cut."""
+        with written_whole(self.path, mode=0o600) as file:
+            file.write(json.dumps(asdict(tokens), indent=1).encode())
+
+    def remove(self) -> None:
+        """Delete the token file; no error when there is none."""
+        self.path.unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the tokens: nobody else refreshes meanwhile."""
+        with locked(self.path.with_name(f".{self.path.name}.lock")):
+            yield
+
+
+def _whole_number(value: Any) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63:
+        return int(value)
+    return None
+
+
+class OAuthApp:
+    """Strava's OAuth endpoints as one app: client id and secret travel in bodies and headers, never in a URL."""
+
+    def __init__(self, oauth_url: str, credentials: tuple[str, str], session: requests.Session) -> None:
+        self.oauth_url = oauth_url.rstrip("/")
+        self.client_id, self._client_secret = credentials
+        self._session = session
+
+    def exchange_code(self, code: str, scope: str | None) -> Tokens:
+        """Tokens for the code of an authorisation.
+
+        Raises:
+            NotAuthorised: the code, the client id or the secret is wrong.
+        """
+        return self._ask_for_tokens({"grant_type": "authorization_code", "code": code}, Tokens("", scope=scope))
+
+    def refresh(self, tokens: Tokens) -> Tokens:
+        """Fresh tokens in the place of `tokens`; the old refresh token may be dead from here on.
+
+        Raises:
+            NotAuthorised: Strava does not accept the refresh token, or the app.
+        """
+        return self._ask_for_tokens({"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}, tokens)
+
+    def revoke(self, tokens: Tokens) -> bool:
+        """Withdraw the authorisation at Strava; False when Strava did not know the token any more."""
+        basic = base64.b64encode(f"{self.client_id}:{self._client_secret}".encode()).decode()
+        response = self._session.post(
+            f"{self.oauth_url}/revoke",
+            data={"token": tokens.refresh_token},
+            headers={"Authorization": f"Basic {basic}"},
+        )
+        if response.status_code == requests.codes.unauthorized:
+            raise self._app_refused()
+        return response.ok
+
+    def _ask_for_tokens(self, grant: dict[str, str], before: Tokens) -> Tokens:
+        response = self._session.post(
+            f"{self.oauth_url}/token",
+            data={"client_id": self.client_id, "client_secret": self._client_secret, **grant},
+        )
+        if not response.ok:
+            raise self._refused(response)
+        answer = response.json()
+        try:
+            return replace(
+                before,
+                access_token=str(answer["access_token"]),
+                refresh_token=str(answer["refresh_token"]),
+                expires_at=int(answer["expires_at"]),
+                athlete_id=(answer.get("athlete") or {}).get("id") or before.athlete_id,
+                saved_at=int(time.time()),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise StravaUnavailable("Strava answered a token request without tokens. Try again later.") from None
+
+    def _refused(self, response: requests.Response) -> NotAuthorised | StravaUnavailable:
+        resources = {resource for resource, _, _ in refusals(response)}
+        if "RefreshToken" in resources:
+            return NotAuthorised(
+                "Strava does not accept the refresh token any more (400 invalid_grant): it was revoked or replaced. "
+                "Run `make auth`."
+            )
+        if "AuthorizationCode" in resources:
+            return NotAuthorised(
+                "Strava does not accept the code: mistyped, used before, or too old. Run `make auth` again."
+            )
+        if response.status_code in (requests.codes.bad_request, requests.codes.unauthorized):
+            return self._app_refused()
+        return StravaUnavailable(f"Strava answered {response.status_code} to a token request. Try again later.")
+
+    def _app_refused(self) -> NotAuthorised:
+        return NotAuthorised(
+            "Strava does not accept STRAVA_CLIENT_ID and STRAVA_CLIENT_SECRET: "
+            "compare them with https://www.strava.com/settings/api."
+        )
+
+
+class RefreshTokenAuth(AuthConfigBase):
+    """Bearer authentication that refreshes itself: before expiry, and once after a 401, with the request replayed once.
+
+    A rotated refresh token is on disk before its access token is first used.
+    """
+
+    def __init__(self, app: OAuthApp, file: TokenFile) -> None:
+        self._app = app
+        self._file = file
+        self._tokens: Tokens | None = None
+
+    def __deepcopy__(self, memo: Any) -> "RefreshTokenAuth":
+        """The same object: dlt copies its configuration, and two copies would refresh against each other."""
+        return self
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put the bearer token on `request` and see to a 401."""
+        request.headers["Authorization"] = f"Bearer {self._access_token()}"
+        request.register_hook("response", self._replay_after_401)  # type: ignore[no-untyped-call]
+        return request
+
+    def _replay_after_401(self, response: requests.Response, **kwargs: Any) -> requests.Response:
+        if response.status_code != requests.codes.unauthorized or _lacks_scope(response):
+            return response
+        refused = str(response.request.headers["Authorization"]).removeprefix("Bearer ")
+        request = response.request.copy()
+        request.headers["Authorization"] = f"Bearer {self._access_token(refused)}"
+        response.close()
+        replayed: requests.Response = response.connection.send(request, **kwargs)
+        replayed.history.append(response)
+        replayed.request = request
+        return replayed
+
+    def _access_token(self, refused: str | None = None) -> str:
+        """An access token that lives and is not `refused`; asks Strava only if nobody else has yet."""
+        if self._tokens is not None and (token := _usable(self._tokens, refused)):
+            return token
+        with self._file.locked():
+            tokens = self._file.load()
+            if not _usable(tokens, refused):
+                tokens = self._app.refresh(tokens)
+                self._file.save(tokens)
+            self._tokens = tokens
+        return str(tokens.access_token)
+
+
+def _usable(tokens: Tokens, refused: str | None) -> str | None:
+    alive = tokens.expires_at - EXPIRY_MARGIN_S > time.time()
+    return tokens.access_token if alive and tokens.access_token != refused else None
+
+
+def _lacks_scope(response: requests.Response) -> bool:
+    return any(field.endswith("_permission") for _, field, _ in refusals(response))

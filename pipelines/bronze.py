@@ -1,0 +1,349 @@
+"""Bronze: immutable Parquet shards, one row per version of an activity that was seen; all else is rebuilt from them.
+
+A shard appears whole or not at all, is named after what its rows say, and is never written twice.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from shutil import copyfileobj, rmtree
+from typing import Any
+
+import dlt
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+from dlt.common.destination.client import PreparedTableSchema
+from dlt.common.schema.typing import TColumnSchema, TDataType, TTableSchemaColumns
+from dlt.destinations import filesystem
+from dlt.destinations.impl.filesystem.filesystem import FilesystemClient, FilesystemLoadJob
+from dlt.extract import DltResource
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from pipelines.durable import storage_error, written_whole
+from pipelines.errors import StorageFailed, StravaStatsError
+
+ACTIVITIES = "activities"
+ACTIVITY_DETAILS = "activity_details"
+TABLES = (ACTIVITIES, ACTIVITY_DETAILS)
+
+# The keys that the pipeline itself needs, typed once and for ever, and the payload as Strava sent it.
+SCHEMA = pa.schema(
+    [
+        ("id", pa.int64()),
+        ("athlete_id", pa.int64()),
+        ("start_date", pa.timestamp("us")),
+        ("fetched_at", pa.timestamp("us")),
+        ("payload_hash", pa.string()),
+        ("payload", pa.string()),
+        ("shard", pa.string()),
+    ]
+)
+_DLT_TYPES: dict[pa.DataType, TDataType] = {
+    pa.int64(): "bigint",
+    pa.string(): "text",
+    pa.timestamp("us"): "timestamp",
+}
+
+
+def _column(field: pa.Field) -> TColumnSchema:
+    column = TColumnSchema(name=field.name, data_type=_DLT_TYPES[field.type], nullable=True)
+    if column["data_type"] == "timestamp":
+        # UTC without zone, so that no session's time zone has a say
+        column["timezone"] = False
+        column["precision"] = 6
+    return column
+
+
+COLUMNS: TTableSchemaColumns = {field.name: _column(field) for field in SCHEMA}
+# newest version first; the hash breaks a tie the same way everywhere (dbt's models order alike)
+_VERSION_ORDER = "struct_pack(fetched_at := fetched_at, payload_hash := payload_hash)"
+_DUCKDB_LIMITS: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": "128MB"}
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What bronze holds of one table: newest hash by id (by hash, for a payload without id), and the newest instant."""
+
+    hashes: dict[int | str, str]
+    newest_fetched_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What bronze holds of one athlete: activities, how many of them have details, and where the cursor stands."""
+
+    activities: int
+    with_details: int
+    cursor: datetime | None
+
+
+class _AppearWholeJob(FilesystemLoadJob):
+    """Copies a file of a load package to its place: beside, fsync, rename. dlt's own copies in place."""
+
+    _remote_file_path: str | None = None
+
+    def run(self) -> None:
+        target = Path(self.make_remote_path())
+        if self.load_table_name in TABLES and target.exists():
+            # a job repeated after a kill finds its own file; another one's must not be overwritten
+            if target.read_bytes() != Path(self._file_path).read_bytes():
+                raise StorageFailed(f"The shard {target} exists with other content; shards are never overwritten.")
+            return
+        with written_whole(target) as file, Path(self._file_path).open("rb") as source:
+            copyfileobj(source, file, 1 << 20)
+
+    def make_remote_file_path(self, file_name: str) -> str:
+        if self.load_table_name not in TABLES:
+            return super().make_remote_file_path(file_name)
+        if self._remote_file_path is None:
+            # from the rows, not from this run's settings: the package may be one that a killed run left
+            self._remote_file_path = f"{self.load_table_name}/{shard_name(Path(self._file_path))}.parquet"
+        # dlt asks once more for its metrics, when the file has been moved to the completed jobs
+        return self._remote_file_path
+
+
+class _ShardClient(FilesystemClient):
+    def get_load_job_class(self, table: PreparedTableSchema, file_path: str) -> type[FilesystemLoadJob]:
+        return _AppearWholeJob
+
+
+class shards(filesystem):  # noqa: N801 - dlt names its destinations so
+    """dlt's filesystem destination with shards that appear whole."""
+
+    @property
+    def client_class(self) -> type[FilesystemClient]:
+        """The client whose load jobs rename into place."""
+        return _ShardClient
+
+
+def shard_name(path: Path) -> str:
+    """The name that the rows of the shard at `path` bear, whatever the file is called.
+
+    Raises:
+        ValueError: it is not a whole Parquet file of ours.
+    """
+    with pq.ParquetFile(path) as file:
+        return str(file.read_row_group(0, columns=["shard"]).column(0)[0])
+
+
+class Bronze:
+    """The shards of one folder: landing new ones, and what they know."""
+
+    def __init__(self, folder: Path, work_path: Path, warn: Callable[[str], None]) -> None:
+        self.folder = folder
+        self._warn = warn
+        self._pipeline = dlt.pipeline(
+            "strava_bronze",
+            pipelines_dir=str(work_path),
+            destination=shards(
+                bucket_url=str(folder.parent),
+                layout="{table_name}/{load_id}.{file_id}.{ext}",
+                enable_dataset_name_normalization=False,
+            ),
+            dataset_name=folder.name,
+        )
+        # the cursor is read from the shards: dlt's state has nothing worth a look on a fresh machine
+        self._pipeline.config.restore_from_destination = False
+
+    def land(self, resource: DltResource) -> None:
+        """Extract `resource` and make its rows shards; when this returns they survive a power cut.
+
+        Raises:
+            StorageFailed: a file could not be written; what was extracted waits for `finish_pending`.
+        """
+        try:
+            self._pipeline.extract(resource, loader_file_format="parquet")
+            self._load()
+        except PipelineStepFailed as error:
+            raise known_cause(error, self.folder) from error
+
+    def finish_pending(self) -> None:
+        """Land what a killed run had extracted.
+
+        dlt's `run()` would load such a package and extract nothing, or wipe it when it was the first.
+
+        Raises:
+            StorageFailed: a file could not be written.
+        """
+        if not self._pipeline.has_pending_data:
+            return
+        try:
+            self._load()
+        except PipelineStepFailed as error:
+            cause = known_cause(error, self.folder)
+            if isinstance(cause, StorageFailed):
+                raise cause from error
+            # torn by a power cut: the shards' cursor has not moved past it, so it is asked for again
+            self._warn("What a killed run had fetched but not landed is damaged; it will be fetched again.")
+            self._pipeline.drop()
+
+    def _load(self) -> None:
+        self._pipeline.normalize()
+        load_package(self._pipeline)
+
+    def shards(self, table: str) -> list[Path]:
+        """The shard files of `table`, by name."""
+        return sorted((self.folder / table).glob("*.parquet"))
+
+    def whole_shards(self, table: str, but: set[str]) -> list[Path]:
+        """The shards of `table` whose files are not called as in `but`; damaged ones are set aside first."""
+        self._set_aside_torn_shards([path for path in self.shards(table) if path.stem not in but])
+        return [path for path in self.shards(table) if path.stem not in but]
+
+    def landed(self, table: str) -> Landed:
+        """What is known of `table`, so that only new or changed payloads land."""
+        rows = self._query(
+            f"""
+            select coalesce(cast(id as varchar), payload_hash), any_value(id),
+                   max_by(payload_hash, {_VERSION_ORDER}), max(fetched_at)
+            from {{{table}}} group by 1
+            """
+        )
+        return Landed(
+            {key if id_ is None else id_: payload_hash for key, id_, payload_hash, _ in rows},
+            max((fetched_at for *_, fetched_at in rows), default=None),
+        )
+
+    def cursor(self, athlete_id: int) -> datetime | None:
+        """The newest `start_date` (UTC) that has landed of `athlete_id`, or None.
+
+        Read from the shards, so it can never be ahead of them. A start in the future of its own fetch (a watch with a
+        wrong clock) would hide all that follows: it does not count.
+        """
+        rows = self._query(
+            f"select max(start_date) from {{{ACTIVITIES}}} where athlete_id = $athlete_id and start_date <= fetched_at",
+            athlete_id=athlete_id,
+        )
+        return rows[0][0] if rows else None
+
+    def without_details(self, athlete_id: int, since: date | None = None, until: date | None = None) -> list[int]:
+        """Ids of activities that have landed without details, newest first; `since` and `until` are local dates."""
+        return [id_ for id_, has_details in self._activities(athlete_id, since, until) if not has_details]
+
+    def ids(self, athlete_id: int) -> set[int]:
+        """Ids of all activities that have landed."""
+        return {id_ for id_, _ in self._activities(athlete_id)}
+
+    def counts(self, athlete_id: int) -> Counts:
+        """What `status` shows of bronze."""
+        activities = self._activities(athlete_id)
+        return Counts(len(activities), sum(has for _, has in activities), self.cursor(athlete_id))
+
+    def _activities(
+        self, athlete_id: int, since: date | None = None, until: date | None = None
+    ) -> list[tuple[int, bool]]:
+        in_range = ""
+        if since is not None or until is not None:
+            # the payload is only opened when dates are asked for; the local date is what an athlete means
+            local = "try_cast(left(json_extract_string(payload, '$.start_date_local'), 10) as date)"
+            in_range = (
+                f"and {local} between coalesce($since, date '0001-01-01') and coalesce($until, date '9999-12-31')"
+            )
+        details = (
+            f"(select distinct id from {{{ACTIVITY_DETAILS}}})" if self.shards(ACTIVITY_DETAILS) else "(select 0 as id)"
+        )
+        return self._query(
+            f"""
+            with newest as (
+                select id, max(start_date) as start_date
+                from {{{ACTIVITIES}}}
+                where athlete_id = $athlete_id and id is not null {in_range}
+                group by id
+            )
+            select newest.id, details.id is not null
+            from newest left join {details} as details on details.id = newest.id
+            order by newest.start_date desc nulls last, newest.id desc
+            """,
+            athlete_id=athlete_id,
+            **({"since": since, "until": until} if in_range else {}),
+        )
+
+    def _query(self, sql: str, **parameters: Any) -> list[Any]:
+        """Rows of `sql`, in which `{table}` stands for the rows of that table's shards; none where it has no shard."""
+        try:
+            return self._run_query(sql, parameters)
+        except duckdb.Error:
+            if not self._set_aside_torn_shards([path for table in TABLES for path in self.shards(table)]):
+                raise
+        return self._run_query(sql, parameters)
+
+    def _run_query(self, sql: str, parameters: dict[str, Any]) -> list[Any]:
+        used = {table: [str(p) for p in self.shards(table)] for table in TABLES if f"{{{table}}}" in sql}
+        if not all(used.values()):
+            return []
+        readers = {table: f"read_parquet($shards_of_{table})" for table in used}
+        files = {f"shards_of_{table}": paths for table, paths in used.items()}
+        with duckdb.connect(":memory:", config=_DUCKDB_LIMITS) as connection:
+            return connection.execute(sql.format(**readers), files | parameters).fetchall()
+
+    def _set_aside_torn_shards(self, paths: Iterable[Path]) -> bool:
+        """Rename those of `paths` that are no whole Parquet files: they harm nobody then, and are there to look at."""
+        torn = [path for path in paths if not _is_whole(path)]
+        for path in torn:
+            path.rename(path.with_suffix(".parquet.torn"))
+            self._warn(f"The shard {path} is damaged and was set aside as {path.name}.torn; restore it from a backup.")
+        return bool(torn)
+
+    def write_outputs(self, output: Path) -> None:
+        """Write one JSON array per pull that landed activities, byte for byte as Strava sent them.
+
+        Pulls that are newer than the newest file there get theirs, so a killed pull gets its own from the next run,
+        and files that somebody deleted stay deleted.
+        """
+        pulls: dict[str, list[Path]] = {}
+        for path in self.shards(ACTIVITIES):
+            # activities_<athleteId>_<yyyymmddhhmmss>_<unique>
+            pulls.setdefault(path.stem.rpartition("_")[0], []).append(path)
+        written = {_stamp(path.stem) for path in output.glob(f"strava_{ACTIVITIES}_*.json")}
+        for pull, paths in pulls.items():
+            if _stamp(pull) > max(written, default=""):
+                with written_whole(output / f"strava_{pull}.json") as file:
+                    file.writelines(_json_array(_payloads(paths)))
+
+
+def _stamp(name: str) -> str:
+    return name.rpartition("_")[2]
+
+
+def _payloads(paths: Iterable[Path]) -> Iterable[str]:
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=200, columns=["payload"]):
+                yield from batch.column(0).to_pylist()
+
+
+def _json_array(elements: Iterable[str]) -> Iterable[bytes]:
+    separator = b"["
+    for element in elements:
+        yield separator + element.encode()
+        separator = b",\n"
+    yield b"]\n"
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        shard_name(path)
+    except (OSError, ValueError, KeyError, IndexError):
+        return False
+    return True
+
+
+def load_package(pipeline: dlt.Pipeline) -> None:
+    """Load what `pipeline` has normalized, and forget it: dlt would keep a folder per package for ever."""
+    # with one worker dlt 1.31 sleeps a second after a job that is done already
+    pipeline.load(workers=2)
+    rmtree(Path(pipeline.working_dir, "load", "loaded"), ignore_errors=True)
+
+
+def known_cause(error: BaseException, path: Path) -> BaseException:
+    """The typed error inside dlt's wrappings, or dlt's own where there is none; `path` is what was being written."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, StravaStatsError):
+            return cause
+        if isinstance(cause, OSError):
+            return storage_error(Path(cause.filename or path), cause)
+        cause = cause.__cause__ or cause.__context__
+    return error

@@ -1,0 +1,111 @@
+"""`dbt build` in a process of its own, and whether it is needed at all."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from pipelines.errors import BuildFailed
+from pipelines.settings import REPO, StravaSettings
+from pipelines.warehouse import open_warehouse, warehouse_error
+
+PROJECT = REPO / "dbt_project"
+SECRETS = ("STRAVA_CLIENT_SECRET", "SOURCES__STRAVA__CLIENT_SECRET")
+
+
+def build_is_needed(settings: StravaSettings) -> bool:
+    """Whether rows have landed, or the project has changed, since the last whole `dbt build` of this warehouse.
+
+    dbt starts in 3 to 5 s; a run with nothing new does not pay that. The macro `record_build` writes what is read here.
+    """
+    with open_warehouse(settings.warehouse_path) as connection:
+        try:
+            built = connection.execute(
+                """
+                select built_at from staging.dbt_builds
+                where activity_rows = (select count(*) from staging.activities)
+                  and detail_rows = (select count(*) from staging.activity_details)
+                """
+            ).fetchone()
+        except duckdb.CatalogException:
+            return True
+    changed_at = max(path.stat().st_mtime for path in PROJECT.rglob("*") if path.suffix in (".sql", ".yml", ".csv"))
+    return built is None or datetime.fromtimestamp(changed_at, UTC).replace(tzinfo=None) > built[0]
+
+
+def dbt_command(*arguments: str) -> list[str]:
+    """`dbt` of this Python, on this project, wherever it is called from."""
+    return [
+        *(sys.executable, "-m", "dbt.cli.main", *arguments),
+        *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+    ]
+
+
+def dbt_environment(settings: StravaSettings) -> dict[str, str]:
+    """The environment for dbt: the settings in force, without the secrets, which it does not need."""
+    kept = {name: value for name, value in os.environ.items() if name not in SECRETS}
+    state = settings.state_path / "dbt"
+    return kept | {
+        "STRAVA_WAREHOUSE": str(settings.warehouse_path),
+        # beside the warehouse, so that two warehouses can be built at a time and the code may be read-only
+        "DBT_TARGET_PATH": str(state / "target"),
+        "DBT_LOG_PATH": str(state / "logs"),
+    }
+
+
+def build(settings: StravaSettings) -> str:
+    """Run `dbt build` (its unit tests aside: they test the code, not the data) and say what it did.
+
+    Raises:
+        BuildFailed: a model or a test failed; the text names it.
+        WarehouseBusy: another process holds the DuckDB file.
+    """
+    results = settings.state_path / "dbt" / "target" / "run_results.json"
+    results.unlink(missing_ok=True)
+    ran = subprocess.run(  # noqa: S603 - our own interpreter and arguments
+        dbt_command("build", "--exclude-resource-type", "unit_test", "--quiet"),
+        env=dbt_environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+        # a Ctrl-C of the terminal is ours to handle: dbt finishes its merge
+        start_new_session=True,
+    )
+    told = (ran.stdout + ran.stderr).strip()
+    if "Could not set lock on file" in told:
+        raise warehouse_error(settings.warehouse_path, told)
+    if ran.returncode:
+        raise BuildFailed(
+            f"dbt build failed. {_failures(results) or told[-2000:]}\nIts log: {results.parent.parent / 'logs' / 'dbt.log'}"
+        )
+    return _summary(results)
+
+
+def _results(path: Path) -> list[dict[str, str]]:
+    try:
+        results: list[dict[str, str]] = json.loads(path.read_bytes())["results"]
+    except (OSError, ValueError, KeyError):
+        return []
+    return results
+
+
+def _failures(path: Path) -> str:
+    return "\n".join(
+        f"{result['unique_id']}: {result['message']}"
+        for result in _results(path)
+        if result["status"] in ("error", "fail")
+    )
+
+
+def _summary(path: Path) -> str:
+    results = _results(path)
+    kinds = Counter(result["unique_id"].split(".")[0] for result in results)
+    warned = [result["unique_id"].split(".")[2] for result in results if result["status"] == "warn"]
+    return f"{kinds['model']} models built, {kinds['test']} tests passed" + (
+        f", {len(warned)} of them with a warning: {', '.join(warned)}" if warned else ""
+    )

@@ -1,0 +1,82 @@
+"""Files that survive a kill and a power cut: written beside, fsynced, renamed; and locks that die with their holder."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from pipelines.errors import StorageFailed
+
+
+def storage_error(path: Path, error: OSError) -> StorageFailed:
+    """What the operating system refused, as a sentence with the next step."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFailed(
+            f"The disk is full: {path} could not be written. What had landed is safe; free some space and run again."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StorageFailed(f"{path} may not be written by this user: change its owner or mode and run again.")
+    return StorageFailed(f"{path} could not be written: {error.strerror or error}.")
+
+
+@contextmanager
+def written_whole(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
+    """A binary file to write that appears at `path`, replacing what was there, only when all of it is on disk.
+
+    Raises:
+        StorageFailed: it cannot be written; what was at `path` is untouched.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        try:
+            # an older umask must not widen or narrow what the caller asked for
+            os.fchmod(descriptor, mode)
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                beside.unlink()
+            raise
+        _fsync_folder(path.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the lock at `path` against threads and processes; the system frees it when its holder dies.
+
+    `on_wait` is called once when somebody else holds it, before waiting; it may raise to give up instead.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    try:
+        # an open file of its own per holder: flock then excludes threads of one process too
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if on_wait is not None:
+                on_wait()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,82 @@
+"""What can go wrong, as types: each is one sentence for a person and one exit code for a script."""
+
+from typing import ClassVar
+
+
+class StravaStatsError(Exception):
+    """Something a person has to know of; its text is one sentence with the next step.
+
+    `exit_code` is what the command ends with, `meaning` is what README's table says of that code.
+    """
+
+    exit_code: ClassVar[int] = 1
+    meaning: ClassVar[str] = "an error that this program does not know; please report it"
+
+
+class BadSetting(StravaStatsError):
+    """A setting, an option or an argument that cannot be right."""
+
+    exit_code = 2
+    meaning = "a setting or an option is wrong"
+
+
+class NotAuthorised(StravaStatsError):
+    """Strava does not let us in: credentials, token, scope, or the app itself."""
+
+    exit_code = 3
+    meaning = "not authorised: credentials, token, scope, or the app's owner has no subscription"
+
+
+class StravaUnavailable(StravaStatsError):
+    """Strava could not be reached or answered nonsense, again and again."""
+
+    exit_code = 4
+    meaning = "Strava is down or unreachable; what was fetched is kept"
+
+
+class WarehouseBusy(StravaStatsError):
+    """Another process holds the DuckDB file, or another run of ours holds the lock."""
+
+    exit_code = 5
+    meaning = "the warehouse is open in another program, or another run is going on; what was fetched is kept"
+
+
+class StorageFailed(StravaStatsError):
+    """A file could not be written or read: disk full, no permission, a damaged file."""
+
+    exit_code = 6
+    meaning = "a file could not be written or read (disk full, no permission, damaged)"
+
+
+class BuildFailed(StravaStatsError):
+    """`dbt build` failed: a model or a test."""
+
+    exit_code = 7
+    meaning = "`dbt build` failed; bronze and staging are complete"
+
+
+class Interrupted(StravaStatsError):
+    """The person or the machine asked us to stop; what was fetched has landed."""
+
+    exit_code = 130
+    meaning = "stopped by Ctrl-C or a signal; what was fetched is kept"
+
+
+class BudgetSpent(StravaStatsError):
+    """A rate-limit window is used up. Not a failure: the run ends cleanly and says when to go on."""
+
+    exit_code = 0
+    meaning = "done, or stopped cleanly because Strava's rate limit is used up (the last line says so)"
+
+
+class DetailRefused(StravaStatsError):
+    """Strava does not hand out one activity's details (404, or a 5xx that stays); the others go on."""
+
+    exit_code = 4
+    meaning = StravaUnavailable.meaning
+
+
+def exit_codes() -> dict[int, str]:
+    """Exit code → meaning, for the documentation and the commands' help."""
+    kinds = [BudgetSpent, StravaStatsError, *StravaStatsError.__subclasses__()]
+    return dict(sorted({kind.exit_code: kind.meaning for kind in kinds}.items()))

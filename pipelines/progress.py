@@ -1,0 +1,71 @@
+"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere; always on standard error."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from pipelines.budget import Window
+
+PLAIN_EVERY_S = 10
+
+
+class Task:
+    """One thing that goes on: how far it is, in words and as a share, and what of the budget is left."""
+
+    def __init__(self, report: "Report", name: str, bar: Progress | None) -> None:
+        self._report = report
+        self._name = name
+        self._bar = bar
+        self._told_at_s = time.monotonic()
+        self._id = bar.add_task(name, total=None, told="", budget="") if bar else None
+
+    def tell(self, told: str, done: float | None = None, budget: list[Window] | None = None) -> None:
+        """Show `told`; `done` is the share from 0 to 1 where it is known."""
+        left = budget_left(budget or [])
+        if self._bar is not None and self._id is not None:
+            total = None if done is None else 1.0
+            self._bar.update(self._id, total=total, completed=done or 0.0, told=told, budget=left)
+        elif time.monotonic() - self._told_at_s >= PLAIN_EVERY_S:
+            self._told_at_s = time.monotonic()
+            share = "" if done is None else f" ({done:.0%})"
+            self._report.say(f"{self._name}: {told}{share}{', ' + left if left else ''}")
+
+
+class Report:
+    """Where progress, results and warnings go."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """A plain line."""
+        self._console.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        """A line that asks for attention."""
+        self._console.print(f"warning: {text}", markup=False, style="yellow")
+
+    @contextmanager
+    def task(self, name: str) -> Iterator[Task]:
+        """Show `name` as going on."""
+        if not self._console.is_terminal:
+            yield Task(self, name, None)
+            return
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[told]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("[dim]{task.fields[budget]}"),
+        )
+        with Progress(*columns, console=self._console, transient=True) as bar:
+            yield Task(self, name, bar)
+
+
+def budget_left(windows: list[Window]) -> str:
+    """What the rate limits still admit, in words; empty where nothing is known."""
+    return ", ".join(f"{window.left:,} of {window.limit:,} requests left ({window.name})" for window in windows)

@@ -1,0 +1,240 @@
+"""Settings: one dlt configuration, fed by options, STRAVA_* variables, `.env` and dlt's own files.
+
+dlt resolves each field: an explicit value (an option of the command) beats its providers, and those are asked in
+order: the environment, `.env`, then dlt's `secrets.toml` and `config.toml`.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.exceptions import ConfigValueCannotBeCoercedException
+from dlt.common.configuration.providers import ConfigProvider, EnvironProvider
+from dlt.common.configuration.resolve import resolve_configuration
+from dlt.common.configuration.specs import BaseConfiguration, configspec
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from dlt.common.typing import TSecretStrValue
+from dotenv import dotenv_values
+
+from pipelines.errors import BadSetting, NotAuthorised
+
+REPO = Path(__file__).resolve().parent.parent
+SECTIONS = ("sources", "strava")
+MAX_PER_PAGE = 200
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a field of `StravaSettings` is called outside, newest name first, and what it is for."""
+
+    names: tuple[str, ...]
+    help: str
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "client_id": Setting(("STRAVA_CLIENT_ID",), "Client ID of your app, from https://www.strava.com/settings/api"),
+    "client_secret": Setting(("STRAVA_CLIENT_SECRET",), "Client Secret of your app, from the same page"),
+    "redirect_uri": Setting(
+        ("STRAVA_REDIRECT_URI",),
+        "where Strava sends the browser after `auth`; on a loopback address with a free port it is caught",
+    ),
+    "scope": Setting(
+        ("STRAVA_SCOPE",), "what `auth` asks for; without `activity:read_all` only-me activities are missing"
+    ),
+    "api_url": Setting(("STRAVA_API_URL",), "Strava's API (from 2027-01-04: https://api-v3.strava.com)"),
+    "oauth_url": Setting(("STRAVA_OAUTH_URL",), "Strava's OAuth pages"),
+    "home": Setting(("STRAVA_HOME",), "where the relative paths below start; default: this repository"),
+    "token_file": Setting(("STRAVA_TOKEN_FILE",), "the tokens, mode 0600"),
+    "warehouse": Setting(("STRAVA_WAREHOUSE",), "the DuckDB file"),
+    "bronze_url": Setting(("STRAVA_BRONZE_URL",), "the folder of the shards"),
+    "per_page": Setting(("PER_PAGE",), "activities per request of the list, 1 to 200"),
+    "enrich_limit": Setting(
+        ("ENRICH_LIMIT", "STRAVA_ENRICH_MAX"), "details to fetch per run at most: a number, 0 for none, or `all`"
+    ),
+    "enrich_sleep_ms": Setting(
+        ("STRAVA_ENRICH_SLEEP_MS",), "least time between two requests for details, milliseconds"
+    ),
+    "retry_wait_s": Setting(
+        ("STRAVA_RETRY_WAIT_S",),
+        "wait before the second try of a failed request, seconds; each further wait is twice as long",
+    ),
+    "lookback_days": Setting(
+        ("STRAVA_LOOKBACK_DAYS",), "how far behind the cursor each pull starts, for late uploads and edits, days"
+    ),
+}
+
+
+@configspec
+class StravaSettings(BaseConfiguration):
+    """The settings, typed and checked. README's table of them is generated from here and from `SETTINGS`."""
+
+    client_id: str | None = None
+    client_secret: TSecretStrValue | None = None
+    redirect_uri: str = "http://localhost/exchange_token"
+    scope: str = "read,activity:read,activity:read_all"
+    api_url: str = "https://www.strava.com/api/v3"
+    oauth_url: str = "https://www.strava.com/oauth"
+    home: str = ""
+    token_file: str = "secrets/strava_token.json"  # noqa: S105 - a path
+    warehouse: str = "warehouse/strava.duckdb"
+    bronze_url: str = "data"
+    per_page: int = MAX_PER_PAGE
+    enrich_limit: str = "100"
+    enrich_sleep_ms: int = 200
+    lookback_days: int = 30
+    retry_wait_s: float = 1.0
+
+    __config_gen_annotations__: ClassVar[list[str]] = []
+
+    def on_resolved(self) -> None:
+        """Refuse what cannot be right.
+
+        Raises:
+            BadSetting: naming the setting, what it holds and what it may hold.
+        """
+        if not 1 <= self.per_page <= MAX_PER_PAGE:
+            raise BadSetting(f"PER_PAGE is {self.per_page}: Strava takes 1 to {MAX_PER_PAGE} activities per page.")
+        if self.enrich_sleep_ms < 0:
+            raise BadSetting(f"STRAVA_ENRICH_SLEEP_MS is {self.enrich_sleep_ms}: it must be 0 or more milliseconds.")
+        if self.lookback_days < 0:
+            raise BadSetting(f"STRAVA_LOOKBACK_DAYS is {self.lookback_days}: it must be 0 or more days.")
+        if self.retry_wait_s < 0:
+            raise BadSetting(f"STRAVA_RETRY_WAIT_S is {self.retry_wait_s}: it must be 0 or more seconds.")
+        for name, url in (("STRAVA_API_URL", self.api_url), ("STRAVA_OAUTH_URL", self.oauth_url)):
+            if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+                raise BadSetting(f"{name} is {url!r}: it must be an address that starts with https:// or http://.")
+        _ = self.enrich_max
+
+    @property
+    def home_path(self) -> Path:
+        """The absolute folder where relative paths start."""
+        return (REPO / Path(self.home).expanduser()).resolve()
+
+    @property
+    def token_path(self) -> Path:
+        """The absolute path of the token file."""
+        return self.home_path / Path(self.token_file).expanduser()
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The absolute path of the DuckDB file."""
+        return self.home_path / Path(self.warehouse).expanduser()
+
+    @property
+    def bronze_path(self) -> Path:
+        """The absolute folder of the shards."""
+        if "://" in self.bronze_url:
+            raise BadSetting(f"STRAVA_BRONZE_URL is {self.bronze_url!r}: only a local folder is supported so far.")
+        return self.home_path / Path(self.bronze_url).expanduser()
+
+    @property
+    def output_path(self) -> Path:
+        """The absolute folder of the JSON files, one per pull that landed something."""
+        return self.home_path / "output"
+
+    @property
+    def state_path(self) -> Path:
+        """The absolute folder of what may be lost: dlt's working folder, the budget seen last, the last run."""
+        return self.warehouse_path.parent / ".state"
+
+    @property
+    def enrich_max(self) -> int | None:
+        """How many details a run may fetch; None means all.
+
+        Raises:
+            BadSetting: ENRICH_LIMIT is neither a number of 0 or more nor `all`.
+        """
+        text = self.enrich_limit.strip().lower()
+        if text == "all":
+            return None
+        if not text.isascii() or not text.isdigit():
+            raise BadSetting(f"ENRICH_LIMIT is {self.enrich_limit!r}: it must be a number, 0 for none, or all.")
+        return int(text)
+
+    def credentials(self) -> tuple[str, str]:
+        """Client id and secret of the app.
+
+        Raises:
+            NotAuthorised: either is missing; the text says how to get them.
+        """
+        missing = [name for name, value in _credential_names(self) if not value]
+        if not self.client_id or not self.client_secret:
+            raise NotAuthorised(
+                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. Create an app at "
+                "https://www.strava.com/settings/api (Authorization Callback Domain: localhost), then put its Client ID "
+                "and Client Secret into .env (see .env.example). To try without an account: make demo."
+            )
+        return self.client_id, self.client_secret
+
+
+def _credential_names(settings: StravaSettings) -> list[tuple[str, str | None]]:
+    return [("STRAVA_CLIENT_ID", settings.client_id), ("STRAVA_CLIENT_SECRET", settings.client_secret)]
+
+
+class StravaNames(ConfigProvider):
+    """Answers dlt's look-ups of `sources.strava.*` from variables: by this project's names, then by dlt's."""
+
+    def __init__(self, label: str, variables: Mapping[str, str | None]) -> None:
+        self._label = label
+        self._variables = variables
+
+    def get_value(self, key: str, hint: type[Any], pipeline_name: str | None, *sections: str) -> tuple[Any | None, str]:
+        """Value and name of the variable for `key`; an empty variable counts as not set."""
+        names = (*SETTINGS[key].names, "__".join((*SECTIONS, key)).upper())
+        if sections == SECTIONS:
+            for name in names:
+                if value := self._variables.get(name):
+                    return value, name
+        return None, names[0]
+
+    @property
+    def supports_secrets(self) -> bool:
+        """The client secret may come from here."""
+        return True
+
+    @property
+    def supports_sections(self) -> bool:
+        """Asked with sections: a bare HOME or CLIENT_ID in the environment is somebody else's."""
+        return True
+
+    @property
+    def name(self) -> str:
+        """What dlt's messages call it."""
+        return self._label
+
+
+@contextmanager
+def _our_providers() -> Iterator[None]:
+    """Put ours in the place of dlt's environment provider, which would take HOME for `home`."""
+    context = Container()[PluggableRunContext].providers
+    before = context.providers
+    context.providers = [
+        StravaNames("Environment", os.environ),
+        StravaNames(".env", dotenv_values(REPO / ".env", interpolate=False)),
+        *(provider for provider in before if not isinstance(provider, EnvironProvider)),
+    ]
+    try:
+        yield
+    finally:
+        context.providers = before
+
+
+def read_settings(**options: Any) -> StravaSettings:
+    """The settings in force; `options` (by field name, None = not given) beat every other place.
+
+    Raises:
+        BadSetting: a value cannot be right; the text names the setting and what it may hold.
+    """
+    given = {field: value for field, value in options.items() if value is not None}
+    try:
+        with _our_providers():
+            return resolve_configuration(StravaSettings(), sections=SECTIONS, explicit_value=given)
+    except ConfigValueCannotBeCoercedException as error:
+        raise BadSetting(
+            f"{SETTINGS[error.field_name].names[0]} is {error.field_value!r}: it must be a {'whole ' if error.hint is int else ''}number."
+        ) from None

@@ -1,0 +1,327 @@
+"""The dlt source: Strava's list of activities and their details, page → Arrow with an explicit schema and the payload.
+
+Each resource is extracted in commits (`Bronze.land`), so that a kill or an error in the middle costs a commit at most.
+"""
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dlt
+import pyarrow as pa
+import requests
+from dlt.extract import DltResource
+from dlt.sources.helpers.rest_client import RESTClient
+from dlt.sources.helpers.rest_client.paginators import PageNumberPaginator
+
+from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, COLUMNS, SCHEMA, Landed
+from pipelines.errors import DetailRefused, StravaStatsError, StravaUnavailable
+from pipelines.transport import raise_for_refusal
+
+EPOCH = datetime(1970, 1, 1)
+END_OF_TIME = datetime(9999, 12, 31)
+COMMIT_PAGES = 100
+COMMIT_DETAILS = 500
+COMMIT_S = 30
+# so many refusals in a row are Strava's trouble, not an activity's
+REFUSALS_IN_A_ROW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One JSON object as Strava sent it, and the keys read from it; a key that makes no sense is None."""
+
+    id: int | None
+    athlete_id: int | None
+    start_date: datetime | None
+    text: str
+
+    @property
+    def payload_hash(self) -> str:
+        """SHA-256 of the payload's bytes, hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def payloads_of(body: bytes) -> list[Payload]:
+    """The elements of a JSON array, or a single object, each with its own text byte for byte.
+
+    Raises:
+        StravaUnavailable: the body is neither.
+    """
+    scan = json.JSONDecoder().raw_decode
+    try:
+        text = body.decode()
+        start = _skip_space(text, 0)
+        if text[start] != "[":
+            parsed, end = scan(text, start)
+            return [_payload(parsed, text[start:end])]
+        payloads: list[Payload] = []
+        start = _skip_space(text, start + 1)
+        while text[start] != "]":
+            parsed, end = scan(text, start)
+            payloads.append(_payload(parsed, text[start:end]))
+            start = _skip_space(text, end)
+            if text[start] == ",":
+                start = _skip_space(text, start + 1)
+    except (ValueError, IndexError, RecursionError) as error:
+        raise StravaUnavailable("Strava's answer could not be read as JSON text. Run again later.") from error
+    return payloads
+
+
+def _skip_space(text: str, start: int) -> int:
+    while text[start] in " \t\r\n":
+        start += 1
+    return start
+
+
+def _payload(parsed: Any, text: str) -> Payload:
+    held = parsed if isinstance(parsed, dict) else {}
+    athlete = held.get("athlete")
+    return Payload(
+        id=_bigint(held.get("id")),
+        athlete_id=_bigint(athlete.get("id")) if isinstance(athlete, dict) else None,
+        start_date=_instant(held.get("start_date")),
+        text=text,
+    )
+
+
+def _bigint(value: Any) -> int | None:
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None
+
+
+def _instant(value: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value).astimezone(UTC).replace(tzinfo=None)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+class NewVersions:
+    """Turns payloads into the rows of those versions that bronze does not hold yet; counts them in `count`."""
+
+    def __init__(self, table: str, landed: Landed, athlete_id: int, started_at: datetime) -> None:
+        self._landed = landed
+        self._athlete_id = athlete_id
+        self._newest_fetched_at = landed.newest_fetched_at or EPOCH
+        self._shard_prefix = f"{table}_{athlete_id}_{started_at:%Y%m%d%H%M%S}"
+        self._shard = ""
+        self.count = 0
+        self.seen_ids: set[int] = set()
+
+    def start_shard(self) -> None:
+        """Rows from here on belong to a new shard."""
+        # unique within a second and a pull: two files of one name would be one file
+        self._shard = f"{self._shard_prefix}_{secrets.token_hex(4)}"
+
+    def rows(self, payloads: Iterable[Payload]) -> pa.Table | None:
+        """Rows of the payloads that are new or changed; None where there is none."""
+        # a clock that was set back must not make today's version older than yesterday's
+        fetched_at = max(datetime.now(UTC).replace(tzinfo=None), self._newest_fetched_at + timedelta(microseconds=1))
+        self._newest_fetched_at = fetched_at
+        new: list[tuple[Any, ...]] = []
+        for payload in payloads:
+            if payload.id is not None:
+                self.seen_ids.add(payload.id)
+            payload_hash = payload.payload_hash
+            key = payload_hash if payload.id is None else payload.id
+            if self._landed.hashes.get(key) == payload_hash:
+                continue
+            self._landed.hashes[key] = payload_hash
+            athlete_id = self._athlete_id if payload.athlete_id is None else payload.athlete_id
+            new.append(
+                (payload.id, athlete_id, payload.start_date, fetched_at, payload_hash, payload.text, self._shard)
+            )
+        self.count += len(new)
+        if not new:
+            return None
+        columns = [pa.array(column, field.type) for column, field in zip(zip(*new, strict=True), SCHEMA, strict=True)]
+        return pa.Table.from_arrays(columns, schema=SCHEMA)
+
+
+class StravaClient(RESTClient):
+    """dlt's REST client; a page's data are its payloads, so that their text survives byte for byte."""
+
+    def extract_response(self, response: requests.Response, data_selector: Any) -> list[Payload]:
+        """The payloads of a page."""
+        return payloads_of(response.content)
+
+
+class ActivityWalk:
+    """One walk of the list of activities, handed out in commits; an error ends it, with what came before it kept."""
+
+    def __init__(self, client: StravaClient, per_page: int, on_page: Callable[[list[Payload]], None]) -> None:
+        self._client = client
+        self._per_page = per_page
+        self._on_page = on_page
+        self._pages: Iterator[list[Payload]] | None = None
+        self._oldest_first = True
+        self._last_start_date = EPOCH
+        self.finished = False
+        self.error: StravaStatsError | None = None
+
+    def next_commit(self, after: datetime) -> Iterator[list[Payload]]:
+        """The pages of the next commit of the activities that start after `after` (UTC)."""
+        if self._pages is None:
+            self._pages = self._open(after)
+        began_at_s = time.monotonic()
+        pages = 0
+        while not self.finished:
+            try:
+                page = next(self._pages, None)
+            except StravaStatsError as error:
+                self.error = error
+                page = None
+            if page is None:
+                self.finished = True
+                return
+            self._note_order(page)
+            self._on_page(page)
+            yield page
+            pages += 1
+            # Newest first, a commit in mid-walk would put the cursor past what is still to come: then all is one commit.
+            if self._oldest_first and (pages >= COMMIT_PAGES or time.monotonic() - began_at_s >= COMMIT_S):
+                return
+
+    def _open(self, after: datetime) -> Iterator[list[Payload]]:
+        # one second earlier survives both readings of `after` (whether it includes the second itself) and ties on it
+        after_s = max(int((after - EPOCH).total_seconds()) - 1, 0)
+        return self._client.paginate(
+            "athlete/activities",
+            params={"after": after_s, "per_page": self._per_page},
+            # a page may hold fewer than per_page though more follow: only an empty one is the end
+            paginator=PageNumberPaginator(base_page=1, total_path=None, stop_after_empty_page=True),
+            data_selector="$",
+            hooks={"response": [raise_for_refusal]},
+        )
+
+    def _note_order(self, page: list[Payload]) -> None:
+        for payload in page:
+            if payload.start_date is not None:
+                self._oldest_first &= payload.start_date >= self._last_start_date
+                self._last_start_date = payload.start_date
+
+
+def activities(walk: ActivityWalk, versions: NewVersions, start_after: datetime) -> DltResource:
+    """The next commit of `walk` as a dlt resource: new versions of activities that start at `start_after` or later.
+
+    The incremental cursor has an end, which makes it stateless: it starts where the shards end, less the lookback.
+    """
+
+    @dlt.resource(name=ACTIVITIES, columns=COLUMNS, write_disposition="append")
+    def pages(
+        start_date: dlt.sources.incremental[datetime] = dlt.sources.incremental(  # noqa: B008 - dlt's way
+            "start_date",
+            initial_value=start_after,
+            end_value=END_OF_TIME,
+            range_end="closed",
+            primary_key=(),
+            on_cursor_value_missing="include",
+        ),
+    ) -> Iterator[pa.Table]:
+        versions.start_shard()
+        for page in walk.next_commit(start_date.start_value or EPOCH):
+            if (rows := versions.rows(page)) is not None:
+                yield rows
+
+    return pages()
+
+
+class DetailFetch:
+    """Fetches the details of activities one by one, handed out in commits; a refused one does not stop the others."""
+
+    def __init__(
+        self,
+        client: StravaClient,
+        ids: Iterable[int],
+        on_detail: Callable[[], None],
+        on_refused: Callable[[int, StravaStatsError], None],
+    ) -> None:
+        self._client = client
+        self._ids = iter(ids)
+        self._on_detail = on_detail
+        self._on_refused = on_refused
+        self._refused_in_a_row: list[tuple[int, StravaStatsError]] = []
+        self.finished = False
+        self.error: StravaStatsError | None = None
+
+    def next_commit(self) -> Iterator[Payload]:
+        """The details of the next commit."""
+        began_at_s = time.monotonic()
+        fetched = 0
+        while fetched < COMMIT_DETAILS and time.monotonic() - began_at_s < COMMIT_S:
+            try:
+                payload = self._next_detail()
+            except StravaStatsError as error:
+                self.error = error
+                payload = None
+            if payload is None:
+                self.finished = True
+                return
+            yield payload
+            fetched += 1
+
+    def _next_detail(self) -> Payload | None:
+        """The next detail that Strava hands out; None at the end.
+
+        Raises:
+            StravaStatsError: the run cannot go on.
+        """
+        for id_ in self._ids:
+            try:
+                payload = self._fetch(id_)
+            except DetailRefused as error:
+                self._on_refused(id_, error)
+            except StravaUnavailable as error:
+                # one corrupt activity may answer 500 for ever; several in a row are an outage
+                self._refused_in_a_row.append((id_, error))
+                if len(self._refused_in_a_row) == REFUSALS_IN_A_ROW:
+                    raise
+            else:
+                self._tell_refused()
+                self._on_detail()
+                return payload
+        self._tell_refused()
+        return None
+
+    def _fetch(self, id_: int) -> Payload:
+        response = self._client.get(
+            f"activities/{id_}", params={"include_all_efforts": "true"}, hooks={"response": [raise_for_refusal]}
+        )
+        payloads = payloads_of(response.content)
+        if [payload.id for payload in payloads] != [id_]:
+            raise DetailRefused("Strava answered with something else than this activity.")
+        return payloads[0]
+
+    def _tell_refused(self) -> None:
+        for id_, error in self._refused_in_a_row:
+            self._on_refused(id_, error)
+        self._refused_in_a_row.clear()
+
+
+def activity_details(fetch: DetailFetch, versions: NewVersions) -> DltResource:
+    """The next commit of `fetch` as a dlt resource."""
+
+    @dlt.resource(name=ACTIVITY_DETAILS, columns=COLUMNS, write_disposition="append")
+    def details() -> Iterator[pa.Table]:
+        versions.start_shard()
+        for batch in _batches(fetch.next_commit(), 50):
+            if (rows := versions.rows(batch)) is not None:
+                yield rows
+
+    return details()
+
+
+def _batches(payloads: Iterable[Payload], size: int) -> Iterator[list[Payload]]:
+    batch: list[Payload] = []
+    for payload in payloads:
+        batch.append(payload)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

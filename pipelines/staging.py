@@ -1,0 +1,87 @@
+"""Staging: the rows of all shards, once, in schema `staging` of the DuckDB file; a cache that the shards refill.
+
+Which shards are in is read from the rows themselves, never from a record beside them: a kill, a deleted warehouse, a
+copied shard all end the same way, with each row there once.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dlt
+import duckdb
+from dlt.destinations import duckdb as duckdb_destination
+from dlt.extract import DltResource
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from pipelines.bronze import COLUMNS, SCHEMA, TABLES, Bronze, known_cause, load_package, shard_name
+from pipelines.warehouse import open_warehouse
+
+DATASET = "staging"
+SHARDS_PER_LOAD = 500
+
+
+def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
+    """Load the shards that staging does not have yet; how many there were.
+
+    Raises:
+        WarehouseBusy: another process holds the DuckDB file.
+        StorageFailed: the DuckDB file could not be written.
+    """
+    with open_warehouse(warehouse) as connection:
+        missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
+        if any(missing.values()) or not all(_exists(connection, table) for table in TABLES):
+            _load(connection, missing, warehouse, work_path)
+    return sum(map(len, missing.values()))
+
+
+def _exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    rows = connection.execute(
+        "select 1 from duckdb_tables() where database_name = current_database() and schema_name = ? and table_name = ?",
+        [DATASET, table],
+    )
+    return rows.fetchone() is not None
+
+
+def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table: str) -> list[Path]:
+    held: set[str] = set()
+    if _exists(connection, table):
+        catalog = connection.execute("select current_database()").fetchone()
+        assert catalog is not None  # noqa: S101 - for the type checker: the query has one row
+        query = f'select distinct shard from "{catalog[0]}".{DATASET}.{table}'
+        held = {name for (name,) in connection.execute(query).fetchall()}
+    # a file that somebody renamed is known by the name inside
+    return [path for path in bronze.whole_shards(table, but=held) if shard_name(path) not in held]
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection, missing: dict[str, list[Path]], warehouse: Path, work_path: Path
+) -> None:
+    pipeline = dlt.pipeline(
+        "strava_staging",
+        pipelines_dir=str(work_path),
+        destination=duckdb_destination(connection),
+        dataset_name=DATASET,
+    )
+    pipeline.config.restore_from_destination = False
+    # what a killed run left is in the rows or it is not: the comparison above knows better than the package
+    if pipeline.has_pending_data:
+        pipeline.drop()
+    try:
+        pipeline.extract([_rows_of(table, paths) for table, paths in missing.items()], loader_file_format="parquet")
+        pipeline.normalize()
+        load_package(pipeline)
+    except PipelineStepFailed as error:
+        raise known_cause(error, warehouse) from error
+
+
+def _rows_of(table: str, paths: list[Path]) -> DltResource:
+    @dlt.resource(name=table, columns=COLUMNS, write_disposition="append")
+    def rows() -> Iterator[Any]:
+        if not paths:
+            # an empty history has its tables too: dbt's sources are always there
+            yield SCHEMA.empty_table()
+        for path in paths:
+            yield dlt.mark.with_file_import(str(path), "parquet")
+
+    return rows()

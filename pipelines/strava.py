@@ -1,0 +1,266 @@
+"""The command: `python pipelines/strava.py [auth|pull|enrich|flow|build|status|sql|revoke]`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parent.parent
+# run as a script, Python looks beside this file; the package is one up
+sys.path[0] = str(REPO)
+# dlt reads .dlt/ of this repository, wherever the command is called from
+os.environ.setdefault("DLT_PROJECT_DIR", str(REPO))
+
+from pipelines.auth import OAuthApp, TokenFile  # noqa: E402
+from pipelines.authorize import authorise  # noqa: E402
+from pipelines.errors import BadSetting, BudgetSpent, Interrupted, StravaStatsError, exit_codes  # noqa: E402
+from pipelines.flow import DetailChoice, Step, run_steps  # noqa: E402
+from pipelines.progress import Report  # noqa: E402
+from pipelines.settings import StravaSettings, read_settings  # noqa: E402
+from pipelines.status import status_lines  # noqa: E402
+from pipelines.stop import StopFlag  # noqa: E402
+from pipelines.transport import StravaAdapter, open_session  # noqa: E402
+from pipelines.warehouse import open_warehouse, printed_query  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as its help and README's table show it."""
+
+    name: str
+    help: str
+    example: str
+    run: Callable[[argparse.Namespace, Report, StopFlag], None]
+    add_options: Callable[[argparse.ArgumentParser], None] = lambda _parser: None
+
+
+def _pull_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="ignore the cursor: walk the whole list")
+    parser.add_argument("--per-page", metavar="N", help="activities per request, 1 to 200")
+    parser.add_argument("--lookback-days", metavar="N", help="how far behind the cursor to start")
+
+
+def _enrich_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", metavar="N", help="details to fetch at most: a number, 0 for none, or all")
+    parser.add_argument("--ids", metavar="1,2", help="exactly these activities, even if they have details")
+    parser.add_argument("--since", metavar="DATE", help="only activities of this local date or later (2026-01-31)")
+    parser.add_argument("--until", metavar="DATE", help="only activities of this local date or earlier")
+
+
+def _flow_options(parser: argparse.ArgumentParser) -> None:
+    _pull_options(parser)
+    _enrich_options(parser)
+
+
+def _settings(options: argparse.Namespace) -> StravaSettings:
+    given = vars(options)
+    return read_settings(
+        per_page=_whole_number("--per-page", given.get("per_page")),
+        lookback_days=_whole_number("--lookback-days", given.get("lookback_days")),
+        enrich_limit=given.get("limit"),
+    )
+
+
+def _whole_number(option: str, text: str | None) -> int | None:
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        raise BadSetting(f"{option} is {text!r}: it must be a whole number.") from None
+
+
+def _date(option: str, text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise BadSetting(f"{option} is {text!r}: it must be a date like 2026-01-31.") from None
+
+
+def _ids(text: str | None) -> tuple[int, ...]:
+    if text is None:
+        return ()
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isascii() and part.isdigit() for part in parts):
+        raise BadSetting(f"--ids is {text!r}: it must be activity ids with commas between, like 1,2.")
+    return tuple(map(int, parts))
+
+
+def _does(*steps: Step) -> Callable[[argparse.Namespace, Report, StopFlag], None]:
+    def run(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
+        settings = _settings(options)
+        given = vars(options)
+        choice = DetailChoice(
+            settings.enrich_max,
+            _ids(given.get("ids")),
+            _date("--since", given.get("since")),
+            _date("--until", given.get("until")),
+        )
+        run_steps(settings, report, stop, options.command or "pull, enrich", steps, given.get("all", False), choice)
+
+    return run
+
+
+def _app(settings: StravaSettings, stop: StopFlag) -> OAuthApp:
+    session = open_session(StravaAdapter(stop, retry_wait_s=settings.retry_wait_s))
+    return OAuthApp(settings.oauth_url, settings.credentials(), session)
+
+
+def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
+    settings = _settings(options)
+    file = TokenFile(settings.token_path)
+    tokens, unticked = authorise(
+        _app(settings, stop), file, settings.redirect_uri, settings.scope, lambda text: print(text, flush=True), stop
+    )
+    print(f"Authorised for athlete {tokens.athlete_id}; the tokens are in {file.path}.")
+    if unticked:
+        report.warn(f"Not granted: {', '.join(sorted(unticked))}.")
+        if "activity:read_all" in unticked:
+            report.warn("Without activity:read_all, activities that only you can see are missing.")
+        if "activity:read" in unticked and "activity:read_all" in unticked:
+            report.warn("Without activity:read nothing can be pulled: run `make auth` again and leave its box ticked.")
+    print("Next: make flow")
+
+
+def _revoke(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
+    settings = _settings(options)
+    file = TokenFile(settings.token_path)
+    known = _app(settings, stop).revoke(file.load())
+    file.remove()
+    print(f"{'Revoked at Strava' if known else 'Strava did not know the token any more'}; {file.path} is removed.")
+    print("Your data stay where they are: delete data/, output/ and warehouse/ yourself if you want them gone.")
+
+
+def _status(options: argparse.Namespace, report: Report, _stop: StopFlag) -> None:
+    lines = status_lines(_settings(options), report)
+    width = max(len(label) for label, _ in lines)
+    for label, value in lines:
+        print(f"{label:<{width}}  {value}")
+
+
+def _sql_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("query", nargs="?", help="one statement; without it you are asked for one after the other")
+
+
+def _sql(options: argparse.Namespace, _report: Report, _stop: StopFlag) -> None:
+    path = _settings(options).warehouse_path
+    if not path.exists():
+        raise BadSetting(
+            f"There is no warehouse at {path} yet. Run `make flow`, or `make demo` to try without an account."
+        )
+    with open_warehouse(path, read_only=True) as connection:
+        if options.query:
+            print(printed_query(connection, options.query))
+            return
+        print(f"{path} (read only). End a statement with ; and leave with Ctrl-D.")
+        statement = ""
+        while True:
+            try:
+                statement += input("strava> " if not statement else "   ...> ") + "\n"
+            except EOFError:
+                return
+            if statement.rstrip().endswith(";"):
+                try:
+                    print(printed_query(connection, statement))
+                except BadSetting as error:
+                    print(error)
+                statement = ""
+
+
+COMMANDS = (
+    Command("auth", "authorise this program at Strava, once", "python pipelines/strava.py auth", _auth),
+    Command(
+        "pull",
+        "land new and changed activities in bronze and staging",
+        "python pipelines/strava.py pull --all --per-page 100",
+        _does("pull", "stage"),
+        _pull_options,
+    ),
+    Command(
+        "enrich",
+        "fetch missing details, newest first, and merge them into strava.activity_details",
+        "python pipelines/strava.py enrich --limit 50 --since 2026-01-01",
+        _does("enrich", "stage", "build"),
+        _enrich_options,
+    ),
+    Command(
+        "flow",
+        "pull, enrich, and `dbt build` if anything landed",
+        "python pipelines/strava.py flow --limit all",
+        _does("pull", "enrich", "stage", "build"),
+        _flow_options,
+    ),
+    Command(
+        "build",
+        "bring staging up to the shards and run `dbt build`, if anything landed since the last one",
+        "python pipelines/strava.py build",
+        _does("stage", "build"),
+    ),
+    Command(
+        "status",
+        "athlete, token, cursor, activities, details missing, budget, last run",
+        "python pipelines/strava.py status",
+        _status,
+    ),
+    Command(
+        "sql",
+        "query the warehouse, read only",
+        'python pipelines/strava.py sql "FROM strava.activities_yearly"',
+        _sql,
+        _sql_options,
+    ),
+    Command(
+        "revoke",
+        "withdraw the authorisation at Strava and remove the token file",
+        "python pipelines/strava.py revoke",
+        _revoke,
+    ),
+)
+_DEFAULT = _does("pull", "enrich", "stage")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line, its helps included."""
+    codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in exit_codes().items())
+    parser = argparse.ArgumentParser(
+        prog="strava.py",
+        description="Your Strava history in a DuckDB warehouse. Without a command: pull, then enrich, into bronze and staging.",
+        epilog=f"example:\n  python pipelines/strava.py flow\n\nexit codes:\n{codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="command", title="commands")
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(
+            command.name,
+            help=command.help,
+            description=command.help[0].upper() + command.help[1:] + ".",
+            epilog=f"example:\n  {command.example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_options(subparser)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; what it raises becomes one sentence on standard error and an exit code."""
+    options = make_parser().parse_args(arguments)
+    report = Report()
+    stop = StopFlag()
+    stop.install()
+    run = next((command.run for command in COMMANDS if command.name == options.command), _DEFAULT)
+    try:
+        run(options, report, stop)
+    except BudgetSpent as error:
+        report.say(str(error))
+    except StravaStatsError as error:
+        report.say(f"{'' if isinstance(error, Interrupted) else 'error: '}{error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        report.say("Stopped at once.")
+        return Interrupted.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""How requests travel: paced, within the budget, tried again when Strava stumbles; and answers as typed errors."""
+
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from dlt.common.json import json
+from requests.adapters import HTTPAdapter
+
+from pipelines.budget import Budget
+from pipelines.errors import BadSetting, DetailRefused, NotAuthorised, StravaUnavailable
+from pipelines.stop import StopFlag
+
+TRIES = 4
+TIMEOUT_S = (10, 60)
+RETRIABLE = (
+    requests.exceptions.ConnectionError,
+    requests.exceptions.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
+
+
+class StravaAdapter(HTTPAdapter):
+    """Sends one request as often as it takes, never into a spent window, never after a signal.
+
+    dlt's own retrying session is not used: it repeats a 429 by itself, and refused calls count toward the day.
+    """
+
+    def __init__(self, stop: StopFlag, budget: Budget | None = None, retry_wait_s: float = 1.0) -> None:
+        super().__init__()
+        self._stop = stop
+        self._budget = budget
+        self._retry_wait_s = retry_wait_s
+        self._next_at_s = 0.0
+        self.min_interval_s = 0.0
+        self.requests_sent = 0
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """The first answer that is none of: 5xx, cut short, not JSON, no answer at all.
+
+        Raises:
+            BudgetSpent: before a request that Strava would refuse, or because it did.
+            Interrupted: a signal came.
+            StravaUnavailable: every try failed.
+        """
+        kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT_S
+        trouble = ""
+        for attempt in range(TRIES):
+            if attempt:
+                self._stop.wait(self._retry_wait_s * 2 ** (attempt - 1))
+            self._wait_for_turn()
+            try:
+                response = super().send(request, *args, **kwargs)
+                # read here, so that a body cut short is tried again too
+                body = response.content
+            except RETRIABLE as error:
+                trouble = _trouble_of(error)
+                continue
+            if self._budget is not None:
+                self._budget.observe(response.headers)
+                if response.status_code == requests.codes.too_many_requests:
+                    raise self._budget.refuse()
+            if response.status_code < requests.codes.internal_server_error and (not response.ok or _is_json(body)):
+                return response
+            trouble = f"it answered {response.status_code}" + (
+                "" if not response.ok else " with something else than JSON"
+            )
+        host = urlsplit(str(request.url)).netloc
+        raise StravaUnavailable(
+            f"Strava ({host}) could not be used after {TRIES} tries: {trouble}. What was fetched is kept; run again later."
+        )
+
+    def _wait_for_turn(self) -> None:
+        self._stop.wait(self._next_at_s - time.monotonic())
+        if self._budget is not None:
+            self._budget.raise_if_spent()
+        self._next_at_s = time.monotonic() + self.min_interval_s
+        self.requests_sent += 1
+
+
+def open_session(adapter: StravaAdapter) -> requests.Session:
+    """A session whose every request goes through `adapter`."""
+    session = requests.Session()
+    session.headers["User-Agent"] = "strava-stats"
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _trouble_of(error: requests.exceptions.RequestException) -> str:
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate could not be verified"
+    if isinstance(error, requests.exceptions.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
+        return "its answer was cut short"
+    return "no connection, or it was dropped"
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loadb(body)
+    except ValueError:
+        return False
+    return True
+
+
+def raise_for_refusal(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
+    """A hook for `requests`: turns a refusal (4xx) into a typed error.
+
+    Raises:
+        NotAuthorised: 401 (token or scope) and 403 (the app's status).
+        DetailRefused: 404.
+        BadSetting: any other 4xx; Strava says what it did not like.
+    """
+    if response.ok:
+        return
+    errors = refusals(response)
+    permissions = [field.removesuffix("_permission") for _, field, _ in errors if field.endswith("_permission")]
+    match response.status_code:
+        case requests.codes.unauthorized if permissions:
+            raise NotAuthorised(
+                f"The token lacks the scope {permissions[0]}. Run `make auth` and leave its box ticked."
+            )
+        case requests.codes.unauthorized:
+            raise NotAuthorised("Strava does not accept the access token, even a fresh one. Run `make auth`.")
+        case requests.codes.forbidden if ("Application", "Status", "Inactive") in errors:
+            raise NotAuthorised(
+                "Strava answers 403 Inactive: the owner of the app needs a Strava subscription (since 2026-06-30). "
+                "See https://www.strava.com/settings/api."
+            )
+        case requests.codes.forbidden:
+            raise NotAuthorised("Strava answers 403 Forbidden: this app or athlete may not read that.")
+        case requests.codes.not_found:
+            raise DetailRefused("Strava answers 404: deleted, or not visible to this token.")
+        case status:
+            told = ", ".join("/".join(error) for error in errors) or "no reason given"
+            raise BadSetting(f"Strava refused the request with {status}: {told}.")
+
+
+def refusals(response: requests.Response) -> list[tuple[str, str, str]]:
+    """(resource, field, code) of each entry of an error body; empty where the body is something else."""
+    try:
+        errors = response.json()["errors"]
+        return [(str(e["resource"]), str(e["field"]), str(e["code"])) for e in errors]
+    except (ValueError, KeyError, TypeError):
+        return []

@@ -1,0 +1,69 @@
+"""The DuckDB file: opened within limits, with a clear word on who holds it."""
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from pipelines.durable import storage_error
+from pipelines.errors import BadSetting, StorageFailed, StravaStatsError, WarehouseBusy
+
+LIMITS: dict[str, str | bool | int | float | list[str]] = {
+    "threads": 2,
+    "memory_limit": "96MB",
+    "preserve_insertion_order": "false",
+}
+
+
+@contextmanager
+def open_warehouse(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the DuckDB file at `path`, which is made when it is not there.
+
+    Raises:
+        WarehouseBusy: another process holds it; the text names that process.
+        StorageFailed: it cannot be opened or written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = duckdb.connect(str(path), read_only=read_only, config=LIMITS)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    except duckdb.Error as error:
+        raise warehouse_error(path, str(error)) from error
+    with connection:
+        yield connection
+
+
+def warehouse_error(path: Path, told: str) -> StravaStatsError:
+    """What DuckDB said of the file at `path` when it could not open it, as a typed error."""
+    if "Could not set lock on file" in told:
+        holder = re.search(r"held in (\S+) \(PID (\d+)\)", told)
+        who = f"by {holder[1]} (process {holder[2]})" if holder else "by another program"
+        return WarehouseBusy(
+            f"The warehouse {path} is held open {who}. What was fetched has landed in bronze; close that program and "
+            "run again."
+        )
+    if "No space left" in told:
+        return storage_error(path, OSError(errno.ENOSPC, told))
+    if "Permission denied" in told or "read-only" in told.lower():
+        return storage_error(path, OSError(errno.EACCES, told))
+    return StorageFailed(
+        f"The warehouse {path} cannot be opened: {told.splitlines()[0]} Everything in it can be rebuilt: move the file "
+        "away and run again."
+    )
+
+
+def printed_query(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """The result of `query` as a table to print, cut to what a screen holds.
+
+    Raises:
+        BadSetting: DuckDB does not accept the query; the text is DuckDB's.
+    """
+    try:
+        result = connection.sql(query)
+        return "" if result is None else str(result)
+    except duckdb.Error as error:
+        raise BadSetting(str(error)) from None
