@@ -23,8 +23,10 @@ def storage_error(path: Path, error: OSError) -> StorageFailed:
 
 
 @contextmanager
-def written_whole(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
-    """A binary file to write that appears at `path`, replacing what was there, only when all of it is on disk.
+def written_whole(path: Path, mode: int = 0o644, durable: bool = True) -> Iterator[IO[bytes]]:
+    """A binary file to write that appears at `path`, replacing what was there, only when all of it is written.
+
+    What is `durable` is on disk before it appears, and survives a power cut.
 
     Raises:
         StorageFailed: it cannot be written; what was at `path` is untouched.
@@ -39,13 +41,15 @@ def written_whole(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
             with os.fdopen(descriptor, "wb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             beside.replace(path)
         except BaseException:
             with suppress(OSError):
                 beside.unlink()
             raise
-        _fsync_folder(path.parent)
+        if durable:
+            _fsync_folder(path.parent)
     except OSError as error:
         raise storage_error(path, error) from error
 

@@ -89,7 +89,8 @@ class Run:
         athlete_id = self._athlete_id()
         cursor = None if everything else self._bronze.cursor(athlete_id)
         after = EPOCH if cursor is None else max(cursor - timedelta(days=self._settings.lookback_days), EPOCH)
-        versions = NewVersions(ACTIVITIES, self._bronze.landed(ACTIVITIES), athlete_id, self._started_at)
+        landed = self._bronze.landed(ACTIVITIES)
+        versions = NewVersions(ACTIVITIES, landed, athlete_id, self._started_at)
         try:
             with self._report.task("Activities") as task:
 
@@ -106,6 +107,8 @@ class Run:
                 while not walk.finished:
                     self._bronze.land(activities(walk, versions, after))
         finally:
+            # dlt keeps the last resource, and what hangs on it, alive
+            landed.hashes.clear()
             self._done.activities_landed += versions.count
             self._done.requests = self._adapter.requests_sent
         self._bronze.write_outputs(self._settings.output_path)
@@ -132,15 +135,14 @@ class Run:
             self._report.say("Details: nothing missing.")
             return
         versions = NewVersions(ACTIVITY_DETAILS, self._bronze.landed(ACTIVITY_DETAILS), athlete_id, self._started_at)
-        fetched = 0
+        fetched: set[int] = set()
         self._adapter.min_interval_s = self._settings.enrich_sleep_ms / 1000
         try:
             with self._report.task("Details") as task:
 
-                def on_detail() -> None:
-                    nonlocal fetched
-                    fetched += 1
-                    task.tell(f"{fetched:,} of {len(ids):,}", fetched / len(ids), self._budget.windows())
+                def on_detail(id_: int) -> None:
+                    fetched.add(id_)
+                    task.tell(f"{len(fetched):,} of {len(ids):,}", len(fetched) / len(ids), self._budget.windows())
 
                 fetch = DetailFetch(self._client, ids, on_detail, self._refused)
                 while not fetch.finished:
@@ -149,9 +151,9 @@ class Run:
             self._done.details_landed += versions.count
             self._done.requests = self._adapter.requests_sent
             self._adapter.min_interval_s = 0
-        self._quarantine.release(versions.seen_ids)
-        left = len(wanted) - fetched
-        self._report.say(f"Details: {fetched:,} fetched, {versions.count:,} new or changed, {left:,} left.")
+        self._quarantine.release(fetched)
+        left = len(wanted) - len(fetched)
+        self._report.say(f"Details: {len(fetched):,} fetched, {versions.count:,} new or changed, {left:,} left.")
         if fetch.error is not None:
             raise fetch.error
 

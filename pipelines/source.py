@@ -8,6 +8,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,6 +29,8 @@ END_OF_TIME = datetime(9999, 12, 31)
 COMMIT_PAGES = 100
 COMMIT_DETAILS = 500
 COMMIT_S = 30
+# 10 MB of payloads: what DuckDB holds in memory while it takes a shard in
+ROWS_PER_SHARD = 5000
 # so many refusals in a row are Strava's trouble, not an activity's
 REFUSALS_IN_A_ROW = 3
 
@@ -42,9 +45,9 @@ class Payload:
     text: str
 
     @property
-    def payload_hash(self) -> str:
-        """SHA-256 of the payload's bytes, hexadecimal."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+    def digest(self) -> bytes:
+        """SHA-256 of the payload's bytes."""
+        return hashlib.sha256(self.text.encode()).digest()
 
 
 def payloads_of(body: bytes) -> list[Payload]:
@@ -109,38 +112,45 @@ class NewVersions:
         self._athlete_id = athlete_id
         self._newest_fetched_at = landed.newest_fetched_at or EPOCH
         self._shard_prefix = f"{table}_{athlete_id}_{started_at:%Y%m%d%H%M%S}"
-        self._shard = ""
         self.count = 0
-        self.seen_ids: set[int] = set()
 
-    def start_shard(self) -> None:
-        """Rows from here on belong to a new shard."""
+    def tables(self, pages: Iterable[list[Payload]]) -> Iterator[pa.Table]:
+        """Those payloads of `pages` that are new or changed, one table per shard."""
+        waiting: list[pa.Table] = []
+        for page in pages:
+            if (rows := self._rows(page)) is not None:
+                waiting.append(rows)
+            if sum(map(len, waiting)) >= ROWS_PER_SHARD:
+                yield self._shard_of(waiting)
+                waiting = []
+        if waiting:
+            yield self._shard_of(waiting)
+
+    def _shard_of(self, tables: list[pa.Table]) -> pa.Table:
+        rows = pa.concat_tables(tables)
         # unique within a second and a pull: two files of one name would be one file
-        self._shard = f"{self._shard_prefix}_{secrets.token_hex(4)}"
+        name = f"{self._shard_prefix}_{secrets.token_hex(4)}"
+        return rows.append_column("shard", pa.repeat(pa.scalar(name), len(rows)))
 
-    def rows(self, payloads: Iterable[Payload]) -> pa.Table | None:
-        """Rows of the payloads that are new or changed; None where there is none."""
+    def _rows(self, payloads: Iterable[Payload]) -> pa.Table | None:
         # a clock that was set back must not make today's version older than yesterday's
         fetched_at = max(datetime.now(UTC).replace(tzinfo=None), self._newest_fetched_at + timedelta(microseconds=1))
         self._newest_fetched_at = fetched_at
         new: list[tuple[Any, ...]] = []
         for payload in payloads:
-            if payload.id is not None:
-                self.seen_ids.add(payload.id)
-            payload_hash = payload.payload_hash
-            key = payload_hash if payload.id is None else payload.id
-            if self._landed.hashes.get(key) == payload_hash:
+            digest = payload.digest
+            key = digest if payload.id is None else payload.id
+            if self._landed.hashes.get(key) == digest:
                 continue
-            self._landed.hashes[key] = payload_hash
+            self._landed.hashes[key] = digest
             athlete_id = self._athlete_id if payload.athlete_id is None else payload.athlete_id
-            new.append(
-                (payload.id, athlete_id, payload.start_date, fetched_at, payload_hash, payload.text, self._shard)
-            )
+            new.append((payload.id, athlete_id, payload.start_date, fetched_at, digest.hex(), payload.text))
         self.count += len(new)
         if not new:
             return None
-        columns = [pa.array(column, field.type) for column, field in zip(zip(*new, strict=True), SCHEMA, strict=True)]
-        return pa.Table.from_arrays(columns, schema=SCHEMA)
+        schema = SCHEMA.remove(SCHEMA.get_field_index("shard"))
+        columns = [pa.array(column, field.type) for column, field in zip(zip(*new, strict=True), schema, strict=True)]
+        return pa.Table.from_arrays(columns, schema=schema)
 
 
 class StravaClient(RESTClient):
@@ -190,13 +200,15 @@ class ActivityWalk:
     def _open(self, after: datetime) -> Iterator[list[Payload]]:
         # one second earlier survives both readings of `after` (whether it includes the second itself) and ties on it
         after_s = max(int((after - EPOCH).total_seconds()) - 1, 0)
-        return self._client.paginate(
-            "athlete/activities",
-            params={"after": after_s, "per_page": self._per_page},
-            # a page may hold fewer than per_page though more follow: only an empty one is the end
-            paginator=PageNumberPaginator(base_page=1, total_path=None, stop_after_empty_page=True),
-            data_selector="$",
-            hooks={"response": [raise_for_refusal]},
+        return _one_ahead(
+            self._client.paginate(
+                "athlete/activities",
+                params={"after": after_s, "per_page": self._per_page},
+                # a page may hold fewer than per_page though more follow: only an empty one is the end
+                paginator=PageNumberPaginator(base_page=1, total_path=None, stop_after_empty_page=True),
+                data_selector="$",
+                hooks={"response": [raise_for_refusal]},
+            )
         )
 
     def _note_order(self, page: list[Payload]) -> None:
@@ -204,6 +216,15 @@ class ActivityWalk:
             if payload.start_date is not None:
                 self._oldest_first &= payload.start_date >= self._last_start_date
                 self._last_start_date = payload.start_date
+
+
+def _one_ahead(pages: Iterator[list[Payload]]) -> Iterator[list[Payload]]:
+    """The same pages; while one is worked on, the next is on its way."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        coming = pool.submit(next, pages, None)
+        while (page := coming.result()) is not None:
+            coming = pool.submit(next, pages, None)
+            yield page
 
 
 def activities(walk: ActivityWalk, versions: NewVersions, start_after: datetime) -> DltResource:
@@ -223,10 +244,7 @@ def activities(walk: ActivityWalk, versions: NewVersions, start_after: datetime)
             on_cursor_value_missing="include",
         ),
     ) -> Iterator[pa.Table]:
-        versions.start_shard()
-        for page in walk.next_commit(start_date.start_value or EPOCH):
-            if (rows := versions.rows(page)) is not None:
-                yield rows
+        yield from versions.tables(walk.next_commit(start_date.start_value or EPOCH))
 
     return pages()
 
@@ -238,7 +256,7 @@ class DetailFetch:
         self,
         client: StravaClient,
         ids: Iterable[int],
-        on_detail: Callable[[], None],
+        on_detail: Callable[[int], None],
         on_refused: Callable[[int, StravaStatsError], None],
     ) -> None:
         self._client = client
@@ -283,7 +301,7 @@ class DetailFetch:
                     raise
             else:
                 self._tell_refused()
-                self._on_detail()
+                self._on_detail(id_)
                 return payload
         self._tell_refused()
         return None
@@ -308,20 +326,6 @@ def activity_details(fetch: DetailFetch, versions: NewVersions) -> DltResource:
 
     @dlt.resource(name=ACTIVITY_DETAILS, columns=COLUMNS, write_disposition="append")
     def details() -> Iterator[pa.Table]:
-        versions.start_shard()
-        for batch in _batches(fetch.next_commit(), 50):
-            if (rows := versions.rows(batch)) is not None:
-                yield rows
+        yield from versions.tables([payload] for payload in fetch.next_commit())
 
     return details()
-
-
-def _batches(payloads: Iterable[Payload], size: int) -> Iterator[list[Payload]]:
-    batch: list[Payload] = []
-    for payload in payloads:
-        batch.append(payload)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
