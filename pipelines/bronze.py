@@ -129,6 +129,12 @@ def shard_name(path: Path) -> str:
         return str(file.read_row_group(0, columns=["shard"]).column(0)[0])
 
 
+def uncompressed_bytes(path: Path) -> int:
+    """The size in memory of the shard at `path`."""
+    metadata = pq.read_metadata(path)
+    return sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+
+
 class Bronze:
     """The shards of one folder: landing new ones, and what they know."""
 

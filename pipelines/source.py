@@ -29,8 +29,8 @@ END_OF_TIME = datetime(9999, 12, 31)
 COMMIT_PAGES = 100
 COMMIT_DETAILS = 500
 COMMIT_S = 30
-# 10 MB of payloads: what DuckDB holds in memory while it takes a shard in
-ROWS_PER_SHARD = 5000
+# 4 MB of payloads: what is in memory at a time, here and when DuckDB takes the shard in
+ROWS_PER_SHARD = 2000
 # so many refusals in a row are Strava's trouble, not an activity's
 REFUSALS_IN_A_ROW = 3
 

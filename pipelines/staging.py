@@ -14,11 +14,11 @@ from dlt.destinations import duckdb as duckdb_destination
 from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from pipelines.bronze import COLUMNS, SCHEMA, TABLES, Bronze, known_cause, load_package, shard_name
+from pipelines.bronze import COLUMNS, SCHEMA, TABLES, Bronze, known_cause, load_package, shard_name, uncompressed_bytes
 from pipelines.warehouse import open_warehouse
 
 DATASET = "staging"
-SHARDS_PER_LOAD = 500
+LEAST_MEMORY_MB = 12
 
 
 def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
@@ -30,6 +30,7 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
     """
     with open_warehouse(warehouse) as connection:
         missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
+        connection.execute("set memory_limit = ?", [f"{_memory_mb(missing)}MB"])
         if any(missing.values()) or not all(_exists(connection, table) for table in TABLES):
             _load(connection, missing, warehouse, work_path)
     return sum(map(len, missing.values()))
@@ -52,6 +53,12 @@ def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table
         held = {name for (name,) in connection.execute(query).fetchall()}
     # a file that somebody renamed is known by the name inside
     return [path for path in bronze.whole_shards(table, but=held) if shard_name(path) not in held]
+
+
+def _memory_mb(missing: dict[str, list[Path]]) -> int:
+    """What DuckDB needs to take in the largest of the shards; with more it would only keep more of what it wrote."""
+    largest = max((uncompressed_bytes(path) for paths in missing.values() for path in paths), default=0)
+    return LEAST_MEMORY_MB + 2 * largest // 2**20
 
 
 def _load(

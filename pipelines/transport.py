@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from dlt.common.json import json
 from requests.adapters import HTTPAdapter
 
 from pipelines.budget import Budget
@@ -62,7 +61,9 @@ class StravaAdapter(HTTPAdapter):
                 self._budget.observe(response.headers)
                 if response.status_code == requests.codes.too_many_requests:
                     raise self._budget.refuse()
-            if response.status_code < requests.codes.internal_server_error and (not response.ok or _is_json(body)):
+            if response.status_code < requests.codes.internal_server_error and (
+                not response.ok or _looks_like_json(body)
+            ):
                 return response
             trouble = f"it answered {response.status_code}" + (
                 "" if not response.ok else " with something else than JSON"
@@ -99,12 +100,9 @@ def _trouble_of(error: requests.exceptions.RequestException) -> str:
     return "no connection, or it was dropped"
 
 
-def _is_json(body: bytes) -> bool:
-    try:
-        json.loadb(body)
-    except ValueError:
-        return False
-    return True
+def _looks_like_json(body: bytes) -> bool:
+    """Whether `body` begins and ends like JSON; who reads it parses it, and once is enough."""
+    return (body.lstrip()[:1], body.rstrip()[-1:]) in ((b"[", b"]"), (b"{", b"}"))
 
 
 def raise_for_refusal(response: requests.Response, *_args: Any, **_kwargs: Any) -> None:

@@ -14,7 +14,7 @@ from pipelines.errors import BadSetting, StorageFailed, StravaStatsError, Wareho
 # 100,000 activities pass through here within 250 MB
 LIMITS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
-    "memory_limit": "16MB",
+    "memory_limit": "128MB",
     "preserve_insertion_order": False,
 }
 

@@ -1,0 +1,33 @@
+{#
+    The keys of the versions a merge has to write: `row_id` of the newest version of each id, and in an incremental
+    run only where it is newer than what the model holds. Newer is by fetched_at, then by payload_hash, so that every
+    order in which shards arrive ends in the same table. A watermark would miss an old shard that arrives late.
+
+    versions: a relation with id, fetched_at, payload_hash, row_id. Only these narrow columns are read here: the
+    payloads of versions already merged stay untouched.
+#}
+{% macro newest_versions(versions) %}
+    select row_id
+    from (
+        select
+            versions.row_id,
+            row_number() over (
+                partition by versions.id
+                order by versions.fetched_at desc, versions.payload_hash desc
+            ) as recency
+        from {{ versions }} as versions
+        {% if is_incremental() %}
+        left join {{ this }} as merged on versions.id = merged.id
+        {% endif %}
+        where
+            versions.id is not null
+        {% if is_incremental() %}
+            and (
+                merged.id is null
+                or versions.fetched_at > merged.fetched_at
+                or (versions.fetched_at = merged.fetched_at and versions.payload_hash > merged.payload_hash)
+            )
+        {% endif %}
+    ) as ranked
+    where recency = 1
+{% endmacro %}

@@ -1,0 +1,33 @@
+{#
+    Runs at the end of every dbt command. After a run that built all models without a failure it leaves one row in
+    staging.dbt_builds: how much of staging this build saw. The pipeline skips dbt while these counts still hold, so
+    a partial, failed or empty build must not be recorded.
+#}
+{% macro record_build() %}
+    {%- if not execute or flags.WHICH not in ('run', 'build') or flags.EMPTY or flags.SAMPLE -%}
+        {{ return('') }}
+    {%- endif -%}
+
+    {%- set built = [] -%}
+    {%- for result in results -%}
+        {%- if result.status | string not in ('success', 'pass', 'warn', 'no-op') -%}
+            {{ return('') }}
+        {%- endif -%}
+        {%- if result.node.resource_type == 'model' -%}
+            {%- do built.append(result.node.unique_id) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.unique_id not in built -%}
+        {{ return('') }}
+    {%- endfor -%}
+
+    {%- set activities = source('strava', 'activities') -%}
+    {%- set dbt_builds = api.Relation.create(
+        database=activities.database, schema=activities.schema, identifier='dbt_builds'
+    ) -%}
+    create or replace table {{ dbt_builds }} as
+    select
+        cast('{{ modules.datetime.datetime.now(modules.pytz.utc).replace(tzinfo=none) }}' as timestamp) as built_at,
+        cast((select count(*) from {{ activities }}) as bigint) as activity_rows,
+        cast((select count(*) from {{ source('strava', 'activity_details') }}) as bigint) as detail_rows
+{% endmacro %}

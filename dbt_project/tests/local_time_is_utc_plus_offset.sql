@@ -1,0 +1,10 @@
+-- It held in all real activities seen. Where it does not, the local dates of the rollups deserve a look.
+{{ config(severity='warn') }}
+
+select
+    id,
+    start_date,
+    utc_offset,
+    start_date_local
+from {{ ref('activities') }}
+where start_date_local <> {{ dbt.dateadd('second', 'cast(utc_offset as integer)', 'start_date') }}
