@@ -14,7 +14,7 @@ from dlt.sources.helpers.rest_client.auth import AuthConfigBase
 
 from pipelines.durable import locked, written_whole
 from pipelines.errors import NotAuthorised, StorageFailed, StravaUnavailable
-from pipelines.transport import refusals
+from pipelines.transport import raise_for_refusal, refusals
 
 # a token about to expire is refreshed before a request could arrive too late
 EXPIRY_MARGIN_S = 60
@@ -58,7 +58,7 @@ class TokenFile:
             raise NotAuthorised(f"There is no token file at {self.path}. Run `make auth` once.") from None
         except OSError as error:
             raise StorageFailed(f"The token file {self.path} cannot be read: {error.strerror}.") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             held = None
         refresh_token = held.get("refresh_token") if isinstance(held, dict) else None
         if not isinstance(held, dict) or not isinstance(refresh_token, str) or not refresh_token:
@@ -80,6 +80,16 @@ class TokenFile:
         """Put the tokens on disk; when this returns they survive a power cut."""
         with written_whole(self.path, mode=0o600) as file:
             file.write(json.dumps(asdict(tokens), indent=1).encode())
+
+    def ensure_writable(self) -> None:
+        """Write the file as it is: a full disk must say so before Strava hands out tokens that could not be kept.
+
+        Raises:
+            StorageFailed: it cannot be written.
+        """
+        content = self.path.read_bytes()
+        with written_whole(self.path, mode=0o600) as file:
+            file.write(content)
 
     def remove(self) -> None:
         """Delete the token file; no error when there is none."""
@@ -125,15 +135,20 @@ class OAuthApp:
         return self._ask_for_tokens({"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}, tokens)
 
     def revoke(self, tokens: Tokens) -> bool:
-        """Withdraw the authorisation at Strava; False when Strava did not know the token any more."""
+        """Withdraw the authorisation at Strava; False when Strava did not know the token any more.
+
+        Raises:
+            NotAuthorised: Strava does not accept the app.
+            StravaUnavailable: the token may live on.
+        """
         basic = base64.b64encode(f"{self.client_id}:{self._client_secret}".encode()).decode()
         response = self._session.post(
             f"{self.oauth_url}/revoke",
             data={"token": tokens.refresh_token},
             headers={"Authorization": f"Basic {basic}"},
         )
-        if response.status_code == requests.codes.unauthorized:
-            raise self._app_refused()
+        if not response.ok and response.status_code != requests.codes.bad_request:
+            raise self._refused(response)
         return response.ok
 
     def _ask_for_tokens(self, grant: dict[str, str], before: Tokens) -> Tokens:
@@ -143,8 +158,8 @@ class OAuthApp:
         )
         if not response.ok:
             raise self._refused(response)
-        answer = response.json()
         try:
+            answer = response.json()
             return replace(
                 before,
                 access_token=str(answer["access_token"]),
@@ -168,14 +183,14 @@ class OAuthApp:
                 "Strava does not accept the code: mistyped, used before, or too old. Run `make auth` again."
             )
         if response.status_code in (requests.codes.bad_request, requests.codes.unauthorized):
-            return self._app_refused()
+            return NotAuthorised(
+                "Strava does not accept STRAVA_CLIENT_ID and STRAVA_CLIENT_SECRET: "
+                "compare them with https://www.strava.com/settings/api."
+            )
+        if response.status_code == requests.codes.forbidden:
+            # told as everywhere else: the app's owner may have no subscription
+            raise_for_refusal(response)
         return StravaUnavailable(f"Strava answered {response.status_code} to a token request. Try again later.")
-
-    def _app_refused(self) -> NotAuthorised:
-        return NotAuthorised(
-            "Strava does not accept STRAVA_CLIENT_ID and STRAVA_CLIENT_SECRET: "
-            "compare them with https://www.strava.com/settings/api."
-        )
 
 
 class RefreshTokenAuth(AuthConfigBase):
@@ -218,6 +233,7 @@ class RefreshTokenAuth(AuthConfigBase):
         with self._file.locked():
             tokens = self._file.load()
             if not _usable(tokens, refused):
+                self._file.ensure_writable()
                 tokens = self._app.refresh(tokens)
                 self._file.save(tokens)
             self._tokens = tokens

@@ -3,17 +3,16 @@
 import secrets
 import select
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TextIO
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from pipelines.auth import OAuthApp, TokenFile, Tokens
-from pipelines.errors import BadSetting, NotAuthorised
+from pipelines.errors import NotAuthorised
 from pipelines.stop import StopFlag
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -50,28 +49,30 @@ def authorise(
     scope: str,
     tell: Callable[[str], None],
     stop: StopFlag,
-    typed: TextIO = sys.stdin,
+    typed: TextIO,
 ) -> tuple[Tokens, set[str]]:
     """Lead the athlete through the authorisation and save the tokens; the tokens and the scopes that were unticked.
+
+    `tell` shows a text, `typed` is where the athlete's answer is read from.
 
     Raises:
         NotAuthorised: denied, wrong state, wrong code.
         Interrupted: Ctrl-C.
     """
     state = secrets.token_urlsafe(24)
+    asked = scope.replace(",", " ").split()
     with _catcher(redirect_uri) as caught:
+        url = authorisation_url(app, redirect_uri, ",".join(asked), state)
+        tell(f"Open this page in your browser and press Authorize:\n\n  {url}\n")
         tell(
-            f"Open this page in your browser and press Authorize:\n\n  {authorisation_url(app, redirect_uri, scope, state)}\n"
-        )
-        tell(
-            "Waiting for the browser to come back. If its page does not load, paste its address (or the code in it) here:"
+            "Waiting for the browser. If the page it ends on does not load, paste its address (or the code in it) here:"
             if caught is not None
             else "The browser then shows a page that does not load. Paste its address (or the code in it) here:"
         )
         redirect = _wait_for_redirect(caught, typed, stop)
     if redirect.error is not None:
         raise NotAuthorised(f"Strava says: {redirect.error}. Nothing was authorised; run `make auth` again.")
-    if redirect.state is not None and not secrets.compare_digest(redirect.state, state):
+    if redirect.state is not None and not secrets.compare_digest(redirect.state.encode(), state.encode()):
         raise NotAuthorised(
             "The state in that address is not the one of this run: it answers another `auth`. Run it again."
         )
@@ -81,7 +82,7 @@ def authorise(
     with file.locked():
         file.save(tokens)
     granted = tokens.scopes
-    return tokens, set() if granted is None else set(scope.split(",")) - granted
+    return tokens, set() if granted is None else set(asked) - granted
 
 
 def read_redirect(pasted: str) -> Redirect:
@@ -89,15 +90,23 @@ def read_redirect(pasted: str) -> Redirect:
     pasted = pasted.strip()
     if "=" not in pasted and "/" not in pasted:
         return Redirect(pasted or None, None, None, None)
-    held = parse_qs(urlsplit(pasted).query or pasted.lstrip("?"))
+    try:
+        held = parse_qs(urlsplit(pasted).query or pasted.lstrip("?"))
+    except ValueError:
+        # not even an address: it holds nothing
+        held = {}
     first = {name: values[0] for name, values in held.items()}
     # an address without a state is not taken for one whose state is right
     return Redirect(first.get("code"), first.get("scope"), first.get("state", ""), first.get("error"))
 
 
-class _Catcher(HTTPServer):
-    """A server for the one request that the browser makes after the decision."""
+class _Catcher(ThreadingHTTPServer):
+    """A server for the one request that the browser makes after the decision.
 
+    Threading, because browsers open connections ahead that they then do not use.
+    """
+
+    block_on_close = False
     redirect: Redirect | None = None
 
     def __init__(self, address: tuple[str, int], path: str, family: socket.AddressFamily) -> None:
@@ -129,8 +138,6 @@ class _CatchHandler(BaseHTTPRequestHandler):
 def _catcher(redirect_uri: str) -> Iterator[_Catcher | None]:
     """A server at `redirect_uri` if that is a loopback address with a free port, else None."""
     parts = urlsplit(redirect_uri)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadSetting(f"STRAVA_REDIRECT_URI is {redirect_uri!r}: it must be an address that starts with http://.")
     server: _Catcher | None = None
     if parts.scheme == "http" and parts.hostname in LOOPBACK:
         family = socket.AF_INET6 if parts.hostname == "::1" else socket.AF_INET

@@ -182,7 +182,7 @@ class Bronze:
             self._load()
         except PipelineStepFailed as error:
             cause = known_cause(error, self.folder)
-            if isinstance(cause, StorageFailed):
+            if isinstance(cause, StorageFailed | KeyboardInterrupt):
                 raise cause from error
             # torn by a power cut: the shards' cursor has not moved past it, so it is asked for again
             self._warn("What a killed run had fetched but not landed is damaged; it will be fetched again.")
@@ -295,11 +295,11 @@ class Bronze:
             self._warn(f"The shard {path} is damaged and was set aside as {path.name}.torn; restore it from a backup.")
         return bool(torn)
 
-    def write_outputs(self, output: Path) -> None:
+    def write_outputs(self, output: Path, this_pull: str) -> None:
         """Write one JSON array per pull that landed activities, byte for byte as Strava sent them.
 
-        Pulls that are newer than the newest file there get theirs, so a killed pull gets its own from the next run,
-        and files that somebody deleted stay deleted.
+        This pull gets its own, whatever the clock says, and so do pulls that are newer than the newest file there: a
+        killed pull gets its own from the next run, and files that somebody deleted stay deleted.
         """
         pulls: dict[str, list[Path]] = {}
         for path in self.shards(ACTIVITIES):
@@ -307,7 +307,7 @@ class Bronze:
             pulls.setdefault(path.stem.rpartition("_")[0], []).append(path)
         written = {_stamp(path.stem) for path in output.glob(f"strava_{ACTIVITIES}_*.json")}
         for pull, paths in pulls.items():
-            if _stamp(pull) > max(written, default=""):
+            if pull == this_pull or _stamp(pull) > max(written, default=""):
                 with written_whole(output / f"strava_{pull}.json") as file:
                     file.writelines(_json_array(_payloads(paths)))
 
@@ -352,7 +352,8 @@ def known_cause(error: BaseException, path: Path) -> BaseException:
     """The typed error inside dlt's wrappings, or dlt's own where there is none; `path` is what was being written."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, StravaStatsError):
+        # dlt wraps even a second Ctrl-C
+        if isinstance(cause, StravaStatsError | KeyboardInterrupt):
             return cause
         if isinstance(cause, OSError):
             return storage_error(Path(cause.filename or path), cause)

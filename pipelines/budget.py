@@ -16,6 +16,7 @@ from pipelines.errors import BudgetSpent
 
 QUARTER_S = 15 * 60
 DAY_S = 24 * 60 * 60
+WRITE_EVERY_S = 1
 WINDOWS = ((QUARTER_S, "15-minute"), (DAY_S, "daily"))
 # reads first: a pipeline only reads, and meets that limit first
 KINDS = (("X-ReadRateLimit", "read"), ("X-RateLimit", "overall"))
@@ -43,6 +44,7 @@ class Budget:
         self._path = path
         self._now_s = now_s
         self._seen = self._read()
+        self._written_at_s = 0.0
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -53,6 +55,7 @@ class Budget:
         return seen if isinstance(seen, dict) else {}
 
     def _write(self) -> None:
+        self._written_at_s = self._now_s()
         # not worth a flush to disk per request: after a power cut the next answer tells
         with written_whole(self._path, durable=False) as file:
             file.write(json.dumps(self._seen).encode())
@@ -62,7 +65,8 @@ class Budget:
         found = {kind: numbers for prefix, kind in KINDS if (numbers := _numbers(headers, prefix))}
         if found:
             self._seen = {**self._seen, **found, "seen_at_s": self._now_s()}
-            self._write()
+            if self._spent() is not None or self._now_s() - self._written_at_s >= WRITE_EVERY_S:
+                self._write()
 
     def refuse(self) -> BudgetSpent:
         """Note a 429 and return it as the error to raise.

@@ -80,9 +80,8 @@ def build(settings: StravaSettings) -> str:
     if "Could not set lock on file" in told:
         raise warehouse_error(settings.warehouse_path, told)
     if ran.returncode:
-        raise BuildFailed(
-            f"dbt build failed. {_failures(results) or told[-2000:]}\nIts log: {results.parent.parent / 'logs' / 'dbt.log'}"
-        )
+        log = results.parent.parent / "logs" / "dbt.log"
+        raise BuildFailed(f"dbt build failed. {_failures(results) or told[-2000:]}\nIts log: {log}")
     return _summary(results)
 
 

@@ -2,9 +2,10 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Literal
 
 from pipelines.auth import OAuthApp, RefreshTokenAuth, TokenFile
@@ -30,7 +31,7 @@ from pipelines.staging import load_staging
 from pipelines.stop import StopFlag
 from pipelines.transport import StravaAdapter, open_session, raise_for_refusal
 
-Step = Literal["pull", "enrich", "stage", "build"]
+Step = Literal["pull", "enrich", "stage", "build", "build_if_needed"]
 
 
 @dataclass
@@ -72,10 +73,15 @@ class Run:
         self._quarantine = Quarantine(settings.state_path / "quarantine.json")
         self._token_file = TokenFile(settings.token_path)
         self._started_at = datetime.now(UTC)
-        app = OAuthApp(
-            settings.oauth_url, settings.credentials(), open_session(StravaAdapter(stop, None, settings.retry_wait_s))
-        )
-        self._client = StravaClient(
+        self._stop = stop
+
+    @cached_property
+    def _client(self) -> StravaClient:
+        """The way to Strava; a run that stays at home needs no credentials."""
+        settings = self._settings
+        session = open_session(StravaAdapter(self._stop, None, settings.retry_wait_s))
+        app = OAuthApp(settings.oauth_url, settings.credentials(), session)
+        return StravaClient(
             settings.api_url, auth=RefreshTokenAuth(app, self._token_file), session=open_session(self._adapter)
         )
 
@@ -88,7 +94,7 @@ class Run:
         self._bronze.finish_pending()
         athlete_id = self._athlete_id()
         cursor = None if everything else self._bronze.cursor(athlete_id)
-        after = EPOCH if cursor is None else max(cursor - timedelta(days=self._settings.lookback_days), EPOCH)
+        after = EPOCH if cursor is None else _days_before(cursor, self._settings.lookback_days)
         landed = self._bronze.landed(ACTIVITIES)
         versions = NewVersions(ACTIVITIES, landed, athlete_id, self._started_at)
         try:
@@ -111,7 +117,7 @@ class Run:
             landed.hashes.clear()
             self._done.activities_landed += versions.count
             self._done.requests = self._adapter.requests_sent
-        self._bronze.write_outputs(self._settings.output_path)
+        self._bronze.write_outputs(self._settings.output_path, versions.pull)
         new = f"{versions.count:,} new or changed" if versions.count else "nothing new"
         since = "" if after == EPOCH else f" since {after:%Y-%m-%d}"
         self._report.say(f"Activities: {self._done.listed:,} listed{since}, {new}.")
@@ -183,9 +189,13 @@ class Run:
 
     def build_if_needed(self) -> None:
         """`dbt build`, unless nothing has landed since the last one."""
-        if not build_is_needed(self._settings):
+        if build_is_needed(self._settings):
+            self.build()
+        else:
             self._report.say("dbt: nothing landed since the last build.")
-            return
+
+    def build(self) -> None:
+        """`dbt build`."""
         began_at_s = time.monotonic()
         with self._report.task("dbt build"):
             told = build(self._settings)
@@ -193,15 +203,22 @@ class Run:
 
     def _athlete_id(self) -> int:
         """Whose history this is: from the token file, else asked for once and noted there."""
+        # first, so that a newcomer is told of the credentials before the token file
+        client = self._client
         known = self._token_file.load().athlete_id
         if known is not None:
             return known
-        athlete = self._client.get("athlete", hooks={"response": [raise_for_refusal]}).json()
+        athlete = client.get("athlete", hooks={"response": [raise_for_refusal]}).json()
         if not isinstance(athlete, dict) or not isinstance(athlete.get("id"), int):
             raise StravaUnavailable("Strava did not say whose token this is. Run again later.")
         with self._token_file.locked():
             self._token_file.save(replace(self._token_file.load(), athlete_id=athlete["id"]))
         return int(athlete["id"])
+
+
+def _days_before(instant: datetime, days: int) -> datetime:
+    """`instant` less `days`, but not before 1970, however many days somebody asks for."""
+    return EPOCH if days >= (instant - EPOCH).days else instant - timedelta(days=days)
 
 
 def run_steps(
@@ -233,24 +250,23 @@ def run_steps(
 
 
 def _do(steps: Sequence[Step], run: Run, everything: bool, choice: DetailChoice) -> None:
+    actions: dict[Step, Callable[[], None]] = {
+        "pull": lambda: run.pull(everything),
+        "enrich": lambda: run.enrich(choice),
+        "stage": run.stage,
+        "build": run.build,
+        "build_if_needed": run.build_if_needed,
+    }
     stopped: StravaStatsError | None = None
     for step in steps:
+        # what stops Strava's side does not keep what has landed from being staged and built, unless somebody wants out
+        if (stopped and step == "enrich") or (isinstance(stopped, Interrupted) and step == "build_if_needed"):
+            continue
         try:
-            match step:
-                case "pull":
-                    run.pull(everything)
-                case "enrich" if stopped is None:
-                    run.enrich(choice)
-                case "stage":
-                    run.stage()
-                case "build" if not isinstance(stopped, Interrupted):
-                    run.build_if_needed()
-        except StorageFailed:
-            raise
+            actions[step]()
         except StravaStatsError as error:
-            if step not in ("pull", "enrich"):
+            if step not in ("pull", "enrich") or isinstance(error, StorageFailed):
                 raise
-            # what stops Strava's side does not keep what has landed from being staged and built
             stopped = error
     if stopped is not None:
         raise stopped

@@ -4,6 +4,7 @@ dlt resolves each field: an explicit value (an option of the command) beats its 
 order: the environment, `.env`, then dlt's `secrets.toml` and `config.toml`.
 """
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import ConfigValueCannotBeCoercedException
 from dlt.common.configuration.providers import ConfigProvider, EnvironProvider
+from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.configuration.resolve import resolve_configuration
 from dlt.common.configuration.specs import BaseConfiguration, configspec
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
@@ -103,10 +105,15 @@ class StravaSettings(BaseConfiguration):
             raise BadSetting(f"STRAVA_ENRICH_SLEEP_MS is {self.enrich_sleep_ms}: it must be 0 or more milliseconds.")
         if self.lookback_days < 0:
             raise BadSetting(f"STRAVA_LOOKBACK_DAYS is {self.lookback_days}: it must be 0 or more days.")
-        if self.retry_wait_s < 0:
+        if not 0 <= self.retry_wait_s < math.inf:
             raise BadSetting(f"STRAVA_RETRY_WAIT_S is {self.retry_wait_s}: it must be 0 or more seconds.")
-        for name, url in (("STRAVA_API_URL", self.api_url), ("STRAVA_OAUTH_URL", self.oauth_url)):
-            if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+        for field, url in (
+            ("redirect_uri", self.redirect_uri),
+            ("api_url", self.api_url),
+            ("oauth_url", self.oauth_url),
+        ):
+            if not _is_address(url):
+                name = SETTINGS[field].names[0]
                 raise BadSetting(f"{name} is {url!r}: it must be an address that starts with https:// or http://.")
         _ = self.enrich_max
 
@@ -162,18 +169,24 @@ class StravaSettings(BaseConfiguration):
         Raises:
             NotAuthorised: either is missing; the text says how to get them.
         """
-        missing = [name for name, value in _credential_names(self) if not value]
         if not self.client_id or not self.client_secret:
+            fields = {"client_id": self.client_id, "client_secret": self.client_secret}
+            missing = [SETTINGS[field].names[0] for field, value in fields.items() if not value]
             raise NotAuthorised(
                 f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. Create an app at "
-                "https://www.strava.com/settings/api (Authorization Callback Domain: localhost), then put its Client ID "
-                "and Client Secret into .env (see .env.example). To try without an account: make demo."
+                "https://www.strava.com/settings/api (Authorization Callback Domain: localhost), then put its "
+                "Client ID and Client Secret into .env (see .env.example). To try without an account: make demo."
             )
         return self.client_id, self.client_secret
 
 
-def _credential_names(settings: StravaSettings) -> list[tuple[str, str | None]]:
-    return [("STRAVA_CLIENT_ID", settings.client_id), ("STRAVA_CLIENT_SECRET", settings.client_secret)]
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        # a port that is none is only met when it is read
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 class StravaNames(ConfigProvider):
@@ -208,6 +221,13 @@ class StravaNames(ConfigProvider):
         return self._label
 
 
+def _dotenv(path: Path) -> Mapping[str, str | None]:
+    try:
+        return dotenv_values(path, interpolate=False)
+    except UnicodeDecodeError:
+        raise BadSetting(f"{path} is not UTF-8 text: save it as UTF-8.") from None
+
+
 @contextmanager
 def _our_providers() -> Iterator[None]:
     """Put ours in the place of dlt's environment provider, which would take HOME for `home`."""
@@ -215,7 +235,7 @@ def _our_providers() -> Iterator[None]:
     before = context.providers
     context.providers = [
         StravaNames("Environment", os.environ),
-        StravaNames(".env", dotenv_values(REPO / ".env", interpolate=False)),
+        StravaNames(".env", _dotenv(REPO / ".env")),
         *(provider for provider in before if not isinstance(provider, EnvironProvider)),
     ]
     try:
@@ -228,13 +248,16 @@ def read_settings(**options: Any) -> StravaSettings:
     """The settings in force; `options` (by field name, None = not given) beat every other place.
 
     Raises:
-        BadSetting: a value cannot be right; the text names the setting and what it may hold.
+        BadSetting: a value cannot be right (the text names the setting and what it may hold), or a file cannot be read.
     """
     given = {field: value for field, value in options.items() if value is not None}
     try:
         with _our_providers():
             return resolve_configuration(StravaSettings(), sections=SECTIONS, explicit_value=given)
     except ConfigValueCannotBeCoercedException as error:
-        raise BadSetting(
-            f"{SETTINGS[error.field_name].names[0]} is {error.field_value!r}: it must be a {'whole ' if error.hint is int else ''}number."
-        ) from None
+        number = "a whole number" if error.hint is int else "a number"
+        name = SETTINGS[error.field_name].names[0]
+        raise BadSetting(f"{name} is {error.field_value!r}: it must be {number}.") from None
+    except TomlProviderReadException as error:
+        told = str(error).splitlines()[-1]
+        raise BadSetting(f"{' or '.join(error.full_paths)} cannot be read as TOML: {told}.") from None

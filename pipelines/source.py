@@ -29,8 +29,8 @@ END_OF_TIME = datetime(9999, 12, 31)
 COMMIT_PAGES = 100
 COMMIT_DETAILS = 500
 COMMIT_S = 30
-# 4 MB of payloads: what is in memory at a time, here and when DuckDB takes the shard in
-ROWS_PER_SHARD = 2000
+# 2 MB of payloads: what is in memory at a time, here and when DuckDB takes the shard in
+ROWS_PER_SHARD = 1000
 # so many refusals in a row are Strava's trouble, not an activity's
 REFUSALS_IN_A_ROW = 3
 
@@ -105,13 +105,16 @@ def _instant(value: Any) -> datetime | None:
 
 
 class NewVersions:
-    """Turns payloads into the rows of those versions that bronze does not hold yet; counts them in `count`."""
+    """Turns payloads into the rows of those versions that bronze does not hold yet; counts them in `count`.
+
+    `pull` is what the names of its shards begin with.
+    """
 
     def __init__(self, table: str, landed: Landed, athlete_id: int, started_at: datetime) -> None:
         self._landed = landed
         self._athlete_id = athlete_id
         self._newest_fetched_at = landed.newest_fetched_at or EPOCH
-        self._shard_prefix = f"{table}_{athlete_id}_{started_at:%Y%m%d%H%M%S}"
+        self.pull = f"{table}_{athlete_id}_{started_at:%Y%m%d%H%M%S}"
         self.count = 0
 
     def tables(self, pages: Iterable[list[Payload]]) -> Iterator[pa.Table]:
@@ -129,7 +132,7 @@ class NewVersions:
     def _shard_of(self, tables: list[pa.Table]) -> pa.Table:
         rows = pa.concat_tables(tables)
         # unique within a second and a pull: two files of one name would be one file
-        name = f"{self._shard_prefix}_{secrets.token_hex(4)}"
+        name = f"{self.pull}_{secrets.token_hex(4)}"
         return rows.append_column("shard", pa.repeat(pa.scalar(name), len(rows)))
 
     def _rows(self, payloads: Iterable[Payload]) -> pa.Table | None:
@@ -157,7 +160,13 @@ class StravaClient(RESTClient):
     """dlt's REST client; a page's data are its payloads, so that their text survives byte for byte."""
 
     def extract_response(self, response: requests.Response, data_selector: Any) -> list[Payload]:
-        """The payloads of a page."""
+        """The payloads of a page.
+
+        Raises:
+            StravaUnavailable: it is no JSON array; only an empty one ends the list: all else could go on for ever.
+        """
+        if not response.content.lstrip().startswith(b"["):
+            raise StravaUnavailable("Strava answered with something else than a list of activities. Run again later.")
         return payloads_of(response.content)
 
 
@@ -193,7 +202,7 @@ class ActivityWalk:
             self._on_page(page)
             yield page
             pages += 1
-            # Newest first, a commit in mid-walk would put the cursor past what is still to come: then all is one commit.
+            # newest first, a commit in mid-walk would put the cursor past what is still to come: all is one then
             if self._oldest_first and (pages >= COMMIT_PAGES or time.monotonic() - began_at_s >= COMMIT_S):
                 return
 

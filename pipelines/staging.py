@@ -18,7 +18,7 @@ from pipelines.bronze import COLUMNS, SCHEMA, TABLES, Bronze, known_cause, load_
 from pipelines.warehouse import open_warehouse
 
 DATASET = "staging"
-LEAST_MEMORY_MB = 12
+LEAST_MEMORY_MB = 8
 
 
 def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
@@ -51,8 +51,9 @@ def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table
         assert catalog is not None  # noqa: S101 - for the type checker: the query has one row
         query = f'select distinct shard from "{catalog[0]}".{DATASET}.{table}'
         held = {name for (name,) in connection.execute(query).fetchall()}
-    # a file that somebody renamed is known by the name inside
-    return [path for path in bronze.whole_shards(table, but=held) if shard_name(path) not in held]
+    # a file that somebody copied or renamed is known by the name inside
+    by_name = {shard_name(path): path for path in bronze.whole_shards(table, but=held)}
+    return [path for name, path in by_name.items() if name not in held]
 
 
 def _memory_mb(missing: dict[str, list[Path]]) -> int:

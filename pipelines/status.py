@@ -46,16 +46,16 @@ def _token_lines(file: TokenFile) -> tuple[int | None, list[tuple[str, str]]]:
         return None, [("Athlete", f"not known: {error}")]
     left_s = tokens.expires_at - datetime.now(UTC).timestamp()
     if not tokens.access_token:
-        token = "none yet: the next run asks for one"
+        expiry = "none yet: the next run asks for one"
     elif left_s > 0:
-        token = f"expires {datetime.fromtimestamp(tokens.expires_at, UTC):%Y-%m-%d %H:%M} UTC"
+        expiry = f"expires {datetime.fromtimestamp(tokens.expires_at, UTC):%Y-%m-%d %H:%M} UTC"
     else:
-        token = "expired: the next run refreshes it"
+        expiry = "expired: the next run refreshes it"
     athlete = str(tokens.athlete_id) if tokens.athlete_id is not None else "not known: the next run asks"
     return tokens.athlete_id, [
         ("Athlete", athlete),
         ("Scope", tokens.scope or "not known"),
-        ("Access token", token),
+        ("Access token", expiry),
     ]
 
 
@@ -64,10 +64,9 @@ def _last_run(path: Path) -> str:
         done = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return "none"
-    told = (
-        f"{done['command']} at {done['started_at'][:19].replace('T', ' ')} UTC: {done['activities_landed']:,} activities "
-        f"and {done['details_landed']:,} details landed, {done['requests']:,} requests, {done['seconds']:.1f} s"
-    )
+    at = done["started_at"][:19].replace("T", " ")
+    landed = f"{done['activities_landed']:,} activities and {done['details_landed']:,} details landed"
+    told = f"{done['command']} at {at} UTC: {landed}, {done['requests']:,} requests, {done['seconds']:.1f} s"
     return f"{told}. {done['message']}" if done["message"] else told
 
 

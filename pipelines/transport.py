@@ -65,12 +65,11 @@ class StravaAdapter(HTTPAdapter):
                 not response.ok or _looks_like_json(body)
             ):
                 return response
-            trouble = f"it answered {response.status_code}" + (
-                "" if not response.ok else " with something else than JSON"
-            )
+            trouble = f"it answered {response.status_code}" + (" with something else than JSON" if response.ok else "")
         host = urlsplit(str(request.url)).netloc
         raise StravaUnavailable(
-            f"Strava ({host}) could not be used after {TRIES} tries: {trouble}. What was fetched is kept; run again later."
+            f"Strava ({host}) could not be used after {TRIES} tries: {trouble}. "
+            "What was fetched is kept; run again later."
         )
 
     def _wait_for_turn(self) -> None:

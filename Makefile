@@ -1,0 +1,99 @@
+# Each target sets up what it needs: .venv from the locked requirements, made once and again when they change.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo auth run run-all compact enrich flow status sql revoke test test-fast lint format bench docs lock clean
+
+VENV := .venv
+# the newest Python of 3.11 to 3.13 on this machine; PYTHON=… chooses another
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+STRAVA := $(VENV)/bin/python pipelines/strava.py
+
+# make run PER_PAGE=150 DAYS=21; make enrich ENRICH_LIMIT=50
+export PER_PAGE ENRICH_LIMIT
+ifdef DAYS
+export STRAVA_LOOKBACK_DAYS := $(DAYS)
+endif
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@echo
+	@echo "  with PER_PAGE=150 (activities per request), ENRICH_LIMIT=50 (details per run, 0 or all), DAYS=21 (lookback)"
+
+demo: $(RUNTIME) ## the main job on a simulated athlete, no account needed; writes under demo/ only
+	@$(VENV)/bin/python -m simulator.demo
+
+auth: $(RUNTIME) ## authorise this program at Strava, once
+	@$(STRAVA) auth
+
+run: $(RUNTIME) ## pull new and changed activities into bronze and staging
+	@$(STRAVA) pull
+
+run-all: $(RUNTIME) ## the same, ignoring the cursor: walk the whole list
+	@$(STRAVA) pull --all
+
+compact: $(RUNTIME) ## dbt build: merge staging into strava.* and roll up
+	@$(STRAVA) build
+
+enrich: $(RUNTIME) ## fetch missing details, newest first, and merge them into strava.activity_details
+	@$(STRAVA) enrich
+
+flow: $(RUNTIME) ## pull, enrich, and dbt build if anything landed
+	@$(STRAVA) flow
+
+status: $(RUNTIME) ## athlete, token, cursor, activities, details missing, budget, last run
+	@$(STRAVA) status
+
+sql: $(RUNTIME) ## query the warehouse, read only: make sql Q="FROM strava.activities_yearly"
+	@$(STRAVA) sql $(if $(Q),"$(subst ",\",$(Q))")
+
+revoke: $(RUNTIME) ## withdraw the authorisation at Strava and remove the token file
+	@$(STRAVA) revoke
+
+test: $(DEV) ## the whole test suite, offline
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+
+test-fast: $(DEV) ## the tests that take less than a few seconds each
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+lint: $(DEV) ## ruff, mypy, sqlfluff, dbt parse without warnings, documents up to date
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests dbt_project/macros
+	@$(VENV)/bin/dbt --quiet --warn-error parse --project-dir dbt_project
+	@$(VENV)/bin/python -m pipelines.documentation --check
+
+format: $(DEV) ## let ruff and sqlfluff rewrite what they can
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/sqlfluff fix --disable-progress-bar dbt_project/models dbt_project/tests dbt_project/macros
+
+bench: $(DEV) ## speed and memory, as ratios of one run
+	@$(VENV)/bin/python -m bench
+
+docs: $(RUNTIME) ## write README's tables and .env.example anew from the code
+	@$(VENV)/bin/python -m pipelines.documentation
+
+lock: $(DEV) ## compile requirements.in and requirements-dev.in into the lock files
+	@for name in requirements requirements-dev; do \
+	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	    --no-emit-index-url --custom-compile-command "make lock" $$name.in --output-file $$name.txt; done
+
+clean: ## remove .venv, demo/ and caches; never data/, output/, warehouse/, secrets/ or site/
+	@rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/results
+	@rm -rf dbt_project/target dbt_project/logs logs target
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUNTIME): requirements.txt
+	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed: install it, or say where it is with PYTHON=…"; exit 2; fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is older than Python 3.11: install a newer one, or say where it is with PYTHON=…"; exit 2; }
+	@[ -x $(VENV)/bin/python ] || { echo "Making $(VENV) with $(PYTHON), once (about a minute) …"; $(PYTHON) -m venv $(VENV); }
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt $(RUNTIME)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,121 @@
+"""`make demo`: the main job from the authorisation to the queries, on a simulated athlete, under `demo/` only."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import duckdb
+import requests
+
+from simulator.server import Simulator
+
+REPO = Path(__file__).resolve().parent.parent
+HOME = REPO / "demo"
+WAREHOUSE = HOME / "warehouse" / "strava.duckdb"
+ACTIVITIES = 400
+QUERIES = (
+    "SELECT id, start_date, name, sport_type, distance FROM strava.activities ORDER BY start_date DESC LIMIT 10;",
+    "SELECT a.id, (d.json->>'kudos_count')::INT AS kudos FROM strava.activities a "
+    "LEFT JOIN strava.activity_details d ON d.id = a.id;",
+    "SELECT year_start_date, sport_type, activities, round(distance_m / 1000) AS km, active_days "
+    "FROM strava.activities_yearly ORDER BY 1 DESC, activities DESC;",
+)
+
+
+def _settings(strava: Simulator, redirect_uri: str) -> dict[str, str]:
+    """Every setting that says where something is read or written, so that a user's `.env` has no say in the demo."""
+    return {
+        "STRAVA_HOME": str(HOME),
+        "STRAVA_TOKEN_FILE": "secrets/strava_token.json",
+        "STRAVA_WAREHOUSE": "warehouse/strava.duckdb",
+        "STRAVA_BRONZE_URL": "data",
+        "STRAVA_API_URL": strava.api_url,
+        "STRAVA_OAUTH_URL": strava.oauth_url,
+        "STRAVA_CLIENT_ID": strava.client_id,
+        "STRAVA_CLIENT_SECRET": strava.client_secret,
+        "STRAVA_REDIRECT_URI": redirect_uri,
+        "STRAVA_SCOPE": "read,activity:read,activity:read_all",
+        "STRAVA_ENRICH_SLEEP_MS": "0",
+        "PER_PAGE": "200",
+        "ENRICH_LIMIT": "60",
+    }
+
+
+def _free_port() -> int:
+    with Simulator(activities=0) as briefly:
+        return int(briefly.url.rpartition(":")[2])
+
+
+def _strava(*arguments: str) -> list[str]:
+    return [sys.executable, str(REPO / "pipelines" / "strava.py"), *arguments]
+
+
+def _step(name: str, *arguments: str, environment: dict[str, str]) -> None:
+    print(f"\n$ python pipelines/strava.py {name}", flush=True)
+    subprocess.run(_strava(name, *arguments), env=environment, check=True)  # noqa: S603 - our own command
+
+
+def _authorise(environment: dict[str, str]) -> None:
+    """Run `auth` and be the browser: open the page it prints, which the simulator approves at once."""
+    print("\n$ python pipelines/strava.py auth", flush=True)
+    with (
+        TemporaryFile() as nothing_typed,
+        subprocess.Popen(  # noqa: S603 - our own command
+            _strava("auth"), env=environment, stdin=nothing_typed, stdout=subprocess.PIPE, text=True
+        ) as auth,
+    ):
+        for line in auth.stdout or ():
+            print(line, end="", flush=True)
+            if line.strip().startswith("http"):
+                requests.get(line.strip(), timeout=30).raise_for_status()
+    if auth.returncode:
+        raise subprocess.CalledProcessError(auth.returncode, "auth")
+
+
+def _print_what_was_made() -> None:
+    with duckdb.connect(str(WAREHOUSE), read_only=True) as warehouse:
+        activities, first, last, details = warehouse.execute(
+            """
+            select count(*), min(start_date_local)::date, max(start_date_local)::date,
+                   (select count(*) from strava.activity_details)
+            from strava.activities
+            """
+        ).fetchall()[0]
+        print(f"\nMade in {HOME.relative_to(REPO)}/:")
+        print("  secrets/strava_token.json    the tokens, readable by you only")
+        print(f"  data/                        {len(list((HOME / 'data').rglob('*.parquet')))} shards: the truth")
+        print("  output/                      the same activities as JSON, as Strava sent them")
+        print(f"  warehouse/strava.duckdb      {activities} activities of {first} to {last}, {details} with details")
+        print("\nThe newest of them, by the first of three queries to try:\n")
+        print(str(warehouse.sql(QUERIES[0])))
+    print("Three queries to try:\n")
+    for query in QUERIES:
+        print(f'  STRAVA_HOME=demo make sql Q="{query}"\n')
+    print("With your own account: README.md, “Quick start with an account”.")
+
+
+def main() -> int:
+    """Run the demo from scratch; the exit code of the step that failed, or 0."""
+    shutil.rmtree(HOME, ignore_errors=True)
+    try:
+        with Simulator(seed=7, activities=ACTIVITIES, auto_authorize=True) as strava:
+            print(
+                f"A simulated Strava with {strava.count} activities of athlete {strava.athlete_id} is at {strava.url}"
+            )
+            redirect_uri = f"http://localhost:{_free_port()}/exchange_token"
+            environment = os.environ | _settings(strava, redirect_uri)
+            _authorise(environment)
+            _step("flow", environment=environment)
+        _print_what_was_made()
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
