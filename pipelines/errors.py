@@ -35,10 +35,10 @@ class StravaUnavailable(StravaStatsError):
 
 
 class WarehouseBusy(StravaStatsError):
-    """Another process holds the DuckDB file, or another run of ours holds the lock."""
+    """Another process holds the DuckDB file."""
 
     exit_code = 5
-    meaning = "the warehouse is open in another program, or another run is going on; what was fetched is kept"
+    meaning = "the warehouse is open in another program; what was fetched is kept"
 
 
 class StorageFailed(StravaStatsError):

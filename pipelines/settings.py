@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from dlt.common.configuration.container import Container
-from dlt.common.configuration.exceptions import ConfigValueCannotBeCoercedException
+from dlt.common.configuration.exceptions import ConfigValueCannotBeCoercedException, ValueNotSecretException
 from dlt.common.configuration.providers import ConfigProvider, EnvironProvider
 from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.configuration.resolve import resolve_configuration
@@ -258,6 +258,10 @@ def read_settings(**options: Any) -> StravaSettings:
         number = "a whole number" if error.hint is int else "a number"
         name = SETTINGS[error.field_name].names[0]
         raise BadSetting(f"{name} is {error.field_value!r}: it must be {number}.") from None
+    except ValueNotSecretException as error:
+        raise BadSetting(
+            f"{error.provider_name} holds {error.key}, a secret: move it to .env or to .dlt/secrets.toml."
+        ) from None
     except TomlProviderReadException as error:
         told = str(error).splitlines()[-1]
         raise BadSetting(f"{' or '.join(error.full_paths)} cannot be read as TOML: {told}.") from None

@@ -15,7 +15,7 @@ from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.bronze import COLUMNS, SCHEMA, TABLES, Bronze, known_cause, load_package, shard_name, uncompressed_bytes
-from pipelines.warehouse import open_warehouse
+from pipelines.warehouse import open_warehouse, refused_write
 
 DATASET = "staging"
 LEAST_MEMORY_MB = 8
@@ -80,7 +80,8 @@ def _load(
         pipeline.normalize()
         load_package(pipeline)
     except PipelineStepFailed as error:
-        raise known_cause(error, warehouse) from error
+        # dlt retries a job and then hands on only the text of what went wrong
+        raise refused_write(warehouse, str(error)) or known_cause(error, warehouse) from error
 
 
 def _rows_of(table: str, paths: list[Path]) -> DltResource:

@@ -1,6 +1,7 @@
 """The DuckDB file: opened within limits, with a clear word on who holds it."""
 
 import errno
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,14 +50,20 @@ def warehouse_error(path: Path, told: str) -> StravaStatsError:
             f"The warehouse {path} is held open {who}. What was fetched has landed in bronze; close that program and "
             "run again."
         )
-    if "No space left" in told:
-        return storage_error(path, OSError(errno.ENOSPC, told))
-    if "Permission denied" in told or "read-only" in told.lower():
+    if "read-only" in told.lower():
         return storage_error(path, OSError(errno.EACCES, told))
-    return StorageFailed(
+    return refused_write(path, told) or StorageFailed(
         f"The warehouse {path} cannot be opened: {told.splitlines()[0]} Everything in it can be rebuilt: move the file "
         "away and run again."
     )
+
+
+def refused_write(path: Path, told: str) -> StorageFailed | None:
+    """The typed error for what the operating system refused, if `told`, a text of DuckDB's, tells of such a thing."""
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EROFS):
+        if os.strerror(number) in told:
+            return storage_error(path, OSError(number, os.strerror(number)))
+    return None
 
 
 def printed_query(connection: duckdb.DuckDBPyConnection, query: str) -> str:
