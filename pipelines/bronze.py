@@ -106,6 +106,10 @@ class _AppearWholeJob(FilesystemLoadJob):
 
 
 class _ShardClient(FilesystemClient):
+    def create_dataset(self) -> None:
+        # dlt's own fails when the folder is there: a mounted volume, shards put back from a backup
+        self.fs_client.makedirs(self.dataset_path, exist_ok=True)
+
     def get_load_job_class(self, table: PreparedTableSchema, file_path: str) -> type[FilesystemLoadJob]:
         return _AppearWholeJob
 

@@ -1,0 +1,44 @@
+"""README says what the code does, and what it shows runs."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.strava import COMMANDS
+
+REPO = Path(__file__).resolve().parent.parent
+README = (REPO / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_tables_of_readme_and_the_example_of_env_say_what_the_code_says():
+    check = [sys.executable, "-m", "pipelines.documentation", "--check"]
+    ran = subprocess.run(check, cwd=REPO, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_make_help_names_every_target():
+    makefile = (REPO / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()
+    listed = subprocess.run(["make", "help"], cwd=REPO, capture_output=True, text=True, check=True).stdout
+    assert [target for target in phony if f"make {target} " not in listed] == []
+
+
+def test_every_command_has_an_example_that_it_understands(run):
+    for command in COMMANDS:
+        assert command.example.startswith(f"python pipelines/strava.py {command.name}")
+        assert command.example in run(command.name, "--help").out
+
+
+@pytest.mark.slow
+def test_every_query_that_readme_shows_runs_as_it_stands(athlete, run):
+    assert run("flow").code == 0
+    blocks = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+    queries = [query for block in blocks for query in block.split(";\n") if query.strip()]
+    assert len(queries) >= 5
+    with duckdb.connect(str(athlete.warehouse), read_only=True) as warehouse:
+        for query in queries:
+            assert warehouse.execute(query).fetchall() != [], query
