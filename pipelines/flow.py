@@ -85,6 +85,15 @@ class Run:
             settings.api_url, auth=RefreshTokenAuth(app, self._token_file), session=open_session(self._adapter)
         )
 
+    def require_authorisation(self) -> None:
+        """Look whether Strava can be asked at all; a newcomer is told of the credentials before the token file.
+
+        Raises:
+            NotAuthorised: the credentials, or the tokens, are missing.
+        """
+        self._settings.credentials()
+        self._token_file.load()
+
     def pull(self, everything: bool = False) -> None:
         """Land new and changed activities from the cursor on, less the lookback; `everything` ignores the cursor.
 
@@ -100,14 +109,13 @@ class Run:
         try:
             with self._report.task("Activities") as task:
 
+                walked = _Span(self._started_at.replace(tzinfo=None))
+
                 def on_page(page: list[Payload]) -> None:
                     self._done.listed += len(page)
-                    newest = max((p.start_date for p in page if p.start_date), default=after)
-                    span_s = (self._started_at.replace(tzinfo=None) - after).total_seconds()
-                    # of a first walk only the end is known: its share would be one of the years since 1970
-                    share = None if after == EPOCH else min((newest - after).total_seconds() / max(span_s, 1), 1.0)
-                    told = f"{self._done.listed:,} listed, up to {newest:%Y-%m-%d}"
-                    task.tell(told, share, self._budget.windows())
+                    walked.extend(page)
+                    told = f"{self._done.listed:,} listed, up to {walked.newest:%Y-%m-%d}"
+                    task.tell(told, walked.share(), self._budget.windows())
 
                 walk = ActivityWalk(self._client, self._settings.per_page, on_page)
                 while not walk.finished:
@@ -203,17 +211,34 @@ class Run:
 
     def _athlete_id(self) -> int:
         """Whose history this is: from the token file, else asked for once and noted there."""
-        # first, so that a newcomer is told of the credentials before the token file
-        client = self._client
         known = self._token_file.load().athlete_id
         if known is not None:
             return known
-        athlete = client.get("athlete", hooks={"response": [raise_for_refusal]}).json()
+        athlete = self._client.get("athlete", hooks={"response": [raise_for_refusal]}).json()
         if not isinstance(athlete, dict) or not isinstance(athlete.get("id"), int):
             raise StravaUnavailable("Strava did not say whose token this is. Run again later.")
         with self._token_file.locked():
             self._token_file.save(replace(self._token_file.load(), athlete_id=athlete["id"]))
         return int(athlete["id"])
+
+
+class _Span:
+    """The time a walk has covered: from the first activity it met towards now, as a share."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._oldest = now
+        self.newest = EPOCH
+
+    def extend(self, page: list[Payload]) -> None:
+        """Cover the activities of `page`."""
+        dates = [payload.start_date for payload in page if payload.start_date]
+        self._oldest = min([self._oldest, *dates])
+        self.newest = max([self.newest, *dates])
+
+    def share(self) -> float:
+        """From 0 to 1."""
+        return min((self.newest - self._oldest) / max(self._now - self._oldest, timedelta(seconds=1)), 1.0)
 
 
 def _days_before(instant: datetime, days: int) -> datetime:
@@ -257,6 +282,9 @@ def _do(steps: Sequence[Step], run: Run, everything: bool, choice: DetailChoice)
         "build": run.build,
         "build_if_needed": run.build_if_needed,
     }
+    if "pull" in steps or "enrich" in steps:
+        # before anything is begun: a build would only keep a newcomer waiting for the news
+        run.require_authorisation()
     stopped: StravaStatsError | None = None
     for step in steps:
         # what stops Strava's side does not keep what has landed from being staged and built, unless somebody wants out
@@ -265,7 +293,7 @@ def _do(steps: Sequence[Step], run: Run, everything: bool, choice: DetailChoice)
         try:
             actions[step]()
         except StravaStatsError as error:
-            if step not in ("pull", "enrich") or isinstance(error, StorageFailed):
+            if step not in ("pull", "enrich") or isinstance(error, BadSetting | StorageFailed):
                 raise
             stopped = error
     if stopped is not None:

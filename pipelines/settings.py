@@ -130,14 +130,23 @@ class StravaSettings(BaseConfiguration):
     @property
     def warehouse_path(self) -> Path:
         """The absolute path of the DuckDB file."""
-        return self.home_path / Path(self.warehouse).expanduser()
+        return self._quotable(self.home_path / Path(self.warehouse).expanduser())
 
     @property
     def bronze_path(self) -> Path:
         """The absolute folder of the shards."""
         if "://" in self.bronze_url:
             raise BadSetting(f"STRAVA_BRONZE_URL is {self.bronze_url!r}: only a local folder is supported so far.")
-        return self.home_path / Path(self.bronze_url).expanduser()
+        return self._quotable(self.home_path / Path(self.bronze_url).expanduser())
+
+    def _quotable(self, path: Path) -> Path:
+        """`path`, unless dlt and DuckDB, who put it into SQL and globs as it stands, would read something else."""
+        if held := [character for character in "'%*?" if character in str(path)]:
+            raise BadSetting(
+                f"The path {path} holds {' and '.join(held)}, which dlt and DuckDB cannot take. "
+                "Set STRAVA_HOME to a folder of another name."
+            )
+        return path
 
     @property
     def output_path(self) -> Path:

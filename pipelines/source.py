@@ -195,7 +195,8 @@ class ActivityWalk:
             except StravaStatsError as error:
                 self.error = error
                 page = None
-            if page is None:
+            # the end, or the empty page before it
+            if not page:
                 self.finished = True
                 return
             self._note_order(page)
