@@ -4,8 +4,9 @@ SHELL := /bin/bash
 .PHONY: help demo auth run run-all compact enrich flow status sql revoke test test-fast lint format bench docs lock clean
 
 VENV := .venv
-# the newest Python of 3.11 to 3.13 on this machine; PYTHON=… chooses another
-PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+# the newest Python of 3.11 to 3.13 that really starts (pyenv's shims need not); PYTHON=… chooses another
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
+  $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 STRAVA := $(VENV)/bin/python pipelines/strava.py
