@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from dlt.common.configuration.utils import get_resolved_traces
 from dlt.common.destination.client import PreparedTableSchema
+from dlt.common.metrics import LoadJobMetrics
 from dlt.common.schema.typing import TColumnSchema, TDataType, TTableSchemaColumns
 from dlt.destinations import filesystem
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient, FilesystemLoadJob
@@ -83,8 +84,6 @@ class Counts:
 class _AppearWholeJob(FilesystemLoadJob):
     """Copies a file of a load package to its place: beside, fsync, rename. dlt's own copies in place."""
 
-    _remote_file_path: str | None = None
-
     def run(self) -> None:
         target = Path(self.make_remote_path())
         if self.load_table_name in TABLES and target.exists():
@@ -98,11 +97,12 @@ class _AppearWholeJob(FilesystemLoadJob):
     def make_remote_file_path(self, file_name: str) -> str:
         if self.load_table_name not in TABLES:
             return super().make_remote_file_path(file_name)
-        if self._remote_file_path is None:
-            # from the rows, not from this run's settings: the package may be one that a killed run left
-            self._remote_file_path = f"{self.load_table_name}/{shard_name(Path(self._file_path))}.parquet"
-        # dlt asks once more for its metrics, when the file has been moved to the completed jobs
-        return self._remote_file_path
+        # from the rows, not from this run's settings: the package may be one that a killed run left
+        return f"{self.load_table_name}/{shard_name(Path(self._file_path))}.parquet"
+
+    def metrics(self) -> LoadJobMetrics | None:
+        # the filesystem's own add the remote path, which cannot be read any more: the file is with the completed jobs
+        return super(FilesystemLoadJob, self).metrics()
 
 
 class _ShardClient(FilesystemClient):

@@ -108,7 +108,6 @@ class Run:
         versions = NewVersions(ACTIVITIES, landed, athlete_id, self._started_at)
         try:
             with self._report.task("Activities") as task:
-
                 walked = _Span(self._started_at.replace(tzinfo=None))
 
                 def on_page(page: list[Payload]) -> None:

@@ -168,7 +168,7 @@ class StravaSettings(BaseConfiguration):
         text = self.enrich_limit.strip().lower()
         if text == "all":
             return None
-        if not text.isascii() or not text.isdigit():
+        if not text.isascii() or not text.isdigit() or len(text) > 18:
             raise BadSetting(f"ENRICH_LIMIT is {self.enrich_limit!r}: it must be a number, 0 for none, or all.")
         return int(text)
 

@@ -230,11 +230,15 @@ class ActivityWalk:
 
 def _one_ahead(pages: Iterator[list[Payload]]) -> Iterator[list[Payload]]:
     """The same pages; while one is worked on, the next is on its way."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    pool = ThreadPoolExecutor(max_workers=1)
+    try:
         coming = pool.submit(next, pages, None)
         while (page := coming.result()) is not None:
             coming = pool.submit(next, pages, None)
             yield page
+    finally:
+        # somebody who wants out at once does not wait for the answer that is on its way
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def activities(walk: ActivityWalk, versions: NewVersions, start_after: datetime) -> DltResource:

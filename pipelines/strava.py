@@ -84,7 +84,7 @@ def _ids(text: str | None) -> tuple[int, ...]:
     if text is None:
         return ()
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isascii() and part.isdigit() for part in parts):
+    if not parts or not all(part.isascii() and part.isdigit() and len(part) < 100 for part in parts):
         raise BadSetting(f"--ids is {text!r}: it must be activity ids with commas between, like 1,2.")
     return tuple(map(int, parts))
 
@@ -279,4 +279,8 @@ def _share_one_arena() -> None:
 
 if __name__ == "__main__":
     _share_one_arena()
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # no more Python: it would wait for a request that is still under way when somebody wanted out at once
+    os._exit(code)

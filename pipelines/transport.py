@@ -61,9 +61,9 @@ class StravaAdapter(HTTPAdapter):
                 self._budget.observe(response.headers)
                 if response.status_code == requests.codes.too_many_requests:
                     raise self._budget.refuse()
-            if response.status_code < requests.codes.internal_server_error and (
-                not response.ok or _looks_like_json(body)
-            ):
+            # a revocation is answered with nothing at all (RFC 7009)
+            sound = _looks_like_json(body) or (request.method == "POST" and not body)
+            if response.status_code < requests.codes.internal_server_error and (sound or not response.ok):
                 return response
             trouble = f"it answered {response.status_code}" + (" with something else than JSON" if response.ok else "")
         host = urlsplit(str(request.url)).netloc

@@ -15,6 +15,7 @@ import pytest
 from simulator import Simulator
 
 REPO = Path(__file__).resolve().parent.parent
+OUR_SETTINGS = ("STRAVA_", "PER_PAGE", "ENRICH_", "DBT_")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Athlete:
 
     def environment(self, **settings: str) -> dict[str, str]:
         """The environment of a process of this user: nobody else's STRAVA_* settings."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("STRAVA_", "PER_PAGE", "ENRICH_", "DBT_"))}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(OUR_SETTINGS)}
         return inherited | self.settings | settings
 
     def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
@@ -104,15 +105,13 @@ def athlete(tmp_path: Path, strava: Simulator) -> Athlete:
 
 
 @pytest.fixture
-def run(
-    athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., Ran]:
+def run(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     """The command in this process (no second of start-up): run("pull", "--all", PER_PAGE="50")."""
     from pipelines.strava import main
 
     def run_command(*arguments: str, **settings: str) -> Ran:
         with monkeypatch.context() as patch:
-            for name in [name for name in os.environ if name.startswith(("STRAVA_", "PER_PAGE", "ENRICH_", "DBT_"))]:
+            for name in [name for name in os.environ if name.startswith(OUR_SETTINGS)]:
                 patch.delenv(name)
             for name, value in (athlete.settings | settings).items():
                 patch.setenv(name, value)

@@ -20,9 +20,9 @@ final as (
         {{ period }}_start_date,
         sport_type,
         cast(sum(activities) as bigint) as activities,
-        cast(sum(distance_m) as double) as distance_m,
+        cast(round(sum(distance_m), 3) as double) as distance_m,
         cast(sum(moving_time_s) as bigint) as moving_time_s,
-        cast(sum(total_elevation_gain_m) as double) as total_elevation_gain_m,
+        cast(round(sum(total_elevation_gain_m), 3) as double) as total_elevation_gain_m,
         cast(sum(kudos) as bigint) as kudos,
         cast(sum(active_days) as bigint) as active_days
     from dated

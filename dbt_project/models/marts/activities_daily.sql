@@ -21,9 +21,10 @@ final as (
         activity_date,
         sport_type,
         cast(count(*) as bigint) as activities,
-        cast(coalesce(sum(distance), 0) as double) as distance_m,
+        -- To the millimetre: the last bits of a sum of doubles hang on the order in which rows are met.
+        cast(round(coalesce(sum(distance), 0), 3) as double) as distance_m,
         cast(coalesce(sum(moving_time), 0) as bigint) as moving_time_s,
-        cast(coalesce(sum(total_elevation_gain), 0) as double) as total_elevation_gain_m,
+        cast(round(coalesce(sum(total_elevation_gain), 0), 3) as double) as total_elevation_gain_m,
         cast(coalesce(sum(kudos_count), 0) as bigint) as kudos,
         cast(1 as bigint) as active_days
     from dated

@@ -1,0 +1,319 @@
+"""Tokens: refreshed in time, rotated without loss, kept to one file, shown to nobody."""
+
+import json
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from said import assert_said
+
+from pipelines.auth import OAuthApp, RefreshTokenAuth, TokenFile
+
+LIST = "/athlete/activities"
+TOKEN = "/oauth/token"
+
+
+def held(athlete):
+    return json.loads(athlete.token_file.read_bytes())
+
+
+def rewrite(athlete, **changed):
+    athlete.token_file.write_text(json.dumps(held(athlete) | changed))
+
+
+def mode(path):
+    return path.stat().st_mode & 0o777
+
+
+def auth_of(athlete):
+    app = OAuthApp(
+        athlete.strava.oauth_url, (athlete.strava.client_id, athlete.strava.client_secret), requests.Session()
+    )
+    return RefreshTokenAuth(app, TokenFile(athlete.token_file))
+
+
+def ask(athlete, auth):
+    return requests.get(f"{athlete.strava.api_url}/athlete", auth=auth, timeout=10).status_code
+
+
+def test_no_token_is_asked_for_while_the_stored_one_lives(athlete, run):
+    run("pull")
+    athlete.strava.clear_requests()
+    assert run("pull").code == 0
+    assert athlete.requests(TOKEN) == []
+
+
+@pytest.mark.parametrize("left_s", [-10, 0, 30])
+def test_a_token_about_to_expire_is_refreshed_before_it_is_used(athlete, run, left_s):
+    run("pull")
+    rewrite(athlete, expires_at=int(time.time()) + left_s)
+    athlete.strava.clear_requests()
+    assert run("pull").code == 0
+    assert athlete.requests()[0].path == TOKEN
+    assert len(athlete.requests(TOKEN)) == 1
+    assert {request.status for request in athlete.requests()} == {200}
+
+
+def test_a_401_costs_one_refresh_and_one_replay_of_the_same_request(athlete, run):
+    run("pull")
+    athlete.strava.expire_access_tokens()
+    athlete.strava.clear_requests()
+    assert run("pull").code == 0
+    first, token, replayed, *rest = athlete.requests()
+    assert [first.status, token.path, replayed.status] == [401, TOKEN, 200]
+    assert (first.path, first.query) == (replayed.path, replayed.query)
+    assert {request.status for request in rest} <= {200}
+
+
+def test_a_401_that_stays_is_said_after_one_refresh(athlete, run):
+    run("pull")
+    athlete.strava.clear_requests()
+    athlete.strava.fault("401", times=None)
+    assert_said(run("pull"), 3, "make auth")
+    assert [request.path.removeprefix("/api/v3") for request in athlete.requests()] == [LIST, TOKEN, LIST]
+    athlete.strava.clear_faults()
+    assert run("pull").code == 0
+
+
+def test_a_missing_scope_is_said_and_not_refreshed(athlete, run):
+    athlete.authorise(refresh_token=athlete.strava.issue_refresh_token(scope="read"))
+    assert_said(run("pull"), 3, "activity:read", "make auth")
+    assert len(athlete.requests(TOKEN)) == 1
+    assert len(athlete.requests(LIST)) == 1
+
+
+def test_the_athlete_is_asked_for_once_then_remembered(athlete, run):
+    run("pull")
+    run("pull")
+    assert [request.path for request in athlete.requests()].count("/api/v3/athlete") == 1
+    assert held(athlete)["athlete_id"] == athlete.strava.athlete_id
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {},
+        {"athlete_id": True, "scope": "read,activity:read_all", "saved_at": 1_700_000_000},
+        {"athlete_id": "text", "scope": "read,activity:read_all", "saved_at": "2026-01-31T08:00:00Z"},
+        {"expires_at": "1700000000", "saved_at": None, "access_token": None, "something": {"else": []}},
+    ],
+    ids=["only a refresh token", "numbers", "text", "odd"],
+)
+def test_a_token_file_of_another_tool_is_accepted_and_upgraded(athlete, run, beside):
+    beside = dict(beside)
+    if known := beside.get("athlete_id"):
+        beside["athlete_id"] = athlete.strava.athlete_id if known is True else str(athlete.strava.athlete_id)
+    athlete.authorise(**beside)
+    athlete.token_file.chmod(0o644)
+    before = held(athlete)
+    ran = run("pull")
+    assert (ran.code, len(athlete.shards())) == (0, 1)
+    after = held(athlete)
+    assert after["refresh_token"] != before["refresh_token"]
+    assert (after["athlete_id"], after["scope"]) == (athlete.strava.athlete_id, before.get("scope"))
+    assert after["expires_at"] > time.time()
+    assert abs(after["saved_at"] - time.time()) < 60
+    assert mode(athlete.token_file) == 0o600
+    asked = [request for request in athlete.requests() if request.path.endswith("/athlete")]
+    assert len(asked) == (0 if known else 1)
+
+
+def test_a_token_file_that_an_editor_marked_as_utf_8_is_read(athlete, run):
+    athlete.token_file.write_bytes(b"\xef\xbb\xbf" + athlete.token_file.read_bytes())
+    assert run("pull").code == 0
+
+
+BROKEN = [
+    b"",
+    b"{",
+    b"[]",
+    b"{}",
+    b'{"refresh_token": ""}',
+    b'{"refresh_token": 5}',
+    b'{"refresh_token": "\xff"}',
+    b"\x00" * 100,
+    b"[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("content", BROKEN, ids=range(len(BROKEN)))
+def test_a_broken_token_file_is_said_and_left_as_it_is(athlete, run, content):
+    athlete.token_file.write_bytes(content)
+    assert_said(run("pull"), 3, str(athlete.token_file), "broken", "make auth")
+    assert athlete.token_file.read_bytes() == content
+    assert athlete.requests() == []
+
+
+def test_without_a_token_file_it_says_how_to_get_one(athlete, run):
+    athlete.token_file.unlink()
+    assert_said(run("pull"), 3, "no token file", "make auth")
+    assert athlete.requests() == []
+
+
+def test_a_token_file_that_is_none_is_said(athlete, run):
+    athlete.token_file.unlink()
+    athlete.token_file.mkdir()
+    assert_said(run("pull"), 6, str(athlete.token_file), "cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("settings", "held_tokens", "words"),
+    [
+        ({}, {"refresh_token": "dead"}, ["invalid_grant", "make auth"]),
+        ({"STRAVA_CLIENT_SECRET": "wrong"}, {}, ["STRAVA_CLIENT_SECRET", "settings/api"]),
+        ({"STRAVA_CLIENT_ID": "1"}, {}, ["STRAVA_CLIENT_ID", "settings/api"]),
+    ],
+    ids=["dead refresh token", "wrong secret", "wrong id"],
+)
+def test_what_strava_does_not_accept_is_named_and_no_token_is_lost(athlete, run, settings, held_tokens, words):
+    before = held(athlete)
+    rewrite(athlete, **held_tokens)
+    assert_said(run("pull", **settings), 3, *words)
+    assert len(athlete.requests(TOKEN)) == 1
+    assert held(athlete) == before | held_tokens
+    rewrite(athlete, **before)
+    assert run("pull").code == 0
+
+
+@pytest.mark.parametrize("path", [None, TOKEN], ids=["API", "OAuth"])
+def test_an_app_without_subscription_is_said(athlete, run, path):
+    athlete.strava.fault("403", times=None, path=path)
+    assert_said(run("pull"), 3, "Inactive", "subscription")
+
+
+def test_a_rotated_token_is_on_disk_before_its_access_token_is_used(athlete, run, monkeypatch):
+    used = []
+    scopes_of = athlete.strava.tokens.scopes_of
+
+    def watch(token):
+        used.append((token, held(athlete).get("access_token")))
+        return scopes_of(token)
+
+    monkeypatch.setattr(athlete.strava.tokens, "scopes_of", watch)
+    run("pull")
+    athlete.strava.expire_access_tokens()
+    run("pull")
+    assert len({token for token, _ in used}) == 2
+    refused_then_renewed = [(token, on_disk) for token, on_disk in used if token != on_disk]
+    assert refused_then_renewed == []
+
+
+def test_a_process_killed_at_the_first_use_of_a_rotated_token_loses_nothing(athlete, run, monkeypatch):
+    before = held(athlete)
+    process = athlete.start("pull")
+    scopes_of = athlete.strava.tokens.scopes_of
+
+    def kill(token):
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(10)
+        return scopes_of(token)
+
+    monkeypatch.setattr(athlete.strava.tokens, "scopes_of", kill)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    monkeypatch.undo()
+    assert held(athlete)["refresh_token"] != before["refresh_token"]
+    assert run("pull").code == 0
+    assert len(athlete.requests(TOKEN)) == 1
+    assert athlete.sql("select count(*) from staging.activities") == [(60,)]
+
+
+def test_a_first_request_that_fails_after_rotation_loses_nothing(athlete, run):
+    athlete.strava.fault("drop", times=None)
+    assert_said(run("pull"), 4)
+    athlete.strava.clear_faults()
+    assert run("pull").code == 0
+    assert len(athlete.requests(TOKEN)) == 1
+
+
+def test_two_processes_at_once_refresh_once(athlete):
+    athlete.strava.fault("slow", times=None, path=TOKEN, seconds=1.5)
+    second = {"STRAVA_WAREHOUSE": "second/strava.duckdb", "STRAVA_BRONZE_URL": "second/data"}
+    with athlete.start("pull") as one, athlete.start("pull", **second) as other:
+        assert (one.wait(60), other.wait(60)) == (0, 0)
+    assert len(athlete.requests(TOKEN)) == 1
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["one session's", "sessions of their own"])
+def test_many_threads_refresh_once(athlete, shared):
+    athlete.strava.fault("slow", times=None, path=TOKEN, seconds=0.3)
+    auths = [auth_of(athlete)] * 8 if shared else [auth_of(athlete) for _ in range(8)]
+    for refreshes in (1, 2):
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(lambda auth: ask(athlete, auth), auths)) == {200}
+        assert len(athlete.requests(TOKEN)) == refreshes
+        athlete.strava.expire_access_tokens()
+
+
+def test_a_token_that_another_process_rotated_is_taken_over(athlete):
+    mine, theirs = auth_of(athlete), auth_of(athlete)
+    ask(athlete, mine)
+    athlete.strava.expire_access_tokens()
+    assert (ask(athlete, theirs), ask(athlete, mine)) == (200, 200)
+    assert len(athlete.requests(TOKEN)) == 2
+
+
+def test_readers_never_see_a_torn_or_open_token_file(athlete):
+    auth, done, seen, modes = auth_of(athlete), threading.Event(), set(), set()
+    athlete.token_file.parent.chmod(0o755)
+
+    def read():
+        while not done.is_set():
+            seen.add(held(athlete)["refresh_token"])
+            for path in athlete.token_file.parent.iterdir():
+                try:
+                    modes.add(mode(path))
+                except FileNotFoundError:
+                    continue  # a file beside, renamed meanwhile
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read)
+        for _ in range(20):
+            athlete.strava.expire_access_tokens()
+            assert ask(athlete, auth) == 200
+        done.set()
+        reader.result()
+    assert len(seen) > 5
+    assert modes == {0o600}
+
+
+def files_that_hold(secrets, athlete):
+    """All files of the user's home but the token file that hold one of `secrets`."""
+    files = [path for path in athlete.home.rglob("*") if path.is_file() and path != athlete.token_file]
+    assert len(files) > 5
+    return [path for path in files for secret in secrets if secret.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("level", [pytest.param("CRITICAL", marks=pytest.mark.slow), "DEBUG"])
+def test_secrets_are_nowhere_but_in_the_token_file(athlete, level):
+    secrets = {athlete.strava.client_secret, held(athlete)["refresh_token"]}
+    told = ""
+    for command in (["pull"], ["pull", "--all"] if level == "DEBUG" else ["flow", "--limit", "2"]):
+        ran = athlete.spawn(*command, RUNTIME__LOG_LEVEL=level)
+        assert ran.code == 0, ran.err
+        told += ran.out + ran.err
+        secrets |= {held(athlete)["refresh_token"], held(athlete)["access_token"]}
+        athlete.strava.expire_access_tokens()
+    assert len(secrets) == 6
+    told += "".join(str(request.query) for request in athlete.requests())
+    assert [secret for secret in secrets if secret in told] == []
+    assert files_that_hold(secrets, athlete) == []
+
+
+@pytest.mark.parametrize("kind", ["401", "403", "502", "drop", "html", "errors_string"])
+def test_errors_hold_no_secret(athlete, run, kind):
+    secrets = {athlete.strava.client_secret, held(athlete)["refresh_token"]}
+    told = ""
+    for path in (TOKEN, LIST):
+        athlete.strava.fault(kind, times=None, path=path)
+        ran = run("pull")
+        assert ran.code
+        told += ran.out + ran.err
+        athlete.strava.clear_faults()
+        secrets |= {str(value) for name, value in held(athlete).items() if name.endswith("_token")}
+    assert [secret for secret in secrets if secret in told] == []
+    assert files_that_hold(secrets - {"None"}, athlete) == []

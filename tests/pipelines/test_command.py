@@ -1,0 +1,159 @@
+"""The command line: its helps, its exit codes, where it may be called from, what it leaves on a terminal."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import REPO
+from said import assert_said
+
+from pipelines.errors import exit_codes
+from pipelines.strava import COMMANDS, make_parser
+
+NAMES = [command.name for command in COMMANDS]
+
+
+def test_the_commands_are_the_documented_ones():
+    assert {"auth", "pull", "enrich", "flow", "status", "revoke"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("command", NAMES)
+def test_every_command_has_a_help_with_an_example_of_its_own(athlete, run, command):
+    ran = run(command, "--help")
+    assert (ran.code, ran.err) == (0, "")
+    assert f"usage: strava.py {command}" in ran.out
+    assert re.search(rf"example:\n  python pipelines/strava.py {command}\b", ran.out)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
+def test_the_example_of_a_help_is_accepted(command):
+    words = shlex.split(command.example)
+    assert words[:2] == ["python", "pipelines/strava.py"]
+    assert make_parser().parse_args(words[2:]).command == command.name
+
+
+def test_the_help_lists_the_commands_and_what_each_exit_code_means(run):
+    ran = run("--help")
+    assert ran.code == 0
+    assert "Without a command: pull, then enrich" in ran.out
+    for command in COMMANDS:
+        assert re.search(rf"^ +{command.name} ", ran.out, re.MULTILINE)
+    for code, meaning in exit_codes().items():
+        assert re.search(rf"^ +{code}  {re.escape(meaning)}$", ran.out, re.MULTILINE)
+    assert set(exit_codes()) == {0, 1, 2, 3, 4, 5, 6, 7, 130}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["fetch"], ["pull", "--fast"], ["pull", "now"], ["pull", "--per-page"], ["status", "--all"], ["--all"]],
+)
+def test_an_unknown_command_or_option_shows_the_usage(athlete, run, arguments):
+    ran = run(*arguments)
+    assert ran.code == 2
+    assert ran.err.startswith("usage: strava.py")
+    assert athlete.requests() == []
+
+
+def test_without_a_command_it_pulls_then_enriches_into_bronze_and_staging(athlete, run):
+    ran = run(ENRICH_LIMIT="3")
+    assert (ran.code, ran.out) == (0, "")
+    assert athlete.sql("select count(*) from staging.activities") == [(60,)]
+    assert athlete.sql("select count(*) from staging.activity_details") == [(3,)]
+    assert athlete.sql("select count(*) from duckdb_schemas() where schema_name = 'strava'") == [(0,)]
+
+
+@pytest.mark.parametrize("called", ["pipelines/strava.py", "-m"])
+def test_it_works_from_another_folder(athlete, tmp_path_factory, called):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    script = ["-m", "pipelines.strava"] if called == "-m" else [str(REPO / called)]
+    ran = subprocess.run(
+        [sys.executable, *script, "pull"],
+        env=athlete.environment(PYTHONPATH=str(REPO)),
+        cwd=elsewhere,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert len(athlete.shards()) == 1
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_status_before_anything_was_run_asks_nothing_and_ends_well(athlete, run):
+    athlete.token_file.unlink()
+    ran = run("status", STRAVA_CLIENT_ID="", STRAVA_CLIENT_SECRET="")
+    assert (ran.code, "make auth" in ran.out) == (0, True)
+    assert athlete.requests() == []
+
+
+def test_build_needs_no_credentials_and_no_token(athlete, run):
+    # a warehouse that is none ends it before dbt would start
+    run("pull")
+    athlete.token_file.unlink()
+    shutil.move(athlete.warehouse, athlete.home / "away")
+    athlete.warehouse.write_bytes(b"not a database" * 1000)
+    assert_said(run("build", STRAVA_CLIENT_ID="", STRAVA_CLIENT_SECRET=""), 6, "move the file away")
+
+
+QUERIES = [
+    ("select count(*) as found from staging.activities", 0, ["found", "60"]),
+    ("select nothing", 2, ["nothing"]),
+    ("selec", 2, ["syntax error"]),
+    ("select * from strava.no_such_table", 2, ["no_such_table"]),
+    ("drop table staging.activities", 2, ["read-only"]),
+    ("select 1; select 2", 0, ["2"]),
+]
+
+
+def test_sql_answers_or_says_what_duckdb_did_not_like(athlete, run):
+    run("pull")
+    for query, code, words in QUERIES:
+        ran = run("sql", query)
+        assert (query, ran.code) == (query, code), ran.err
+        assert "Traceback" not in ran.err
+        assert not [word for word in words if word not in ran.out + ran.err]
+    assert athlete.sql("select count(*) from staging.activities") == [(60,)]
+
+
+def test_sql_without_a_warehouse_says_how_to_get_one(athlete, run):
+    assert_said(run("sql", "select 1"), 2, str(athlete.warehouse), "make flow", "make demo")
+    assert not athlete.warehouse.exists()
+
+
+def test_sql_asks_for_statements_and_survives_a_wrong_one(athlete, run):
+    run("pull")
+    ran = athlete.spawn("sql", typed="select wrong;\nselect count(*)\nas found from staging.activities;\n")
+    assert (ran.code, ran.err) == (0, "")
+    assert "wrong" in ran.out
+    assert "60" in ran.out
+
+
+@pytest.mark.slow
+def test_a_model_that_fails_is_named_and_what_was_fetched_is_there(athlete, tmp_path_factory):
+    copy = tmp_path_factory.mktemp("copy") / "repo"
+    shutil.copytree(REPO / "dbt_project", copy / "dbt_project", ignore=shutil.ignore_patterns("target", "logs"))
+    for part in ("pipelines", ".dlt"):
+        shutil.copytree(REPO / part, copy / part)
+    for file in ("profiles.yml", "dbt_project.yml"):
+        if (REPO / file).exists():
+            shutil.copy(REPO / file, copy)
+    (copy / "dbt_project" / "models" / "broken.sql").write_text("select no_such_column from {{ ref('activities') }}")
+    ran = subprocess.run(
+        [sys.executable, str(copy / "pipelines" / "strava.py"), "flow", "--limit", "0"],
+        env=athlete.environment(),
+        cwd=Path("/"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 7, ran.stderr
+    assert "error: dbt build failed." in ran.stderr
+    assert "no_such_column" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert athlete.sql("select count(*) from staging.activities") == [(60,)]
