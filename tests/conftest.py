@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -116,10 +117,14 @@ def run(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
             for name, value in (athlete.settings | settings).items():
                 patch.setenv(name, value)
             capfd.readouterr()
+            before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
             try:
                 code = main(list(arguments))
             except SystemExit as exit_:
                 code = int(exit_.code or 0)
+            finally:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
             out, err = capfd.readouterr()
         return Ran(code, out, err)
 

@@ -1,0 +1,88 @@
+"""What landed, read from the files themselves; and what Strava would say, asked over HTTP as anyone may."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import requests
+
+from simulator import Simulator
+
+LIST = "/athlete/activities"
+DETAIL = "/api/v3/activities/"
+NO_LIMITS = {"read_15min": 10**6, "read_day": 10**6, "overall_15min": 10**6, "overall_day": 10**6}
+
+
+def versions(athlete: Any, table: str = "activities") -> list[tuple[Any, ...]]:
+    """(id, payload as text) of every row of every shard, in the order in which they were fetched."""
+    rows = [row for path in athlete.shards(table) for row in pq.ParquetFile(path).read().to_pylist()]
+    rows.sort(key=lambda row: (row["fetched_at"], row["start_date"] or datetime.min))
+    return [(row["id"], row["payload"]) for row in rows]
+
+
+def ids(athlete: Any, table: str = "activities") -> list[int]:
+    """The ids of those rows."""
+    return [id_ for id_, _ in versions(athlete, table)]
+
+
+def names(athlete: Any, id_: int) -> list[str]:
+    """The names that the versions of one activity bear, oldest version first."""
+    return [json.loads(payload)["name"] for key, payload in versions(athlete) if key == id_]
+
+
+def all_ids(strava: Simulator) -> set[int]:
+    """The ids of all activities there are."""
+    return {activity["id"] for activity in strava.activities()}
+
+
+def pages_asked(athlete: Any) -> list[int]:
+    """The page numbers of all requests for the list so far."""
+    return [int(request.query["page"]) for request in athlete.requests(LIST)]
+
+
+def details_asked(athlete: Any) -> list[int]:
+    """The ids of all requests for details so far."""
+    return [int(request.path.rpartition("/")[2]) for request in athlete.requests(DETAIL)]
+
+
+def ask(athlete: Any, path: str, **query: Any) -> bytes:
+    """The body with which Strava answers a request of ours."""
+    token = json.loads(athlete.token_file.read_text())["access_token"]
+    response = requests.get(
+        athlete.strava.api_url + path, params=query, headers={"Authorization": f"Bearer {token}"}, timeout=10
+    )
+    response.raise_for_status()
+    return response.content
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The bytes of each file directly in `folder`, by name."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def speak(strava: Simulator, id_: int, text: bytes) -> None:
+    """Let the list hand out `text`, whatever it is, in the place of an activity; no control of the simulator can."""
+    with strava.lock:
+        strava._rows[id_] = (strava._rows[id_][0], text)
+
+
+def until(condition: Callable[[], Any], within_s: float = 30) -> None:
+    """Wait for something that another process does."""
+    ends_at_s = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < ends_at_s, "it did not come to that"
+        time.sleep(0.002)
+
+
+def assert_one_sentence(ran: Any, code: int, *words: str) -> None:
+    """The command ended with `code` and one clear sentence that has `words` in it."""
+    errors = [line for line in ran.err.splitlines() if line.startswith("error: ")]
+    assert ran.code == code, ran.err
+    assert len(errors) == 1, ran.err
+    assert "Traceback" not in ran.out + ran.err
+    for word in words:
+        assert word in errors[0]

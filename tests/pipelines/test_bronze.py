@@ -1,0 +1,196 @@
+import json
+import re
+import secrets
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from landed import LIST, all_ids, ask, assert_one_sentence, contents, details_asked, ids, names, versions
+
+
+def output(athlete):
+    return sorted((athlete.home / "output").iterdir())
+
+
+def test_a_payload_is_byte_for_byte_what_strava_sent_in_bronze_staging_and_output(athlete, run, strava):
+    strava.edit(strava.activities()[3]["id"], name='Ü "quoted" \\ \u2028 🚴\n')
+    run("pull", PER_PAGE="25")
+    sent = ask(athlete, LIST, after=0, per_page=200)
+    for payloads in (
+        [payload for _, payload in versions(athlete)],
+        [payload for (payload,) in athlete.sql("select payload from staging.activities order by start_date, id")],
+    ):
+        assert b"[" + b",".join(payload.encode() for payload in payloads) + b"]" == sent
+    [array] = output(athlete)
+    assert array.read_bytes().replace(b",\n{", b",{").strip() == sent
+    assert json.loads(array.read_bytes()) == json.loads(sent)
+
+
+def test_files_are_named_after_athlete_and_second(athlete, run, strava):
+    began_at = f"{datetime.now(UTC):%Y%m%d%H%M%S}"
+    run(ENRICH_LIMIT="1")
+    run("pull", "--all")
+    stem = rf"_{strava.athlete_id}_(\d{{14}})"
+    [shard], [details], [array] = athlete.shards(), athlete.shards("activity_details"), output(athlete)
+    stamps = [
+        re.fullmatch(pattern, path.name)[1]
+        for pattern, path in (
+            (rf"activities{stem}_[0-9a-f]+\.parquet", shard),
+            (rf"activity_details{stem}_[0-9a-f]+\.parquet", details),
+            (rf"strava_activities{stem}\.json", array),
+        )
+    ]
+    assert len(set(stamps)) == 1
+    assert began_at <= stamps[0] <= f"{datetime.now(UTC):%Y%m%d%H%M%S}"
+    assert pq.read_table(shard, columns=["shard"]).column(0).unique().to_pylist() == [shard.stem]
+
+
+def test_a_shard_has_the_keys_as_typed_columns_and_the_payload_as_text(athlete, run):
+    run("pull")
+    schema = pq.read_schema(athlete.shards()[0])
+    assert dict(zip(schema.names, schema.types, strict=True)) == {
+        "id": pa.int64(),
+        "athlete_id": pa.int64(),
+        "start_date": pa.timestamp("us"),
+        "fetched_at": pa.timestamp("us"),
+        "payload_hash": pa.string(),
+        "payload": pa.string(),
+        "shard": pa.string(),
+    }
+
+
+def test_output_holds_only_what_its_pull_landed(athlete, run, strava):
+    run("pull")
+    strava.edit(strava.activities()[0]["id"], name="Renamed")
+    # names have seconds
+    time.sleep(1)
+    run("pull")
+    assert [activity["name"] for activity in json.loads(output(athlete)[1].read_bytes())] == ["Renamed"]
+
+
+def test_two_pulls_within_one_second_lose_nothing(athlete, run, strava):
+    run("pull")
+    for name in ("A", "B", "C"):
+        strava.edit(strava.activities()[0]["id"], name=name)
+        run("pull")
+    assert names(athlete, strava.activities()[0]["id"])[1:] == ["A", "B", "C"]
+    landed = [activity["name"] for path in output(athlete) for activity in json.loads(path.read_bytes())]
+    assert {"A", "B", "C"} <= set(landed)
+
+
+def test_every_shard_that_can_be_seen_is_whole(athlete, run, strava):
+    # megabytes that do not compress, so that writing them takes a while
+    for activity in strava.activities():
+        strava.edit(activity["id"], name=secrets.token_hex(100_000))
+    folder = athlete.home / "data" / "activities"
+    done, torn, seen = threading.Event(), [], set()
+
+    def look():
+        while not done.is_set():
+            for path in folder.glob("*.parquet"):
+                try:
+                    pq.read_metadata(path)
+                    seen.add(path.name)
+                except (OSError, pa.ArrowException) as error:
+                    torn.append((path, error))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        assert run("pull").code == 0
+    finally:
+        done.set()
+        watcher.join()
+    assert torn == []
+    assert seen == {path.name for path in athlete.shards()}
+
+
+def test_shards_are_never_touched_again(athlete, run, strava):
+    run(ENRICH_LIMIT="2")
+    tables = ("activities", "activity_details")
+    before = [contents(athlete.home / "data" / table) for table in tables]
+    strava.edit(strava.activities()[0]["id"], name="Renamed")
+    run("pull", "--all")
+    run(ENRICH_LIMIT="2")
+    for table, held in zip(tables, before, strict=True):
+        assert held.items() < contents(athlete.home / "data" / table).items()
+
+
+def test_nothing_is_left_beside_the_shards(athlete, run):
+    run(ENRICH_LIMIT="2")
+    for table in ("activities", "activity_details"):
+        assert {path.suffix for path in (athlete.home / "data" / table).iterdir()} == {".parquet"}
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "text"])
+def test_a_torn_shard_is_set_aside_and_named_and_what_it_held_is_fetched_again(athlete, run, strava, damage):
+    run("pull")
+    [shard] = athlete.shards()
+    whole = shard.read_bytes()
+    shard.write_bytes({"cut": whole[: len(whole) // 2], "empty": b"", "text": b"not a shard"}[damage])
+    athlete.warehouse.unlink()
+    ran = run("pull")
+    assert ran.code == 0
+    assert f"warning: The shard {shard} is damaged" in ran.err
+    assert shard.with_name(shard.name + ".torn").exists()
+    assert sorted(ids(athlete)) == sorted(all_ids(strava))
+    assert "warning" not in run("pull").err
+
+
+def test_a_torn_copy_of_a_shard_does_not_stop_staging(athlete, run, strava):
+    run("pull")
+    [shard] = athlete.shards()
+    shard.with_name("copy.parquet").write_bytes(shard.read_bytes()[:-9])
+    strava.add(name="today")
+    ran = run("pull")
+    assert (ran.code, "copy.parquet is damaged" in ran.err) == (0, True)
+    assert athlete.sql("select count(*) from staging.activities") == [(61,)]
+
+
+def test_after_a_clock_that_jumped_back_the_newest_version_is_still_the_last_one(athlete, run, strava):
+    run("pull")
+    [shard] = athlete.shards()
+    table = pq.read_table(shard)
+    # all was fetched by a clock that was a day ahead
+    fetched_at = pa.array([at + timedelta(days=1) for at in table.column("fetched_at").to_pylist()], pa.timestamp("us"))
+    pq.write_table(table.set_column(table.schema.get_field_index("fetched_at"), "fetched_at", fetched_at), shard)
+    newest = strava.activities()[0]["id"]
+    for name in ("A", "B", "A"):
+        strava.edit(newest, name=name)
+        run("pull")
+    assert names(athlete, newest)[1:] == ["A", "B", "A"]
+    assert "nothing new" in run("pull").err
+
+
+def test_a_pull_by_a_clock_that_jumped_back_has_its_output_too(athlete, run, strava):
+    run("pull")
+    [array] = output(athlete)
+    array.rename(
+        array.with_name(re.sub(r"\d{14}", f"{datetime.now(UTC) + timedelta(days=1):%Y%m%d%H%M%S}", array.name))
+    )
+    strava.add(name="today")
+    run("pull")
+    landed = [activity["name"] for path in output(athlete) for activity in json.loads(path.read_bytes())]
+    assert "today" in landed
+
+
+def test_output_that_a_killed_pull_did_not_write_comes_with_the_next_one(athlete, run):
+    run("pull")
+    output(athlete)[0].unlink()
+    run("pull")
+    assert len(json.loads(output(athlete)[0].read_bytes())) == 60
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_loses_nothing(athlete, run, strava):
+    run("pull")
+    before = contents(athlete.home / "data" / "activities")
+    folder = athlete.home / "data" / "activity_details"
+    folder.write_text("a file where a folder is needed")
+    assert_one_sentence(run(ENRICH_LIMIT="2"), 6, str(folder))
+    assert contents(athlete.home / "data" / "activities") == before
+    folder.unlink()
+    assert run(ENRICH_LIMIT="2").code == 0
+    assert sorted(ids(athlete, "activity_details")) == sorted(details_asked(athlete))

@@ -1,0 +1,178 @@
+import json
+from itertools import pairwise
+
+import pytest
+from landed import DETAIL, all_ids, ask, assert_one_sentence, details_asked, ids, speak, versions
+
+from simulator import Simulator
+
+
+@pytest.fixture
+def strava():
+    with Simulator(seed=7, activities=8) as simulator:
+        yield simulator
+
+
+def newest_first(strava):
+    return [activity["id"] for activity in strava.activities()]
+
+
+# Without a command the program pulls and enriches, and does not start dbt.
+
+
+def test_details_are_fetched_newest_first_and_only_those_that_are_missing(athlete, run, strava):
+    ran = run(ENRICH_LIMIT="3")
+    assert (ran.code, ran.out) == (0, "")
+    assert "5 left" in ran.err
+    assert details_asked(athlete) == newest_first(strava)[:3]
+    run(ENRICH_LIMIT="2")
+    assert details_asked(athlete) == newest_first(strava)[:5]
+    assert ids(athlete, "activity_details") == newest_first(strava)[:5]
+
+
+def test_a_limit_of_none_asks_for_none_and_one_of_all_for_all(athlete, run, strava):
+    run(ENRICH_LIMIT="0")
+    assert (details_asked(athlete), athlete.shards("activity_details")) == ([], [])
+    run(ENRICH_LIMIT="all")
+    assert set(ids(athlete, "activity_details")) == all_ids(strava)
+    strava.clear_requests()
+    assert "nothing missing" in run(ENRICH_LIMIT="all").err
+    assert details_asked(athlete) == []
+
+
+def test_a_new_activity_is_the_only_one_whose_details_are_asked_for(athlete, run, strava):
+    run()
+    strava.clear_requests()
+    new = strava.add(name="today")
+    run()
+    assert details_asked(athlete) == [new["id"]]
+
+
+def test_a_detail_lands_byte_for_byte_with_all_its_efforts(athlete, run, strava):
+    run(ENRICH_LIMIT="1")
+    asked = athlete.requests(DETAIL)[0]
+    assert asked.query == {"include_all_efforts": "true"}
+    [(id_, payload)] = versions(athlete, "activity_details")
+    assert payload == athlete.sql("select payload from staging.activity_details")[0][0]
+    assert payload.encode() == ask(athlete, f"/activities/{id_}", include_all_efforts="true")
+
+
+@pytest.mark.slow
+def test_chosen_activities_are_fetched_again_though_they_wait_and_land_only_if_they_changed(athlete, run, strava):
+    first, second, third, *_ = newest_first(strava)
+    strava.fault("500", id=third)
+    run(ENRICH_LIMIT="all")
+    strava.clear_faults()
+    strava.edit(first, description="Changed")
+    strava.clear_requests()
+    ran = run("enrich", "--ids", f"{second},{first},{third},{second}")
+    assert ran.code == 0
+    assert details_asked(athlete) == [second, first, third]
+    assert "3 fetched, 2 new or changed" in ran.err
+    assert len(ids(athlete, "activity_details")) == strava.count + 1
+    assert "Details refused" not in run("status").out
+    # enrich leaves them merged: one row each, the newest version
+    assert athlete.sql("select count(*), count(distinct id) from strava.activity_details") == [(8, 8)]
+    told = athlete.sql("select json->>'description' from strava.activity_details where id = ?", first)
+    assert told == [("Changed",)]
+
+
+@pytest.mark.slow
+def test_since_and_until_are_dates_where_the_athlete_was(athlete, run, strava):
+    # at +13:00 the 2nd of June begins when it is still the 1st in Greenwich; at -08:00 it lasts into the 3rd
+    tonga = strava.add(start_date="2026-06-01T12:30:00Z", utc_offset=13 * 3600)
+    coast = strava.add(start_date="2026-06-03T05:00:00Z", utc_offset=-8 * 3600)
+    before = strava.add(start_date="2026-06-02T05:00:00Z", utc_offset=-8 * 3600)
+    after = strava.add(start_date="2026-06-02T12:00:00Z", utc_offset=13 * 3600)
+    run("pull")
+    assert run("enrich", "--since", "2026-06-02", "--until", "2026-06-02").code == 0
+    assert details_asked(athlete) == [coast["id"], tonga["id"]]
+    assert {before["id"], after["id"]}.isdisjoint(ids(athlete, "activity_details"))
+
+
+# --- refused ones
+
+
+def test_a_deleted_activity_is_passed_over_and_not_asked_for_again_at_once(athlete, run, strava):
+    run("pull")
+    gone = newest_first(strava)[1]
+    strava.delete(gone)
+    ran = run(ENRICH_LIMIT="all")
+    assert ran.code == 0
+    assert f"warning: Activity {gone} has no details for now: Strava answers 404" in ran.err
+    assert set(ids(athlete, "activity_details")) == all_ids(strava)
+    strava.clear_requests()
+    assert run(ENRICH_LIMIT="all").code == 0
+    assert details_asked(athlete) == []
+    assert "Details refused" in run("status").out
+
+
+@pytest.mark.parametrize("kind", ["500", "nonsense"])
+def test_a_corrupt_activity_is_passed_over_and_not_asked_for_again_at_once(athlete, run, strava, kind):
+    corrupt = newest_first(strava)[2]
+    strava.fault(kind, id=corrupt)
+    assert run(ENRICH_LIMIT="all").code == 0
+    assert set(ids(athlete, "activity_details")) == all_ids(strava) - {corrupt}
+    strava.clear_requests()
+    run(ENRICH_LIMIT="all")
+    assert details_asked(athlete) == []
+
+
+def test_two_corrupt_ones_in_a_row_at_the_very_end_are_passed_over_too(athlete, run, strava):
+    *_, last_but_one, last = newest_first(strava)
+    for id_ in (last_but_one, last):
+        strava.fault("500", id=id_)
+    assert run(ENRICH_LIMIT="all").code == 0
+    strava.clear_requests()
+    run(ENRICH_LIMIT="all")
+    assert details_asked(athlete) == []
+
+
+def test_an_answer_about_another_activity_is_not_taken(athlete, run, strava):
+    run("pull")
+    first, second, *_ = newest_first(strava)
+    speak(strava, first, json.dumps(strava.summary(second)).encode())
+    assert run(ENRICH_LIMIT="1").code == 0
+    assert ids(athlete, "activity_details") == []
+
+
+def test_three_failures_in_a_row_are_an_outage_and_nobody_is_passed_over(athlete, run, strava):
+    strava.fault("503", times=None, path=DETAIL, after=2)
+    ran = run(ENRICH_LIMIT="all")
+    assert_one_sentence(ran, 4, "answered 503")
+    assert ids(athlete, "activity_details") == newest_first(strava)[:2]
+    assert len(set(details_asked(athlete))) == 5
+    assert athlete.sql("select count(*) from staging.activity_details") == [(2,)]
+    strava.clear_faults()
+    assert run(ENRICH_LIMIT="all").code == 0
+    assert set(ids(athlete, "activity_details")) == all_ids(strava)
+
+
+def test_a_pull_that_fails_does_not_start_to_enrich(athlete, run, strava):
+    run("pull")
+    strava.fault("503", times=None, path="/athlete/activities")
+    assert_one_sentence(run(), 4)
+    assert details_asked(athlete) == []
+
+
+# --- pace and limits
+
+
+def test_the_throttle_keeps_its_distance_between_two_details(athlete, run, strava):
+    run("pull")
+    run(ENRICH_LIMIT="4", STRAVA_ENRICH_SLEEP_MS="120")
+    at = [request.at for request in athlete.requests(DETAIL)]
+    # the simulator notes when it answered, so a few milliseconds may be missing
+    assert all((later - earlier).total_seconds() > 0.1 for earlier, later in pairwise(at))
+
+
+def test_a_spent_window_ends_enrichment_cleanly_with_what_it_fetched(athlete, run, strava):
+    run("pull")
+    strava.set_limits(read_day=6)
+    strava.set_usage(read_day=1)
+    ran = run(ENRICH_LIMIT="all")
+    assert ran.code == 0
+    assert "daily limit is used up (6 of 6 requests)" in ran.err.splitlines()[-1]
+    assert ids(athlete, "activity_details") == newest_first(strava)[:3]
+    assert athlete.sql("select count(*) from staging.activity_details") == [(3,)]
+    assert all(request.status == 200 for request in strava.requests)

@@ -1,0 +1,123 @@
+import json
+
+import pytest
+from conftest import Athlete
+from landed import NO_LIMITS, contents
+
+from simulator import Simulator
+
+pytestmark = pytest.mark.slow
+
+N = 40
+TABLES = {
+    "strava.activities": "* exclude fetched_at",
+    "strava.activity_details": "id, athlete_id, json, payload_hash",
+    "strava.activities_daily": "*",
+    "strava.activities_weekly": "*",
+    "strava.activities_monthly": "*",
+    "strava.activities_yearly": "*",
+}
+
+
+@pytest.fixture(scope="module")
+def strava():
+    with Simulator(seed=7, activities=N, limits=NO_LIMITS) as simulator:
+        yield simulator
+
+
+def user(home, strava):
+    athlete = Athlete(home, strava)
+    athlete.authorise()
+    return athlete
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory, strava):
+    """A first flow, ended by a rate limit in mid-pull: the user and how it ended."""
+    athlete = user(tmp_path_factory.mktemp("flow"), strava)
+    strava.fault("429", path="/athlete/activities", after=2, window="15min")
+    return athlete, athlete.spawn("flow", PER_PAGE="10"), built(athlete)
+
+
+@pytest.fixture(scope="module")
+def flowed(stopped):
+    """The user of that flow after a second one, when the window was open again."""
+    athlete, *_ = stopped
+    (athlete.home / "warehouse" / ".state" / "budget.json").unlink()
+    assert athlete.spawn("flow", ENRICH_LIMIT="5").code == 0
+    return athlete
+
+
+@pytest.fixture(scope="module")
+def stepped(tmp_path_factory, strava):
+    """A user who called the steps one by one, as the cron line does."""
+    athlete = user(tmp_path_factory.mktemp("steps"), strava)
+    for command in ("pull", "build", "enrich"):
+        assert athlete.spawn(command, ENRICH_LIMIT="5").code == 0
+    return athlete
+
+
+def built(athlete):
+    return {
+        table: [rounded(row) for row in athlete.sql(f"select {columns} from {table} order by all")]
+        for table, columns in TABLES.items()
+    }
+
+
+def rounded(row):
+    # a sum of floats depends on their order in its last bits
+    return tuple(round(value, 6) if isinstance(value, float) else value for value in row)
+
+
+def dbt_started_at(athlete):
+    return (athlete.home / "warehouse" / ".state" / "dbt" / "logs" / "dbt.log").stat().st_mtime_ns
+
+
+def test_a_rate_limit_in_mid_pull_ends_a_flow_cleanly_with_what_it_fetched_built(stopped):
+    _, ran, tables = stopped
+    assert (ran.code, ran.out) == (0, "")
+    assert len(tables["strava.activities"]) == 20
+    assert "opens again at" in ran.err.splitlines()[-1]
+    assert "error" not in ran.err
+
+
+def test_flow_and_its_steps_one_by_one_give_the_same_warehouse(flowed, stepped):
+    tables = built(flowed)
+    assert len(tables["strava.activities"]) == N
+    assert len(tables["strava.activity_details"]) == 5
+    assert tables == built(stepped)
+
+
+def test_flow_with_nothing_new_starts_no_dbt_and_takes_no_shard(flowed, strava):
+    data = [contents(flowed.home / "data" / table) for table in ("activities", "activity_details")]
+    started_at = dbt_started_at(flowed)
+    strava.clear_requests()
+    ran = flowed.spawn("flow", ENRICH_LIMIT="0")
+    assert ran.code == 0
+    assert "nothing landed since the last build" in ran.err
+    assert dbt_started_at(flowed) == started_at
+    assert [contents(flowed.home / "data" / table) for table in ("activities", "activity_details")] == data
+    assert len(strava.requests) <= 3
+
+
+def test_the_queries_of_the_documentation_run_as_they_stand(flowed, strava):
+    newest = flowed.sql(
+        "SELECT id, start_date, name, sport_type, distance FROM strava.activities ORDER BY start_date DESC LIMIT 10;"
+    )
+    assert [row[0] for row in newest] == [activity["id"] for activity in strava.activities()[:10]]
+    kudos = flowed.sql(
+        "SELECT a.id, (d.json->>'kudos_count')::INT AS kudos FROM strava.activities a "
+        "LEFT JOIN strava.activity_details d ON d.id = a.id;"
+    )
+    expected = {activity["id"]: activity["kudos_count"] for activity in strava.activities()[:5]}
+    assert len(kudos) == N
+    assert {id_: count for id_, count in kudos if count is not None} == expected
+
+
+def test_status_tells_of_the_last_run_and_of_all_that_landed(flowed):
+    flowed.spawn("pull", "--all")
+    told = flowed.spawn("status").out
+    assert f"Activities        {N}\n" in told
+    assert f"Details missing   {N - 5}\n" in told
+    last = json.loads((flowed.home / "warehouse" / ".state" / "last_run.json").read_text())
+    assert f"pull at {last['started_at'][:10]}" in told

@@ -1,0 +1,138 @@
+import signal
+import subprocess
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from landed import DETAIL, LIST, NO_LIMITS, all_ids, details_asked, ids, until
+
+from simulator import Simulator
+
+# more than one commit of the walk, with one activity a page
+PAGES = 130
+
+
+@pytest.fixture
+def strava():
+    with Simulator(seed=7, activities=PAGES, limits=NO_LIMITS) as simulator:
+        yield simulator
+
+
+def killed(process):
+    process.kill()
+    process.communicate(timeout=30)
+
+
+def assert_whole(athlete, strava):
+    for path in athlete.shards():
+        pq.ParquetFile(path).close()
+    assert sorted(ids(athlete)) == sorted(all_ids(strava))
+    assert athlete.sql("select count(*), count(distinct id) from staging.activities") == [(strava.count, strava.count)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "warehouse/.state/dlt/strava_bronze/normalize/**/*.parquet",
+        "warehouse/.state/dlt/strava_bronze/load/**/*.parquet",
+        "data/activities/*.parquet",
+        "warehouse/strava.duckdb",
+    ],
+    ids=["extracted", "normalized", "landed", "while staging"],
+)
+def test_a_run_killed_between_fetching_and_staging_loses_and_doubles_nothing(athlete, run, strava, moment):
+    process = athlete.start("pull")
+    until(lambda: any(athlete.home.glob(moment)))
+    killed(process)
+    held = athlete.shards()
+    ran = run("pull")
+    assert ran.code == 0, ran.err
+    assert set(held) <= set(athlete.shards())
+    assert_whole(athlete, strava)
+    assert len(list((athlete.home / "output").iterdir())) >= 1
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_mid_pull_goes_on_from_its_last_commit(athlete, run, strava):
+    strava.fault("slow", path=LIST, after=110, seconds=20)
+    process = athlete.start("pull", "--per-page", "1")
+    until(lambda: len(athlete.requests(LIST)) == 110 and athlete.shards())
+    killed(process)
+    held = athlete.shards()
+    assert len(ids(athlete)) == 100
+    strava.clear_faults()
+    strava.clear_requests()
+    assert run("pull", "--per-page", "1", "--lookback-days", "0").code == 0
+    # those since the commit, the cursor's own again, the empty page
+    assert len(athlete.requests(LIST)) <= PAGES - 100 + 2
+    assert set(held) <= set(athlete.shards())
+    assert_whole(athlete, strava)
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_mid_enrich_is_completed_by_the_next(athlete, run, strava):
+    run("pull")
+    strava.fault("slow", path=DETAIL, after=5, seconds=20)
+    process = athlete.start(ENRICH_LIMIT="10")
+    until(lambda: len(details_asked(athlete)) == 5)
+    killed(process)
+    strava.clear_faults()
+    assert run(ENRICH_LIMIT="10").code == 0
+    assert ids(athlete, "activity_details") == [activity["id"] for activity in strava.activities()[:10]]
+    assert athlete.sql("select count(*) from staging.activity_details") == [(10,)]
+
+
+@pytest.mark.slow
+def test_a_machine_that_goes_down_during_dbt_build_is_as_if_it_had_not(athlete, run, strava):
+    process = athlete.start("flow", ENRICH_LIMIT="2")
+    log = athlete.home / "warehouse" / ".state" / "dbt" / "logs" / "dbt.log"
+    until(lambda: log.exists() and "START sql incremental model" in log.read_text())
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    killed(process)
+    for child in children:
+        subprocess.run(["kill", "-9", child], check=True)
+        until(lambda child=child: not Path(f"/proc/{child}/fd").exists() or not _open_files(child))
+    ran = run("flow", ENRICH_LIMIT="2")
+    assert ran.code == 0, ran.err
+    assert_whole(athlete, strava)
+    assert athlete.sql("select count(*), count(distinct id) from strava.activities") == [(PAGES, PAGES)]
+    assert athlete.sql("select count(*) from strava.activity_details") == [(4,)]
+
+
+def _open_files(process_id):
+    try:
+        return list(Path(f"/proc/{process_id}/fd").iterdir())
+    except OSError:
+        return []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_signal_stops_a_pull_with_all_that_was_fetched_landed(athlete, run, strava, number):
+    strava.fault("slow", path=LIST, after=20, seconds=0.5)
+    process = athlete.start("pull", "--per-page", "1")
+    until(lambda: len(athlete.requests(LIST)) == 20)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "Stopped. What was fetched has landed; the next run goes on from there."
+    fetched = len(athlete.requests(LIST))
+    assert len(ids(athlete)) == fetched < PAGES
+    assert athlete.sql("select count(*) from staging.activities") == [(fetched,)]
+    assert run("pull").code == 0
+    assert_whole(athlete, strava)
+
+
+@pytest.mark.slow
+def test_a_second_signal_stops_at_once_and_the_next_run_completes(athlete, run, strava):
+    strava.fault("slow", path=LIST, after=20, seconds=3)
+    process = athlete.start("pull", "--per-page", "1")
+    until(lambda: len(athlete.requests(LIST)) == 20)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert run("pull").code == 0
+    assert_whole(athlete, strava)

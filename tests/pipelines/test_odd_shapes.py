@@ -1,0 +1,114 @@
+import json
+
+import pytest
+from landed import LIST, all_ids, assert_one_sentence, ids, speak, versions
+
+from simulator import Simulator
+
+HOSTILE_NAMES = [
+    "2026-01-31",
+    "'; DROP TABLE strava.activities; --",
+    '"quoted", \\ back\\slash',
+    "{{ 1 / 0 }} {% raw %} ${HOME}",
+    "[red]markup[/red] [/]",
+    "\x00 nothing \x1b[31m",
+    "line\nbreak\r\ttab\u2028",
+    "\ud83d half of an emoji",
+    "اركض \u202e 跑步 🏃🏽‍♀️",
+    "x" * 20_000,
+]
+# what a list may hold beside activities
+NO_ACTIVITIES = [
+    b"null",
+    b"42",
+    b'"text"',
+    b"[1, 2]",
+    b"{}",
+    b'{"id": null, "start_date": "2026-06-01T10:00:00Z"}',
+    b'{"id": "7", "start_date": "2026-06-01T10:00:00Z", "athlete": null}',
+    b'{"id": 1e3, "start_date": "2026-06-01T10:00:00Z", "athlete": {"id": "me"}}',
+    b'{"id": 99999999999999999999, "start_date": 5}',
+    b'{"id": 8, "start_date": null}',
+    b'{"id": 9, "start_date": "0000-00-00T00:00:00Z"}',
+    b'{"id": 10, "start_date": "9999-12-31T23:59:59-14:00"}',
+    b'{"id": 11, "id": 12, "start_date": "2026-06-01T10:00:00"}',
+]
+
+
+@pytest.fixture
+def strava():
+    with Simulator(seed=7, activities=30) as simulator:
+        yield simulator
+
+
+def newest(strava, count):
+    return [activity["id"] for activity in strava.activities()[:count]]
+
+
+@pytest.mark.slow
+def test_whatever_is_in_a_field_lands_and_is_built(athlete, run, strava):
+    known = newest(strava, len(HOSTILE_NAMES))
+    for id_, name in zip(known, HOSTILE_NAMES, strict=True):
+        speak(strava, id_, json.dumps(strava.summary(id_) | {"name": name}).encode())
+    int_, float_, text, nothing, unknown, nested = newest(strava, 16)[10:]
+    strava.edit(int_, distance=5000, average_speed=3)
+    strava.edit(float_, distance=5000.25, kudos_count=3.0)
+    strava.edit(text, distance="far", moving_time="soon", trainer="perhaps", map="none")
+    strava.edit(nothing, name=None, distance=None, start_latlng=None, sport_type=None)
+    strava.edit(nested, name={"de": "Lauf"}, kudos_count=[1, 2], start_latlng=[["a"]])
+    speak(
+        strava, unknown, json.dumps(strava.summary(unknown) | {"vibe": {"mood": ["good", 1]}, "distance": -1}).encode()
+    )
+    ran = run("flow", ENRICH_LIMIT="0")
+    assert ran.code == 0, ran.err
+    assert athlete.sql("select count(*), count(distinct id) from strava.activities") == [(30, 30)]
+    built = dict(athlete.sql("select id, name from strava.activities"))
+    # what DuckDB cannot hold as text (half a character) is NULL and stays in the payload
+    assert [built[id_] for id_ in known] == [None if "\ud83d " in name else name for name in HOSTILE_NAMES]
+    distances = dict(athlete.sql("select id, distance from strava.activities"))
+    assert [distances[id_] for id_ in (int_, float_, text, nothing, unknown)] == [5000, 5000.25, None, None, -1]
+    misfits = athlete.sql("select misfit_fields from strava.activities where id = ?", text)
+    assert misfits == [("moving_time, distance, map, trainer",)]
+
+
+def test_a_field_that_is_missing_or_new_changes_no_schema(athlete, run, strava):
+    run("pull")
+    before = athlete.sql("describe staging.activities")
+    missing, new = newest(strava, 2)
+    kept = ("id", "athlete", "start_date")
+    speak(strava, missing, json.dumps({k: v for k, v in strava.summary(missing).items() if k in kept}).encode())
+    speak(strava, new, json.dumps(strava.summary(new) | {"new_field": 1.5}).encode())
+    assert run("pull").code == 0
+    assert athlete.sql("describe staging.activities") == before
+    assert len(ids(athlete)) == 32
+
+
+def test_an_element_that_is_no_activity_lands_as_it_is_and_stops_nobody(athlete, run, strava):
+    for id_, element in zip(newest(strava, len(NO_ACTIVITIES)), NO_ACTIVITIES, strict=True):
+        speak(strava, id_, element)
+    ran = run("pull")
+    assert ran.code == 0, ran.err
+    payloads = [payload.encode() for _, payload in versions(athlete)]
+    assert len(payloads) == 30
+    assert set(NO_ACTIVITIES) <= set(payloads)
+    # each is known by its hash from now on
+    assert "nothing new" in run("pull", "--all").err
+
+
+@pytest.mark.parametrize("kind", ["html", "nonsense", "bad_utf8", "cut", "empty_streams"])
+def test_a_body_that_is_no_list_is_never_taken_for_one(athlete, run, strava, kind):
+    strava.fault(kind, times=None, path=LIST, after=1)
+    assert_one_sentence(run("pull", PER_PAGE="10"), 4)
+    assert len(ids(athlete)) == 10
+    strava.clear_faults()
+    strava.fault(kind, path=LIST)
+    run("pull", PER_PAGE="10")
+    assert run("pull", PER_PAGE="10").code == 0
+    assert sorted(ids(athlete)) == sorted(all_ids(strava))
+
+
+def test_a_body_nested_beyond_reason_is_said_and_not_died_of(athlete, run, strava):
+    run("pull")
+    speak(strava, newest(strava, 1)[0], b"[" * 50_000 + b"]" * 50_000)
+    assert_one_sentence(run("pull"), 4)
+    assert len(ids(athlete)) == 30

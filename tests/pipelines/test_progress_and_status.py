@@ -1,0 +1,139 @@
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
+from conftest import REPO
+from landed import LIST, assert_one_sentence, until
+
+from simulator import Simulator
+
+BUDGET = r"\d+ of 100 requests left \(15-minute\), \d+ of 1,000 requests left \(daily\)"
+
+
+def lines(ran):
+    """What `status` printed, by label."""
+    assert (ran.code, ran.err) == (0, "")
+    return dict(re.split(r"\s{2,}", line, maxsplit=1) for line in ran.out.splitlines())
+
+
+def test_status_before_anything_was_run_says_so(athlete, run):
+    told = lines(run("status"))
+    assert told["Athlete"] == "not known: the next run asks"
+    assert told["Access token"] == "none yet: the next run asks for one"
+    assert told["Last run"] == "none"
+    assert told["Budget seen last"] == "nothing seen in this window"
+    assert "(not there yet)" in told["Warehouse"]
+
+
+def test_status_without_a_token_file_says_how_to_get_one(athlete, run):
+    athlete.token_file.unlink()
+    assert "make auth" in lines(run("status"))["Athlete"]
+
+
+def test_status_shows_how_far_the_history_reaches_and_what_is_left(athlete, run, strava):
+    run(ENRICH_LIMIT="4")
+    told = lines(run("status"))
+    newest = datetime.fromisoformat(strava.activities()[0]["start_date"])
+    expires_at = json.loads(athlete.token_file.read_text())["expires_at"]
+    assert told["Athlete"] == str(strava.athlete_id)
+    assert told["Access token"] == f"expires {datetime.fromtimestamp(expires_at, UTC):%Y-%m-%d %H:%M} UTC"
+    assert told["Cursor"] == f"{newest:%Y-%m-%d %H:%M:%S} UTC"
+    assert told["Activities"] == "60"
+    assert told["Details missing"] == "56"
+    assert re.fullmatch(BUDGET, told["Budget seen last"])
+    assert "60 activities and 4 details landed, 7 requests" in told["Last run"]
+
+
+def test_status_asks_nobody_and_writes_nothing(athlete, run, strava):
+    run("pull")
+    strava.clear_requests()
+    before = sorted(athlete.home.rglob("*"))
+    run("status")
+    assert (strava.requests, sorted(athlete.home.rglob("*"))) == ([], before)
+
+
+def test_status_tells_how_a_run_failed(athlete, run, strava):
+    run("pull")
+    strava.fault("503", times=None, path=LIST)
+    assert_one_sentence(run("pull"), 4)
+    assert "answered 503" in lines(run("status"))["Last run"]
+
+
+def test_status_works_while_another_program_holds_the_warehouse(athlete, run):
+    run("pull")
+    with duckdb.connect(str(athlete.warehouse)):
+        assert lines(run("status"))["Activities"] == "60"
+
+
+def test_without_a_terminal_there_are_plain_lines_on_standard_error_alone(athlete, run):
+    ran = run(ENRICH_LIMIT="4")
+    assert ran.out == ""
+    assert ran.err.splitlines() == [
+        "Activities: 60 listed, 60 new or changed.",
+        "Details: 4 fetched, 4 new or changed, 56 left.",
+        "Staging: 2 shards loaded.",
+    ]
+
+
+@pytest.mark.slow
+def test_a_long_pull_tells_how_far_it_is_and_a_second_run_that_it_waits(athlete, strava):
+    strava.fault("slow", path=LIST, after=1, seconds=10.2)
+    first = athlete.start("pull", "--per-page", "20")
+    until(lambda: athlete.requests(LIST))
+    second = athlete.spawn("pull")
+    _, err = first.communicate(timeout=30)
+    assert (first.returncode, second.code) == (0, 0), err + second.err
+    assert re.search(rf"^Activities: 40 listed, up to \d{{4}}-\d\d-\d\d \(\d+%\), {BUDGET}$", err, re.MULTILINE)
+    assert "\x1b" not in err
+    assert second.err.splitlines()[0] == "Another run is going on; waiting for its end."
+    assert "nothing new" in second.err
+    assert athlete.sql("select count(*), count(distinct id) from staging.activities") == [(60, 60)]
+
+
+@pytest.mark.slow
+def test_on_a_terminal_there_is_a_bar_with_the_budget_left_and_the_time_to_go(athlete):
+    with Simulator(seed=7, activities=60, latency_s=0.03) as strava:
+        athlete.strava = strava
+        athlete.settings |= {
+            "STRAVA_API_URL": strava.api_url,
+            "STRAVA_OAUTH_URL": strava.oauth_url,
+            "STRAVA_CLIENT_ID": strava.client_id,
+            "STRAVA_CLIENT_SECRET": strava.client_secret,
+        }
+        athlete.authorise()
+        seen = on_a_terminal(athlete, ENRICH_LIMIT="60")
+    assert "━" in seen
+    assert re.search(r"Details .* of 60 .*\d:\d\d .*requests left \(15-minute\)", seen)
+    assert "Details: 60 fetched, 60 new or changed, 0 left." in seen
+
+
+def on_a_terminal(athlete, *arguments, **settings):
+    """What a person sees on a terminal of 160 columns."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, str(REPO / "pipelines" / "strava.py"), *arguments],
+        env=athlete.environment(**settings) | {"TERM": "xterm-256color", "COLUMNS": "160"},
+        cwd=athlete.home,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        seen = b"".join(iter(lambda: read(ours), b""))
+    os.close(ours)
+    assert process.returncode == 0
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
+
+
+def read(terminal):
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:
+        # so a terminal says that its last user has gone
+        return b""
