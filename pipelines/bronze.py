@@ -13,6 +13,7 @@ from typing import Any
 import dlt
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from dlt.common.configuration.utils import get_resolved_traces
 from dlt.common.destination.client import PreparedTableSchema
@@ -313,26 +314,24 @@ class Bronze:
         for pull, paths in pulls.items():
             if pull == this_pull or _stamp(pull) > max(written, default=""):
                 with written_whole(output / f"strava_{pull}.json") as file:
-                    file.writelines(_json_array(_payloads(paths)))
+                    file.writelines(_json_array(paths))
 
 
 def _stamp(name: str) -> str:
     return name.rpartition("_")[2]
 
 
-def _payloads(paths: Iterable[Path]) -> Iterable[str]:
+def _json_array(paths: Iterable[Path]) -> Iterable[bytes]:
+    """The payloads of the shards at `paths` as one JSON array, in pieces."""
+    separator = b"["
     for path in paths:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=200, columns=["payload"]):
-                yield from batch.column(0).to_pylist()
-
-
-def _json_array(elements: Iterable[str]) -> Iterable[bytes]:
-    separator = b"["
-    for element in elements:
-        yield separator + element.encode()
-        separator = b",\n"
-    yield b"]\n"
+            for batch in file.iter_batches(batch_size=500, columns=["payload"]):
+                payloads = batch.column(0)
+                yield separator
+                yield pc.binary_join(pa.ListArray.from_arrays([0, len(payloads)], payloads), ",\n")[0].as_buffer()
+                separator = b",\n"
+    yield b"]\n" if separator != b"[" else b"[]\n"
 
 
 def _is_whole(path: Path) -> bool:

@@ -14,6 +14,7 @@ from pipelines.budget import Budget
 from pipelines.build import build, build_is_needed
 from pipelines.durable import locked, written_whole
 from pipelines.errors import BadSetting, Interrupted, StorageFailed, StravaStatsError, StravaUnavailable
+from pipelines.memory import give_back_what_is_free
 from pipelines.progress import Report
 from pipelines.quarantine import Quarantine
 from pipelines.settings import StravaSettings
@@ -189,6 +190,7 @@ class Run:
 
     def stage(self) -> None:
         """Bring staging up to the shards."""
+        give_back_what_is_free()
         with self._report.task("Staging"):
             loaded = load_staging(self._bronze, self._settings.warehouse_path, self._settings.state_path / "dlt")
         if loaded:

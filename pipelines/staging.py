@@ -18,7 +18,7 @@ from pipelines.bronze import COLUMNS, SCHEMA, TABLES, Bronze, known_cause, load_
 from pipelines.warehouse import open_warehouse, refused_write
 
 DATASET = "staging"
-LEAST_MEMORY_MB = 8
+LEAST_MEMORY_MB = 20
 
 
 def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
@@ -30,10 +30,17 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
     """
     with open_warehouse(warehouse) as connection:
         missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
-        connection.execute("set memory_limit = ?", [f"{_memory_mb(missing)}MB"])
-        if any(missing.values()) or not all(_exists(connection, table) for table in TABLES):
-            _load(connection, missing, warehouse, work_path)
-    return sum(map(len, missing.values()))
+        loaded = sum(map(len, missing.values()))
+        if loaded or not all(_exists(connection, table) for table in TABLES):
+            connection.execute("set memory_limit = ?", [f"{_memory_mb(missing)}MB"])
+            try:
+                _load(connection, missing, warehouse, work_path)
+            except MemoryError:
+                # a payload of a size that nobody has met: then memory is what it takes
+                connection.execute("set memory_limit = '4GB'")
+                still_missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
+                _load(connection, still_missing, warehouse, work_path)
+    return loaded
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
@@ -59,7 +66,7 @@ def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table
 def _memory_mb(missing: dict[str, list[Path]]) -> int:
     """What DuckDB needs to take in the largest of the shards; with more it would only keep more of what it wrote."""
     largest = max((uncompressed_bytes(path) for paths in missing.values() for path in paths), default=0)
-    return LEAST_MEMORY_MB + 2 * largest // 2**20
+    return max(LEAST_MEMORY_MB, 4 * largest // 2**20)
 
 
 def _load(
@@ -80,6 +87,8 @@ def _load(
         pipeline.normalize()
         load_package(pipeline)
     except PipelineStepFailed as error:
+        if "Out of Memory Error" in str(error):
+            raise MemoryError from error
         # dlt retries a job and then hands on only the text of what went wrong
         raise refused_write(warehouse, str(error)) or known_cause(error, warehouse) from error
 

@@ -1,11 +1,9 @@
 """The command: `python pipelines/strava.py [auth|pull|enrich|flow|build|status|sql|revoke]`."""
 
 import argparse
-import ctypes
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,6 +18,7 @@ from pipelines.auth import OAuthApp, TokenFile  # noqa: E402
 from pipelines.authorize import authorise  # noqa: E402
 from pipelines.errors import BadSetting, BudgetSpent, Interrupted, StravaStatsError, exit_codes  # noqa: E402
 from pipelines.flow import DetailChoice, Step, run_steps  # noqa: E402
+from pipelines.memory import share_one_arena  # noqa: E402
 from pipelines.progress import Report  # noqa: E402
 from pipelines.settings import StravaSettings, read_settings  # noqa: E402
 from pipelines.status import status_lines  # noqa: E402
@@ -269,16 +268,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _share_one_arena() -> None:
-    """Let all threads allocate from one arena: glibc keeps what each thread frees, 10 MB in a long pull."""
-    arena_max = -8
-    with suppress(OSError, AttributeError):
-        # other C libraries have no such knob and no such habit
-        ctypes.CDLL(None).mallopt(arena_max, 1)
-
-
 if __name__ == "__main__":
-    _share_one_arena()
+    share_one_arena()
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()

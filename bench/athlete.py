@@ -1,0 +1,138 @@
+"""Two sides of every measure: a simulated Strava in a process of its own, and a user's home at it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.processes import REPO, CommandFailed, Finished, end, run_timed
+
+NO_LIMIT = "1000000000,1000000000"
+READY_WITHIN_S = 300
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """The caller's PATH and locale and nothing else: no setting of Strava's, dlt's or dbt's leaks in."""
+    kept = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"HOME": str(home)}
+
+
+class Strava:
+    """A simulated Strava that serves an athlete with `activities` activities, without rate limits."""
+
+    def __init__(self, activities: int, ready: dict[str, Any]) -> None:
+        self.activities = activities
+        self.api_url = str(ready["api_url"])
+        self.oauth_url = str(ready["oauth_url"])
+        self.client_id = str(ready["client_id"])
+        self.client_secret = str(ready["client_secret"])
+        self._url = str(ready["url"])
+
+    def control(self, name: str, **arguments: Any) -> Any:
+        """Use a control that changes something (simulator/README.md)."""
+        return _answer(f"{self._url}/_control/{name}", json.dumps(arguments).encode())
+
+    def ids(self) -> list[int]:
+        """The ids of all activities, newest first."""
+        return [activity["id"] for activity in _answer(f"{self._url}/_control/activities")]
+
+    def requests(self) -> list[str]:
+        """The paths of the requests received since `control("clear_requests")`, OAuth's included."""
+        return [request["path"] for request in _answer(f"{self._url}/_control/requests")]
+
+    def refresh_token(self) -> str:
+        """A refresh token as if the athlete had just authorised the app."""
+        return str(self.control("refresh_token")["refresh_token"])
+
+    def access_token(self) -> str:
+        """An access token for a client that does no OAuth."""
+        form = {
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "grant_type": "refresh_token",
+            "refresh_token": self.refresh_token(),
+        }
+        return str(_answer(f"{self.oauth_url}/token", urllib.parse.urlencode(form).encode())["access_token"])
+
+    def time_floor(self, what: str, folder: Path) -> Finished:
+        """Run the floor (`list` or `details`) in `folder` against this Strava."""
+        command = [sys.executable, "-m", "bench.floor", what, self.api_url, str(folder)]
+        return run_timed(command, clean_environment(folder), self.access_token() + "\n")
+
+
+@contextmanager
+def simulated_strava(activities: int, folder: Path) -> Iterator[Strava]:
+    """Serve `activities` activities; `folder` takes the file that says where.
+
+    Raises:
+        CommandFailed: the simulator ended, or was not ready in time.
+    """
+    ready_file = folder / f"ready_{activities}.json"
+    command = [sys.executable, "-m", "simulator", "--port", "0", "--activities", str(activities)]
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [*command, "--limits", NO_LIMIT, "--ready-file", str(ready_file)],
+        env=clean_environment(folder),
+        cwd=REPO,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        began_at_s = time.monotonic()
+        while not ready_file.exists():
+            if process.poll() is not None or time.monotonic() - began_at_s > READY_WITHIN_S:
+                raise CommandFailed(f"The simulator with {activities:,} activities does not come up.")
+            time.sleep(0.05)
+        yield Strava(activities, json.loads(ready_file.read_bytes()))
+    finally:
+        end(process)
+
+
+class Home:
+    """A user's home: authorised at `strava`, nothing pulled yet."""
+
+    def __init__(self, folder: Path, strava: Strava) -> None:
+        self.folder = folder
+        self.strava = strava
+        # the least a user may bring: the first run also asks for an access token and for the athlete
+        token_file = folder / "secrets" / "strava_token.json"
+        token_file.parent.mkdir(parents=True)
+        token_file.write_text(json.dumps({"refresh_token": strava.refresh_token()}))
+        token_file.chmod(0o600)
+
+    def time(self, *arguments: str, enrich_limit: int | None = None) -> Finished:
+        """Run `python pipelines/strava.py` with `arguments` as a process of its own."""
+        # each setting is given, so that none comes from a .env or config.toml of this checkout
+        settings = {
+            "STRAVA_CLIENT_ID": self.strava.client_id,
+            "STRAVA_CLIENT_SECRET": self.strava.client_secret,
+            "STRAVA_API_URL": self.strava.api_url,
+            "STRAVA_OAUTH_URL": self.strava.oauth_url,
+            "STRAVA_HOME": str(self.folder),
+            "STRAVA_TOKEN_FILE": "secrets/strava_token.json",
+            "STRAVA_WAREHOUSE": "warehouse/strava.duckdb",
+            "STRAVA_BRONZE_URL": "data",
+            "PER_PAGE": "200",
+            "ENRICH_LIMIT": "100" if enrich_limit is None else str(enrich_limit),
+            "STRAVA_ENRICH_SLEEP_MS": "0",
+            "STRAVA_LOOKBACK_DAYS": "30",
+        }
+        command = [sys.executable, str(REPO / "pipelines" / "strava.py"), *arguments]
+        return run_timed(command, clean_environment(self.folder) | settings)
+
+    def dbt_traces(self) -> dict[str, int]:
+        """What dbt leaves behind: each file of its logs and target with the time of its last change, ns since 1970."""
+        files = (path for path in (self.folder / "warehouse" / ".state" / "dbt").rglob("*") if path.is_file())
+        return {str(path): path.stat().st_mtime_ns for path in files}
+
+
+def _answer(url: str, body: bytes | None = None) -> Any:
+    with urllib.request.urlopen(url, body, timeout=120) as response:  # noqa: S310 - our own simulator
+        return json.load(response)

@@ -1,0 +1,257 @@
+"""The five measures. Both sides of a ratio are measured in turns, in one run, against the same simulated Strava.
+
+A ratio is of the best times: what else the machine does can only add to them, and rarely to both sides alike.
+"""
+
+import math
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from bench.athlete import Home, Strava, simulated_strava
+from bench.processes import CommandFailed, Finished
+
+PER_PAGE = 200
+SMALL = 1000
+MB = 10**6
+FIRST_SYNCS = (0, 1, 200, 201, SMALL)
+NOTHING_LANDED = "dbt: nothing landed since the last build."
+DBT_TOOK = re.compile(r"^dbt: \d+ models built, .* in ([\d.]+) s\.$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One promise: what was measured, in `unit`, against what it may be at most (None: nothing is promised).
+
+    `how` says in words how it came about, `samples` what it was made of.
+    """
+
+    point: int
+    what: str
+    measured: float
+    target: float | None
+    unit: str
+    how: str
+    samples: Mapping[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the promise is kept."""
+        return self.target is None or self.measured <= self.target
+
+
+@dataclass(frozen=True)
+class FirstSync:
+    """A home's first `pull`: the process, and the requests that Strava saw."""
+
+    home: Home
+    pull: Finished
+    paths: list[str]
+
+    @property
+    def list_requests(self) -> int:
+        """How many of the requests were for the list."""
+        return sum(path.endswith("/athlete/activities") for path in self.paths)
+
+
+class Lab:
+    """What the measures share: a folder, simulated Stravas by size, and homes at them."""
+
+    def __init__(
+        self, folder: Path, activities: int, repeat: int, tell: Callable[[str], None], stack: ExitStack
+    ) -> None:
+        self.folder = folder
+        self.large = activities
+        self.repeat = repeat
+        self.tell = tell
+        self._stack = stack
+        self._stravas: dict[int, Strava] = {}
+        self._large_sync: FirstSync | None = None
+        self._homes = 0
+
+    def strava(self, activities: int) -> Strava:
+        """The simulated Strava of that size; started once."""
+        if activities not in self._stravas:
+            self.tell(f"starting a simulated Strava with {activities:,} activities")
+            self._stravas[activities] = self._stack.enter_context(simulated_strava(activities, self.folder))
+        return self._stravas[activities]
+
+    def first_sync(self, activities: int) -> FirstSync:
+        """Pull everything into a new home."""
+        strava = self.strava(activities)
+        self._homes += 1
+        home = Home(self.folder / f"home_{self._homes}", strava)
+        strava.control("clear_requests")
+        return FirstSync(home, home.time("pull"), strava.requests())
+
+    def large_sync(self) -> FirstSync:
+        """The one large home that measures go on with."""
+        if self._large_sync is None:
+            self._large_sync = self.first_sync(self.large)
+            self.tell(f"first pull of {self.large:,}: {self._large_sync.pull.seconds:.2f} s")
+        return self._large_sync
+
+    def keep_as_large(self, sync: FirstSync) -> None:
+        """Let measures go on with `sync`, or drop its files if there is a large home already."""
+        if self._large_sync is None:
+            self._large_sync = sync
+        else:
+            shutil.rmtree(sync.home.folder)
+
+
+def _span(seconds: Sequence[float]) -> str:
+    return f"{min(seconds):.2f} s (to {max(seconds):.2f})"
+
+
+def pull(lab: Lab) -> Iterator[Result]:
+    """Point 1: simulator → shards + staging, against bare requests + `read_json` + COPY; start-up on both sides."""
+    strava = lab.strava(lab.large)
+    floors: list[Finished] = []
+    ours: list[Finished] = []
+    for _ in range(lab.repeat):
+        folder = lab.folder / "floor"
+        folder.mkdir()
+        floors.append(strava.time_floor("list", folder))
+        shutil.rmtree(folder)
+        sync = lab.first_sync(lab.large)
+        ours.append(sync.pull)
+        peak_mb = sync.pull.peak_bytes / MB
+        lab.tell(f"floor {floors[-1].seconds:.2f} s, pull {ours[-1].seconds:.2f} s, at most {peak_mb:.0f} MB")
+        lab.keep_as_large(sync)
+    what = f"pull of {lab.large:,} activities"
+    samples = {
+        "floor_s": [run.seconds for run in floors],
+        "pull_s": [run.seconds for run in ours],
+        "floor_cpu_s": [run.cpu_s for run in floors],
+        "pull_cpu_s": [run.cpu_s for run in ours],
+    }
+    ratio = min(samples["pull_s"]) / min(samples["floor_s"])
+    how = f"{_span(samples['pull_s'])}, floor {_span(samples['floor_s'])}"
+    yield Result(1, f"{what}, time", ratio, 1.5, "x the floor", how, samples)
+    ratio = min(samples["pull_cpu_s"]) / min(samples["floor_cpu_s"])
+    how = f"{_span(samples['pull_cpu_s'])}, floor {_span(samples['floor_cpu_s'])}"
+    yield Result(1, f"{what}, processor time", ratio, None, "x the floor", how)
+    peaks = [run.peak_bytes / MB for run in ours]
+    yield Result(1, f"{what}, peak memory", max(peaks), 250, "MB", "most of all repeats", {"peak_mb": peaks})
+
+
+def details(lab: Lab) -> Iterator[Result]:
+    """Point 2: fetching and landing 1,000 details, against bare requests in a loop; start-up on neither side.
+
+    Ours is pull + enrich (no command: no dbt) less the same with nothing left to do; the floor's loop times itself.
+    """
+    strava = lab.strava(SMALL)
+    folder = lab.folder / "details"
+    folder.mkdir()
+    (folder / "ids.txt").write_text("\n".join(map(str, strava.ids())))
+    floors: list[float] = []
+    wholes: list[float] = []
+    idles: list[float] = []
+    for _ in range(lab.repeat):
+        home = lab.first_sync(SMALL).home
+        floors.append(float(strava.time_floor("details", folder).printed))
+        strava.control("clear_requests")
+        wholes.append(home.time(enrich_limit=SMALL).seconds)
+        fetched = sum("/activities/" in path for path in strava.requests())
+        if fetched != SMALL:
+            raise CommandFailed(f"enrich asked for {fetched:,} details instead of {SMALL:,}.")
+        idles.append(home.time(enrich_limit=SMALL).seconds)
+        lab.tell(f"loop {floors[-1]:.2f} s, run {wholes[-1]:.2f} s less an idle one of {idles[-1]:.2f} s")
+    ours = min(wholes) - min(idles)
+    yield Result(
+        2,
+        f"{SMALL:,} details, fetched and landed",
+        ours / min(floors),
+        2,
+        "x the loop",
+        f"{ours:.2f} s: run {_span(wholes)} less idle run {_span(idles)}; loop {_span(floors)}",
+        {"loop_s": floors, "run_s": wholes, "idle_run_s": idles},
+    )
+
+
+def nothing_new(lab: Lab) -> Iterator[Result]:
+    """Point 3: `flow` once more. The small home has all its details; the large one has none and asks for none."""
+    small = lab.first_sync(SMALL).home
+    lab.tell("flow, with all details and dbt build")
+    small.time("flow", "--limit", "all")
+    yield from _idle_flow(lab, small, ["flow"], most_requests=3)
+    large = lab.large_sync().home
+    lab.tell("flow, with dbt build")
+    large.time("flow", "--limit", "0")
+    # of no person: 100,000 activities in 16 years are 570 in the lookback, more pages than 3 requests can walk
+    yield from _idle_flow(lab, large, ["flow", "--limit", "0"], most_requests=None)
+
+
+def _idle_flow(lab: Lab, home: Home, command: list[str], most_requests: int | None) -> Iterator[Result]:
+    times: list[float] = []
+    requests: list[float] = []
+    starts = 0
+    listed = ""
+    for _ in range(lab.repeat):
+        before = home.dbt_traces()
+        home.strava.control("clear_requests")
+        flow = home.time(*command)
+        times.append(flow.seconds)
+        requests.append(len(home.strava.requests()))
+        starts += NOTHING_LANDED not in flow.printed or home.dbt_traces() != before
+        listed = next((line for line in flow.printed.splitlines() if line.startswith("Activities: ")), "")
+        lab.tell(f"{' '.join(command)} at {home.strava.activities:,}: {times[-1]:.2f} s, {requests[-1]:.0f} requests")
+    what = f"flow with nothing new at {home.strava.activities:,}"
+    yield Result(3, f"{what}, time", median(times), 3, "s", "whole process", {"flow_s": times})
+    yield Result(3, f"{what}, requests", max(requests), most_requests, "requests", listed, {"requests": requests})
+    yield Result(3, f"{what}, dbt starts", starts, 0, "starts", "from what it says and dbt's files")
+
+
+def first_syncs(lab: Lab) -> Iterator[Result]:
+    """Point 4: requests for the list in a first sync."""
+    for activities in sorted({*FIRST_SYNCS, lab.large}):
+        sync = lab.large_sync() if activities == lab.large else lab.first_sync(activities)
+        yield Result(
+            4,
+            f"first sync of {activities:,}, list requests",
+            sync.list_requests,
+            math.ceil(activities / PER_PAGE) + 3,
+            "requests",
+            f"{len(sync.paths)} with token and athlete",
+        )
+
+
+def build(lab: Lab) -> Iterator[Result]:
+    """Point 5: `dbt build` after one new activity in a large history, against a small one; dbt's own process."""
+    small = lab.first_sync(SMALL).home
+    large = lab.large_sync().home
+    took: dict[Home, list[float]] = {small: [], large: []}
+    for home in took:
+        lab.tell(f"first dbt build of {home.strava.activities:,}")
+        home.time("flow", "--limit", "0")
+    for _ in range(lab.repeat):
+        for home, seconds in took.items():
+            home.strava.control("add")
+            home.time("pull")
+            told = DBT_TOOK.search(home.time("build").printed)
+            if told is None:
+                raise CommandFailed("build did not run dbt though an activity had landed.")
+            seconds.append(float(told[1]))
+        lab.tell(f"dbt build after one activity: {took[small][-1]:.1f} s, {took[large][-1]:.1f} s at {lab.large:,}")
+    yield Result(
+        5,
+        f"dbt build after one new activity at {lab.large:,}",
+        min(took[large]) / min(took[small]),
+        1.5,
+        f"x at {SMALL:,}",
+        f"{_span(took[large])}, {_span(took[small])} at {SMALL:,}",
+        {"large_s": took[large], "small_s": took[small]},
+    )
+
+
+MEASURES: Mapping[int, Callable[[Lab], Iterator[Result]]] = {
+    1: pull,
+    2: details,
+    3: nothing_new,
+    4: first_syncs,
+    5: build,
+}
