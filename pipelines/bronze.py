@@ -183,6 +183,9 @@ class Bronze:
         """
         if not self._pipeline.has_pending_data:
             return
+        # half of a package that a kill left in the middle of its normalization: the whole one is still there
+        for half in Path(self._pipeline.working_dir, "load", "new").glob("*"):
+            rmtree(half)
         try:
             self._load()
         except PipelineStepFailed as error:

@@ -12,6 +12,7 @@ import duckdb
 from pipelines.durable import storage_error
 from pipelines.errors import BadSetting, StorageFailed, StravaStatsError, WarehouseBusy
 
+HEADERS_BYTES = 3 * 4096
 # 100,000 activities pass through here within 250 MB
 LIMITS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
@@ -30,6 +31,8 @@ def open_warehouse(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckD
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not read_only and _is_half_made(path):
+            path.unlink()
         connection = duckdb.connect(str(path), read_only=read_only, config=LIMITS)
     except OSError as error:
         raise storage_error(path, error) from error
@@ -39,6 +42,14 @@ def open_warehouse(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckD
         # no connect option; to compress a row group DuckDB would hold 122,880 payloads in memory
         connection.execute("set disabled_compression_methods = 'fsst,dict_fsst,dictionary'")
         yield connection
+
+
+def _is_half_made(path: Path) -> bool:
+    """Whether a killed run left the file before DuckDB had written its three header blocks: nothing was in it yet."""
+    if not path.is_file() or path.stat().st_size > HEADERS_BYTES:
+        return False
+    held = path.read_bytes()
+    return not held.strip(b"\0") or (held[8:12] == b"DUCK" and len(held) < HEADERS_BYTES)
 
 
 def warehouse_error(path: Path, told: str) -> StravaStatsError:

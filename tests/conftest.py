@@ -1,93 +1,14 @@
 """What the tests share: a simulated Strava over real HTTP, a home of its own, and the command as a user calls it."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pytest
+from home import OUR_SETTINGS, Athlete, Ran
 
 from simulator import Simulator
-
-REPO = Path(__file__).resolve().parent.parent
-OUR_SETTINGS = ("STRAVA_", "PER_PAGE", "ENRICH_", "DBT_")
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a command ended and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-class Athlete:
-    """A user's home: its settings, its files, and the command run in it."""
-
-    def __init__(self, home: Path, strava: Simulator) -> None:
-        self.home = home
-        self.strava = strava
-        self.token_file = home / "secrets" / "strava_token.json"
-        self.warehouse = home / "warehouse" / "strava.duckdb"
-        self.settings = {
-            "STRAVA_HOME": str(home),
-            "STRAVA_API_URL": strava.api_url,
-            "STRAVA_OAUTH_URL": strava.oauth_url,
-            "STRAVA_CLIENT_ID": strava.client_id,
-            "STRAVA_CLIENT_SECRET": strava.client_secret,
-            "STRAVA_ENRICH_SLEEP_MS": "0",
-            "STRAVA_RETRY_WAIT_S": "0.01",
-        }
-
-    def authorise(self, **held: Any) -> None:
-        """Put a token file there as if `auth` had been run; `held` replaces what it holds."""
-        tokens = {"refresh_token": self.strava.issue_refresh_token()} | held
-        self.token_file.parent.mkdir(parents=True, exist_ok=True)
-        self.token_file.write_text(json.dumps(tokens))
-        self.token_file.chmod(0o600)
-
-    def environment(self, **settings: str) -> dict[str, str]:
-        """The environment of a process of this user: nobody else's STRAVA_* settings."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(OUR_SETTINGS)}
-        return inherited | self.settings | settings
-
-    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
-        """Start the command as a real process of its own, to be watched, signalled or killed."""
-        return subprocess.Popen(
-            [sys.executable, str(REPO / "pipelines" / "strava.py"), *arguments],
-            env=self.environment(**settings),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.home,
-        )
-
-    def spawn(self, *arguments: str, typed: str = "", timeout_s: float = 120, **settings: str) -> Ran:
-        """Run the command as a real process to its end; `typed` is its standard input."""
-        with self.start(*arguments, **settings) as process:
-            out, err = process.communicate(typed, timeout=timeout_s)
-        return Ran(process.returncode, out, err)
-
-    def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Rows of `query` on the warehouse."""
-        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
-            return connection.execute(query, list(parameters)).fetchall()
-
-    def shards(self, table: str = "activities") -> list[Path]:
-        """The shard files of `table`."""
-        return sorted((self.home / "data" / table).glob("*.parquet"))
-
-    def requests(self, path: str = "") -> list[Any]:
-        """What the simulator was asked, of paths that contain `path`."""
-        return [request for request in self.strava.requests if path in request.path]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Version, Warehouse, sorted_rows, version
+from versions import Version, Warehouse, sorted_rows, version
 
 MODELS = (
     "activities",

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import REPO
+from versions import REPO
 
 ENGINE = REPO / "dbt_project" / "macros" / "engine.sql"
 FORBIDDEN = (

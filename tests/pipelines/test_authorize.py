@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 import requests
-from conftest import Ran
+from home import Ran
 from said import assert_said
 
 UNCAUGHT = "https://localhost/exchange_token"

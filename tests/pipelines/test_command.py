@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPO
+from home import REPO
 from said import assert_said
 
 from pipelines.errors import exit_codes

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from conftest import Athlete
+from home import Athlete
 from landed import NO_LIMITS, contents
 
 from simulator import Simulator

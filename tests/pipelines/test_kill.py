@@ -6,10 +6,11 @@ import pyarrow.parquet as pq
 import pytest
 from landed import DETAIL, LIST, NO_LIMITS, all_ids, details_asked, ids, until
 
+from pipelines.source import COMMIT_PAGES
 from simulator import Simulator
 
 # more than one commit of the walk, with one activity a page
-PAGES = 130
+PAGES = COMMIT_PAGES + 30
 
 
 @pytest.fixture
@@ -55,17 +56,17 @@ def test_a_run_killed_between_fetching_and_staging_loses_and_doubles_nothing(ath
 
 @pytest.mark.slow
 def test_a_run_killed_in_mid_pull_goes_on_from_its_last_commit(athlete, run, strava):
-    strava.fault("slow", path=LIST, after=110, seconds=20)
+    strava.fault("slow", path=LIST, after=COMMIT_PAGES + 10, seconds=20)
     process = athlete.start("pull", "--per-page", "1")
-    until(lambda: len(athlete.requests(LIST)) == 110 and athlete.shards())
+    until(lambda: len(athlete.requests(LIST)) == COMMIT_PAGES + 10 and athlete.shards())
     killed(process)
     held = athlete.shards()
-    assert len(ids(athlete)) == 100
+    assert len(ids(athlete)) == COMMIT_PAGES
     strava.clear_faults()
     strava.clear_requests()
     assert run("pull", "--per-page", "1", "--lookback-days", "0").code == 0
     # those since the commit, the cursor's own again, the empty page
-    assert len(athlete.requests(LIST)) <= PAGES - 100 + 2
+    assert len(athlete.requests(LIST)) <= PAGES - COMMIT_PAGES + 2
     assert set(held) <= set(athlete.shards())
     assert_whole(athlete, strava)
 

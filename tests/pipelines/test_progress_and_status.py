@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import duckdb
 import pytest
-from conftest import REPO
+from home import REPO
 from landed import LIST, assert_one_sentence, until
 
 from simulator import Simulator

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPO, Ran
+from home import REPO, Ran
 from said import assert_said
 
 from pipelines.settings import SETTINGS

@@ -1,0 +1,97 @@
+"""A warehouse with staging rows as dlt leaves them, and dbt run on it the way a user runs it."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+REPO = Path(__file__).resolve().parents[2]
+
+# (id, athlete_id, fetched_at, payload_hash, payload, shard)
+Version = tuple[int | None, int | None, datetime, str, str, str]
+
+
+def version(
+    payload: dict[str, Any] | str,
+    fetched_at: datetime,
+    athlete_id: int | None = 7,
+    activity_id: int | None = None,
+    payload_hash: str = "",
+) -> Version:
+    """Return a staging row of a payload; id and hash are the payload's own unless given."""
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    if activity_id is None and isinstance(payload, dict):
+        activity_id = payload.get("id")
+    digest = payload_hash or hashlib.sha256(text.encode()).hexdigest()
+    return activity_id, athlete_id, fetched_at, digest, text, f"shard_{fetched_at:%Y%m%d%H%M%S}"
+
+
+@dataclass
+class Warehouse:
+    """A DuckDB file with dlt's two staging tables, and where and with which environment dbt is called."""
+
+    path: Path
+    cwd: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect(self.path) as connection:
+            connection.execute("create schema staging")
+            for table in ("activities", "activity_details"):
+                connection.execute(
+                    f"create table staging.{table} (id bigint, athlete_id bigint, start_date timestamp,"
+                    " fetched_at timestamp, payload_hash varchar, payload varchar, shard varchar)"
+                )
+
+    def land(self, versions: Iterable[Version], table: str = "activities") -> None:
+        with duckdb.connect(self.path) as connection:
+            connection.executemany(
+                f"insert into staging.{table} (id, athlete_id, fetched_at, payload_hash, payload, shard)"
+                " values (?, ?, ?, ?, ?, ?)",
+                list(versions),
+            )
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(self.path) as connection:
+            return connection.execute(sql).fetchall()
+
+    def dbt(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run dbt in `cwd`, be that the project's folder or the one above it."""
+        project = () if (self.cwd / "dbt_project.yml").exists() else ("--project-dir", "dbt_project")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "STRAVA_"))}
+        return subprocess.run(
+            [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *command, *project],
+            cwd=self.cwd,
+            # A home without ~/.dbt: the project's own profile has to do.
+            env={**inherited, "HOME": str(self.path.parent), **self.env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def built(self, *command: str) -> str:
+        """Run dbt, demand success, return what it printed."""
+        finished = self.dbt(*command)
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        return finished.stdout
+
+    def last_build(self) -> tuple[datetime, int, int] | None:
+        """Return what record_build left: when, rows of activities, rows of details."""
+        if not self.rows("select 1 from duckdb_tables() where table_name = 'dbt_builds'"):
+            return None
+        ((built_at, activity_rows, detail_rows),) = self.rows("from staging.dbt_builds")
+        return built_at, activity_rows, detail_rows
+
+
+def sorted_rows(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Order rows with NULLs and structs in them, to compare them as a set with its repetitions."""
+    return sorted(rows, key=repr)
