@@ -14,7 +14,9 @@ from dlt.sources.helpers.rest_client.auth import AuthConfigBase
 
 from pipelines.durable import locked, written_whole
 from pipelines.errors import NotAuthorised, StorageFailed, StravaUnavailable
-from pipelines.transport import raise_for_refusal, refusals
+from pipelines.settings import StravaSettings
+from pipelines.stop import StopFlag
+from pipelines.transport import StravaAdapter, missing_scopes, open_session, raise_for_refusal, refusals
 
 # a token about to expire is refreshed before a request could arrive too late
 EXPIRY_MARGIN_S = 60
@@ -193,6 +195,16 @@ class OAuthApp:
         return StravaUnavailable(f"Strava answered {response.status_code} to a token request. Try again later.")
 
 
+def open_app(settings: StravaSettings, stop: StopFlag) -> OAuthApp:
+    """The app of these settings; its requests do not count toward the budget of reads.
+
+    Raises:
+        NotAuthorised: the credentials are missing.
+    """
+    session = open_session(StravaAdapter(stop, retry_wait_s=settings.retry_wait_s))
+    return OAuthApp(settings.oauth_url, settings.credentials(), session)
+
+
 class RefreshTokenAuth(AuthConfigBase):
     """Bearer authentication that refreshes itself: before expiry, and once after a 401, with the request replayed once.
 
@@ -215,7 +227,7 @@ class RefreshTokenAuth(AuthConfigBase):
         return request
 
     def _replay_after_401(self, response: requests.Response, **kwargs: Any) -> requests.Response:
-        if response.status_code != requests.codes.unauthorized or _lacks_scope(response):
+        if response.status_code != requests.codes.unauthorized or missing_scopes(response):
             return response
         refused = str(response.request.headers["Authorization"]).removeprefix("Bearer ")
         request = response.request.copy()
@@ -243,7 +255,3 @@ class RefreshTokenAuth(AuthConfigBase):
 def _usable(tokens: Tokens, refused: str | None) -> str | None:
     alive = tokens.expires_at - EXPIRY_MARGIN_S > time.time()
     return tokens.access_token if alive and tokens.access_token != refused else None
-
-
-def _lacks_scope(response: requests.Response) -> bool:
-    return any(field.endswith("_permission") for _, field, _ in refusals(response))

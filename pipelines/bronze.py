@@ -204,10 +204,10 @@ class Bronze:
         """The shard files of `table`, by name."""
         return sorted((self.folder / table).glob("*.parquet"))
 
-    def whole_shards(self, table: str, but: set[str]) -> list[Path]:
-        """The shards of `table` whose files are not called as in `but`; damaged ones are set aside first."""
-        self._set_aside_torn_shards([path for path in self.shards(table) if path.stem not in but])
-        return [path for path in self.shards(table) if path.stem not in but]
+    def whole_shards(self, table: str, but: set[str]) -> dict[str, Path]:
+        """The shards of `table` not called as in `but`, by the name inside; damaged ones are set aside."""
+        paths = [path for path in self.shards(table) if path.stem not in but]
+        return {name: path for path in paths if (name := self._name_if_whole(path)) is not None}
 
     def landed(self, table: str) -> Landed:
         """What is known of `table`, so that only new or changed payloads land."""
@@ -282,7 +282,8 @@ class Bronze:
         try:
             return self._run_query(sql, parameters)
         except duckdb.Error:
-            if not self._set_aside_torn_shards([path for table in TABLES for path in self.shards(table)]):
+            names = [self._name_if_whole(path) for table in TABLES for path in self.shards(table)]
+            if None not in names:
                 raise
         return self._run_query(sql, parameters)
 
@@ -295,13 +296,14 @@ class Bronze:
         with duckdb.connect(":memory:", config=_DUCKDB_LIMITS) as connection:
             return connection.execute(sql.format(**readers), files | parameters).fetchall()
 
-    def _set_aside_torn_shards(self, paths: Iterable[Path]) -> bool:
-        """Rename those of `paths` that are no whole Parquet files: they harm nobody then, and are there to look at."""
-        torn = [path for path in paths if not _is_whole(path)]
-        for path in torn:
+    def _name_if_whole(self, path: Path) -> str | None:
+        """The name that its rows bear; None if it is no whole Parquet file, which is then renamed to be looked at."""
+        try:
+            return shard_name(path)
+        except (OSError, ValueError, KeyError, IndexError):
             path.rename(path.with_suffix(".parquet.torn"))
-            self._warn(f"The shard {path} is damaged and was set aside as {path.name}.torn; restore it from a backup.")
-        return bool(torn)
+        self._warn(f"The shard {path} is damaged and was set aside as {path.name}.torn; restore it from a backup.")
+        return None
 
     def write_outputs(self, output: Path, this_pull: str) -> None:
         """Write one JSON array per pull that landed activities, byte for byte as Strava sent them.
@@ -335,14 +337,6 @@ def _json_array(paths: Iterable[Path]) -> Iterable[bytes]:
                 yield pc.binary_join(pa.ListArray.from_arrays([0, len(payloads)], payloads), ",\n")[0].as_buffer()
                 separator = b",\n"
     yield b"]\n" if separator != b"[" else b"[]\n"
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        shard_name(path)
-    except (OSError, ValueError, KeyError, IndexError):
-        return False
-    return True
 
 
 def load_package(pipeline: dlt.Pipeline) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Literal
 
-from pipelines.auth import OAuthApp, RefreshTokenAuth, TokenFile
+from pipelines.auth import RefreshTokenAuth, TokenFile, open_app
 from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, Bronze
 from pipelines.budget import Budget
 from pipelines.build import build, build_is_needed
@@ -80,11 +80,8 @@ class Run:
     def _client(self) -> StravaClient:
         """The way to Strava; a run that stays at home needs no credentials."""
         settings = self._settings
-        session = open_session(StravaAdapter(self._stop, None, settings.retry_wait_s))
-        app = OAuthApp(settings.oauth_url, settings.credentials(), session)
-        return StravaClient(
-            settings.api_url, auth=RefreshTokenAuth(app, self._token_file), session=open_session(self._adapter)
-        )
+        auth = RefreshTokenAuth(open_app(settings, self._stop), self._token_file)
+        return StravaClient(settings.api_url, auth=auth, session=open_session(self._adapter))
 
     def require_authorisation(self) -> None:
         """Look whether Strava can be asked at all; a newcomer is told of the credentials before the token file.

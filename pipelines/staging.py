@@ -14,7 +14,7 @@ from dlt.destinations import duckdb as duckdb_destination
 from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from pipelines.bronze import COLUMNS, SCHEMA, TABLES, Bronze, known_cause, load_package, shard_name, uncompressed_bytes
+from pipelines.bronze import COLUMNS, SCHEMA, TABLES, Bronze, known_cause, load_package, uncompressed_bytes
 from pipelines.warehouse import open_warehouse, refused_write
 
 DATASET = "staging"
@@ -59,8 +59,7 @@ def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table
         query = f'select distinct shard from "{catalog[0]}".{DATASET}.{table}'
         held = {name for (name,) in connection.execute(query).fetchall()}
     # a file that somebody copied or renamed is known by the name inside
-    by_name = {shard_name(path): path for path in bronze.whole_shards(table, but=held)}
-    return [path for name, path in by_name.items() if name not in held]
+    return [path for name, path in bronze.whole_shards(table, but=held).items() if name not in held]
 
 
 def _memory_mb(missing: dict[str, list[Path]]) -> int:

@@ -14,7 +14,7 @@ sys.path[0] = str(REPO)
 # dlt reads .dlt/ of this repository, wherever the command is called from
 os.environ.setdefault("DLT_PROJECT_DIR", str(REPO))
 
-from pipelines.auth import OAuthApp, TokenFile  # noqa: E402
+from pipelines.auth import TokenFile, open_app  # noqa: E402
 from pipelines.authorize import authorise  # noqa: E402
 from pipelines.errors import BadSetting, BudgetSpent, Interrupted, StravaStatsError, exit_codes  # noqa: E402
 from pipelines.flow import DetailChoice, Step, run_steps  # noqa: E402
@@ -23,7 +23,6 @@ from pipelines.progress import Report  # noqa: E402
 from pipelines.settings import StravaSettings, read_settings  # noqa: E402
 from pipelines.status import status_lines  # noqa: E402
 from pipelines.stop import StopFlag  # noqa: E402
-from pipelines.transport import StravaAdapter, open_session  # noqa: E402
 from pipelines.warehouse import open_warehouse, printed_query  # noqa: E402
 
 
@@ -103,11 +102,6 @@ def _does(*steps: Step) -> Callable[[argparse.Namespace, Report, StopFlag], None
     return run
 
 
-def _app(settings: StravaSettings, stop: StopFlag) -> OAuthApp:
-    session = open_session(StravaAdapter(stop, retry_wait_s=settings.retry_wait_s))
-    return OAuthApp(settings.oauth_url, settings.credentials(), session)
-
-
 def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     settings = _settings(options)
     file = TokenFile(settings.token_path)
@@ -116,7 +110,7 @@ def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
         print(text, flush=True)
 
     tokens, unticked = authorise(
-        _app(settings, stop), file, settings.redirect_uri, settings.scope, tell, stop, sys.stdin
+        open_app(settings, stop), file, settings.redirect_uri, settings.scope, tell, stop, sys.stdin
     )
     print(f"Authorised for athlete {tokens.athlete_id}; the tokens are in {file.path}.")
     if unticked:
@@ -131,7 +125,7 @@ def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
 def _revoke(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
     settings = _settings(options)
     file = TokenFile(settings.token_path)
-    known = _app(settings, stop).revoke(file.load())
+    known = open_app(settings, stop).revoke(file.load())
     file.remove()
     print(f"{'Revoked at Strava' if known else 'Strava did not know the token any more'}; {file.path} is removed.")
     print("Your data stay where they are: delete data/, output/ and warehouse/ yourself if you want them gone.")

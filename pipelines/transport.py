@@ -115,12 +115,9 @@ def raise_for_refusal(response: requests.Response, *_args: Any, **_kwargs: Any) 
     if response.ok:
         return
     errors = refusals(response)
-    permissions = [field.removesuffix("_permission") for _, field, _ in errors if field.endswith("_permission")]
     match response.status_code:
-        case requests.codes.unauthorized if permissions:
-            raise NotAuthorised(
-                f"The token lacks the scope {permissions[0]}. Run `make auth` and leave its box ticked."
-            )
+        case requests.codes.unauthorized if scopes := missing_scopes(response):
+            raise NotAuthorised(f"The token lacks the scope {scopes[0]}. Run `make auth` and leave its box ticked.")
         case requests.codes.unauthorized:
             raise NotAuthorised("Strava does not accept the access token, even a fresh one. Run `make auth`.")
         case requests.codes.forbidden if ("Application", "Status", "Inactive") in errors:
@@ -135,6 +132,11 @@ def raise_for_refusal(response: requests.Response, *_args: Any, **_kwargs: Any) 
         case status:
             told = ", ".join("/".join(error) for error in errors) or "no reason given"
             raise BadSetting(f"Strava refused the request with {status}: {told}.")
+
+
+def missing_scopes(response: requests.Response) -> list[str]:
+    """The scopes that an error body says the token lacks."""
+    return [field.removesuffix("_permission") for _, field, _ in refusals(response) if field.endswith("_permission")]
 
 
 def refusals(response: requests.Response) -> list[tuple[str, str, str]]:
