@@ -124,6 +124,15 @@ class shards(filesystem):  # noqa: N801 - dlt names its destinations so
         return _ShardClient
 
 
+def write_shard(rows: pa.Table, path: Path) -> None:
+    """Write `rows` (SCHEMA) to a Parquet file; only dlt's load job makes it a shard.
+
+    dlt's own writer would resolve its configuration for each file and build a dictionary of payloads.
+    """
+    # as SCHEMA has them, whatever order they were made in
+    pq.write_table(rows.select(SCHEMA.names), path, compression="zstd", use_dictionary=["shard"])
+
+
 def shard_name(path: Path) -> str:
     """The name that the rows of the shard at `path` bear, whatever the file is called.
 
@@ -145,6 +154,8 @@ class Bronze:
 
     def __init__(self, folder: Path, work_path: Path, warn: Callable[[str], None]) -> None:
         self.folder = folder
+        # where new shards wait until dlt has taken them into its package
+        self.waiting_path = work_path / "waiting"
         self._warn = warn
         # Arrow's own pool keeps what it has freed: 40 MB more at 100,000 activities, and not faster
         pa.set_memory_pool(pa.system_memory_pool())
@@ -168,24 +179,29 @@ class Bronze:
             StorageFailed: a file could not be written; what was extracted waits for `finish_pending`.
         """
         try:
+            self.waiting_path.mkdir(parents=True, exist_ok=True)
             self._pipeline.extract(resource, loader_file_format="parquet")
             self._load()
-        except PipelineStepFailed as error:
+        except (OSError, PipelineStepFailed) as error:
             raise known_cause(error, self.folder) from error
 
     def finish_pending(self) -> None:
-        """Land what a killed run had extracted.
+        """Land what a killed run had extracted, and forget what it had not.
 
         dlt's `run()` would load such a package and extract nothing, or wipe it when it was the first.
 
         Raises:
             StorageFailed: a file could not be written.
         """
+        rmtree(self.waiting_path, ignore_errors=True)
         if not self._pipeline.has_pending_data:
             return
         # half of a package that a kill left in the middle of its normalization: the whole one is still there
         for half in Path(self._pipeline.working_dir, "load", "new").glob("*"):
             rmtree(half)
+        # normalized whole, and killed before dlt forgot what it was made from: made again, it would be in its own way
+        for whole in Path(self._pipeline.working_dir, "load", "normalized").glob("*"):
+            rmtree(Path(self._pipeline.working_dir, "normalize", "extracted", whole.name), ignore_errors=True)
         try:
             self._load()
         except PipelineStepFailed as error:

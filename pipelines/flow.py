@@ -103,7 +103,7 @@ class Run:
         cursor = None if everything else self._bronze.cursor(athlete_id)
         after = EPOCH if cursor is None else _days_before(cursor, self._settings.lookback_days)
         landed = self._bronze.landed(ACTIVITIES)
-        versions = NewVersions(ACTIVITIES, landed, athlete_id, self._started_at)
+        versions = NewVersions(ACTIVITIES, landed, athlete_id, self._started_at, self._bronze.waiting_path)
         try:
             with self._report.task("Activities") as task:
                 walked = _Span(self._started_at.replace(tzinfo=None))
@@ -145,7 +145,8 @@ class Run:
         if not ids:
             self._report.say("Details: nothing missing.")
             return
-        versions = NewVersions(ACTIVITY_DETAILS, self._bronze.landed(ACTIVITY_DETAILS), athlete_id, self._started_at)
+        landed = self._bronze.landed(ACTIVITY_DETAILS)
+        versions = NewVersions(ACTIVITY_DETAILS, landed, athlete_id, self._started_at, self._bronze.waiting_path)
         fetched: set[int] = set()
         self._adapter.min_interval_s = self._settings.enrich_sleep_ms / 1000
         try:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import dlt
@@ -19,10 +20,11 @@ import orjson
 import pyarrow as pa
 import requests
 from dlt.extract import DltResource
+from dlt.extract.items import DataItemWithMeta
 from dlt.sources.helpers.rest_client import RESTClient
 from dlt.sources.helpers.rest_client.paginators import PageNumberPaginator
 
-from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, COLUMNS, Landed
+from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, COLUMNS, Landed, write_shard
 from pipelines.errors import DetailRefused, StravaStatsError, StravaUnavailable
 from pipelines.transport import raise_for_refusal
 
@@ -32,9 +34,9 @@ COMMIT_PAGES = 250
 COMMIT_DETAILS = 500
 COMMIT_S = 30
 # 2 MB of payloads: what is in memory at a time, here and when DuckDB takes the shard in
-ROWS_PER_SHARD = 1000
+ROWS_PER_SHARD = 2000
 RECENT = 5000
-PAGES_AHEAD = 4
+PAGES_AHEAD = 6
 SWITCH_INTERVAL_S = 0.0002
 # so many refusals in a row are Strava's trouble, not an activity's
 REFUSALS_IN_A_ROW = 3
@@ -127,37 +129,43 @@ def _instant(value: Any) -> datetime | None:
 
 
 class NewVersions:
-    """Turns payloads into the rows of those versions that bronze does not hold yet; counts them in `count`.
+    """Turns payloads into shards of those versions that bronze does not hold yet; counts them in `count`.
 
-    `pull` is what the names of its shards begin with.
+    `pull` is what the names of its shards begin with; in `work_path` they wait until dlt has taken them.
     """
 
-    def __init__(self, table: str, landed: Landed, athlete_id: int, started_at: datetime) -> None:
+    def __init__(self, table: str, landed: Landed, athlete_id: int, started_at: datetime, work_path: Path) -> None:
         self._landed = landed
         self._athlete_id = athlete_id
         self._newest_fetched_at = landed.newest_fetched_at or EPOCH
         # a page that shifts under the walk repeats what came shortly before; a whole history would weigh 20 MB
         self._recent: dict[int | bytes, bytes] = {}
+        self._work_path = work_path
         self.pull = f"{table}_{athlete_id}_{started_at:%Y%m%d%H%M%S}"
         self.count = 0
 
-    def tables(self, pages: Iterable[list[Payload]]) -> Iterator[pa.Table]:
-        """Those payloads of `pages` that are new or changed, one table per shard."""
+    def shards(self, pages: Iterable[list[Payload]]) -> Iterator[DataItemWithMeta]:
+        """Those payloads of `pages` that are new or changed, as files for dlt to take."""
         waiting: list[pa.Table] = []
         for page in pages:
             if (rows := self._rows(page)) is not None:
                 waiting.append(rows)
             if sum(map(len, waiting)) >= ROWS_PER_SHARD:
-                yield self._shard_of(waiting)
+                yield from self._shard_of(waiting)
                 waiting = []
         if waiting:
-            yield self._shard_of(waiting)
+            yield from self._shard_of(waiting)
 
-    def _shard_of(self, tables: list[pa.Table]) -> pa.Table:
+    def _shard_of(self, tables: list[pa.Table]) -> Iterator[DataItemWithMeta]:
         rows = pa.concat_tables(tables)
         # unique within a second and a pull: two files of one name would be one file
         name = f"{self.pull}_{secrets.token_hex(4)}"
-        return rows.append_column("shard", pa.repeat(pa.scalar(name), len(rows)))
+        path = self._work_path / f"{name}.parquet"
+        write_shard(rows.append_column("shard", pa.repeat(pa.scalar(name), len(rows))), path)
+        # no rows beside the file: dlt's incremental would take None for an item that was filtered out
+        yield dlt.mark.with_file_import(str(path), "parquet", len(rows), hints=[])
+        # dlt has linked it into its package
+        path.unlink()
 
     def _rows(self, payloads: Iterable[Payload]) -> pa.Table | None:
         # a clock that was set back must not make today's version older than yesterday's
@@ -293,10 +301,10 @@ def activities(walk: ActivityWalk, versions: NewVersions, start_after: datetime)
             primary_key=(),
             on_cursor_value_missing="include",
         ),
-    ) -> Iterator[pa.Table]:
+    ) -> Iterator[DataItemWithMeta]:
         # Strava has applied the range; dlt would copy each table four times to apply it again
         start_date.advance(None)  # type: ignore[arg-type]
-        yield from versions.tables(walk.next_commit(start_date.start_value or EPOCH))
+        yield from versions.shards(walk.next_commit(start_date.start_value or EPOCH))
 
     return pages()
 
@@ -377,7 +385,7 @@ def activity_details(fetch: DetailFetch, versions: NewVersions) -> DltResource:
     """The next commit of `fetch` as a dlt resource."""
 
     @dlt.resource(name=ACTIVITY_DETAILS, columns=COLUMNS, write_disposition="append")
-    def details() -> Iterator[pa.Table]:
-        yield from versions.tables([payload] for payload in fetch.next_commit())
+    def details() -> Iterator[DataItemWithMeta]:
+        yield from versions.shards([payload] for payload in fetch.next_commit())
 
     return details()

@@ -10,12 +10,14 @@ from typing import Any
 
 import dlt
 import duckdb
+from dlt.common.destination.client import SqlModel
 from dlt.destinations import duckdb as duckdb_destination
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from pipelines.bronze import COLUMNS, SCHEMA, TABLES, Bronze, known_cause, load_package, uncompressed_bytes
-from pipelines.warehouse import open_warehouse, refused_write
+from pipelines.bronze import COLUMNS, TABLES, Bronze, known_cause, load_package, uncompressed_bytes
+from pipelines.warehouse import CATALOG, open_warehouse, quoted, refused_write
 
 DATASET = "staging"
 LEAST_MEMORY_MB = 20
@@ -54,9 +56,7 @@ def _exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
 def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table: str) -> list[Path]:
     held: set[str] = set()
     if _exists(connection, table):
-        catalog = connection.execute("select current_database()").fetchone()
-        assert catalog is not None  # noqa: S101 - for the type checker: the query has one row
-        query = f'select distinct shard from "{catalog[0]}".{DATASET}.{table}'
+        query = f"select distinct shard from {CATALOG}.{DATASET}.{table}"
         held = {name for (name,) in connection.execute(query).fetchall()}
     # a file that somebody copied or renamed is known by the name inside
     return [path for name, path in bronze.whole_shards(table, but=held).items() if name not in held]
@@ -74,7 +74,8 @@ def _load(
     pipeline = dlt.pipeline(
         "strava_staging",
         pipelines_dir=str(work_path),
-        destination=duckdb_destination(connection),
+        # dlt works on duplicates of the connection, which do not know what is in use
+        destination=duckdb_destination(DuckDbCredentials(connection, local_config={"schema": f"{CATALOG}.main"})),
         dataset_name=DATASET,
     )
     pipeline.config.restore_from_destination = False
@@ -82,7 +83,8 @@ def _load(
     if pipeline.has_pending_data:
         pipeline.drop()
     try:
-        pipeline.extract([_rows_of(table, paths) for table, paths in missing.items()], loader_file_format="parquet")
+        rows = [_rows_of(table, paths, work_path) for table, paths in missing.items()]
+        pipeline.extract(rows, loader_file_format="model")
         pipeline.normalize()
         load_package(pipeline)
     except PipelineStepFailed as error:
@@ -92,13 +94,18 @@ def _load(
         raise refused_write(warehouse, str(error)) or known_cause(error, warehouse) from error
 
 
-def _rows_of(table: str, paths: list[Path]) -> DltResource:
+def _rows_of(table: str, paths: list[Path], work_path: Path) -> DltResource:
+    """All rows of the shards at `paths`, as one statement for DuckDB: no row passes through Python."""
+    # an empty history has its tables too: dbt's sources are always there
+    shards = f"read_parquet([{', '.join(map(quoted, paths))}])" if paths else "(select 1) where false"
+    columns = ", ".join(f"{name if paths else 'null'} as {name}" for name in COLUMNS)
+    model = SqlModel.from_query_string(f"select {columns} from {shards}", dialect="duckdb")
+
     @dlt.resource(name=table, columns=COLUMNS, write_disposition="append")
     def rows() -> Iterator[Any]:
-        if not paths:
-            # an empty history has its tables too: dbt's sources are always there
-            yield SCHEMA.empty_table()
-        for path in paths:
-            yield dlt.mark.with_file_import(str(path), "parquet")
+        file = work_path / f"{table}.model"
+        file.write_text(str(model))
+        yield dlt.mark.with_file_import(str(file), "model")
+        file.unlink()
 
     return rows()

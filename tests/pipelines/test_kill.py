@@ -1,3 +1,5 @@
+import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -52,6 +54,22 @@ def test_a_run_killed_between_fetching_and_staging_loses_and_doubles_nothing(ath
     assert set(held) <= set(athlete.shards())
     assert_whole(athlete, strava)
     assert len(list((athlete.home / "output").iterdir())) >= 1
+
+
+@pytest.mark.slow
+def test_a_run_killed_before_dlt_forgets_what_it_has_normalized_is_completed(athlete, run, strava):
+    work = athlete.home / "warehouse/.state/dlt/strava_bronze"
+    extracted = work / "normalize/extracted"
+    process = athlete.start("pull")
+    until(lambda: any(extracted.glob("*/new_jobs/*.parquet")))
+    os.kill(process.pid, signal.SIGSTOP)
+    shutil.copytree(extracted, athlete.home / "copy")
+    os.kill(process.pid, signal.SIGCONT)
+    until(lambda: any((work / "load/normalized").glob("*")))
+    killed(process)
+    shutil.copytree(athlete.home / "copy", extracted, dirs_exist_ok=True)
+    assert run("pull").code == 0
+    assert_whole(athlete, strava)
 
 
 @pytest.mark.slow
