@@ -63,10 +63,25 @@ class Interrupted(StravaStatsError):
 
 
 class BudgetSpent(StravaStatsError):
-    """A rate-limit window is used up. Not a failure: the run ends cleanly and says when to go on."""
+    """A rate-limit window is used up. Not a failure: the run waits, or ends cleanly and says when to go on.
+
+    `opens_at_s` is epoch seconds by Strava's clock; `of_day` says that the day is spent.
+    """
 
     exit_code = 0
-    meaning = "done, or stopped cleanly because Strava's rate limit is used up (the last line says so)"
+    meaning = "done, or stopped cleanly because Strava's rate limit is used up (the last line says what is left)"
+
+    def __init__(self, text: str, opens_at_s: float, of_day: bool = False) -> None:
+        super().__init__(text)
+        self.opens_at_s = opens_at_s
+        self.of_day = of_day
+
+
+class ReserveTooLarge(StravaStatsError):
+    """STRAVA_RESERVE keeps the whole day from enrichment; known only when Strava has told its limits."""
+
+    exit_code = 2
+    meaning = BadSetting.meaning
 
 
 class DetailRefused(StravaStatsError):
@@ -78,5 +93,5 @@ class DetailRefused(StravaStatsError):
 
 def exit_codes() -> dict[int, str]:
     """Exit code → meaning, for the documentation and the commands' help."""
-    kinds = [BudgetSpent, StravaStatsError, *StravaStatsError.__subclasses__()]
+    kinds: list[type[StravaStatsError]] = [BudgetSpent, StravaStatsError, *StravaStatsError.__subclasses__()]
     return dict(sorted({kind.exit_code: kind.meaning for kind in kinds}.items()))

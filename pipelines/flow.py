@@ -1,6 +1,7 @@
 """The flow: pull → enrich → stage → build, as one run on one warehouse, one run at a time."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,9 +14,18 @@ from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, Bronze
 from pipelines.budget import Budget
 from pipelines.build import build, build_is_needed
 from pipelines.durable import locked, written_whole
-from pipelines.errors import BadSetting, Interrupted, StorageFailed, StravaStatsError, StravaUnavailable
+from pipelines.errors import (
+    BadSetting,
+    BudgetSpent,
+    BuildFailed,
+    Interrupted,
+    StorageFailed,
+    StravaStatsError,
+    StravaUnavailable,
+    WarehouseBusy,
+)
 from pipelines.memory import give_back_what_is_free
-from pipelines.progress import Report
+from pipelines.progress import Report, Task, details_left
 from pipelines.quarantine import Quarantine
 from pipelines.settings import StravaSettings
 from pipelines.source import (
@@ -31,6 +41,12 @@ from pipelines.source import (
 from pipelines.staging import load_staging
 from pipelines.stop import StopFlag
 from pipelines.transport import StravaAdapter, open_session, raise_for_refusal
+from pipelines.waiting import wait_for_window
+
+# waits for a Strava that is down, in a backfill: 60 times that of one request, each twice as long as the one before
+OUTAGES = 8
+OUTAGE_WAITS = 60
+LONGEST_OUTAGE_WAIT_S = 3600
 
 Step = Literal["pull", "enrich", "stage", "build", "build_if_needed"]
 
@@ -64,17 +80,28 @@ class DetailChoice:
 class Run:
     """One run of a command that talks to Strava or writes the warehouse."""
 
-    def __init__(self, settings: StravaSettings, report: Report, stop: StopFlag, done: Done) -> None:
+    def __init__(
+        self, settings: StravaSettings, report: Report, stop: StopFlag, done: Done, budget: Budget, backfill: bool
+    ) -> None:
         self._settings = settings
         self._report = report
         self._done = done
-        self._budget = Budget(settings.state_path / "budget.json")
+        self._budget = budget
+        self._backfill = backfill
         self._adapter = StravaAdapter(stop, self._budget, settings.retry_wait_s)
+        self._sent_before_wait = 0
+        self._details_left: int | None = None
         self._bronze = Bronze(settings.bronze_path, settings.state_path / "dlt", report.warn)
         self._quarantine = Quarantine(settings.state_path / "quarantine.json")
         self._token_file = TokenFile(settings.token_path)
         self._started_at = datetime.now(UTC)
         self._stop = stop
+        self.list_is_complete = False
+
+    @property
+    def requests_sent(self) -> int:
+        """Requests of this run so far."""
+        return self._adapter.requests_sent
 
     @cached_property
     def _client(self) -> StravaClient:
@@ -117,17 +144,21 @@ class Run:
                 walk = ActivityWalk(self._client, self._settings.per_page, on_page)
                 while not walk.finished:
                     self._bronze.land(activities(walk, versions, after))
+                    if walk.waits_for is not None:
+                        # a list is better walked in one go: a backfill waits here too, however long
+                        longest_s = math.inf if self._backfill else self._settings.max_wait_s
+                        walk.go_on(self._wait(walk.waits_for, longest_s, task))
         finally:
             # dlt keeps the last resource, and what hangs on it, alive
             landed.hashes.clear()
             self._done.activities_landed += versions.count
-            self._done.requests = self._adapter.requests_sent
         self._bronze.write_outputs(self._settings.output_path, versions.pull)
         new = f"{versions.count:,} new or changed" if versions.count else "nothing new"
         since = "" if after == EPOCH else f" since {after:%Y-%m-%d}"
         self._report.say(f"Activities: {self._done.listed:,} listed{since}, {new}.")
         if walk.error is not None:
             raise walk.error
+        self.list_is_complete = True
 
     def enrich(self, choice: DetailChoice) -> None:
         """Land the details of activities that have none, newest first, or of the chosen ones.
@@ -149,6 +180,8 @@ class Run:
         versions = NewVersions(ACTIVITY_DETAILS, landed, athlete_id, self._started_at, self._bronze.waiting_path)
         fetched: set[int] = set()
         self._adapter.min_interval_s = self._settings.enrich_sleep_ms / 1000
+        self._adapter.reserve = self._settings.reserve
+        refused_before = self._done.details_refused
         try:
             with self._report.task("Details") as task:
 
@@ -159,15 +192,58 @@ class Run:
                 fetch = DetailFetch(self._client, ids, on_detail, self._refused)
                 while not fetch.finished:
                     self._bronze.land(activity_details(fetch, versions))
+                    if fetch.waits_for is not None:
+                        # a backfill builds first, and lets others run meanwhile: it waits between two rounds
+                        longest_s = 0 if self._backfill else self._settings.max_wait_s
+                        fetch.go_on(self._wait(fetch.waits_for, longest_s, task))
         finally:
             self._done.details_landed += versions.count
-            self._done.requests = self._adapter.requests_sent
+            self._details_left = len(wanted) - len(fetched) - (self._done.details_refused - refused_before)
             self._adapter.min_interval_s = 0
+            self._adapter.reserve = 0
         self._quarantine.release(fetched)
         left = len(wanted) - len(fetched)
         self._report.say(f"Details: {len(fetched):,} fetched, {versions.count:,} new or changed, {left:,} left.")
         if fetch.error is not None:
             raise fetch.error
+
+    def _wait(self, spent: BudgetSpent, longest_s: float, task: Task) -> StravaStatsError | None:
+        """Wait for the window to open again; what ends the run instead: `spent` itself where that takes too long."""
+        wait_s = spent.opens_at_s - self._budget.now().timestamp()
+        # refused again at once after a wait: somebody else uses all there is
+        in_vain = not self._backfill and 0 < self._sent_before_wait >= self.requests_sent - 1
+        if wait_s > longest_s or (spent.of_day and longest_s < math.inf) or in_vain:
+            return spent
+        self._sent_before_wait = self.requests_sent
+        try:
+            wait_for_window(spent, self._budget, self._adapter.reserve, self._stop, task)
+        except StravaStatsError as error:
+            return error
+        return None
+
+    def can_build_later(self, stopped: StravaStatsError | None, error: StravaStatsError) -> bool:
+        """Whether `error` may wait for the next round of a backfill; says so."""
+        if not (self._backfill and isinstance(stopped, BudgetSpent) and isinstance(error, WarehouseBusy | BuildFailed)):
+            return False
+        self._report.warn(f"{error} The backfill goes on.")
+        return True
+
+    def say_what_is_left(self, spent: BudgetSpent | None, choice: DetailChoice, steps: Sequence[Step]) -> None:
+        """The last lines of a run that Strava's limits, or ENRICH_LIMIT, cut short."""
+        if spent is not None:
+            self._report.say(str(spent))
+            if "pull" in steps and not self.list_is_complete:
+                self._report.say("The list is not complete: the next run goes on from where it stands.")
+        if "enrich" not in steps or choice.limit == 0:
+            return
+        if self._details_left is None:
+            known = self._token_file.load().athlete_id
+            self._details_left = 0 if known is None else len(self._wanted(choice, known))
+        if self._details_left:
+            pace_s = self._settings.enrich_sleep_ms / 1000
+            done_at = self._budget.done_at(self._details_left, self._settings.reserve, pace_s)
+            limit = None if choice.ids else choice.limit
+            self._report.say(details_left(self._details_left, done_at, self._budget.now(), limit, self._backfill))
 
     def _wanted(self, choice: DetailChoice, athlete_id: int) -> list[int]:
         if choice.ids:
@@ -213,7 +289,15 @@ class Run:
         known = self._token_file.load().athlete_id
         if known is not None:
             return known
-        athlete = self._client.get("athlete", hooks={"response": [raise_for_refusal]}).json()
+        with self._report.task("Athlete") as task:
+            while True:
+                try:
+                    athlete = self._client.get("athlete", hooks={"response": [raise_for_refusal]}).json()
+                    break
+                except BudgetSpent as spent:
+                    longest_s = math.inf if self._backfill else self._settings.max_wait_s
+                    if (error := self._wait(spent, longest_s, task)) is not None:
+                        raise error from None
         if not isinstance(athlete, dict) or not isinstance(athlete.get("id"), int):
             raise StravaUnavailable("Strava did not say whose token this is. Run again later.")
         with self._token_file.locked():
@@ -253,27 +337,69 @@ def run_steps(
     steps: Sequence[Step],
     everything: bool,
     choice: DetailChoice,
+    backfill: bool = False,
 ) -> None:
     """Do `steps` in their order, one run at a time, and note for `status` what was done.
+
+    A run that Strava's limits cut short ends well; one that is to `backfill` waits and goes on until nothing is left.
 
     Raises:
         StravaStatsError: the first thing that stopped a step.
     """
     done = Done(command, datetime.now(UTC).isoformat())
+    budget = Budget(settings.state_path / "budget.json")
+    pulled_on: date | None = None
+    outages = 0
+    while True:
+        run = Run(settings, report, stop, done, budget, backfill)
+        # once a day is enough for what is new; the rest of the requests is for details
+        wanted = steps if pulled_on != budget.now().date() else [step for step in steps if step != "pull"]
+        try:
+            spent = _round(settings, report, run, done, wanted, everything, choice)
+        except StravaUnavailable as error:
+            if not backfill or outages == OUTAGES:
+                raise
+            wait_s = min(settings.retry_wait_s * OUTAGE_WAITS * 2**outages, LONGEST_OUTAGE_WAIT_S)
+            outages += 1
+            report.warn(f"{error} Trying again in {timedelta(seconds=math.ceil(wait_s))}.")
+            stop.wait(wait_s)
+            continue
+        if spent is None or not backfill:
+            return
+        outages = 0
+        pulled_on = budget.now().date() if run.list_is_complete else pulled_on
+        # the lock is free meanwhile: a daily flow can use what is reserved for it
+        with report.task("Backfill") as task:
+            wait_for_window(spent, budget, settings.reserve, stop, task)
+
+
+def _round(
+    settings: StravaSettings,
+    report: Report,
+    run: Run,
+    done: Done,
+    steps: Sequence[Step],
+    everything: bool,
+    choice: DetailChoice,
+) -> BudgetSpent | None:
+    """Do `steps` once; what cut them short, if that was Strava's limits."""
     began_at_s = time.monotonic()
     with locked(settings.state_path / "run.lock", lambda: report.say("Another run is going on; waiting for its end.")):
         try:
-            _do(steps, Run(settings, report, stop, done), everything, choice)
+            spent = _do(steps, run, everything, choice)
+            done.exit_code, done.message = 0, str(spent or "")
         except StravaStatsError as error:
             done.exit_code, done.message = error.exit_code, str(error)
             raise
         finally:
-            done.seconds = time.monotonic() - began_at_s
+            done.requests += run.requests_sent
+            done.seconds += time.monotonic() - began_at_s
             with written_whole(settings.state_path / "last_run.json") as file:
                 file.write(json.dumps(asdict(done), indent=1).encode())
+    return spent
 
 
-def _do(steps: Sequence[Step], run: Run, everything: bool, choice: DetailChoice) -> None:
+def _do(steps: Sequence[Step], run: Run, everything: bool, choice: DetailChoice) -> BudgetSpent | None:
     actions: dict[Step, Callable[[], None]] = {
         "pull": lambda: run.pull(everything),
         "enrich": lambda: run.enrich(choice),
@@ -292,8 +418,12 @@ def _do(steps: Sequence[Step], run: Run, everything: bool, choice: DetailChoice)
         try:
             actions[step]()
         except StravaStatsError as error:
+            if run.can_build_later(stopped, error):
+                continue
             if step not in ("pull", "enrich") or isinstance(error, BadSetting | StorageFailed):
                 raise
             stopped = error
-    if stopped is not None:
+    if stopped is not None and not isinstance(stopped, BudgetSpent):
         raise stopped
+    run.say_what_is_left(stopped, choice, steps)
+    return stopped

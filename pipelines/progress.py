@@ -1,8 +1,10 @@
 """What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere; always on standard error."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -32,6 +34,17 @@ class Task:
             self._told_at_s = time.monotonic()
             share = "" if done is None else f" ({done:.0%})"
             self._report.say(f"{self._name}: {told}{share}{', ' + left if left else ''}")
+
+    def announce_wait(self, why: str) -> None:
+        """Say, where there is no bar to count down in, that the run waits."""
+        if self._bar is None:
+            self._report.say(f"{why} Waiting until then.")
+
+    def count_down(self, seconds: float, why: str) -> None:
+        """Show how long the run still waits."""
+        if self._bar is not None and self._id is not None:
+            left = timedelta(seconds=math.ceil(seconds))
+            self._bar.update(self._id, told=f"waiting {left}", budget=why)
 
 
 class Report:
@@ -64,6 +77,24 @@ class Report:
         )
         with Progress(*columns, console=self._console, transient=True) as bar:
             yield Task(self, name, bar)
+
+
+def details_left(left: int, done_at: datetime | None, now: datetime, limit: int | None, backfill: bool) -> str:
+    """How many details are left, what they cost and when they will be there; `limit` is how many a run fetches."""
+    needs = f"{left:,} detail{'s' if left > 1 else ''} left: {left:,} request{'s' if left > 1 else ''}"
+    done = f"done {moment(done_at, now)}" if done_at else "done when Strava's limits allow"
+    if backfill:
+        return f"{needs}, {done}."
+    if limit is None:
+        return f"{needs}, {done} with `flow --backfill`."
+    return f"{needs}; the next run fetches {min(limit, left):,} (ENRICH_LIMIT), `flow --backfill` all, {done}."
+
+
+def moment(at: datetime, now: datetime) -> str:
+    """`at`, rounded up to the minute, as somebody would say it at `now`."""
+    at = at + timedelta(seconds=-at.timestamp() % 60)
+    day = {0: "today", 1: "tomorrow"}.get((at.date() - now.date()).days, f"{at:%Y-%m-%d}")
+    return f"{day} {at:%H:%M} UTC"
 
 
 def budget_left(windows: list[Window]) -> str:

@@ -65,6 +65,13 @@ SETTINGS: Mapping[str, Setting] = {
         ("STRAVA_RETRY_WAIT_S",),
         "wait before the second try of a failed request, seconds; each further wait is twice as long",
     ),
+    "reserve": Setting(
+        ("STRAVA_RESERVE",), "requests of each day that fetching details leaves to pulls; 0 to leave none"
+    ),
+    "max_wait_s": Setting(
+        ("STRAVA_MAX_WAIT_S",),
+        "longest wait for the next 15-minute window, seconds; 0 for none (schedulers); `flow --backfill` always waits",
+    ),
     "lookback_days": Setting(
         ("STRAVA_LOOKBACK_DAYS",), "how far behind the cursor each pull starts, for late uploads and edits, days"
     ),
@@ -88,6 +95,8 @@ class StravaSettings(BaseConfiguration):
     per_page: int = MAX_PER_PAGE
     enrich_limit: str = "100"
     enrich_sleep_ms: int = 200
+    reserve: int = 20
+    max_wait_s: int = 900
     lookback_days: int = 30
     retry_wait_s: float = 1.0
 
@@ -103,6 +112,10 @@ class StravaSettings(BaseConfiguration):
             raise BadSetting(f"PER_PAGE is {self.per_page}: Strava takes 1 to {MAX_PER_PAGE} activities per page.")
         if self.enrich_sleep_ms < 0:
             raise BadSetting(f"STRAVA_ENRICH_SLEEP_MS is {self.enrich_sleep_ms}: it must be 0 or more milliseconds.")
+        if self.reserve < 0:
+            raise BadSetting(f"STRAVA_RESERVE is {self.reserve}: it must be 0 or more requests.")
+        if self.max_wait_s < 0:
+            raise BadSetting(f"STRAVA_MAX_WAIT_S is {self.max_wait_s}: it must be 0 or more seconds.")
         if self.lookback_days < 0:
             raise BadSetting(f"STRAVA_LOOKBACK_DAYS is {self.lookback_days}: it must be 0 or more days.")
         if not 0 <= self.retry_wait_s < math.inf:

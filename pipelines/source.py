@@ -25,7 +25,7 @@ from dlt.sources.helpers.rest_client import RESTClient
 from dlt.sources.helpers.rest_client.paginators import PageNumberPaginator
 
 from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, COLUMNS, Landed, write_shard
-from pipelines.errors import DetailRefused, StravaStatsError, StravaUnavailable
+from pipelines.errors import BudgetSpent, DetailRefused, StravaStatsError, StravaUnavailable
 from pipelines.transport import raise_for_refusal
 
 EPOCH = datetime(1970, 1, 1)
@@ -210,18 +210,44 @@ class StravaClient(RESTClient):
         return payloads_of(response.content)
 
 
-class ActivityWalk:
-    """One walk of the list of activities, handed out in commits; an error ends it, with what came before it kept."""
+class InCommits:
+    """Something that is fetched in commits. It is `finished` at its end, or because of `error`.
+
+    `waits_for` is a spent window that ended a commit: what came before it can land, then `go_on` says what next.
+    """
+
+    def __init__(self) -> None:
+        self.finished = False
+        self.error: StravaStatsError | None = None
+        self.waits_for: BudgetSpent | None = None
+
+    def stop(self, error: StravaStatsError) -> None:
+        """No more for now: a spent window can be waited for, anything else is the end."""
+        if isinstance(error, BudgetSpent):
+            self.waits_for = error
+        else:
+            self.error = error
+            self.finished = True
+
+    def go_on(self, stopped_by: StravaStatsError | None) -> None:
+        """The window is open again; or it was not waited for, because of `stopped_by`."""
+        self.waits_for = None
+        self.error = stopped_by
+        self.finished = stopped_by is not None
+
+
+class ActivityWalk(InCommits):
+    """One walk of the list of activities; an error ends it, with what came before it kept."""
 
     def __init__(self, client: StravaClient, per_page: int, on_page: Callable[[list[Payload]], None]) -> None:
+        super().__init__()
         self._client = client
         self._per_page = per_page
         self._on_page = on_page
         self._pages: Iterator[list[Payload]] | None = None
+        self._pages_seen = 0
         self._oldest_first = True
         self._last_start_date = EPOCH
-        self.finished = False
-        self.error: StravaStatsError | None = None
 
     def next_commit(self, after: datetime) -> Iterator[list[Payload]]:
         """The pages of the next commit of the activities that start after `after` (UTC)."""
@@ -233,12 +259,15 @@ class ActivityWalk:
             try:
                 page = next(self._pages, None)
             except StravaStatsError as error:
-                self.error = error
-                page = None
+                self.stop(error)
+                # an iterator that raised has ended: whoever goes on opens it anew, behind the last page
+                self._pages = None
+                return
             # the end, or the empty page before it
             if not page:
                 self.finished = True
                 return
+            self._pages_seen += 1
             self._note_order(page)
             self._on_page(page)
             yield page
@@ -255,7 +284,9 @@ class ActivityWalk:
                 "athlete/activities",
                 params={"after": after_s, "per_page": self._per_page},
                 # a page may hold fewer than per_page though more follow: only an empty one is the end
-                paginator=PageNumberPaginator(base_page=1, total_path=None, stop_after_empty_page=True),
+                paginator=PageNumberPaginator(
+                    base_page=self._pages_seen + 1, total_path=None, stop_after_empty_page=True
+                ),
                 data_selector="$",
                 hooks={"response": [raise_for_refusal]},
             )
@@ -309,8 +340,8 @@ def activities(walk: ActivityWalk, versions: NewVersions, start_after: datetime)
     return pages()
 
 
-class DetailFetch:
-    """Fetches the details of activities one by one, handed out in commits; a refused one does not stop the others."""
+class DetailFetch(InCommits):
+    """Fetches the details of activities one by one; a refused one does not stop the others."""
 
     def __init__(
         self,
@@ -319,13 +350,12 @@ class DetailFetch:
         on_detail: Callable[[int], None],
         on_refused: Callable[[int, StravaStatsError], None],
     ) -> None:
+        super().__init__()
         self._client = client
-        self._ids = iter(ids)
+        self._ids = deque(ids)
         self._on_detail = on_detail
         self._on_refused = on_refused
         self._refused_in_a_row: list[tuple[int, StravaStatsError]] = []
-        self.finished = False
-        self.error: StravaStatsError | None = None
 
     def next_commit(self) -> Iterator[Payload]:
         """The details of the next commit."""
@@ -335,8 +365,8 @@ class DetailFetch:
             try:
                 payload = self._next_detail()
             except StravaStatsError as error:
-                self.error = error
-                payload = None
+                self.stop(error)
+                return
             if payload is None:
                 self.finished = True
                 return
@@ -349,7 +379,10 @@ class DetailFetch:
         Raises:
             StravaStatsError: the run cannot go on.
         """
-        for id_ in self._ids:
+        while self._ids:
+            # an error that ends the run, or a spent window, leaves it the next one to ask for
+            id_ = self._ids[0]
+            payload = None
             try:
                 payload = self._fetch(id_)
             except DetailRefused as error:
@@ -359,7 +392,8 @@ class DetailFetch:
                 self._refused_in_a_row.append((id_, error))
                 if len(self._refused_in_a_row) == REFUSALS_IN_A_ROW:
                     raise
-            else:
+            self._ids.popleft()
+            if payload is not None:
                 self._tell_refused()
                 self._on_detail(id_)
                 return payload

@@ -16,7 +16,7 @@ os.environ.setdefault("DLT_PROJECT_DIR", str(REPO))
 
 from pipelines.auth import TokenFile, open_app  # noqa: E402
 from pipelines.authorize import authorise  # noqa: E402
-from pipelines.errors import BadSetting, BudgetSpent, Interrupted, StravaStatsError, exit_codes  # noqa: E402
+from pipelines.errors import BadSetting, Interrupted, StravaStatsError, exit_codes  # noqa: E402
 from pipelines.flow import DetailChoice, Step, run_steps  # noqa: E402
 from pipelines.memory import share_one_arena  # noqa: E402
 from pipelines.progress import Report  # noqa: E402
@@ -53,6 +53,9 @@ def _enrich_options(parser: argparse.ArgumentParser) -> None:
 def _flow_options(parser: argparse.ArgumentParser) -> None:
     _pull_options(parser)
     _enrich_options(parser)
+    parser.add_argument(
+        "--backfill", action="store_true", help="wait for Strava's limits, over days if need be, until all is there"
+    )
 
 
 def _settings(options: argparse.Namespace) -> StravaSettings:
@@ -91,13 +94,17 @@ def _does(*steps: Step) -> Callable[[argparse.Namespace, Report, StopFlag], None
     def run(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
         settings = _settings(options)
         given = vars(options)
+        backfill = given.get("backfill", False)
+        if backfill and given.get("limit") is not None:
+            raise BadSetting("--backfill fetches all details: leave out --limit.")
         choice = DetailChoice(
-            settings.enrich_max,
+            None if backfill else settings.enrich_max,
             _ids(given.get("ids")),
             _date("--since", given.get("since")),
             _date("--until", given.get("until")),
         )
-        run_steps(settings, report, stop, options.command or "pull, enrich", steps, given.get("all", False), choice)
+        command = f"{options.command or 'pull, enrich'}{' --backfill' if backfill else ''}"
+        run_steps(settings, report, stop, command, steps, given.get("all", False), choice, backfill)
 
     return run
 
@@ -186,7 +193,7 @@ COMMANDS = (
     Command(
         "flow",
         "pull, enrich, and `dbt build` if anything landed",
-        "python pipelines/strava.py flow --limit all",
+        "python pipelines/strava.py flow --backfill",
         _does("pull", "enrich", "stage", "build_if_needed"),
         _flow_options,
     ),
@@ -251,8 +258,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = next((command.run for command in COMMANDS if command.name == options.command), _DEFAULT)
     try:
         run(options, report, stop)
-    except BudgetSpent as error:
-        report.say(str(error))
     except StravaStatsError as error:
         report.say(f"{'' if isinstance(error, Interrupted) else 'error: '}{error}")
         return error.exit_code

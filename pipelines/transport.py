@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from pipelines.budget import Budget
+from pipelines.budget import Budget, Ticket
 from pipelines.errors import BadSetting, DetailRefused, NotAuthorised, StravaUnavailable
 from pipelines.stop import StopFlag
 
@@ -34,6 +34,8 @@ class StravaAdapter(HTTPAdapter):
         self._retry_wait_s = retry_wait_s
         self._next_at_s = 0.0
         self.min_interval_s = 0.0
+        # requests of the day that are left to others
+        self.reserve = 0
         self.requests_sent = 0
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
@@ -41,6 +43,7 @@ class StravaAdapter(HTTPAdapter):
 
         Raises:
             BudgetSpent: before a request that Strava would refuse, or because it did.
+            ReserveTooLarge: the day's limit is no larger than what is left to others.
             Interrupted: a signal came.
             StravaUnavailable: every try failed.
         """
@@ -49,18 +52,20 @@ class StravaAdapter(HTTPAdapter):
         for attempt in range(TRIES):
             if attempt:
                 self._stop.wait(self._retry_wait_s * 2 ** (attempt - 1))
-            self._wait_for_turn()
+            ticket = self._wait_for_turn()
             try:
                 response = super().send(request, *args, **kwargs)
                 # read here, so that a body cut short is tried again too
                 body = response.content
             except RETRIABLE as error:
                 trouble = _trouble_of(error)
+                if self._budget is not None and ticket is not None:
+                    self._budget.answered(ticket, {})
                 continue
-            if self._budget is not None:
-                self._budget.observe(response.headers)
+            if self._budget is not None and ticket is not None:
+                self._budget.answered(ticket, response.headers)
                 if response.status_code == requests.codes.too_many_requests:
-                    raise self._budget.refuse()
+                    raise self._budget.refused(ticket, self.reserve)
             # a revocation is answered with nothing at all (RFC 7009)
             sound = _looks_like_json(body) or (request.method == "POST" and not body)
             if response.status_code < requests.codes.internal_server_error and (sound or not response.ok):
@@ -72,12 +77,12 @@ class StravaAdapter(HTTPAdapter):
             "What was fetched is kept; run again later."
         )
 
-    def _wait_for_turn(self) -> None:
+    def _wait_for_turn(self) -> Ticket | None:
         self._stop.wait(self._next_at_s - time.monotonic())
-        if self._budget is not None:
-            self._budget.raise_if_spent()
+        ticket = self._budget.take(self.reserve) if self._budget is not None else None
         self._next_at_s = time.monotonic() + self.min_interval_s
         self.requests_sent += 1
+        return ticket
 
 
 def open_session(adapter: StravaAdapter) -> requests.Session:

@@ -41,6 +41,7 @@ class Athlete:
             "STRAVA_CLIENT_SECRET": strava.client_secret,
             "STRAVA_ENRICH_SLEEP_MS": "0",
             "STRAVA_RETRY_WAIT_S": "0.01",
+            "STRAVA_MAX_WAIT_S": "0",
         }
 
     def authorise(self, **held: Any) -> None:
