@@ -26,10 +26,13 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.durable import storage_error, written_whole
 from pipelines.errors import StorageFailed, StravaStatsError
+from pipelines.payloads import EPOCH
 
 ACTIVITIES = "activities"
 ACTIVITY_DETAILS = "activity_details"
-TABLES = (ACTIVITIES, ACTIVITY_DETAILS)
+SWEEPS = "sweeps"
+TOMBSTONES = "tombstones"
+TABLES = (ACTIVITIES, ACTIVITY_DETAILS, SWEEPS, TOMBSTONES)
 
 # The keys that the pipeline itself needs, typed once and for ever, and the payload as Strava sent it.
 SCHEMA = pa.schema(
@@ -62,6 +65,27 @@ def _column(field: pa.Field) -> TColumnSchema:
 COLUMNS: TTableSchemaColumns = {field.name: _column(field) for field in SCHEMA}
 # newest version first; the hash breaks a tie the same way everywhere (dbt's models order alike)
 _VERSION_ORDER = "struct_pack(fetched_at := fetched_at, payload_hash := payload_hash)"
+# what a table without shards is read as
+_NO_ROWS = "(select {} where false)".format(
+    ", ".join(
+        f"cast(null as {kind}) as {name}"
+        for name, kind in zip(SCHEMA.names, ("bigint", "bigint", *["timestamp"] * 2, *["varchar"] * 3), strict=True)
+    )
+)
+# an activity lives iff its newest version is newer than its newest tombstone
+_LIVE = f"""
+    newest as (
+        select id, max(fetched_at) as fetched_at, max_by(start_date, {_VERSION_ORDER}) as start_date
+        from {{{{{ACTIVITIES}}}}}
+        where athlete_id = $athlete_id and id is not null {{in_range}}
+        group by id
+    ),
+    live as (
+        select newest.* from newest
+        left join (select id, max(fetched_at) as buried_at from {{{{{TOMBSTONES}}}}} group by id) using (id)
+        where buried_at is null or newest.fetched_at > buried_at
+    )
+"""
 _DUCKDB_LIMITS: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": "128MB"}
 
 
@@ -226,7 +250,7 @@ class Bronze:
         return {name: path for path in paths if (name := self._name_if_whole(path)) is not None}
 
     def landed(self, table: str) -> Landed:
-        """What is known of `table`, so that only new or changed payloads land."""
+        """What is known of `table`, so that only new or changed payloads land; what is buried lands anew."""
         rows = self._query(
             f"""
             select coalesce(cast(id as varchar), payload_hash), any_value(id),
@@ -234,9 +258,16 @@ class Bronze:
             from {{{table}}} group by 1
             """
         )
+        buried: dict[int, datetime] = {}
+        if table == ACTIVITIES:
+            buried = dict(self._query(f"select id, max(fetched_at) from {{{TOMBSTONES}}} group by id"))
         return Landed(
-            {id_ if id_ is not None else bytes.fromhex(key): bytes.fromhex(newest) for key, id_, newest, _ in rows},
-            max((fetched_at for *_, fetched_at in rows), default=None),
+            {
+                id_ if id_ is not None else bytes.fromhex(key): bytes.fromhex(newest)
+                for key, id_, newest, fetched_at in rows
+                if id_ not in buried or fetched_at > buried[id_]
+            },
+            max([*(fetched_at for *_, fetched_at in rows), *buried.values()], default=None),
         )
 
     def cursor(self, athlete_id: int) -> datetime | None:
@@ -251,12 +282,34 @@ class Bronze:
         )
         return rows[0][0] if rows else None
 
+    def live(self, athlete_id: int, start: datetime = EPOCH) -> dict[int, datetime | None]:
+        """Ids of the activities that are not buried and start at `start` (UTC) or later, each with its start.
+
+        One without a start counts as one of 1970.
+        """
+        rows = self._query(
+            f"with {_LIVE.format(in_range='')} "
+            "select id, start_date from live where coalesce(start_date, timestamp '1970-01-01') >= $start",
+            athlete_id=athlete_id,
+            start=start,
+        )
+        return dict(rows)
+
+    def last_sweep(self, athlete_id: int) -> tuple[datetime, str] | None:
+        """When the newest record of a sweep landed, and its payload."""
+        rows = self._query(
+            f"select fetched_at, payload from {{{SWEEPS}}} where athlete_id = $athlete_id "
+            "order by fetched_at desc limit 1",
+            athlete_id=athlete_id,
+        )
+        return rows[0] if rows else None
+
     def without_details(self, athlete_id: int, since: date | None = None, until: date | None = None) -> list[int]:
-        """Ids of activities that have landed without details, newest first; `since` and `until` are local dates."""
+        """Ids of live activities that have no details, newest first; `since` and `until` are local dates."""
         return [id_ for id_, has_details in self._activities(athlete_id, since, until) if not has_details]
 
     def ids(self, athlete_id: int) -> set[int]:
-        """Ids of all activities that have landed."""
+        """Ids of all live activities."""
         return {id_ for id_, _ in self._activities(athlete_id)}
 
     def counts(self, athlete_id: int) -> Counts:
@@ -274,20 +327,13 @@ class Bronze:
             in_range = (
                 f"and {local} between coalesce($since, date '0001-01-01') and coalesce($until, date '9999-12-31')"
             )
-        details = (
-            f"(select distinct id from {{{ACTIVITY_DETAILS}}})" if self.shards(ACTIVITY_DETAILS) else "(select 0 as id)"
-        )
         return self._query(
             f"""
-            with newest as (
-                select id, max(start_date) as start_date
-                from {{{ACTIVITIES}}}
-                where athlete_id = $athlete_id and id is not null {in_range}
-                group by id
-            )
-            select newest.id, details.id is not null
-            from newest left join {details} as details on details.id = newest.id
-            order by newest.start_date desc nulls last, newest.id desc
+            with {_LIVE.format(in_range=in_range)}
+            select live.id, details.id is not null
+            from live
+            left join (select distinct id from {{{ACTIVITY_DETAILS}}}) as details on details.id = live.id
+            order by live.start_date desc nulls last, live.id desc
             """,
             athlete_id=athlete_id,
             **({"since": since, "until": until} if in_range else {}),
@@ -305,10 +351,10 @@ class Bronze:
 
     def _run_query(self, sql: str, parameters: dict[str, Any]) -> list[Any]:
         used = {table: [str(p) for p in self.shards(table)] for table in TABLES if f"{{{table}}}" in sql}
-        if not all(used.values()):
+        if not any(used.values()):
             return []
-        readers = {table: f"read_parquet($shards_of_{table})" for table in used}
-        files = {f"shards_of_{table}": paths for table, paths in used.items()}
+        readers = {table: f"read_parquet($shards_of_{table})" if paths else _NO_ROWS for table, paths in used.items()}
+        files = {f"shards_of_{table}": paths for table, paths in used.items() if paths}
         with duckdb.connect(":memory:", config=_DUCKDB_LIMITS) as connection:
             return connection.execute(sql.format(**readers), files | parameters).fetchall()
 

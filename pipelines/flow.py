@@ -10,9 +10,11 @@ from functools import cached_property
 from typing import Literal
 
 from pipelines.auth import RefreshTokenAuth, TokenFile, open_app
-from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, Bronze
+from pipelines.bronze import ACTIVITY_DETAILS, Bronze
 from pipelines.budget import Budget
 from pipelines.build import build, build_is_needed
+from pipelines.client import StravaClient
+from pipelines.details import DetailFetch
 from pipelines.durable import locked, written_whole
 from pipelines.errors import (
     BadSetting,
@@ -26,18 +28,10 @@ from pipelines.errors import (
 )
 from pipelines.memory import give_back_what_is_free
 from pipelines.progress import Report, Task, details_left
+from pipelines.pull import Pull, PullChoice, Pulled
 from pipelines.quarantine import Quarantine
 from pipelines.settings import StravaSettings
-from pipelines.source import (
-    EPOCH,
-    ActivityWalk,
-    DetailFetch,
-    NewVersions,
-    Payload,
-    StravaClient,
-    activities,
-    activity_details,
-)
+from pipelines.source import NewVersions, activity_details
 from pipelines.staging import load_staging
 from pipelines.stop import StopFlag
 from pipelines.transport import StravaAdapter, open_session, raise_for_refusal
@@ -59,6 +53,7 @@ class Done:
     started_at: str
     listed: int = 0
     activities_landed: int = 0
+    activities_buried: int = 0
     details_landed: int = 0
     details_refused: int = 0
     requests: int = 0
@@ -119,45 +114,32 @@ class Run:
         self._settings.credentials()
         self._token_file.load()
 
-    def pull(self, everything: bool = False) -> None:
-        """Land new and changed activities from the cursor on, less the lookback; `everything` ignores the cursor.
+    def pull(self, choice: PullChoice) -> None:
+        """Land new and changed activities, and bury what is gone; see `Pull.run`.
 
         Raises:
             StravaStatsError: what stopped the walk; all pages before it have landed.
         """
         self._bronze.finish_pending()
         athlete_id = self._athlete_id()
-        cursor = None if everything else self._bronze.cursor(athlete_id)
-        after = EPOCH if cursor is None else _days_before(cursor, self._settings.lookback_days)
-        landed = self._bronze.landed(ACTIVITIES)
-        versions = NewVersions(ACTIVITIES, landed, athlete_id, self._started_at, self._bronze.waiting_path)
+        pulled = Pulled()
+        pull = Pull(
+            athlete_id,
+            self._token_file.load().scopes,
+            self._client,
+            self._bronze,
+            self._settings,
+            self._budget,
+            self._report,
+            self._wait_for_list,
+            pulled,
+        )
         try:
-            with self._report.task("Activities") as task:
-                walked = _Span(self._started_at.replace(tzinfo=None))
-
-                def on_page(page: list[Payload]) -> None:
-                    self._done.listed += len(page)
-                    walked.extend(page)
-                    told = f"{self._done.listed:,} listed, up to {walked.newest:%Y-%m-%d}"
-                    task.tell(told, walked.share(), self._budget.windows())
-
-                walk = ActivityWalk(self._client, self._settings.per_page, on_page)
-                while not walk.finished:
-                    self._bronze.land(activities(walk, versions, after))
-                    if walk.waits_for is not None:
-                        # a list is better walked in one go: a backfill waits here too, however long
-                        longest_s = math.inf if self._backfill else self._settings.max_wait_s
-                        walk.go_on(self._wait(walk.waits_for, longest_s, task))
+            pull.run(choice)
         finally:
-            # dlt keeps the last resource, and what hangs on it, alive
-            landed.hashes.clear()
-            self._done.activities_landed += versions.count
-        self._bronze.write_outputs(self._settings.output_path, versions.pull)
-        new = f"{versions.count:,} new or changed" if versions.count else "nothing new"
-        since = "" if after == EPOCH else f" since {after:%Y-%m-%d}"
-        self._report.say(f"Activities: {self._done.listed:,} listed{since}, {new}.")
-        if walk.error is not None:
-            raise walk.error
+            self._done.listed += pulled.listed
+            self._done.activities_landed += pulled.landed
+            self._done.activities_buried += pulled.buried
         self.list_is_complete = True
 
     def enrich(self, choice: DetailChoice) -> None:
@@ -206,6 +188,10 @@ class Run:
         self._report.say(f"Details: {len(fetched):,} fetched, {versions.count:,} new or changed, {left:,} left.")
         if fetch.error is not None:
             raise fetch.error
+
+    def _wait_for_list(self, spent: BudgetSpent, task: Task) -> StravaStatsError | None:
+        """As `_wait`; a list is better walked in one go: a backfill waits here too, however long."""
+        return self._wait(spent, math.inf if self._backfill else self._settings.max_wait_s, task)
 
     def _wait(self, spent: BudgetSpent, longest_s: float, task: Task) -> StravaStatsError | None:
         """Wait for the window to open again; what ends the run instead: `spent` itself where that takes too long."""
@@ -295,8 +281,7 @@ class Run:
                     athlete = self._client.get("athlete", hooks={"response": [raise_for_refusal]}).json()
                     break
                 except BudgetSpent as spent:
-                    longest_s = math.inf if self._backfill else self._settings.max_wait_s
-                    if (error := self._wait(spent, longest_s, task)) is not None:
+                    if (error := self._wait_for_list(spent, task)) is not None:
                         raise error from None
         if not isinstance(athlete, dict) or not isinstance(athlete.get("id"), int):
             raise StravaUnavailable("Strava did not say whose token this is. Run again later.")
@@ -305,37 +290,13 @@ class Run:
         return int(athlete["id"])
 
 
-class _Span:
-    """The time a walk has covered: from the first activity it met towards now, as a share."""
-
-    def __init__(self, now: datetime) -> None:
-        self._now = now
-        self._oldest = now
-        self.newest = EPOCH
-
-    def extend(self, page: list[Payload]) -> None:
-        """Cover the activities of `page`."""
-        dates = [payload.start_date for payload in page if payload.start_date]
-        self._oldest = min([self._oldest, *dates])
-        self.newest = max([self.newest, *dates])
-
-    def share(self) -> float:
-        """From 0 to 1."""
-        return min((self.newest - self._oldest) / max(self._now - self._oldest, timedelta(seconds=1)), 1.0)
-
-
-def _days_before(instant: datetime, days: int) -> datetime:
-    """`instant` less `days`, but not before 1970, however many days somebody asks for."""
-    return EPOCH if days >= (instant - EPOCH).days else instant - timedelta(days=days)
-
-
 def run_steps(
     settings: StravaSettings,
     report: Report,
     stop: StopFlag,
     command: str,
     steps: Sequence[Step],
-    everything: bool,
+    pull_choice: PullChoice,
     choice: DetailChoice,
     backfill: bool = False,
 ) -> None:
@@ -355,7 +316,7 @@ def run_steps(
         # once a day is enough for what is new; the rest of the requests is for details
         wanted = steps if pulled_on != budget.now().date() else [step for step in steps if step != "pull"]
         try:
-            spent = _round(settings, report, run, done, wanted, everything, choice)
+            spent = _round(settings, report, run, done, wanted, pull_choice, choice)
         except StravaUnavailable as error:
             if not backfill or outages == OUTAGES:
                 raise
@@ -379,14 +340,14 @@ def _round(
     run: Run,
     done: Done,
     steps: Sequence[Step],
-    everything: bool,
+    pull_choice: PullChoice,
     choice: DetailChoice,
 ) -> BudgetSpent | None:
     """Do `steps` once; what cut them short, if that was Strava's limits."""
     began_at_s = time.monotonic()
     with locked(settings.state_path / "run.lock", lambda: report.say("Another run is going on; waiting for its end.")):
         try:
-            spent = _do(steps, run, everything, choice)
+            spent = _do(steps, run, pull_choice, choice)
             done.exit_code, done.message = 0, str(spent or "")
         except StravaStatsError as error:
             done.exit_code, done.message = error.exit_code, str(error)
@@ -399,9 +360,9 @@ def _round(
     return spent
 
 
-def _do(steps: Sequence[Step], run: Run, everything: bool, choice: DetailChoice) -> BudgetSpent | None:
+def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: DetailChoice) -> BudgetSpent | None:
     actions: dict[Step, Callable[[], None]] = {
-        "pull": lambda: run.pull(everything),
+        "pull": lambda: run.pull(pull_choice),
         "enrich": lambda: run.enrich(choice),
         "stage": run.stage,
         "build": run.build,

@@ -28,6 +28,8 @@ from pipelines.errors import BadSetting, NotAuthorised
 REPO = Path(__file__).resolve().parent.parent
 SECTIONS = ("sources", "strava")
 MAX_PER_PAGE = 200
+# a hundred years
+MOST_HOURS = 876_600
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,10 @@ SETTINGS: Mapping[str, Setting] = {
     "lookback_days": Setting(
         ("STRAVA_LOOKBACK_DAYS",), "how far behind the cursor each pull starts, for late uploads and edits, days"
     ),
+    "sweep_hours": Setting(
+        ("STRAVA_SWEEP_HOURS",),
+        "how often a pull walks the whole list, for late uploads, edits and deletions of any age, hours; 0 for always",
+    ),
 }
 
 
@@ -98,6 +104,7 @@ class StravaSettings(BaseConfiguration):
     reserve: int = 20
     max_wait_s: int = 900
     lookback_days: int = 30
+    sweep_hours: float = 24
     retry_wait_s: float = 1.0
 
     __config_gen_annotations__: ClassVar[list[str]] = []
@@ -118,6 +125,8 @@ class StravaSettings(BaseConfiguration):
             raise BadSetting(f"STRAVA_MAX_WAIT_S is {self.max_wait_s}: it must be 0 or more seconds.")
         if self.lookback_days < 0:
             raise BadSetting(f"STRAVA_LOOKBACK_DAYS is {self.lookback_days}: it must be 0 or more days.")
+        if not 0 <= self.sweep_hours < MOST_HOURS:
+            raise BadSetting(f"STRAVA_SWEEP_HOURS is {self.sweep_hours}: it must be from 0 to {MOST_HOURS} hours.")
         if not 0 <= self.retry_wait_s < math.inf:
             raise BadSetting(f"STRAVA_RETRY_WAIT_S is {self.retry_wait_s}: it must be 0 or more seconds.")
         for field, url in (

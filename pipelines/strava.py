@@ -20,6 +20,7 @@ from pipelines.errors import BadSetting, Interrupted, StravaStatsError, exit_cod
 from pipelines.flow import DetailChoice, Step, run_steps  # noqa: E402
 from pipelines.memory import share_one_arena  # noqa: E402
 from pipelines.progress import Report  # noqa: E402
+from pipelines.pull import PullChoice  # noqa: E402
 from pipelines.settings import StravaSettings, read_settings  # noqa: E402
 from pipelines.status import status_lines  # noqa: E402
 from pipelines.stop import StopFlag  # noqa: E402
@@ -38,7 +39,10 @@ class Command:
 
 
 def _pull_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--all", action="store_true", help="ignore the cursor: walk the whole list")
+    parser.add_argument("--all", action="store_true", help="walk the whole list (a sweep), whenever the last one was")
+    parser.add_argument(
+        "--confirm-deletions", action="store_true", help="walk the whole list and believe it, however much is gone"
+    )
     parser.add_argument("--per-page", metavar="N", help="activities per request, 1 to 200")
     parser.add_argument("--lookback-days", metavar="N", help="how far behind the cursor to start")
 
@@ -103,8 +107,9 @@ def _does(*steps: Step) -> Callable[[argparse.Namespace, Report, StopFlag], None
             _date("--since", given.get("since")),
             _date("--until", given.get("until")),
         )
+        pull_choice = PullChoice(given.get("all", False), given.get("confirm_deletions", False))
         command = f"{options.command or 'pull, enrich'}{' --backfill' if backfill else ''}"
-        run_steps(settings, report, stop, command, steps, given.get("all", False), choice, backfill)
+        run_steps(settings, report, stop, command, steps, pull_choice, choice, backfill)
 
     return run
 

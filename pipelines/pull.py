@@ -1,0 +1,229 @@
+"""Pulling the list: new and changed activities land, and what Strava no longer lists is buried."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pipelines.bronze import ACTIVITIES, SWEEPS, TOMBSTONES, Bronze, Landed
+from pipelines.budget import Budget
+from pipelines.client import StravaClient
+from pipelines.errors import BudgetSpent, DetailRefused, StravaStatsError
+from pipelines.payloads import EPOCH, Payload
+from pipelines.progress import Report, Task
+from pipelines.settings import StravaSettings
+from pipelines.source import NewVersions, activities, notes
+from pipelines.sweep import RollCall, Sweep, continued, sweep_to_do, tombstone, utc_now, why_not_remove
+from pipelines.transport import raise_for_refusal
+from pipelines.walk import ActivityWalk
+
+# so many are asked for by id before they count as gone; more than that are believed to the list
+ASKED_BY_ID = 20
+READ_ALL = "activity:read_all"
+
+
+@dataclass(frozen=True)
+class PullChoice:
+    """How to pull: the whole list though no sweep is due (`everything`), deletions `confirmed` however many."""
+
+    everything: bool = False
+    confirmed: bool = False
+
+
+@dataclass
+class Pulled:
+    """What a pull did: activities listed, landed and buried."""
+
+    listed: int = 0
+    landed: int = 0
+    buried: int = 0
+
+
+class Pull:
+    """One pull of an athlete's list.
+
+    wait: waits for a window to open again, or says what ends the run instead. scopes: what the athlete granted, None
+    where that is not known.
+    """
+
+    def __init__(
+        self,
+        athlete_id: int,
+        scopes: set[str] | None,
+        client: StravaClient,
+        bronze: Bronze,
+        settings: StravaSettings,
+        budget: Budget,
+        report: Report,
+        wait: Callable[[BudgetSpent, Task], StravaStatsError | None],
+        pulled: Pulled,
+    ) -> None:
+        self._athlete_id = athlete_id
+        self._scopes = scopes
+        self._client = client
+        self._bronze = bronze
+        self._settings = settings
+        self._budget = budget
+        self._report = report
+        self._wait = wait
+        self._pulled = pulled
+        self._began_at = utc_now()
+
+    def run(self, choice: PullChoice) -> None:
+        """Walk what is due: the lookback window, or the whole list once a day or on demand.
+
+        Raises:
+            StravaStatsError: what stopped the walk; all pages before it have landed.
+        """
+        sweep = self._sweep_to_do(choice.everything or choice.confirmed)
+        if not self._walk(sweep, choice.confirmed) and sweep is None:
+            # the window says less than the whole list does: something moved out of it, or it is empty
+            self._walk(Sweep.begin(utc_now()), choice.confirmed)
+
+    def _sweep_to_do(self, everything: bool) -> Sweep | None:
+        if everything:
+            return Sweep.begin(self._began_at)
+        if self._bronze.cursor(self._athlete_id) is None:
+            # nothing has landed, or the shards are lost, whatever a sweep has seen of them
+            return Sweep.begin(self._began_at)
+        known = self._bronze.last_sweep(self._athlete_id)
+        last = Sweep.read(known[1]) if known else None
+        return sweep_to_do(last, self._began_at, self._settings.sweep_hours)
+
+    def _walk(self, sweep: Sweep | None, confirmed: bool) -> bool:
+        """Walk the list from where `sweep` stands, or the lookback; False if only a sweep can tell what is gone."""
+        start = sweep.reached if sweep is not None else self._lookback_start()
+        landed = self._bronze.landed(ACTIVITIES)
+        versions = NewVersions(ACTIVITIES, landed, self._athlete_id, self._began_at, self._bronze.waiting_path)
+        roll = RollCall(self._bronze.live(self._athlete_id, start))
+        gone = set(sweep.gone) if sweep is not None else set()
+        try:
+            with self._report.task("Activities") as task:
+                walked = _Span(self._began_at)
+
+                def on_page(page: list[Payload]) -> None:
+                    roll.answer(page)
+                    gone.difference_update(payload.id for payload in page if payload.id is not None)
+                    walked.extend(page)
+                    told = f"{walk.listed:,} listed, up to {walked.newest:%Y-%m-%d}"
+                    task.tell(told, walked.share(), self._budget.windows())
+
+                walk = ActivityWalk(self._client, self._settings.per_page, on_page)
+                while not walk.finished:
+                    self._bronze.land(activities(walk, versions, start))
+                    if sweep is not None and not walk.finished:
+                        self._record_progress(sweep, walk, versions, roll, gone)
+                    if walk.waits_for is not None:
+                        walk.go_on(self._wait(walk.waits_for, task))
+            newest = versions.newest_fetched_at
+        finally:
+            # dlt keeps the last resource, and what hangs on it, alive
+            landed.hashes.clear()
+            self._pulled.listed += walk.listed
+            self._pulled.landed += versions.count
+        self._bronze.write_outputs(self._settings.output_path, versions.pull)
+        new = f"{versions.count:,} new or changed" if versions.count else "nothing new"
+        since = "" if start == EPOCH else f" since {start:%Y-%m-%d}"
+        self._report.say(f"Activities: {walk.listed:,} listed{since}, {new}.")
+        try:
+            if walk.error is not None:
+                raise walk.error
+            absent = gone | roll.absent()
+            gone = self._refused_by_id(absent)
+        except StravaStatsError:
+            if sweep is not None:
+                self._record_progress(sweep, walk, versions, roll, gone)
+            raise
+        if sweep is None:
+            if gone != absent or (gone and not walk.listed):
+                return False
+            self._bury(gone, newest, "lookback", confirmed)
+            return True
+        reason = self._bury(gone, newest, "sweep", confirmed)
+        done = continued(sweep, reached=walk.reached, listed=walk.listed, landed=versions.count, gone=gone)
+        self._record(replace(done, complete=True, reason=reason))
+        return True
+
+    def _lookback_start(self) -> datetime:
+        cursor = self._bronze.cursor(self._athlete_id)
+        return EPOCH if cursor is None else _days_before(cursor, self._settings.lookback_days)
+
+    def _record_progress(
+        self, sweep: Sweep, walk: ActivityWalk, versions: NewVersions, roll: RollCall, gone: set[int]
+    ) -> None:
+        """Note how far an unfinished sweep has come; newest first, it has come nowhere before its end."""
+        if walk.listed and walk.oldest_first:
+            absent = gone | roll.absent(until=walk.reached)
+            self._record(continued(sweep, reached=walk.reached, listed=walk.listed, landed=versions.count, gone=absent))
+
+    def _record(self, sweep: Sweep) -> None:
+        last = self._bronze.last_sweep(self._athlete_id)
+        self._land(SWEEPS, [sweep.payload(self._athlete_id)], last[0] if last else None)
+
+    def _land(self, table: str, payloads: list[Payload], newest: datetime | None) -> None:
+        """Land notes of our own, each later than `newest`."""
+        landed = Landed({}, newest)
+        versions = NewVersions(table, landed, self._athlete_id, self._began_at, self._bronze.waiting_path)
+        self._bronze.land(notes(payloads, versions))
+
+    def _refused_by_id(self, ids: set[int]) -> set[int]:
+        """Those of `ids`, all missing in the list, that Strava does not know by id either.
+
+        An activity whose start was edited in mid-walk is in no window, though it is there.
+        """
+        if len(ids) > ASKED_BY_ID:
+            return ids
+        refused = set()
+        for id_ in sorted(ids):
+            try:
+                self._client.get(f"activities/{id_}", hooks={"response": [raise_for_refusal]})
+            except DetailRefused:
+                refused.add(id_)
+        return refused
+
+    def _bury(self, gone: set[int], newest: datetime | None, noticed_by: str, confirmed: bool) -> str | None:
+        """Land a tombstone for each of `gone`, later than `newest`; why not, if not."""
+        if not gone:
+            return None
+        live = self._bronze.live(self._athlete_id)
+        gone = gone & live.keys()
+        held = None if confirmed else why_not_remove(len(gone), len(live))
+        if held is not None:
+            self._report.warn(
+                f"{held}, more than somebody deletes in a day: rather a lost permission (see `make auth`) or an outage "
+                "at Strava. Nothing was removed. If you did delete them, say so with: "
+                "python pipelines/strava.py pull --confirm-deletions"
+            )
+            return held
+        reason = "out_of_reach" if self._scopes is not None and READ_ALL not in self._scopes else "deleted"
+        hashes = self._bronze.landed(ACTIVITIES).hashes
+        tombstones = [
+            tombstone(id_, self._athlete_id, live[id_], hashes[id_].hex(), reason, noticed_by) for id_ in sorted(gone)
+        ]
+        self._land(TOMBSTONES, tombstones, newest)
+        self._pulled.buried += len(tombstones)
+        self._report.say(f"Gone at Strava: {len(tombstones):,}, see strava.deleted_activities.")
+        return None
+
+
+class _Span:
+    """The time a walk has covered: from the first activity it met towards now, as a share."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._oldest = now
+        self.newest = EPOCH
+
+    def extend(self, page: list[Payload]) -> None:
+        """Cover the activities of `page`."""
+        dates = [payload.start_date for payload in page if payload.start_date]
+        self._oldest = min([self._oldest, *dates])
+        self.newest = max([self.newest, *dates])
+
+    def share(self) -> float:
+        """From 0 to 1."""
+        return min((self.newest - self._oldest) / max(self._now - self._oldest, timedelta(seconds=1)), 1.0)
+
+
+def _days_before(instant: datetime, days: int) -> datetime:
+    """`instant` less `days`, but not before 1970, however many days somebody asks for."""
+    return EPOCH if days >= (instant - EPOCH).days else instant - timedelta(days=days)
