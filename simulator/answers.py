@@ -88,7 +88,7 @@ _INSTEAD: Final[dict[str, Answer]] = {
     "drop": Answer(0, b"", dropped=True),
 }
 # Faults that spoil the right answer, or the list it comes from.
-_SPOILING: Final = ("cut", "nonsense", "bad_utf8", "no_rate_headers", "slow", "short_page", "shift")
+_SPOILING: Final = ("cut", "nonsense", "bad_utf8", "no_rate_headers", "slow", "short_page", "shift", "late_in_window")
 KINDS: Final = (*_INSTEAD, *_SPOILING)
 _OPTIONS: Final = {
     "slow": {"seconds"},
@@ -96,6 +96,7 @@ _OPTIONS: Final = {
     "errors_string": {"status"},
     "short_page": {"missing"},
     "shift": {"delete", "start_date"},
+    "late_in_window": {"window", "seconds"},
 }
 
 

@@ -32,6 +32,11 @@ class Limits:
         self._windows = windows
         return self._usage
 
+    def ends_at_s(self, window: str) -> int:
+        """Return the epoch seconds at which the window (`15min`, `day`) that the clock is in ends."""
+        length_s = {"15min": _QUARTER_S, "day": _DAY_S}[window]
+        return (int(self._now_s()) // length_s + 1) * length_s
+
     def set_limits(self, **limits: int) -> None:
         """Change limits; raises ValueError for a name that is none."""
         self._known(limits)

@@ -149,8 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         query = parse_qs(url.query, keep_blank_values=True)
         if simulator.latency_s:
             time.sleep(simulator.latency_s)
-        with simulator.lock:
-            faults = simulator.faults.striking(url.path)
+        faults = simulator.striking(url.path)
         is_oauth = url.path.removeprefix(_API).startswith("/oauth/")
         scopes = None if is_oauth else self._scopes()
         try:

@@ -111,6 +111,10 @@ class World:
         """Put the simulator's clock forward."""
         self._clock_s += seconds
 
+    def approach(self, window: str = "15min", seconds: float = 2) -> None:
+        """Put the clock forward to so many seconds before the end of the limits' window (`15min`, `day`) it is in."""
+        self.advance(max(self.limits.ends_at_s(window) - self.now_s() - seconds, 0))
+
     # --- the app
 
     def issue_refresh_token(self, scope: str = DEFAULT_SCOPE) -> str:
@@ -147,6 +151,15 @@ class World:
         """
         with self.lock:
             self.faults.add(kind, times, path, after, options)
+
+    def striking(self, path: str) -> list[Fault]:
+        """Return the faults that strike a request with this path; those of the clock have done so."""
+        with self.lock:
+            faults = self.faults.striking(path)
+            for fault in faults:
+                if fault.kind == "late_in_window":
+                    self.approach(**fault.options)
+            return faults
 
     def clear_faults(self) -> None:
         """Let all be well again."""

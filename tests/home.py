@@ -83,6 +83,15 @@ class Athlete:
         """The shard files of `table`."""
         return sorted((self.home / "data" / table).glob("*.parquet"))
 
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, here and at Strava: the clocks by which the budget goes on tell as much more."""
+        self.strava.advance(seconds)
+        path = self.home / "warehouse" / ".state" / "budget.json"
+        seen = json.loads(path.read_text())
+        for clock in ("wall_s", "running_s"):
+            seen["anchor"][clock] -= seconds
+        path.write_text(json.dumps(seen))
+
     def requests(self, path: str = "") -> list[Any]:
         """What the simulator was asked, of paths that contain `path`."""
         return [request for request in self.strava.requests if path in request.path]

@@ -1,0 +1,279 @@
+"""The budget through the command: whose requests it leaves, what it waits for, what a run says when it is spent."""
+
+import json
+import re
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from home import Athlete
+from landed import DETAIL, LIST, NO_LIMITS, all_ids, details_asked, ids, pages_asked, until
+from said import assert_said
+
+from simulator import Simulator
+
+# by Strava's own clock, far from the one on our wall: noon, in the middle of a quarter of an hour
+NOON = datetime(2026, 3, 4, 12, 5, tzinfo=UTC)
+PATIENT = {"STRAVA_MAX_WAIT_S": "900", "STRAVA_RESERVE": "0"}
+
+
+@pytest.fixture
+def strava():
+    with Simulator(seed=7, activities=20, clock=NOON, limits=NO_LIMITS) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def pulled(athlete, run, strava):
+    """The user after a pull, with nothing used at Strava."""
+    assert run("pull").code == 0
+    strava.clear_requests()
+    strava.set_usage(**dict.fromkeys(NO_LIMITS, 0))
+    athlete.sleep(900)
+    return athlete
+
+
+def last_line(ran):
+    return ran.err.splitlines()[-1]
+
+
+def last_run(athlete):
+    return json.loads((athlete.home / "warehouse" / ".state" / "last_run.json").read_text())
+
+
+def assert_nothing_refused(strava):
+    assert {request.status for request in strava.requests} == {200}
+
+
+# --- the reserve
+
+
+def test_enrichment_leaves_the_reserve_of_the_day_to_the_next_pull(pulled, run, strava):
+    strava.set_limits(read_day=30)
+    strava.set_usage(read_day=4)
+    ran = run("enrich", ENRICH_LIMIT="all")
+    assert ran.code == 0
+    assert len(details_asked(pulled)) == 6
+    assert "daily limit is used up (10 of 30 requests, and the last 20 are kept for pulls)" in ran.err
+    assert last_line(ran) == "14 details left: 14 requests, done 2026-03-06 00:00 UTC with `flow --backfill`."
+    strava.clear_requests()
+    assert run(ENRICH_LIMIT="all").code == 0
+    assert (len(pages_asked(pulled)), details_asked(pulled)) == (2, [])
+    assert_nothing_refused(strava)
+
+
+def test_a_reserve_as_large_as_the_day_is_told_and_keeps_the_pull_alone_from_nothing(athlete, run, strava):
+    strava.set_limits(read_day=20)
+    ran = run()
+    assert_said(ran, 2, "STRAVA_RESERVE is 20, but Strava admits 20 requests a day")
+    assert athlete.sql("select count(*) from staging.activities") == [(20,)]
+    assert details_asked(athlete) == []
+
+
+# --- what a run says at its end
+
+
+def test_a_run_that_may_not_wait_says_what_is_left_and_when_it_will_be_done(pulled, run, strava):
+    strava.set_limits(read_15min=8)
+    ran = run("enrich", ENRICH_LIMIT="all", STRAVA_RESERVE="0")
+    assert ran.code == 0
+    assert "15-minute limit is used up (8 of 8 requests); it opens again at 2026-03-04 12:30 UTC." in ran.err
+    # 8 from 12:30 on, 4 from 12:45 on
+    assert last_line(ran) == "12 details left: 12 requests, done today 12:45 UTC with `flow --backfill`."
+    assert last_run(pulled)["message"].startswith("Strava's 15-minute limit")
+
+
+def test_a_run_that_its_own_limit_cut_short_says_what_the_next_one_fetches(pulled, run, strava):
+    ran = run("enrich", ENRICH_LIMIT="5")
+    done = "done today 12:21 UTC."
+    assert last_line(ran) == (
+        f"15 details left: 15 requests; the next run fetches 5 (ENRICH_LIMIT), `flow --backfill` all, {done}"
+    )
+
+
+def test_without_known_limits_a_run_says_so(pulled, run, strava):
+    strava.fault("no_rate_headers", times=None)
+    (pulled.home / "warehouse" / ".state" / "budget.json").unlink()
+    assert "done when Strava's limits allow" in last_line(run("enrich", ENRICH_LIMIT="5"))
+
+
+def test_a_run_that_left_nothing_says_nothing_of_it(pulled, run):
+    assert "left:" not in run("enrich", ENRICH_LIMIT="all").err
+
+
+def test_late_in_the_evening_the_rest_is_done_tomorrow(pulled, run, strava):
+    pulled.sleep(11 * 3600)
+    strava.set_limits(read_day=18)
+    assert last_line(run("enrich", ENRICH_LIMIT="all", STRAVA_RESERVE="0")).endswith(
+        "2 details left: 2 requests, done tomorrow 00:00 UTC with `flow --backfill`."
+    )
+
+
+# --- waiting
+
+
+@pytest.mark.slow
+def test_a_run_waits_for_the_next_window_and_goes_on_where_it_was(pulled, strava):
+    strava.set_limits(read_15min=8)
+    strava.fault("late_in_window", path=DETAIL, after=7, seconds=3)
+    ran = pulled.spawn("enrich", ENRICH_LIMIT="16", **PATIENT)
+    assert ran.code == 0, ran.err
+    waited = [line for line in ran.err.splitlines() if "Waiting" in line]
+    assert waited == [
+        "Strava's 15-minute limit is used up (8 of 8 requests); it opens again at 2026-03-04 12:30 UTC. "
+        "Waiting until then."
+    ]
+    assert len(details_asked(pulled)) == len(set(details_asked(pulled))) == 16
+    assert_nothing_refused(strava)
+    opened_at = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
+    assert [request.at >= opened_at for request in pulled.requests(DETAIL)] == [False] * 8 + [True] * 8
+
+
+@pytest.mark.slow
+def test_a_pull_waits_for_the_next_window_and_asks_for_no_page_twice(athlete, strava):
+    strava.set_limits(read_15min=4)
+    strava.fault("late_in_window", path=LIST, after=2)
+    ran = athlete.spawn("pull", PER_PAGE="5", **PATIENT)
+    assert ran.code == 0, ran.err
+    assert pages_asked(athlete) == [1, 2, 3, 4, 5]
+    assert set(ids(athlete)) == all_ids(strava)
+    assert_nothing_refused(strava)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_what_was_fetched_before_a_wait_has_landed_whatever_ends_the_wait(pulled, run, strava, end):
+    strava.set_limits(read_15min=8)
+    process = pulled.start("enrich", ENRICH_LIMIT="all", **PATIENT)
+    until(lambda: len(details_asked(pulled)) == 8 and pulled.shards("activity_details"))
+    said = process.stderr.readline()
+    assert "Waiting until then" in said
+    process.send_signal(end)
+    sent_at_s = time.monotonic()
+    _, err = process.communicate(timeout=30)
+    assert time.monotonic() - sent_at_s < 10
+    assert sorted(ids(pulled, "activity_details")) == sorted(details_asked(pulled))
+    if end != signal.SIGKILL:
+        assert process.returncode == 130
+        assert err.splitlines()[-1].startswith("Stopped.")
+        assert pulled.sql("select count(*) from staging.activity_details") == [(8,)]
+
+
+def test_a_window_that_opens_later_than_the_longest_wait_ends_the_run(pulled, run, strava):
+    strava.set_limits(read_15min=8)
+    ran = run("enrich", ENRICH_LIMIT="all", STRAVA_MAX_WAIT_S="60", STRAVA_RESERVE="0")
+    assert ran.code == 0
+    assert "Waiting" not in ran.err
+    assert "12 details left" in last_line(ran)
+
+
+def test_a_spent_day_is_not_waited_for_however_near_its_end(pulled, run, strava):
+    strava.set_limits(read_day=8)
+    strava.fault("late_in_window", path=DETAIL, window="day", seconds=60)
+    ran = run("enrich", ENRICH_LIMIT="all", **PATIENT)
+    assert ran.code == 0
+    assert "Waiting" not in ran.err
+    assert "done 2026-03-06 00:00 UTC" in last_line(ran)
+
+
+@pytest.mark.slow
+def test_who_is_refused_again_after_a_wait_does_not_wait_for_ever(pulled, strava):
+    strava.fault("late_in_window", path=DETAIL, times=2, seconds=1)
+    strava.fault("429", path=DETAIL, times=None)
+    ran = pulled.spawn("enrich", ENRICH_LIMIT="all", **PATIENT)
+    assert ran.code == 0
+    assert ran.err.count("Waiting") == 1
+    assert len(details_asked(pulled)) == 2
+
+
+# --- backfill
+
+
+@pytest.mark.slow
+def test_a_backfill_goes_on_over_windows_and_days_until_all_is_there(athlete, strava):
+    # in the evening, so that the token outlives the day
+    strava.set_clock(NOON.replace(hour=20))
+    # 3 requests and 6 details; 4 more for the day; then 2 pages and 7 details, and the rest
+    strava.set_limits(read_15min=9, read_day=13)
+    strava.fault("late_in_window", path=DETAIL, after=5, seconds=3)
+    strava.fault("late_in_window", path=DETAIL, after=9, seconds=3, window="day")
+    strava.fault("late_in_window", path=DETAIL, after=15, seconds=3)
+    process = athlete.start("flow", "--backfill", STRAVA_RESERVE="0")
+    built = []
+    while (line := process.stderr.readline()) and not line.startswith("error"):
+        if "Waiting" in line:
+            built.append(athlete.sql("select count(*) from strava.activity_details")[0][0])
+    assert process.wait(30) == 0, line
+    assert built == [6, 10, 17]
+    assert athlete.sql("select count(*) from strava.activity_details") == [(20,)]
+    assert len(details_asked(athlete)) == 20
+    # once a day: two pages each
+    assert pages_asked(athlete) == [1, 2, 1, 2]
+    assert_nothing_refused(strava)
+    last = last_run(athlete)
+    assert (last["command"], last["details_landed"]) == ("flow --backfill", 20)
+    assert last["requests"] == len(athlete.requests("/api/"))
+
+
+@pytest.mark.slow
+def test_a_backfill_that_was_stopped_goes_on_when_it_is_started_again(athlete, strava):
+    strava.set_limits(read_15min=12)
+    process = athlete.start("flow", "--backfill", STRAVA_RESERVE="0")
+    said = iter(process.stderr.readline, "")
+    assert "11 details left: 11 requests, done today" in next(line for line in said if "details left: " in line)
+    assert "Waiting" in next(said)
+    # nobody is kept out meanwhile
+    other = athlete.spawn("pull")
+    assert "Another run" not in other.err
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    athlete.sleep(900)
+    strava.set_limits(read_15min=100)
+    assert athlete.spawn("flow", "--backfill", STRAVA_RESERVE="0").code == 0
+    assert len(details_asked(athlete)) == len(set(details_asked(athlete))) == 20
+    assert_nothing_refused(strava)
+
+
+@pytest.mark.slow
+def test_a_backfill_outlives_an_outage(athlete, strava):
+    strava.fault("503", times=12, path=DETAIL, after=4)
+    ran = athlete.spawn("flow", "--backfill")
+    assert ran.code == 0, ran.err
+    assert "Trying again in 0:00:01." in ran.err
+    assert athlete.sql("select count(*) from strava.activity_details") == [(20,)]
+
+
+def test_a_backfill_with_a_limit_is_a_contradiction(run):
+    assert_said(run("flow", "--backfill", "--limit", "5"), 2, "--backfill", "--limit")
+
+
+# --- whose clock
+
+
+@pytest.mark.parametrize("wrong", [timedelta(days=-3), timedelta(hours=-1), timedelta(hours=1), timedelta(days=3)])
+def test_windows_open_by_stravas_clock_however_wrong_ours_is(tmp_path, run, wrong):
+    with Simulator(seed=7, activities=20, clock=datetime.now(UTC) + wrong) as strava:
+        athlete = Athlete(tmp_path, strava)
+        athlete.authorise()
+        strava.set_limits(read_15min=4)
+        settings = athlete.settings | {"PER_PAGE": "5", "STRAVA_LOOKBACK_DAYS": "0"}
+        opens_at = datetime.fromtimestamp(strava.limits.ends_at_s("15min"), UTC)
+        ran = run("pull", **settings)
+        assert f"it opens again at {opens_at:%Y-%m-%d %H:%M} UTC" in ran.err
+        assert len(athlete.requests("/api/")) == 4
+        run("pull", **settings)
+        assert len(athlete.requests("/api/")) == 4
+        athlete.sleep(900)
+        run("pull", **settings)
+        assert len(athlete.requests("/api/")) > 4
+        assert_nothing_refused(strava)
+
+
+def test_status_shows_what_was_used_up_and_what_the_last_run_said(pulled, run, strava):
+    strava.set_limits(read_15min=8, read_day=1000)
+    run("enrich", ENRICH_LIMIT="all", STRAVA_RESERVE="0")
+    told = run("status").out
+    assert re.search(r"Budget seen last +0 of 8 requests left \(15-minute\), 992 of 1,000 requests left", told)
+    assert "it opens again at 2026-03-04 12:30 UTC" in told

@@ -1,0 +1,378 @@
+"""`Budget` itself: whatever headers say, whatever the clocks do, however many processes share the file."""
+
+import json
+import multiprocessing
+import tempfile
+from datetime import UTC, datetime
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from pipelines.budget import DAY_S, QUARTER_S, Budget
+from pipelines.clock import MachineClock
+from pipelines.errors import BudgetSpent, ReserveTooLarge
+
+NOON_S = datetime(2026, 3, 4, 12, 5, tzinfo=UTC).timestamp()
+
+
+class Clocks:
+    """Strava's clock, and this machine's: the one on the wall can be set, the one since boot cannot."""
+
+    def __init__(self, boot="b"):
+        self.strava_s = NOON_S
+        self.wall_s = NOON_S
+        self.running_s = 1000.0
+        self.machine = MachineClock(lambda: self.wall_s, lambda: self.running_s, boot)
+
+    def pass_time(self, seconds):
+        self.strava_s += seconds
+        self.wall_s += seconds
+        self.running_s += seconds
+
+
+@pytest.fixture
+def clocks():
+    return Clocks()
+
+
+@pytest.fixture
+def budget(tmp_path, clocks):
+    return Budget(tmp_path / "budget.json", clocks.machine)
+
+
+def answer(budget, headers, clocks, reserve=0):
+    ticket = budget.take(reserve)
+    budget.answered(ticket, {"Date": formatdate(clocks.strava_s, usegmt=True)} | headers)
+
+
+def rates(limit, usage, kind="ReadRateLimit"):
+    return {f"X-{kind}-Limit": limit, f"X-{kind}-Usage": usage}
+
+
+def shown(budget):
+    return [(window.name, window.used, window.limit) for window in budget.windows()]
+
+
+# --- headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        (rates("100,1000", "3,40"), [("15-minute", 3, 100), ("daily", 40, 1000)]),
+        (rates(" 100 , 1000 ", "3, 40"), [("15-minute", 3, 100), ("daily", 40, 1000)]),
+        ({"x-readratelimit-limit": "1,2", "X-READRATELIMIT-USAGE": "0,1"}, [("15-minute", 0, 1), ("daily", 1, 2)]),
+        (rates("200,2000", "5,6", "RateLimit"), [("15-minute", 5, 200), ("daily", 6, 2000)]),
+        (rates("200,2000", "5,6", "RateLimit") | rates("7,8", "1,2"), [("15-minute", 1, 7), ("daily", 2, 8)]),
+        (rates("600,30000", "0,0"), [("15-minute", 0, 600), ("daily", 0, 30000)]),
+        (rates("100", "3"), [("15-minute", 3, 100)]),
+        (rates("100,1000", "3"), [("15-minute", 3, 100)]),
+        (rates("100,1000,20000", "3,40,50"), [("15-minute", 3, 100), ("daily", 40, 1000)]),
+        (rates("100,many", "3,40"), [("15-minute", 3, 100)]),
+        (rates("-1,1000", "3,40"), [("daily", 40, 1000)]),
+        (rates("1e3,1000", "3,40"), [("daily", 40, 1000)]),
+        (rates("9" * 5000, "1"), []),
+        (rates("", ""), []),
+        (rates("100,1000", ""), []),
+        ({"X-ReadRateLimit-Limit": "100,1000"}, []),
+        ({}, []),
+    ],
+)
+def test_headers_are_read_in_any_case_and_number_and_otherwise_left_alone(budget, clocks, headers, expected):
+    answer(budget, headers, clocks)
+    assert shown(budget) == expected
+
+
+def test_a_limit_of_zero_shuts_its_window_and_the_next_one_is_tried(budget, clocks):
+    answer(budget, rates("0,1000", "0,5"), clocks)
+    with pytest.raises(BudgetSpent, match="15-minute limit is used up"):
+        budget.take()
+    # known to be nothing: also in the window after that
+    clocks.pass_time(QUARTER_S)
+    with pytest.raises(BudgetSpent):
+        budget.take()
+
+
+def test_requests_without_headers_count_until_headers_tell_of_them(budget, clocks):
+    answer(budget, rates("10,1000", "5,5"), clocks)
+    for _ in range(3):
+        answer(budget, {}, clocks)
+    assert shown(budget)[0] == ("15-minute", 8, 10)
+    # of the three one never arrived at Strava
+    answer(budget, rates("10,1000", "8,8"), clocks)
+    assert shown(budget)[0] == ("15-minute", 8, 10)
+
+
+def test_without_headers_in_a_new_window_its_limit_is_the_one_known(budget, clocks):
+    answer(budget, rates("3,1000", "1,1"), clocks)
+    clocks.pass_time(QUARTER_S)
+    for _ in range(3):
+        answer(budget, {}, clocks)
+    with pytest.raises(BudgetSpent, match="3 of 3 requests"):
+        budget.take()
+
+
+def test_an_answer_that_comes_late_does_not_turn_usage_back(budget, clocks):
+    early, late = budget.take(), budget.take()
+    date = {"Date": formatdate(clocks.strava_s, usegmt=True)}
+    budget.answered(late, date | rates("10,100", "10,10"))
+    budget.answered(early, date | rates("10,100", "9,9"))
+    assert shown(budget)[0] == ("15-minute", 10, 10)
+
+
+def test_a_request_of_a_killed_process_counts_until_headers_tell(budget, clocks):
+    answer(budget, rates("10,1000", "1,1"), clocks)
+    budget.take()
+    assert shown(budget)[0][1] == 2
+    clocks.pass_time(200)
+    answer(budget, rates("10,1000", "3,3"), clocks)
+    assert shown(budget)[0][1] == 3
+
+
+def test_a_refusal_at_the_turn_of_a_window_does_not_shut_the_new_one(budget, clocks):
+    clocks.pass_time(10 * 60 - 0.2)
+    ticket = budget.take()
+    clocks.pass_time(1)
+    budget.answered(ticket, {"Date": formatdate(clocks.strava_s, usegmt=True)})
+    budget.refused(ticket)
+    clocks.pass_time(6)
+    budget.take()
+
+
+@pytest.mark.parametrize(
+    "held", [b"", b"[]", b"\xff", b'{"anchor":', b'{"read":[[100,100]],"seen_at_s":9e99}', b"[" * 9999]
+)
+def test_a_file_that_cannot_be_read_stops_nothing(budget, clocks, tmp_path, held):
+    (tmp_path / "budget.json").write_bytes(held)
+    answer(budget, rates("100,1000", "3,40"), clocks)
+    assert shown(budget)[0] == ("15-minute", 3, 100)
+
+
+# --- the reserve and the plan
+
+
+def test_the_reserve_is_of_the_day_alone(budget, clocks):
+    answer(budget, rates("10,100", "9,79"), clocks)
+    answer(budget, rates("10,100", "10,80"), clocks, reserve=20)
+    clocks.pass_time(QUARTER_S)
+    with pytest.raises(BudgetSpent, match="the last 20 are kept for pulls") as spent:
+        budget.take(reserve=20)
+    assert spent.value.of_day
+    budget.take()
+
+
+def test_a_reserve_as_large_as_the_day_is_an_error_of_its_own(budget, clocks):
+    answer(budget, rates("10,20", "0,0"), clocks)
+    with pytest.raises(ReserveTooLarge, match="STRAVA_RESERVE is 20, but Strava admits 20"):
+        budget.take(reserve=20)
+
+
+@pytest.mark.parametrize(
+    ("requests", "reserve", "done"),
+    [
+        (7, 0, "2026-03-04 12:05"),
+        (8, 0, "2026-03-04 12:15"),
+        (18, 0, "2026-03-04 12:30"),
+        # the day has 30 left: 7, 10, 10, 3; then the next
+        (30, 0, "2026-03-04 12:45"),
+        (31, 0, "2026-03-05 00:00"),
+        (31 + 10, 0, "2026-03-05 00:15"),
+        (26, 5, "2026-03-05 00:00"),
+        (30 + 50 * 40, 0, "2026-04-13 01:00"),
+        (10**6, 49, None),
+    ],
+)
+def test_when_requests_will_be_done_follows_from_windows_limits_and_reserve(budget, clocks, requests, reserve, done):
+    answer(budget, rates("10,50", "3,20"), clocks)
+    at = budget.done_at(requests, reserve)
+    assert (at and f"{at:%Y-%m-%d %H:%M}") == done
+
+
+def test_requests_that_are_paced_take_their_time(budget, clocks):
+    answer(budget, rates("1000,10000", "0,0"), clocks)
+    assert f"{budget.done_at(30, pace_s=60):%H:%M}" == "12:35"
+
+
+# --- processes
+
+
+def take_all(path, taken):
+    budget = Budget(path)
+    while True:
+        try:
+            ticket = budget.take()
+        except BudgetSpent:
+            return
+        with taken.get_lock():
+            taken.value += 1
+        budget.answered(ticket, {})
+
+
+def test_processes_at_once_do_not_overrun_a_window_together(tmp_path):
+    path = tmp_path / "budget.json"
+    budget = Budget(path)
+    budget.answered(budget.take(), rates("100000,400", "1,100"))
+    context = multiprocessing.get_context("spawn")
+    taken = context.Value("i", 0)
+    workers = [context.Process(target=take_all, args=(path, taken)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert taken.value == 300
+    json.loads(path.read_bytes())
+
+
+# --- clocks
+
+
+@pytest.mark.parametrize("jump_s", [-400 * DAY_S, -3600, 3600, 400 * DAY_S])
+def test_setting_the_clock_on_the_wall_neither_opens_nor_shuts_a_window(budget, clocks, jump_s):
+    answer(budget, rates("5,100", "5,5"), clocks)
+    clocks.wall_s += jump_s
+    clocks.pass_time(9 * 60)
+    with pytest.raises(BudgetSpent):
+        budget.take()
+    clocks.pass_time(2 * 60)
+    budget.take()
+
+
+@pytest.mark.parametrize("jump_s", [-400 * DAY_S, -3600])
+def test_a_reboot_into_the_past_shuts_a_window_for_its_own_length_at_most(tmp_path, clocks, jump_s):
+    answer(Budget(tmp_path / "b", clocks.machine), rates("5,100", "5,5"), clocks)
+    after = Clocks(boot="another")
+    after.wall_s += jump_s
+    after.running_s = 5.0
+    budget = Budget(tmp_path / "b", after.machine)
+    with pytest.raises(BudgetSpent):
+        budget.take()
+    after.pass_time(QUARTER_S)
+    budget.take()
+
+
+@pytest.mark.parametrize("wrong_s", [-400 * DAY_S, 400 * DAY_S])
+def test_one_answer_with_a_wrong_date_does_not_last(budget, clocks, wrong_s):
+    budget.answered(budget.take(), {"Date": formatdate(clocks.strava_s + wrong_s)} | rates("5,100", "5,100"))
+    clocks.pass_time(DAY_S)
+    answer(budget, rates("5,100", "1,1"), clocks)
+    answer(budget, rates("5,100", "2,2"), clocks)
+    assert abs(budget.now().timestamp() - clocks.strava_s) <= 1
+    assert shown(budget) == [("15-minute", 2, 5), ("daily", 2, 100)]
+
+
+LIMITS = {QUARTER_S: 6, DAY_S: 25}
+
+
+class SharedBudget(RuleBasedStateMachine):
+    """Two budgets on one file and a Strava that counts; time passes, the clock on the wall jumps, answers come late.
+
+    What is known of a window: the largest usage that headers told of it, in answers to requests that lay wholly inside
+    it, and every request sent of which they do not tell.
+    """
+
+    @initialize(clock_s=st.floats(0, DAY_S), wrong_s=st.sampled_from([0, -3600, DAY_S]))
+    def begin(self, clock_s, wrong_s):
+        self.folder = tempfile.TemporaryDirectory()
+        self.clocks = Clocks()
+        self.clocks.strava_s += clock_s
+        self.clocks.wall_s = self.clocks.strava_s + wrong_s
+        path = Path(self.folder.name, "budget.json")
+        self.budgets = [Budget(path, self.clocks.machine) for _ in range(2)]
+        self.used = {}
+        self.told = {}
+        self.sent = []
+        self.in_flight = []
+        # from here on Strava's time is known
+        self.send(0, arrives=True)
+        self.answer_to(self.in_flight.pop(), "all")
+
+    def window(self, length_s, at_s=None):
+        return length_s, int(self.clocks.strava_s if at_s is None else at_s) // length_s
+
+    def strava_counts(self):
+        for length_s in LIMITS:
+            key = self.window(length_s)
+            self.used[key] = self.used.get(key, 0) + 1
+
+    def known_used(self, length_s):
+        """How many requests of this window headers told of, and how many were sent besides."""
+        key = self.window(length_s)
+        told, told_of = self.told.get(key, (0, set()))
+        sent = {n for n, (at_s, _) in enumerate(self.sent) if self.window(length_s, at_s) == key}
+        return told, len(sent - told_of)
+
+    @rule(which=st.integers(0, 1), arrives=st.booleans())
+    def send(self, which, arrives):
+        shut = [length_s for length_s in LIMITS if sum(self.known_used(length_s)) >= LIMITS[length_s]]
+        # by the second that `Date` leaves out our clock may lag, and a request may seem to be of the window before
+        turned = min(self.clocks.strava_s % length_s for length_s in LIMITS) < 2
+        try:
+            ticket = self.budgets[which].take()
+        except BudgetSpent:
+            assert shut or turned, "refused though the window is known to be open"
+            return
+        if self.sent:
+            assert not [n for n in LIMITS if self.known_used(n)[0] >= LIMITS[n]], "sent into a window known to be spent"
+            sure = [n for n in LIMITS if sum(self.known_used(n)) >= LIMITS[n] and self.all_sent_inside(n)]
+            assert not sure, "sent more requests than the window admits"
+        came_back = {n for n, (_, back) in enumerate(self.sent) if back}
+        self.sent.append((self.clocks.strava_s, False))
+        if arrives:
+            self.strava_counts()
+        self.in_flight.append(
+            (which, ticket, len(self.sent) - 1, arrives, self.clocks.strava_s, dict(self.used), came_back)
+        )
+
+    def all_sent_inside(self, length_s):
+        """Whether no request lay so near the turn of this window that ours may have counted it for another one."""
+        key = self.window(length_s)
+        near = [at_s for at_s, _ in self.sent if self.window(length_s, at_s) == key]
+        return all(self.window(length_s, at_s - 2) == key for at_s in near)
+
+    @precondition(lambda self: self.in_flight)
+    @rule(data=st.data(), headers=st.sampled_from(["all", "all", "all", "none", "no date"]))
+    def come_back(self, data, headers):
+        self.answer_to(self.in_flight.pop(data.draw(st.integers(0, len(self.in_flight) - 1))), headers)
+
+    def answer_to(self, request, headers):
+        which, ticket, number, arrived, sent_s, used, came_back = request
+        self.sent[number] = (sent_s, True)
+        if not arrived or headers == "none":
+            self.budgets[which].answered(ticket, {})
+            return
+        usage = [used[self.window(length_s, sent_s)] for length_s in LIMITS]
+        told = rates(",".join(map(str, LIMITS.values())), ",".join(map(str, usage)))
+        if headers == "all":
+            told |= {"date": formatdate(self.clocks.strava_s, usegmt=True)}
+        self.budgets[which].answered(ticket, told)
+        for length_s, count in zip(LIMITS, usage, strict=True):
+            if self.window(length_s, sent_s - 2) == self.window(length_s):
+                key = self.window(length_s)
+                before, told_of = self.told.get(key, (0, set()))
+                self.told[key] = (max(before, count), told_of | came_back | {number})
+
+    @rule(seconds=st.sampled_from([0.3, 2, 30, 100, 400, 899, 3600, 40_000]))
+    def pass_time(self, seconds):
+        # requests do not stay away that long
+        if seconds <= 30 or not self.in_flight:
+            self.clocks.pass_time(seconds)
+
+    @rule(seconds=st.floats(-400 * DAY_S, 400 * DAY_S))
+    def set_the_clock_on_the_wall(self, seconds):
+        self.clocks.wall_s += seconds
+
+    @rule()
+    def somebody_else_sends(self):
+        self.strava_counts()
+
+    def teardown(self):
+        if hasattr(self, "folder"):
+            self.folder.cleanup()
+
+
+SharedBudget.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+test_two_budgets_on_one_file_keep_to_what_is_known = SharedBudget.TestCase
