@@ -91,6 +91,10 @@ class DetailRefused(StravaStatsError):
     meaning = StravaUnavailable.meaning
 
 
+class ActivityNotFound(DetailRefused):
+    """Strava does not know the activity by id: deleted, or not visible to this token."""
+
+
 def exit_codes() -> dict[int, str]:
     """Exit code → meaning, for the documentation and the commands' help."""
     kinds: list[type[StravaStatsError]] = [BudgetSpent, StravaStatsError, *StravaStatsError.__subclasses__()]

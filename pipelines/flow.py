@@ -10,13 +10,15 @@ from functools import cached_property
 from typing import Literal
 
 from pipelines.auth import RefreshTokenAuth, TokenFile, open_app
-from pipelines.bronze import ACTIVITY_DETAILS, Bronze
+from pipelines.bronze import ACTIVITY_DETAILS, Bronze, Landed
 from pipelines.budget import Budget
 from pipelines.build import build, build_is_needed
+from pipelines.burial import Burial
 from pipelines.client import StravaClient
 from pipelines.details import DetailFetch
 from pipelines.durable import locked, written_whole
 from pipelines.errors import (
+    ActivityNotFound,
     BadSetting,
     BudgetSpent,
     BuildFailed,
@@ -27,11 +29,12 @@ from pipelines.errors import (
     WarehouseBusy,
 )
 from pipelines.memory import give_back_what_is_free
+from pipelines.payloads import Payload
 from pipelines.progress import Report, Task, details_left
 from pipelines.pull import Pull, PullChoice, Pulled
 from pipelines.quarantine import Quarantine
 from pipelines.settings import StravaSettings
-from pipelines.source import NewVersions, activity_details
+from pipelines.source import NewVersions, activity_details, notes
 from pipelines.staging import load_staging
 from pipelines.stop import StopFlag
 from pipelines.transport import StravaAdapter, open_session, raise_for_refusal
@@ -85,6 +88,7 @@ class Run:
         self._backfill = backfill
         self._adapter = StravaAdapter(stop, self._budget, settings.retry_wait_s)
         self._sent_before_wait = 0
+        self._not_found: set[int] = set()
         self._details_left: int | None = None
         self._bronze = Bronze(settings.bronze_path, settings.state_path / "dlt", report.warn)
         self._quarantine = Quarantine(settings.state_path / "quarantine.json")
@@ -123,11 +127,13 @@ class Run:
         self._bronze.finish_pending()
         athlete_id = self._athlete_id()
         pulled = Pulled()
+        burial = self._burial(athlete_id)
         pull = Pull(
             athlete_id,
-            self._token_file.load().scopes,
             self._client,
             self._bronze,
+            burial,
+            self._land_notes,
             self._settings,
             self._budget,
             self._report,
@@ -139,8 +145,18 @@ class Run:
         finally:
             self._done.listed += pulled.listed
             self._done.activities_landed += pulled.landed
-            self._done.activities_buried += pulled.buried
+            self._done.activities_buried += burial.count
         self.list_is_complete = True
+
+    def _burial(self, athlete_id: int) -> Burial:
+        scopes = self._token_file.load().scopes
+        return Burial(athlete_id, scopes, self._client, self._bronze, self._report, self._land_notes)
+
+    def _land_notes(self, table: str, payloads: list[Payload], newest: datetime | None) -> None:
+        """Land in `table` what the pipeline itself has to say, later than `newest`."""
+        athlete_id, landed = self._athlete_id(), Landed({}, newest)
+        versions = NewVersions(table, landed, athlete_id, self._started_at, self._bronze.waiting_path)
+        self._bronze.land(notes(payloads, versions))
 
     def enrich(self, choice: DetailChoice) -> None:
         """Land the details of activities that have none, newest first, or of the chosen ones.
@@ -184,10 +200,20 @@ class Run:
             self._adapter.min_interval_s = 0
             self._adapter.reserve = 0
         self._quarantine.release(fetched)
+        if fetch.error is None:
+            self._bury_not_found(athlete_id)
         left = len(wanted) - len(fetched)
         self._report.say(f"Details: {len(fetched):,} fetched, {versions.count:,} new or changed, {left:,} left.")
         if fetch.error is not None:
             raise fetch.error
+
+    def _bury_not_found(self, athlete_id: int) -> None:
+        """A 404 counts as a deletion only where the list says so too."""
+        burial = self._burial(athlete_id)
+        gone = burial.unlisted(self._not_found)
+        if burial.bury(gone, "detail") is None:
+            self._quarantine.release(gone)
+        self._done.activities_buried += burial.count
 
     def _wait_for_list(self, spent: BudgetSpent, task: Task) -> StravaStatsError | None:
         """As `_wait`; a list is better walked in one go: a backfill waits here too, however long."""
@@ -245,6 +271,8 @@ class Run:
 
     def _refused(self, id_: int, error: StravaStatsError) -> None:
         self._quarantine.add(id_, str(error))
+        if isinstance(error, ActivityNotFound):
+            self._not_found.add(id_)
         self._done.details_refused += 1
         self._report.warn(f"Activity {id_} has no details for now: {error} The others go on; it is tried again later.")
 

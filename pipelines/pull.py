@@ -4,21 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from pipelines.bronze import ACTIVITIES, SWEEPS, TOMBSTONES, Bronze, Landed
+from pipelines.bronze import ACTIVITIES, SWEEPS, Bronze
 from pipelines.budget import Budget
+from pipelines.burial import Burial
 from pipelines.client import StravaClient
-from pipelines.errors import BudgetSpent, DetailRefused, StravaStatsError
+from pipelines.errors import BudgetSpent, StravaStatsError
 from pipelines.payloads import EPOCH, Payload
 from pipelines.progress import Report, Task
 from pipelines.settings import StravaSettings
-from pipelines.source import NewVersions, activities, notes
-from pipelines.sweep import RollCall, Sweep, continued, sweep_to_do, tombstone, utc_now, why_not_remove
-from pipelines.transport import raise_for_refusal
+from pipelines.source import NewVersions, activities
+from pipelines.sweep import RollCall, Sweep, continued, sweep_to_do, utc_now
 from pipelines.walk import ActivityWalk
-
-# so many are asked for by id before they count as gone; more than that are believed to the list
-ASKED_BY_ID = 20
-READ_ALL = "activity:read_all"
 
 
 @dataclass(frozen=True)
@@ -31,26 +27,26 @@ class PullChoice:
 
 @dataclass
 class Pulled:
-    """What a pull did: activities listed, landed and buried."""
+    """What a pull did: activities listed and landed."""
 
     listed: int = 0
     landed: int = 0
-    buried: int = 0
 
 
 class Pull:
     """One pull of an athlete's list.
 
-    wait: waits for a window to open again, or says what ends the run instead. scopes: what the athlete granted, None
-    where that is not known.
+    wait: waits for a window to open again, or says what ends the run instead. land: lands payloads in a table of
+    bronze, each later than an instant.
     """
 
     def __init__(
         self,
         athlete_id: int,
-        scopes: set[str] | None,
         client: StravaClient,
         bronze: Bronze,
+        burial: Burial,
+        land: Callable[[str, list[Payload], datetime | None], None],
         settings: StravaSettings,
         budget: Budget,
         report: Report,
@@ -58,9 +54,10 @@ class Pull:
         pulled: Pulled,
     ) -> None:
         self._athlete_id = athlete_id
-        self._scopes = scopes
         self._client = client
         self._bronze = bronze
+        self._burial = burial
+        self._land = land
         self._settings = settings
         self._budget = budget
         self._report = report
@@ -114,7 +111,6 @@ class Pull:
                         self._record_progress(sweep, walk, versions, roll, gone)
                     if walk.waits_for is not None:
                         walk.go_on(self._wait(walk.waits_for, task))
-            newest = versions.newest_fetched_at
         finally:
             # dlt keeps the last resource, and what hangs on it, alive
             landed.hashes.clear()
@@ -128,7 +124,7 @@ class Pull:
             if walk.error is not None:
                 raise walk.error
             absent = gone | roll.absent()
-            gone = self._refused_by_id(absent)
+            gone = self._burial.unknown_by_id(absent)
         except StravaStatsError:
             if sweep is not None:
                 self._record_progress(sweep, walk, versions, roll, gone)
@@ -136,9 +132,9 @@ class Pull:
         if sweep is None:
             if gone != absent or (gone and not walk.listed):
                 return False
-            self._bury(gone, newest, "lookback", confirmed)
+            self._burial.bury(gone, "lookback", confirmed)
             return True
-        reason = self._bury(gone, newest, "sweep", confirmed)
+        reason = self._burial.bury(gone, "sweep", confirmed)
         done = continued(sweep, reached=walk.reached, listed=walk.listed, landed=versions.count, gone=gone)
         self._record(replace(done, complete=True, reason=reason))
         return True
@@ -158,51 +154,6 @@ class Pull:
     def _record(self, sweep: Sweep) -> None:
         last = self._bronze.last_sweep(self._athlete_id)
         self._land(SWEEPS, [sweep.payload(self._athlete_id)], last[0] if last else None)
-
-    def _land(self, table: str, payloads: list[Payload], newest: datetime | None) -> None:
-        """Land notes of our own, each later than `newest`."""
-        landed = Landed({}, newest)
-        versions = NewVersions(table, landed, self._athlete_id, self._began_at, self._bronze.waiting_path)
-        self._bronze.land(notes(payloads, versions))
-
-    def _refused_by_id(self, ids: set[int]) -> set[int]:
-        """Those of `ids`, all missing in the list, that Strava does not know by id either.
-
-        An activity whose start was edited in mid-walk is in no window, though it is there.
-        """
-        if len(ids) > ASKED_BY_ID:
-            return ids
-        refused = set()
-        for id_ in sorted(ids):
-            try:
-                self._client.get(f"activities/{id_}", hooks={"response": [raise_for_refusal]})
-            except DetailRefused:
-                refused.add(id_)
-        return refused
-
-    def _bury(self, gone: set[int], newest: datetime | None, noticed_by: str, confirmed: bool) -> str | None:
-        """Land a tombstone for each of `gone`, later than `newest`; why not, if not."""
-        if not gone:
-            return None
-        live = self._bronze.live(self._athlete_id)
-        gone = gone & live.keys()
-        held = None if confirmed else why_not_remove(len(gone), len(live))
-        if held is not None:
-            self._report.warn(
-                f"{held}, more than somebody deletes in a day: rather a lost permission (see `make auth`) or an outage "
-                "at Strava. Nothing was removed. If you did delete them, say so with: "
-                "python pipelines/strava.py pull --confirm-deletions"
-            )
-            return held
-        reason = "out_of_reach" if self._scopes is not None and READ_ALL not in self._scopes else "deleted"
-        hashes = self._bronze.landed(ACTIVITIES).hashes
-        tombstones = [
-            tombstone(id_, self._athlete_id, live[id_], hashes[id_].hex(), reason, noticed_by) for id_ in sorted(gone)
-        ]
-        self._land(TOMBSTONES, tombstones, newest)
-        self._pulled.buried += len(tombstones)
-        self._report.say(f"Gone at Strava: {len(tombstones):,}, see strava.deleted_activities.")
-        return None
 
 
 class _Span:

@@ -8,7 +8,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from pipelines.budget import Budget, Ticket
-from pipelines.errors import BadSetting, DetailRefused, NotAuthorised, StravaUnavailable
+from pipelines.errors import ActivityNotFound, BadSetting, NotAuthorised, StravaUnavailable
 from pipelines.stop import StopFlag
 
 TRIES = 4
@@ -114,7 +114,7 @@ def raise_for_refusal(response: requests.Response, *_args: Any, **_kwargs: Any) 
 
     Raises:
         NotAuthorised: 401 (token or scope) and 403 (the app's status).
-        DetailRefused: 404.
+        ActivityNotFound: 404.
         BadSetting: any other 4xx; Strava says what it did not like.
     """
     if response.ok:
@@ -133,7 +133,7 @@ def raise_for_refusal(response: requests.Response, *_args: Any, **_kwargs: Any) 
         case requests.codes.forbidden:
             raise NotAuthorised("Strava answers 403 Forbidden: this app or athlete may not read that.")
         case requests.codes.not_found:
-            raise DetailRefused("Strava answers 404: deleted, or not visible to this token.")
+            raise ActivityNotFound("Strava answers 404: deleted, or not visible to this token.")
         case status:
             told = ", ".join("/".join(error) for error in errors) or "no reason given"
             raise BadSetting(f"Strava refused the request with {status}: {told}.")

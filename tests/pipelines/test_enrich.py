@@ -93,14 +93,30 @@ def test_since_and_until_are_dates_where_the_athlete_was(athlete, run, strava):
 # --- refused ones
 
 
-def test_a_deleted_activity_is_passed_over_and_not_asked_for_again_at_once(athlete, run, strava):
+def test_an_activity_that_details_and_list_both_lack_is_gone_and_not_asked_for_again(athlete, run, strava):
     run("pull")
     gone = newest_first(strava)[1]
     strava.delete(gone)
+    ran = run("enrich", ENRICH_LIMIT="all")
+    assert ran.code == 0, ran.err
+    assert "Gone at Strava: 1, see strava.deleted_activities." in ran.err
+    assert set(ids(athlete, "activity_details")) == all_ids(strava)
+    assert ids(athlete, "tombstones") == [gone]
+    assert athlete.sql("select id, noticed_by from strava.deleted_activities") == [(gone, "detail")]
+    strava.clear_requests()
+    assert run("enrich", ENRICH_LIMIT="all").code == 0
+    assert details_asked(athlete) == []
+
+
+def test_an_activity_that_only_the_list_has_is_passed_over_and_not_asked_for_again_at_once(athlete, run, strava):
+    run("pull")
+    hidden = newest_first(strava)[1]
+    strava.fault("empty404", id=hidden)
     ran = run(ENRICH_LIMIT="all")
     assert ran.code == 0
-    assert f"warning: Activity {gone} has no details for now: Strava answers 404" in ran.err
-    assert set(ids(athlete, "activity_details")) == all_ids(strava)
+    assert f"warning: Activity {hidden} has no details for now: Strava answers 404" in ran.err
+    assert set(ids(athlete, "activity_details")) == all_ids(strava) - {hidden}
+    assert ids(athlete, "tombstones") == []
     strava.clear_requests()
     assert run(ENRICH_LIMIT="all").code == 0
     assert details_asked(athlete) == []

@@ -42,10 +42,11 @@ def test_a_short_page_in_the_middle_is_not_the_end(athlete, run, strava):
 
 
 @pytest.mark.parametrize("strava", [{"activities": n} for n in (0, 1, 200, 401)], indirect=True)
-def test_a_first_sync_costs_three_requests_more_than_its_full_pages(athlete, run, strava):
+def test_a_first_sync_costs_at_most_three_requests_more_than_its_full_pages(athlete, run, strava):
     assert run("pull").code == 0
-    # all of them: the token, whose it is, the pages, the empty page
-    assert len(strava.requests) <= math.ceil(strava.count / 200) + 3
+    assert len(athlete.requests(LIST)) <= math.ceil(strava.count / 200) + 2
+    # the token and whose it is
+    assert len(strava.requests) == len(athlete.requests(LIST)) + 2
     assert len(ids(athlete)) == strava.count
 
 
@@ -58,10 +59,10 @@ def test_an_activity_that_arrives_in_mid_walk_doubles_none_and_hides_none(athlet
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
 
 
-@pytest.mark.xfail(strict=True, reason="pages by number: what goes in mid-walk pulls one over a page's border, unseen")
+@pytest.mark.parametrize("strava", [{"activities": 250}], indirect=True)
 def test_an_activity_deleted_in_mid_walk_hides_no_other(athlete, run, strava):
     strava.fault("shift", path=LIST, after=1, delete=True)
-    assert run("pull", PER_PAGE="20").code == 0
+    assert run("pull", PER_PAGE="100").code == 0
     assert all_ids(strava) <= set(ids(athlete))
 
 
