@@ -29,7 +29,9 @@ from pipelines.errors import StorageFailed, StravaStatsError
 
 ACTIVITIES = "activities"
 ACTIVITY_DETAILS = "activity_details"
-TABLES = (ACTIVITIES, ACTIVITY_DETAILS)
+SWEEPS = "sweeps"
+TOMBSTONES = "tombstones"
+TABLES = (ACTIVITIES, ACTIVITY_DETAILS, SWEEPS, TOMBSTONES)
 
 # The keys that the pipeline itself needs, typed once and for ever, and the payload as Strava sent it.
 SCHEMA = pa.schema(
