@@ -91,7 +91,7 @@
 {% macro duckdb__changed_members(before, after) -%}
     {%- set old = 'map_extract(' ~ before ~ ', name)' -%}
     {%- set new = 'map_extract(' ~ after ~ ', name)' -%}
-    coalesce(array_to_string(list_sort(list_filter(
+    case when {{ before }} is null or {{ after }} is null then 'payload' else array_to_string(list_sort(list_filter(
         list_distinct(list_concat(map_keys({{ before }}), map_keys({{ after }}))),
         -- A list of one value, or of none where the name is missing. Only where the texts differ is a closer look due.
         lambda name: case
@@ -99,7 +99,7 @@
             when len({{ old }}) <> len({{ new }}) then true
             else {{ duckdb_canonical_json(old ~ '[1]') }} is distinct from {{ duckdb_canonical_json(new ~ '[1]') }}
         end
-    )), ', '), 'payload')
+    )), ', ') end
 {%- endmacro %}
 
 {# A text that is equal for equal JSON, `levels` deep. #}
