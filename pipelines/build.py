@@ -22,6 +22,7 @@ def build_is_needed(settings: StravaSettings) -> bool:
     """Whether rows have landed, or the project has changed, since the last whole `dbt build` of this warehouse.
 
     dbt starts in 3 to 5 s; a run with nothing new does not pay that. The macro `record_build` writes what is read here.
+    Sweeps do not count: what they found has rows of its own, and dbt only has a view on them.
     """
     with open_warehouse(settings.warehouse_path) as connection:
         try:
@@ -30,9 +31,11 @@ def build_is_needed(settings: StravaSettings) -> bool:
                 select built_at from staging.dbt_builds
                 where activity_rows = (select count(*) from staging.activities)
                   and detail_rows = (select count(*) from staging.activity_details)
+                  and tombstone_rows = (select count(*) from staging.tombstones)
                 """
             ).fetchone()
-        except duckdb.CatalogException:
+        except (duckdb.CatalogException, duckdb.BinderException):
+            # never built, or by an older version that recorded less
             return True
     changed_at = max(path.stat().st_mtime for path in PROJECT.rglob("*") if path.suffix in (".sql", ".yml", ".csv"))
     return built is None or datetime.fromtimestamp(changed_at, UTC).replace(tzinfo=None) > built[0]

@@ -59,6 +59,80 @@
 {%- endmacro %}
 
 
+{# The members of a JSON object, name -> JSON, for `changed_members`; NULL when the text is no object. #}
+{% macro json_members(column) -%}
+    {{ return(adapter.dispatch('json_members')(column)) }}
+{%- endmacro %}
+
+{# try: of an object that names a member twice there is no map. #}
+{% macro duckdb__json_members(column) -%}
+    try(cast(cast({{ column }} as json) as map(varchar, json)))
+{%- endmacro %}
+
+{% macro spark__json_members(column) -%}
+    from_json({{ column }}, 'map<string, variant>')
+{%- endmacro %}
+
+
+{#
+    Names of the members that only one of two objects has or whose values differ, in order, comma-separated; empty
+    when there is none, `payload` when one of the two is no object.
+
+    Values are compared as JSON: neither the order of members nor the spelling of a number (1, 1.0, 1e0) is a
+    difference. DuckDB has no such comparison, so its way looks two levels into a value (summaries have one) and compares what
+    is below as text: that can name a member too many, never one too few.
+
+    before, after: columns of `json_members`; columns, because each is used for every member.
+#}
+{% macro changed_members(before, after) -%}
+    {{ return(adapter.dispatch('changed_members')(before, after)) }}
+{%- endmacro %}
+
+{% macro duckdb__changed_members(before, after) -%}
+    {%- set old = 'map_extract(' ~ before ~ ', name)' -%}
+    {%- set new = 'map_extract(' ~ after ~ ', name)' -%}
+    case when {{ before }} is null or {{ after }} is null then 'payload' else array_to_string(list_sort(list_filter(
+        list_distinct(list_concat(map_keys({{ before }}), map_keys({{ after }}))),
+        -- A list of one value, or of none where the name is missing. Only where the texts differ is a closer look due.
+        lambda name: case
+            when {{ old }} is not distinct from {{ new }} then false
+            when len({{ old }}) <> len({{ new }}) then true
+            else {{ duckdb_canonical_json(old ~ '[1]') }} is distinct from {{ duckdb_canonical_json(new ~ '[1]') }}
+        end
+    )), ', ') end
+{%- endmacro %}
+
+{# A text that is equal for equal JSON, `levels` deep. #}
+{% macro duckdb_canonical_json(value, levels=2) -%}
+    {%- set text = 'cast(' ~ value ~ ' as varchar)' -%}
+    {%- set number = 'cast(try_cast(' ~ text ~ ' as decimal(38, 9)) as varchar)' -%}
+    case
+        when starts_with({{ text }}, '"') then {{ text }}
+        {%- if levels > 0 %}
+        when starts_with({{ text }}, '{') then '{' || cast(list_sort(list_transform(
+            map_entries({{ duckdb__json_members(text) }}),
+            lambda member{{ levels }}:
+                member{{ levels }}.key || ':' || {{ duckdb_canonical_json('member' ~ levels ~ '.value', levels - 1) }}
+        )) as varchar)
+        when starts_with({{ text }}, '[') then cast(list_transform(
+            cast(cast({{ text }} as json) as json []),
+            lambda item{{ levels }}: {{ duckdb_canonical_json('item' ~ levels, levels - 1) }}
+        ) as varchar)
+        {%- endif %}
+        else coalesce({{ number }}, {{ text }}, 'null')
+    end
+{%- endmacro %}
+
+{% macro spark__changed_members(before, after) -%}
+    coalesce(array_join(array_sort(filter(
+        array_union(map_keys({{ before }}), map_keys({{ after }})),
+        name ->
+            map_contains_key({{ before }}, name) <> map_contains_key({{ after }}, name)
+            or not to_json({{ before }}[name]) <=> to_json({{ after }}[name])
+    )), ', '), 'payload')
+{%- endmacro %}
+
+
 {# Tells one row of a table from all others while one statement runs. #}
 {% macro row_locator() -%}
     {{ return(adapter.dispatch('row_locator')()) }}

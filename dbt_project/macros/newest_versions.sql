@@ -1,7 +1,8 @@
 {#
-    The keys of the versions a merge has to write: `row_id` of the newest version of each id, and in an incremental
+    The keys of the versions a merge has to write: `row_id` of the newest version of each live id, and in an incremental
     run only where it is newer than what the model holds. Newer is by fetched_at, then by payload_hash, so that every
-    order in which shards arrive ends in the same table. A watermark would miss an old shard that arrives late.
+    order in which shards arrive ends in the same table. A watermark would miss an old shard that arrives late. What is
+    gone stays out here, and not only in `delete_buried`: the model lacks it, so each run would merge it again.
 
     versions: a relation with id, fetched_at, payload_hash, row_id. Only these narrow columns are read here: the
     payloads of versions already merged stay untouched.
@@ -16,11 +17,13 @@
                 order by versions.fetched_at desc, versions.payload_hash desc
             ) as recency
         from {{ versions }} as versions
+        left join {{ ref('int_activities__buried') }} as buried on versions.id = buried.id
         {% if is_incremental() %}
         left join {{ this }} as merged on versions.id = merged.id
         {% endif %}
         where
             versions.id is not null
+            and not coalesce(buried.is_gone or versions.fetched_at <= buried.purged_at, false)
         {% if is_incremental() %}
             and (
                 merged.id is null

@@ -29,5 +29,6 @@
     select
         cast('{{ modules.datetime.datetime.now(modules.pytz.utc).replace(tzinfo=none) }}' as timestamp) as built_at,
         cast((select count(*) from {{ activities }}) as bigint) as activity_rows,
-        cast((select count(*) from {{ source('strava', 'activity_details') }}) as bigint) as detail_rows
+        cast((select count(*) from {{ source('strava', 'activity_details') }}) as bigint) as detail_rows,
+        cast((select count(*) from {{ source('strava', 'tombstones') }}) as bigint) as tombstone_rows
 {% endmacro %}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from versions import Version, Warehouse, sorted_rows, version
+from versions import Build, Version, Warehouse, sorted_rows, version
 
 MODELS = (
     "activities",
@@ -56,7 +56,7 @@ class Story:
     clone: Path
     expected: dict[int | None, str]
     tables: dict[str, dict[str, list[tuple[Any, ...]]]] = field(default_factory=dict)
-    builds: dict[str, tuple[datetime, int, int] | None] = field(default_factory=dict)
+    builds: dict[str, Build | None] = field(default_factory=dict)
     incremental_sql: str = ""
     plan_of_one_new_version: dict[str, Any] = field(default_factory=dict)
 

@@ -205,5 +205,5 @@ def test_rollups_follow_each_athletes_own_calendar(warehouse: Warehouse) -> None
 def test_the_build_is_recorded_with_what_it_saw(warehouse: Warehouse) -> None:
     last_build = warehouse.last_build()
     assert last_build is not None
-    assert last_build[1:] == (6, 1)
+    assert last_build[1:] == (6, 1, 0)
     assert abs((datetime.now(UTC).replace(tzinfo=None) - last_build[0]).total_seconds()) < 600

@@ -13,10 +13,14 @@ from typing import Any
 
 import duckdb
 
+from pipelines.bronze import ACTIVITIES, TABLES
+
 REPO = Path(__file__).resolve().parents[2]
 
 # (id, athlete_id, fetched_at, payload_hash, payload, shard)
 Version = tuple[int | None, int | None, datetime, str, str, str]
+# (built_at, rows of activities, of details, of tombstones)
+Build = tuple[datetime, int, int, int]
 
 
 def version(
@@ -36,7 +40,7 @@ def version(
 
 @dataclass
 class Warehouse:
-    """A DuckDB file with dlt's two staging tables, and where and with which environment dbt is called."""
+    """A DuckDB file with dlt's staging tables, empty, and where and with which environment dbt is called."""
 
     path: Path
     cwd: Path
@@ -46,13 +50,13 @@ class Warehouse:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with duckdb.connect(self.path) as connection:
             connection.execute("create schema staging")
-            for table in ("activities", "activity_details"):
+            for table in TABLES:
                 connection.execute(
                     f"create table staging.{table} (id bigint, athlete_id bigint, start_date timestamp,"
                     " fetched_at timestamp, payload_hash varchar, payload varchar, shard varchar)"
                 )
 
-    def land(self, versions: Iterable[Version], table: str = "activities") -> None:
+    def land(self, versions: Iterable[Version], table: str = ACTIVITIES) -> None:
         with duckdb.connect(self.path) as connection:
             connection.executemany(
                 f"insert into staging.{table} (id, athlete_id, fetched_at, payload_hash, payload, shard)"
@@ -84,12 +88,12 @@ class Warehouse:
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return finished.stdout
 
-    def last_build(self) -> tuple[datetime, int, int] | None:
-        """Return what record_build left: when, rows of activities, rows of details."""
+    def last_build(self) -> Build | None:
+        """Return what record_build left."""
         if not self.rows("select 1 from duckdb_tables() where table_name = 'dbt_builds'"):
             return None
-        ((built_at, activity_rows, detail_rows),) = self.rows("from staging.dbt_builds")
-        return built_at, activity_rows, detail_rows
+        ((built_at, activity_rows, detail_rows, tombstone_rows),) = self.rows("from staging.dbt_builds")
+        return built_at, activity_rows, detail_rows, tombstone_rows
 
 
 def sorted_rows(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -4,6 +4,7 @@
         incremental_strategy='merge',
         unique_key='id',
         on_schema_change='append_new_columns',
+        post_hook='{{ delete_buried() }}',
     )
 }}
 

@@ -1,0 +1,100 @@
+{{ config(materialized='view') }}
+
+with versions as (
+    -- Once each, also where a version landed twice.
+    select
+        versions.id,
+        versions.athlete_id,
+        versions.fetched_at,
+        versions.payload_hash,
+        min(versions.row_id) as row_id
+    from {{ ref('stg_strava__activities') }} as versions
+    left join {{ ref('int_activities__buried') }} as buried on versions.id = buried.id
+    where
+        versions.id is not null
+        and not coalesce(versions.fetched_at <= buried.purged_at, false)
+    group by versions.id, versions.athlete_id, versions.fetched_at, versions.payload_hash
+),
+
+events as (
+    select
+        *,
+        0 as is_tombstone
+    from versions
+    union all
+    select
+        id,
+        athlete_id,
+        noticed_at as fetched_at,
+        payload_hash,
+        null as row_id,
+        1 as is_tombstone
+    from {{ ref('stg_strava__tombstones') }}
+),
+
+-- Narrow columns only: payloads are read for the rows, and parsed for the columns, that a query asks for.
+lined_up as (
+    select
+        *,
+        lead(fetched_at) over (partition by id order by fetched_at, is_tombstone, payload_hash) as valid_to,
+        row_number() over (partition by id, is_tombstone order by fetched_at, payload_hash) as version,
+        lag(row_id) over (partition by id, is_tombstone order by fetched_at, payload_hash) as previous_row_id
+    from events
+),
+
+parsed as (
+    select
+        lined_up.*,
+        {{ json_members('versions.payload') }} as members,
+        {{ json_members('previous.payload') }} as previous_members,
+        {{ parse_json(
+            'versions.payload',
+            {
+                'name': 'string',
+                'type': 'string',
+                'sport_type': 'string',
+                'start_date': 'timestamp',
+                'start_date_local': 'timestamp',
+                'distance': 'double',
+                'moving_time': 'bigint',
+                'elapsed_time': 'bigint',
+                'total_elevation_gain': 'double',
+                'gear_id': 'string',
+                'visibility': 'string',
+                'kudos_count': 'bigint',
+            }
+        ) }} as typed
+    from lined_up
+    inner join {{ ref('stg_strava__activities') }} as versions on lined_up.row_id = versions.row_id
+    left join {{ ref('stg_strava__activities') }} as previous on lined_up.previous_row_id = previous.row_id
+    where lined_up.is_tombstone = 0
+),
+
+final as (
+    select
+        id,
+        athlete_id,
+        cast(version as bigint) as version,
+        fetched_at as valid_from,
+        valid_to,
+        case
+            when previous_row_id is not null
+                then {{ changed_members('previous_members', 'members') }}
+        end as changed_fields,
+        typed.name,
+        typed.type,
+        typed.sport_type,
+        typed.start_date,
+        typed.start_date_local,
+        typed.distance,
+        typed.moving_time,
+        typed.elapsed_time,
+        typed.total_elevation_gain,
+        typed.gear_id,
+        typed.visibility,
+        typed.kudos_count,
+        payload_hash
+    from parsed
+)
+
+select * from final
