@@ -88,7 +88,7 @@ class Pull:
 
     def _walk(self, sweep: Sweep | None, confirmed: bool) -> bool:
         """Walk the list from where `sweep` stands, or the lookback; False if only a sweep can tell what is gone."""
-        start = sweep.reached if sweep is not None else self._lookback_start()
+        self._noted = start = sweep.reached if sweep is not None else self._lookback_start()
         landed = self._bronze.landed(ACTIVITIES)
         versions = NewVersions(ACTIVITIES, landed, self._athlete_id, self._began_at, self._bronze.waiting_path)
         roll = RollCall(self._bronze.live(self._athlete_id, start))
@@ -146,8 +146,9 @@ class Pull:
     def _record_progress(
         self, sweep: Sweep, walk: ActivityWalk, versions: NewVersions, roll: RollCall, gone: set[int]
     ) -> None:
-        """Note how far an unfinished sweep has come; newest first, it has come nowhere before its end."""
-        if walk.listed and walk.oldest_first:
+        """Note how far an unfinished sweep has come, once; newest first, it has come nowhere before its end."""
+        if walk.reached > self._noted and walk.oldest_first:
+            self._noted = walk.reached
             absent = gone | roll.absent(until=walk.reached)
             self._record(continued(sweep, reached=walk.reached, listed=walk.listed, landed=versions.count, gone=absent))
 
