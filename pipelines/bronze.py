@@ -106,6 +106,16 @@ class Counts:
     cursor: datetime | None
 
 
+@dataclass(frozen=True)
+class Enriched:
+    """Payloads of an activity with details: its summary now and when they were fetched (None: not known), and they."""
+
+    id: int
+    summary: str
+    summary_then: str | None
+    detail: str
+
+
 class _AppearWholeJob(FilesystemLoadJob):
     """Copies a file of a load package to its place: beside, fsync, rename. dlt's own copies in place."""
 
@@ -308,9 +318,47 @@ class Bronze:
         """Ids of live activities that have no details, newest first; `since` and `until` are local dates."""
         return [id_ for id_, has_details in self._activities(athlete_id, since, until) if not has_details]
 
-    def ids(self, athlete_id: int) -> set[int]:
-        """Ids of all live activities."""
-        return {id_ for id_, _ in self._activities(athlete_id)}
+    def behind_summaries(self, athlete_id: int) -> list[Enriched]:
+        """Live activities whose summary has a version newer than their details, newest activity first."""
+        candidates = self._query(
+            f"""
+            with {_LIVE.format(in_range="")}
+            select live.id, details.fetched_at
+            from live
+            inner join (select id, max(fetched_at) as fetched_at from {{{ACTIVITY_DETAILS}}} group by id) as details
+                on details.id = live.id and details.fetched_at < live.fetched_at
+            order by live.start_date desc nulls last, live.id desc
+            """,
+            athlete_id=athlete_id,
+        )
+        fetched_at = dict(candidates)
+        summaries, details = (self._payloads(table, list(fetched_at)) for table in (ACTIVITIES, ACTIVITY_DETAILS))
+        return [
+            Enriched(
+                id_,
+                summary=summaries[id_][-1][1],
+                summary_then=next((text for at, text in reversed(summaries[id_]) if at <= fetched_at[id_]), None),
+                detail=details[id_][-1][1],
+            )
+            for id_ in fetched_at
+        ]
+
+    def _payloads(self, table: str, ids: list[int]) -> dict[int, list[tuple[datetime, str]]]:
+        """(fetched_at, payload) of all versions of `ids` in `table`, oldest first; payloads of others stay unread."""
+        versions: dict[int, list[tuple[datetime, str]]] = {id_: [] for id_ in ids}
+        if ids:
+            rows = self._query(
+                f"select id, fetched_at, payload from {{{table}}} where list_contains($ids, id) "
+                "order by fetched_at, payload_hash",
+                ids=ids,
+            )
+            for id_, fetched_at, payload in rows:
+                versions[id_].append((fetched_at, payload))
+        return versions
+
+    def ids(self, athlete_id: int, since: date | None = None, until: date | None = None) -> set[int]:
+        """Ids of all live activities between the local dates `since` and `until`."""
+        return {id_ for id_, _ in self._activities(athlete_id, since, until)}
 
     def counts(self, athlete_id: int) -> Counts:
         """What `status` shows of bronze."""

@@ -28,15 +28,17 @@ from pipelines.errors import (
     StravaUnavailable,
     WarehouseBusy,
 )
+from pipelines.freshness import to_fetch_again
 from pipelines.memory import give_back_what_is_free
 from pipelines.payloads import Payload
 from pipelines.progress import Report, Task, details_left
-from pipelines.pull import Pull, PullChoice, Pulled
+from pipelines.pull import Pull, PullChoice, Pulled, days_before
 from pipelines.quarantine import Quarantine
 from pipelines.settings import StravaSettings
 from pipelines.source import NewVersions, activity_details, notes
 from pipelines.staging import load_staging
 from pipelines.stop import StopFlag
+from pipelines.sweep import utc_now
 from pipelines.transport import StravaAdapter, open_session, raise_for_refusal
 from pipelines.waiting import wait_for_window
 
@@ -175,6 +177,9 @@ class Run:
             self._report.say("Details: nothing missing.")
             return
         landed = self._bronze.landed(ACTIVITY_DETAILS)
+        for id_ in () if choice.ids else wanted:
+            # what was asked for lands, changed or not: it says what the summary was when it was fetched
+            landed.hashes.pop(id_, None)
         versions = NewVersions(ACTIVITY_DETAILS, landed, athlete_id, self._started_at, self._bronze.waiting_path)
         fetched: set[int] = set()
         self._adapter.min_interval_s = self._settings.enrich_sleep_ms / 1000
@@ -267,7 +272,15 @@ class Run:
                 )
             return list(dict.fromkeys(choice.ids))
         missing = self._bronze.without_details(athlete_id, choice.since, choice.until)
-        return [id_ for id_ in missing if not self._quarantine.waits(id_)]
+        wanted = missing + self._out_of_date(choice, athlete_id)
+        return [id_ for id_ in wanted if not self._quarantine.waits(id_)]
+
+    def _out_of_date(self, choice: DetailChoice, athlete_id: int) -> list[int]:
+        """Ids of activities whose details are to be fetched again, because their summary has changed since."""
+        kudos_since = days_before(utc_now(), self._settings.lookback_days)
+        stale = to_fetch_again(self._bronze.behind_summaries(athlete_id), kudos_since)
+        in_range = self._bronze.ids(athlete_id, choice.since, choice.until) if stale else set()
+        return [id_ for id_ in stale if id_ in in_range]
 
     def _refused(self, id_: int, error: StravaStatsError) -> None:
         self._quarantine.add(id_, str(error))

@@ -141,7 +141,7 @@ class Pull:
 
     def _lookback_start(self) -> datetime:
         cursor = self._bronze.cursor(self._athlete_id)
-        return EPOCH if cursor is None else _days_before(cursor, self._settings.lookback_days)
+        return EPOCH if cursor is None else days_before(cursor, self._settings.lookback_days)
 
     def _record_progress(
         self, sweep: Sweep, walk: ActivityWalk, versions: NewVersions, roll: RollCall, gone: set[int]
@@ -176,6 +176,6 @@ class _Span:
         return min((self.newest - self._oldest) / max(self._now - self._oldest, timedelta(seconds=1)), 1.0)
 
 
-def _days_before(instant: datetime, days: int) -> datetime:
+def days_before(instant: datetime, days: int) -> datetime:
     """`instant` less `days`, but not before 1970, however many days somebody asks for."""
     return EPOCH if days >= (instant - EPOCH).days else instant - timedelta(days=days)

@@ -192,3 +192,58 @@ def test_a_spent_window_ends_enrichment_cleanly_with_what_it_fetched(athlete, ru
     assert ids(athlete, "activity_details") == newest_first(strava)[:3]
     assert athlete.sql("select count(*) from staging.activity_details") == [(3,)]
     assert all(request.status == 200 for request in strava.requests)
+
+
+# --- details follow their summaries
+
+
+def test_details_are_fetched_again_when_their_summary_changed_and_missing_ones_come_first(athlete, run, strava):
+    first, second, third, *_ = newest_first(strava)
+    run(ENRICH_LIMIT="3")
+    strava.edit(second, name="renamed")
+    strava.edit(third, gear_id="b1")
+    strava.clear_requests()
+    run(ENRICH_LIMIT="all")
+    fourth = newest_first(strava)[3]
+    assert details_asked(athlete)[0] == fourth
+    assert details_asked(athlete)[-2:] == [second, third]
+    assert first not in details_asked(athlete)
+    newest_detail = [json.loads(text) for id_, text in versions(athlete, "activity_details") if id_ == second][-1]
+    assert newest_detail["name"] == "renamed"
+    strava.clear_requests()
+    run(ENRICH_LIMIT="all")
+    assert details_asked(athlete) == []
+
+
+def test_details_that_know_of_the_change_already_are_not_fetched_again(athlete, run, strava):
+    run("pull")
+    first = newest_first(strava)[0]
+    strava.edit(first, name="renamed")
+    run("enrich", ENRICH_LIMIT="all")
+    strava.clear_requests()
+    run(ENRICH_LIMIT="all")
+    assert details_asked(athlete) == []
+
+
+def test_details_that_come_back_as_they_were_are_not_asked_for_for_ever(athlete, run, strava):
+    first = newest_first(strava)[0]
+    run(ENRICH_LIMIT="all")
+    summary = dict(strava.summary(first), name="only the list says so")
+    speak(strava, first, json.dumps(summary).encode())
+    run(ENRICH_LIMIT="all")
+    strava.clear_requests()
+    run(ENRICH_LIMIT="all")
+    assert details_asked(athlete) == []
+
+
+@pytest.mark.parametrize("days, again", [("30", 1), ("0", 0)])
+def test_other_kudos_are_worth_a_request_within_the_lookback_only(athlete, run, strava, days, again):
+    run(ENRICH_LIMIT="all")
+    second = newest_first(strava)[1]
+    strava.edit(second, kudos_count=4711)
+    strava.clear_requests()
+    run("flow", ENRICH_LIMIT="all", STRAVA_LOOKBACK_DAYS=days, STRAVA_SWEEP_HOURS="0")
+    assert details_asked(athlete) == [second] * again
+    kudos = "(select kudos_count from strava.activities where id = d.id)"
+    told = athlete.sql(f"select {kudos}, json->>'$.kudos_count' from strava.activity_details d where id = ?", second)
+    assert told == [(4711, "4711")] if again else told[0][0] == 4711
