@@ -26,7 +26,10 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.durable import storage_error, written_whole
 from pipelines.errors import StorageFailed, StravaStatsError
+from pipelines.object_store import aws_credentials, fetch_missing, store_error
 from pipelines.payloads import EPOCH
+from pipelines.progress import Report
+from pipelines.settings import StravaSettings
 
 ACTIVITIES = "activities"
 ACTIVITY_DETAILS = "activity_details"
@@ -117,16 +120,23 @@ class Enriched:
 
 
 class _AppearWholeJob(FilesystemLoadJob):
-    """Copies a file of a load package to its place: beside, fsync, rename. dlt's own copies in place."""
+    """Copies a file of a load package to its place: beside, fsync, rename. dlt's own copies in place.
+
+    An object store has no half-written objects: there dlt's own will do.
+    """
 
     def run(self) -> None:
-        target = Path(self.make_remote_path())
-        if self.load_table_name in TABLES and target.exists():
+        target = self.make_remote_path()
+        store = self._job_client.fs_client
+        if self.load_table_name in TABLES and store.exists(target):
             # a job repeated after a kill finds its own file; another one's must not be overwritten
-            if target.read_bytes() != Path(self._file_path).read_bytes():
+            if store.cat_file(target) != Path(self._file_path).read_bytes():
                 raise StorageFailed(f"The shard {target} exists with other content; shards are never overwritten.")
             return
-        with written_whole(target) as file, Path(self._file_path).open("rb") as source:
+        if not self._job_client.is_local_filesystem:
+            super().run()
+            return
+        with written_whole(Path(target)) as file, Path(self._file_path).open("rb") as source:
             copyfileobj(source, file, 1 << 20)
 
     def make_remote_file_path(self, file_name: str) -> str:
@@ -184,10 +194,14 @@ def uncompressed_bytes(path: Path) -> int:
 
 
 class Bronze:
-    """The shards of one folder: landing new ones, and what they know."""
+    """The shards of one folder: landing new ones, and what they know.
 
-    def __init__(self, folder: Path, work_path: Path, warn: Callable[[str], None]) -> None:
+    url: where they live, if that is an object store; `folder` is a copy of it then.
+    """
+
+    def __init__(self, folder: Path, work_path: Path, warn: Callable[[str], None], url: str | None = None) -> None:
         self.folder = folder
+        self._url = url
         # where new shards wait until dlt has taken them into its package
         self.waiting_path = work_path / "waiting"
         self._warn = warn
@@ -196,15 +210,29 @@ class Bronze:
         self._pipeline = dlt.pipeline(
             "strava_bronze",
             pipelines_dir=str(work_path),
-            destination=shards(
-                bucket_url=str(folder.parent),
-                layout="{table_name}/{load_id}.{file_id}.{ext}",
-                enable_dataset_name_normalization=False,
-            ),
-            dataset_name=folder.name,
+            destination=self._destination(),
+            dataset_name=url.rpartition("/")[2] if url else folder.name,
         )
         # the cursor is read from the shards: dlt's state has nothing worth a look on a fresh machine
         self._pipeline.config.restore_from_destination = False
+
+    def _destination(self) -> shards:
+        options: dict[str, Any] = {
+            "layout": "{table_name}/{load_id}.{file_id}.{ext}",
+            "enable_dataset_name_normalization": False,
+        }
+        if self._url is None:
+            return shards(bucket_url=str(self.folder.parent), **options)
+        return shards(bucket_url=self._url.rpartition("/")[0], credentials=aws_credentials(), **options)
+
+    def fetch(self) -> None:
+        """Bring the copy up to what the object store has, if there is one.
+
+        Raises:
+            StorageFailed: it cannot be reached, or the disk is full.
+        """
+        if self._url is not None:
+            fetch_missing(self._pipeline, self._url, TABLES, self.folder)
 
     def land(self, resource: DltResource) -> None:
         """Extract `resource` and make its rows shards; when this returns they survive a power cut.
@@ -217,7 +245,8 @@ class Bronze:
             self._pipeline.extract(resource, loader_file_format="parquet")
             self._load()
         except (OSError, PipelineStepFailed) as error:
-            raise known_cause(error, self.folder) from error
+            raise self._cause(error) from error
+        self.fetch()
 
     def finish_pending(self) -> None:
         """Land what a killed run had extracted, and forget what it had not.
@@ -228,6 +257,7 @@ class Bronze:
             StorageFailed: a file could not be written.
         """
         rmtree(self.waiting_path, ignore_errors=True)
+        self.fetch()
         if not self._pipeline.has_pending_data:
             return
         # half of a package that a kill left in the middle of its normalization: the whole one is still there
@@ -239,12 +269,19 @@ class Bronze:
         try:
             self._load()
         except PipelineStepFailed as error:
-            cause = known_cause(error, self.folder)
+            cause = self._cause(error)
             if isinstance(cause, StorageFailed | KeyboardInterrupt):
                 raise cause from error
             # torn by a power cut: the shards' cursor has not moved past it, so it is asked for again
             self._warn("What a killed run had fetched but not landed is damaged; it will be fetched again.")
             self._pipeline.drop()
+
+    def _cause(self, error: Exception) -> BaseException:
+        """The typed error behind `error`; what an object store says has no types of its own that reach here."""
+        cause = known_cause(error, self.folder)
+        if self._url is None or isinstance(cause, StravaStatsError | KeyboardInterrupt):
+            return cause
+        return store_error(self._url, root(error))
 
     def _load(self) -> None:
         self._pipeline.normalize()
@@ -449,6 +486,11 @@ def _json_array(paths: Iterable[Path]) -> Iterable[bytes]:
     yield b"]\n" if separator != b"[" else b"[]\n"
 
 
+def open_bronze(settings: StravaSettings, report: Report) -> Bronze:
+    """The bronze of `settings`."""
+    return Bronze(settings.bronze_path, settings.state_path / "dlt", report.warn, settings.bronze_store)
+
+
 def load_package(pipeline: dlt.Pipeline) -> None:
     """Load what `pipeline` has normalized, and forget it: dlt would keep a folder per package for ever."""
     # with one worker dlt 1.31 sleeps a second after a job that is done already
@@ -456,6 +498,13 @@ def load_package(pipeline: dlt.Pipeline) -> None:
     rmtree(Path(pipeline.working_dir, "load", "loaded"), ignore_errors=True)
     # 3,000 notes per package on where each of dlt's settings was found, kept for a trace that is switched off
     get_resolved_traces().clear()
+
+
+def root(error: BaseException) -> BaseException:
+    """The innermost of dlt's wrappings."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
 
 
 def known_cause(error: BaseException, path: Path) -> BaseException:

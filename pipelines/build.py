@@ -15,7 +15,12 @@ from pipelines.settings import REPO, StravaSettings
 from pipelines.warehouse import open_warehouse, warehouse_error
 
 PROJECT = REPO / "dbt_project"
-SECRETS = ("STRAVA_CLIENT_SECRET", "SOURCES__STRAVA__CLIENT_SECRET")
+SECRETS = (
+    "STRAVA_CLIENT_SECRET",
+    "SOURCES__STRAVA__CLIENT_SECRET",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+)
 
 
 def build_is_needed(settings: StravaSettings) -> bool:

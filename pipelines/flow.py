@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Literal
 
 from pipelines.auth import RefreshTokenAuth, TokenFile, open_app
-from pipelines.bronze import ACTIVITY_DETAILS, Bronze, Landed
+from pipelines.bronze import ACTIVITY_DETAILS, Landed, open_bronze
 from pipelines.budget import Budget
 from pipelines.build import build, build_is_needed
 from pipelines.burial import Burial
@@ -92,7 +92,7 @@ class Run:
         self._sent_before_wait = 0
         self._not_found: set[int] = set()
         self._details_left: int | None = None
-        self._bronze = Bronze(settings.bronze_path, settings.state_path / "dlt", report.warn)
+        self._bronze = open_bronze(settings, report)
         self._quarantine = Quarantine(settings.state_path / "quarantine.json")
         self._token_file = TokenFile(settings.token_path)
         self._started_at = datetime.now(UTC)

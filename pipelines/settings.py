@@ -4,6 +4,7 @@ dlt resolves each field: an explicit value (an option of the command) beats its 
 order: the environment, `.env`, then dlt's `secrets.toml` and `config.toml`.
 """
 
+import hashlib
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -55,7 +56,10 @@ SETTINGS: Mapping[str, Setting] = {
     "home": Setting(("STRAVA_HOME",), "where the relative paths below start; default: this repository"),
     "token_file": Setting(("STRAVA_TOKEN_FILE",), "the tokens, mode 0600"),
     "warehouse": Setting(("STRAVA_WAREHOUSE",), "the DuckDB file"),
-    "bronze_url": Setting(("STRAVA_BRONZE_URL",), "the folder of the shards"),
+    "bronze_url": Setting(
+        ("STRAVA_BRONZE_URL",),
+        "the folder of the shards, here or in a bucket: `s3://bucket/folder`, with AWS's own variables",
+    ),
     "per_page": Setting(("PER_PAGE",), "activities per request of the list, 1 to 200"),
     "enrich_limit": Setting(
         ("ENRICH_LIMIT", "STRAVA_ENRICH_MAX"), "details to fetch per run at most: a number, 0 for none, or `all`"
@@ -156,10 +160,28 @@ class StravaSettings(BaseConfiguration):
 
     @property
     def bronze_path(self) -> Path:
-        """The absolute folder of the shards."""
-        if "://" in self.bronze_url:
-            raise BadSetting(f"STRAVA_BRONZE_URL is {self.bronze_url!r}: only a local folder is supported so far.")
+        """The absolute folder of the shards, or of the copy of those in an object store."""
+        if self.bronze_store is not None:
+            # one copy for each place: shards of another one are another history
+            place = hashlib.sha256(self.bronze_store.encode()).hexdigest()[:8]
+            return self._quotable(self.state_path / f"bronze-{place}")
         return self._quotable(self.home_path / Path(self.bronze_url).expanduser())
+
+    @property
+    def bronze_store(self) -> str | None:
+        """The address of the shards in an object store; None where they are in a folder.
+
+        Raises:
+            BadSetting: it is an address of another kind.
+        """
+        if "://" not in self.bronze_url:
+            return None
+        scheme, _, place = self.bronze_url.rstrip("/").partition("://")
+        if scheme != "s3" or "/" not in place:
+            raise BadSetting(
+                f"STRAVA_BRONZE_URL is {self.bronze_url!r}: it must be a folder, here or in a bucket: s3://bucket/folder."
+            )
+        return f"s3://{place}"
 
     def _quotable(self, path: Path) -> Path:
         """`path`, unless dlt and DuckDB, who put it into SQL and globs as it stands, would read something else."""

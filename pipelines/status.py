@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.auth import TokenFile
-from pipelines.bronze import Bronze
+from pipelines.bronze import open_bronze
 from pipelines.budget import Budget
 from pipelines.errors import NotAuthorised
 from pipelines.progress import Report, budget_left
@@ -15,7 +15,7 @@ from pipelines.settings import StravaSettings
 
 def status_lines(settings: StravaSettings, report: Report) -> list[tuple[str, str]]:
     """(label, value) of each line; asks neither Strava nor the DuckDB file, so it works while a run goes on."""
-    bronze = Bronze(settings.bronze_path, settings.state_path / "dlt", report.warn)
+    bronze = open_bronze(settings, report)
     athlete_id, lines = _token_lines(TokenFile(settings.token_path))
     if athlete_id is None:
         lines.append(("Activities", "not known: no athlete yet"))

@@ -236,7 +236,7 @@ def test_details_that_come_back_as_they_were_are_not_asked_for_for_ever(athlete,
     assert details_asked(athlete) == []
 
 
-@pytest.mark.parametrize("days, again", [("30", 1), ("0", 0)])
+@pytest.mark.parametrize(("days", "again"), [("30", 1), ("0", 0)])
 def test_other_kudos_are_worth_a_request_within_the_lookback_only(athlete, run, strava, days, again):
     run(ENRICH_LIMIT="all")
     second = newest_first(strava)[1]

@@ -227,7 +227,9 @@ BAD = [
     ("STRAVA_API_URL", "http://[::1", "https://"),
     ("STRAVA_API_URL", "http://localhost:port/", "https://"),
     ("STRAVA_OAUTH_URL", "ftp://strava", "https://"),
-    ("STRAVA_BRONZE_URL", "s3://bucket/data", "local folder"),
+    ("STRAVA_BRONZE_URL", "gs://bucket/data", "s3://bucket/folder"),
+    ("STRAVA_BRONZE_URL", "s3://bucket", "s3://bucket/folder"),
+    ("STRAVA_SWEEP_HOURS", "-1", "from 0"),
 ]
 
 

@@ -1,0 +1,102 @@
+"""Bronze in a bucket: a local S3 server over real HTTP, and a machine that forgets everything but its token."""
+
+import shutil
+
+import pytest
+import requests
+from landed import DETAIL, LIST, all_ids, assert_one_sentence
+from moto.server import ThreadedMotoServer
+
+pytestmark = pytest.mark.slow
+
+KEY, SECRET = "AKIAEXAMPLE", "a secret that no one must see"
+
+
+@pytest.fixture(scope="module")
+def s3():
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3, athlete):
+    """An empty bucket; the user's settings name a folder in it."""
+    requests.post(f"{s3}/moto-api/reset", timeout=10)
+    requests.put(f"{s3}/athlete", timeout=10)
+    athlete.settings |= {
+        "STRAVA_BRONZE_URL": "s3://athlete/history/strava",
+        "AWS_ENDPOINT_URL": s3,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+    return f"{s3}/athlete"
+
+
+def objects(bucket, table):
+    listing = requests.get(bucket, params={"prefix": f"history/strava/{table}/"}, timeout=10).text
+    return [part.partition("</Key>")[0] for part in listing.split("<Key>")[1:]]
+
+
+def forget(athlete):
+    """What a fresh machine has not: everything but the token."""
+    for folder in ("warehouse", "output", "data"):
+        shutil.rmtree(athlete.home / folder, ignore_errors=True)
+
+
+def test_shards_live_in_the_bucket_under_the_names_they_have_in_a_folder(athlete, bucket):
+    ran = athlete.spawn("pull")
+    assert ran.code == 0, ran.err
+    (shard,) = objects(bucket, "activities")
+    assert shard.startswith("history/strava/activities/activities_")
+    assert shard.endswith(".parquet")
+    assert not (athlete.home / "data").exists()
+    assert athlete.sql("select count(*) from staging.activities") == [(60,)]
+    assert SECRET not in ran.out + ran.err
+
+
+def test_a_fresh_machine_goes_on_from_the_bucket_without_asking_for_what_is_known(athlete, bucket):
+    assert athlete.spawn(ENRICH_LIMIT="5").code == 0
+    held = objects(bucket, "activities") + objects(bucket, "activity_details")
+    forget(athlete)
+    athlete.strava.clear_requests()
+    assert athlete.spawn(ENRICH_LIMIT="0").code == 0
+    assert len(athlete.requests(LIST)) == 2
+    assert athlete.requests(DETAIL) == []
+    assert objects(bucket, "activities") + objects(bucket, "activity_details") == held
+    assert {id_ for (id_,) in athlete.sql("select id from staging.activities")} == all_ids(athlete.strava)
+    assert athlete.sql("select count(*) from staging.activity_details") == [(5,)]
+
+
+def test_what_another_machine_landed_is_not_landed_again(athlete, bucket):
+    athlete.spawn("pull")
+    (athlete.home / "warehouse").rename(athlete.home / "one machine")
+    late = athlete.strava.add(name="late")["id"]
+    athlete.spawn("pull")
+    shutil.rmtree(athlete.home / "warehouse")
+    (athlete.home / "one machine").rename(athlete.home / "warehouse")
+    ran = athlete.spawn("pull")
+    assert "nothing new" in ran.err
+    assert athlete.sql("select count(*) from staging.activities where id = ?", late) == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"STRAVA_BRONZE_URL": "s3://nobodys/history"},
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
+    ],
+    ids=["no bucket", "no store"],
+)
+def test_a_store_that_cannot_be_used_is_said_in_a_sentence(athlete, bucket, settings):
+    ran = athlete.spawn("pull", **settings)
+    assert_one_sentence(ran, 6, "Bronze at s3://", "could not be used")
+    assert SECRET not in ran.out + ran.err
+
+
+def test_a_bucket_without_credentials_is_said_in_a_sentence(athlete, bucket):
+    nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
+    assert_one_sentence(athlete.spawn("pull", **nothing), 2, "no credentials", "AWS_ACCESS_KEY_ID")
