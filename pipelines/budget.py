@@ -4,15 +4,16 @@ Windows are Strava's natural ones, quarters of an hour and days in UTC, by Strav
 """
 
 import fcntl
-import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+
+import orjson
 
 from pipelines.clock import Anchor, MachineClock
 from pipelines.durable import storage_error
@@ -93,7 +94,7 @@ class _State:
     def read(cls, text: bytes) -> "_State":
         """What `text` tells; nothing if it cannot be read: a cache, without it the next answer's headers tell."""
         try:
-            held = json.loads(text)
+            held = orjson.loads(text)
             return cls(
                 Anchor(**held["anchor"]) if held["anchor"] else None,
                 {key: _Told(**told) for key, told in held["told"].items()},
@@ -107,7 +108,7 @@ class _State:
 
     def text(self) -> bytes:
         """The same as JSON."""
-        return json.dumps(asdict(self)).encode()
+        return orjson.dumps(self)
 
     def sent_since(self, began_s: int) -> int:
         """Requests sent from `began_s` on that no header has told of yet."""

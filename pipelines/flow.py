@@ -42,6 +42,7 @@ from pipelines.sweep import utc_now
 from pipelines.transport import StravaAdapter, open_session, raise_for_refusal
 from pipelines.waiting import wait_for_window
 
+ANOTHER_RUN = "Another run is going on; waiting for its end."
 # waits for a Strava that is down, in a backfill: 60 times that of one request, each twice as long as the one before
 OUTAGES = 8
 OUTAGE_WAITS = 60
@@ -57,6 +58,8 @@ class Done:
     command: str
     started_at: str
     listed: int = 0
+    # the day, by Strava's clock, on which the list was walked to its end
+    listed_on: str = ""
     activities_landed: int = 0
     activities_buried: int = 0
     details_landed: int = 0
@@ -97,7 +100,11 @@ class Run:
         self._token_file = TokenFile(settings.token_path)
         self._started_at = datetime.now(UTC)
         self._stop = stop
-        self.list_is_complete = False
+
+    def note_done(self) -> None:
+        """Put what was done where `status` looks for it."""
+        with written_whole(self._settings.state_path / "last_run.json") as file:
+            file.write(json.dumps(asdict(self._done), indent=1).encode())
 
     @property
     def requests_sent(self) -> int:
@@ -126,6 +133,7 @@ class Run:
         Raises:
             StravaStatsError: what stopped the walk; all pages before it have landed.
         """
+        self._done.listed, self._done.listed_on = 0, ""
         self._bronze.finish_pending()
         athlete_id = self._athlete_id()
         pulled = Pulled()
@@ -148,7 +156,7 @@ class Run:
             self._done.listed += pulled.listed
             self._done.activities_landed += pulled.landed
             self._done.activities_buried += burial.count
-        self.list_is_complete = True
+        self._done.listed_on = f"{self._budget.now():%Y-%m-%d}"
 
     def _burial(self, athlete_id: int) -> Burial:
         scopes = self._token_file.load().scopes
@@ -174,6 +182,7 @@ class Run:
         wanted = self._wanted(choice, athlete_id)
         ids = wanted if choice.limit is None or choice.ids else wanted[: choice.limit]
         if not ids:
+            self._details_left = 0
             self._report.say("Details: nothing missing.")
             return
         landed = self._bronze.landed(ACTIVITY_DETAILS)
@@ -249,7 +258,7 @@ class Run:
         """The last lines of a run that Strava's limits, or ENRICH_LIMIT, cut short."""
         if spent is not None:
             self._report.say(str(spent))
-            if "pull" in steps and not self.list_is_complete:
+            if "pull" in steps and not self._done.listed_on:
                 self._report.say("The list is not complete: the next run goes on from where it stands.")
         if "enrich" not in steps or choice.limit == 0:
             return
@@ -350,14 +359,14 @@ def run_steps(
     """
     done = Done(command, datetime.now(UTC).isoformat())
     budget = Budget(settings.state_path / "budget.json")
-    pulled_on: date | None = None
     outages = 0
     while True:
-        run = Run(settings, report, stop, done, budget, backfill)
         # once a day is enough for what is new; the rest of the requests is for details
-        wanted = steps if pulled_on != budget.now().date() else [step for step in steps if step != "pull"]
+        steps_now = [step for step in steps if step != "pull" or done.listed_on != f"{budget.now():%Y-%m-%d}"]
         try:
-            spent = _round(settings, report, run, done, wanted, pull_choice, choice)
+            with locked(settings.state_path / "run.lock", lambda: report.say(ANOTHER_RUN)):
+                run = Run(settings, report, stop, done, budget, backfill)
+                spent = _round(run, done, steps_now, pull_choice, choice)
         except StravaUnavailable as error:
             if not backfill or outages == OUTAGES:
                 raise
@@ -369,35 +378,26 @@ def run_steps(
         if spent is None or not backfill:
             return
         outages = 0
-        pulled_on = budget.now().date() if run.list_is_complete else pulled_on
         # the lock is free meanwhile: a daily flow can use what is reserved for it
         with report.task("Backfill") as task:
             wait_for_window(spent, budget, settings.reserve, stop, task)
 
 
 def _round(
-    settings: StravaSettings,
-    report: Report,
-    run: Run,
-    done: Done,
-    steps: Sequence[Step],
-    pull_choice: PullChoice,
-    choice: DetailChoice,
+    run: Run, done: Done, steps: Sequence[Step], pull_choice: PullChoice, choice: DetailChoice
 ) -> BudgetSpent | None:
     """Do `steps` once; what cut them short, if that was Strava's limits."""
     began_at_s = time.monotonic()
-    with locked(settings.state_path / "run.lock", lambda: report.say("Another run is going on; waiting for its end.")):
-        try:
-            spent = _do(steps, run, pull_choice, choice)
-            done.exit_code, done.message = 0, str(spent or "")
-        except StravaStatsError as error:
-            done.exit_code, done.message = error.exit_code, str(error)
-            raise
-        finally:
-            done.requests += run.requests_sent
-            done.seconds += time.monotonic() - began_at_s
-            with written_whole(settings.state_path / "last_run.json") as file:
-                file.write(json.dumps(asdict(done), indent=1).encode())
+    try:
+        spent = _do(steps, run, pull_choice, choice)
+        done.exit_code, done.message = 0, str(spent or "")
+    except StravaStatsError as error:
+        done.exit_code, done.message = error.exit_code, str(error)
+        raise
+    finally:
+        done.requests += run.requests_sent
+        done.seconds += time.monotonic() - began_at_s
+        run.note_done()
     return spent
 
 

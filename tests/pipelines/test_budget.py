@@ -199,12 +199,20 @@ def test_a_backfill_goes_on_over_windows_and_days_until_all_is_there(athlete, st
     strava.fault("late_in_window", path=DETAIL, after=5, seconds=3)
     strava.fault("late_in_window", path=DETAIL, after=9, seconds=3, window="day")
     strava.fault("late_in_window", path=DETAIL, after=15, seconds=3)
+    starts = [datetime.fromisoformat(activity["start_date"]) for activity in strava.activities()]
+    since = max(starts) - timedelta(days=30)
+    recent = sum(start >= since for start in starts)
     process = athlete.start("flow", "--backfill", STRAVA_RESERVE="0")
-    built = []
+    built, said = [], []
     while (line := process.stderr.readline()) and not line.startswith("error"):
         if "Waiting" in line:
             built.append(athlete.sql("select count(*) from strava.activity_details")[0][0])
+        said.append(line)
     assert process.wait(30) == 0, line
+    assert [line for line in said if line.startswith("Activities")] == [
+        "Activities: 20 listed, 20 new or changed.\n",
+        f"Activities: {recent} listed since {since:%Y-%m-%d}, nothing new.\n",
+    ]
     assert built == [6, 10, 17]
     assert athlete.sql("select count(*) from strava.activity_details") == [(20,)]
     assert len(details_asked(athlete)) == 20

@@ -74,11 +74,13 @@ def test_status_works_while_another_program_holds_the_warehouse(athlete, run):
 def test_without_a_terminal_there_are_plain_lines_on_standard_error_alone(athlete, run):
     ran = run(ENRICH_LIMIT="4")
     assert ran.out == ""
-    assert ran.err.splitlines() == [
+    *lines, last = ran.err.splitlines()
+    assert lines == [
         "Activities: 60 listed, 60 new or changed.",
         "Details: 4 fetched, 4 new or changed, 56 left.",
         "Staging: 2 shards loaded.",
     ]
+    assert last.startswith("56 details left: 56 requests; the next run fetches 4 (ENRICH_LIMIT)")
 
 
 @pytest.mark.slow
@@ -111,6 +113,18 @@ def test_on_a_terminal_there_is_a_bar_with_the_budget_left_and_the_time_to_go(at
     assert "━" in seen
     assert re.search(r"Details .* of 60 .*\d:\d\d .*requests left \(15-minute\)", seen)
     assert "Details: 60 fetched, 60 new or changed, 0 left." in seen
+
+
+@pytest.mark.slow
+def test_on_a_terminal_a_wait_counts_down(athlete, run, strava):
+    run("pull")
+    strava.set_limits(read_15min=8)
+    strava.fault("late_in_window", path="/api/v3/activities/", after=1, seconds=4)
+    seen = on_a_terminal(athlete, "enrich", ENRICH_LIMIT="10", STRAVA_MAX_WAIT_S="900")
+    assert re.search(r"waiting 0:00:0[34] .*for Strava's 15-minute limit", seen)
+    assert re.search(r"waiting 0:00:02 ", seen)
+    assert "Waiting until then" not in seen
+    assert "Details: 10 fetched, 10 new or changed, 50 left." in seen
 
 
 def on_a_terminal(athlete, *arguments, **settings):

@@ -37,6 +37,8 @@ DEFAULTS = {
     "enrich_limit": "100",
     "enrich_sleep_ms": 200,
     "retry_wait_s": 1.0,
+    "reserve": 20,
+    "max_wait_s": 900,
     "lookback_days": 30,
 }
 
@@ -56,6 +58,8 @@ OTHERS = {
     "enrich_limit": "all",
     "enrich_sleep_ms": 0,
     "retry_wait_s": 0.5,
+    "reserve": 0,
+    "max_wait_s": 60,
     "lookback_days": 7,
 }
 SHOWABLE = {field: value for field, value in OTHERS.items() if field != "client_secret"}
@@ -218,6 +222,9 @@ BAD = [
     ("STRAVA_ENRICH_MAX", "many", "all"),
     ("STRAVA_LOOKBACK_DAYS", "-1", "0 or more"),
     ("STRAVA_LOOKBACK_DAYS", "month", "whole number"),
+    ("STRAVA_RESERVE", "-1", "0 or more"),
+    ("STRAVA_MAX_WAIT_S", "-1", "0 or more"),
+    ("STRAVA_MAX_WAIT_S", "a while", "whole number"),
     ("STRAVA_ENRICH_SLEEP_MS", "-1", "0 or more"),
     ("STRAVA_ENRICH_SLEEP_MS", "fast", "whole number"),
     ("STRAVA_RETRY_WAIT_S", "-1", "0 or more"),
