@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from versions import Build, Version, Warehouse, sorted_rows, version
+from versions import Build, Version, Warehouse, sorted_rows, tombstone, version
 
 MODELS = (
     "activities",
@@ -17,17 +17,19 @@ MODELS = (
     "activities_weekly",
     "activities_monthly",
     "activities_yearly",
+    "deleted_activities",
+    "activities_history",
 )
+FIRST_ID = 5_000_000_000
+FIRST_FETCH = datetime(2026, 1, 1)
 pytestmark = pytest.mark.slow
 
 
-def shuffled_versions(seed: int) -> list[Version]:
-    """Return versions of 80 activities, up to 8 each, in no order, with ties on fetched_at and exact repetitions."""
-    rng = random.Random(seed)  # noqa: S311 - a reproducible test, no secret
-    first_fetch = datetime(2026, 1, 1)
+def shuffled_versions(rng: random.Random) -> list[Version]:
+    """Return versions of 160 activities, up to 8 each, in no order, with ties on fetched_at and exact repetitions."""
     versions = []
-    for number in range(rng.randint(1, 8) * 80):
-        activity_id = 5_000_000_000 + rng.randrange(80)
+    for number in range(rng.randint(4, 8) * 160):
+        activity_id = FIRST_ID + rng.randrange(160)
         started = datetime(2024, 12, 20) + timedelta(hours=11 * (activity_id % 80))
         payload = {
             "id": activity_id,
@@ -37,16 +39,84 @@ def shuffled_versions(seed: int) -> list[Version]:
             "moving_time": rng.randrange(10_000),
             "start_date": f"{started:%Y-%m-%dT%H:%M:%SZ}",
             "start_date_local": f"{started:%Y-%m-%dT%H:%M:%SZ}",
+            "kudos_count": rng.choice([1, 1.0, 2]),
         }
-        versions.append(version(payload, first_fetch + timedelta(days=rng.randrange(6))))
+        if rng.random() < 0.3:
+            payload["map"] = rng.choice([{"id": "m", "n": 1}, {"n": 1.0, "id": "m"}, {"id": "m"}])
+        shuffled = dict(rng.sample(sorted(payload.items()), len(payload)))
+        versions.append(version(shuffled, FIRST_FETCH + timedelta(days=rng.randrange(6))))
     versions += rng.sample(versions, 20)
     rng.shuffle(versions)
     return versions
 
 
-def newest_by_id(versions: list[Version]) -> dict[int | None, str]:
-    """Return id -> hash of the version to be kept: by fetched_at, then by hash."""
-    return {row[0]: row[3] for row in sorted(versions, key=lambda row: (row[2], row[3]))}
+def shuffled_tombstones(rng: random.Random) -> list[Version]:
+    """Return tombstones of some of them, up to 4 each, purges too, some of the very instant of a version."""
+    return [
+        tombstone(
+            FIRST_ID + rng.randrange(120),
+            FIRST_FETCH + timedelta(hours=12 * rng.randrange(13)),
+            purged=rng.random() < 0.3,
+        )
+        for _ in range(150)
+    ]
+
+
+@dataclass
+class Truth:
+    """What the tables have to say of all that landed, worked out row by row."""
+
+    versions: list[Version]
+    details: list[Version]
+    tombstones: list[Version]
+
+    def noticed_at(self, activity_id: int | None, *, purged_only: bool = False) -> datetime:
+        """When the activity was last noticed as gone, or purged; long ago if never."""
+        return max(
+            (
+                row[2]
+                for row in self.tombstones
+                if row[0] == activity_id and (not purged_only or '"purged": true' in row[4])
+            ),
+            default=datetime.min,
+        )
+
+    def is_live(self, activity_id: int | None) -> bool:
+        """Whether it was never noticed as gone or has a version that is newer than that."""
+        noticed_at = self.noticed_at(activity_id)
+        seen_at = max((row[2] for row in self.versions if row[0] == activity_id), default=datetime.min)
+        return seen_at > noticed_at or noticed_at == datetime.min
+
+    def kept(self, versions: list[Version]) -> list[Version]:
+        """The versions that no purge has erased, once each, oldest first."""
+        kept = [row for row in set(versions) if row[2] > self.noticed_at(row[0], purged_only=True)]
+        return sorted(kept, key=lambda row: (row[2], row[3]))
+
+    def newest(self, versions: list[Version]) -> dict[int | None, str]:
+        """Id -> hash of the version to be found in the table: the newest of each live activity."""
+        return {row[0]: row[3] for row in self.kept(versions) if self.is_live(row[0])}
+
+    def gone(self) -> set[int | None]:
+        return {row[0] for row in self.tombstones if not self.is_live(row[0])}
+
+    def history(self) -> list[tuple[Any, ...]]:
+        """(id, version, valid_from, valid_to, changed_fields, payload_hash) of every version."""
+        rows = []
+        for activity_id in {row[0] for row in self.versions}:
+            versions = [row for row in self.kept(self.versions) if row[0] == activity_id]
+            ends = sorted(row[2] for row in self.tombstones if row[0] == activity_id)
+            for number, (_, _, fetched_at, payload_hash, text, _) in enumerate(versions):
+                later = [at for at in ends if at >= fetched_at] + [row[2] for row in versions[number + 1 :]]
+                changed = changed_fields(versions[number - 1][4], text) if number else None
+                rows.append((activity_id, number + 1, fetched_at, min(later, default=None), changed, payload_hash))
+        return rows
+
+
+def changed_fields(before: str, after: str) -> str:
+    """Names of the fields that differ: to Python 1 is 1.0 and the order of keys nothing, too."""
+    old, new = json.loads(before), json.loads(after)
+    nothing = object()
+    return ", ".join(sorted(key for key in old | new if old.get(key, nothing) != new.get(key, nothing)))
 
 
 @dataclass
@@ -54,8 +124,10 @@ class Story:
     """What the warehouse held after each chapter of one account's history."""
 
     clone: Path
-    expected: dict[int | None, str]
+    truth: Truth
     tables: dict[str, dict[str, list[tuple[Any, ...]]]] = field(default_factory=dict)
+    history: list[tuple[Any, ...]] = field(default_factory=list)
+    rows_of_staging: tuple[int, ...] = ()
     builds: dict[str, Build | None] = field(default_factory=dict)
     incremental_sql: str = ""
     plan_of_one_new_version: dict[str, Any] = field(default_factory=dict)
@@ -67,41 +139,55 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(clone: Path) -> Story:
-    versions = shuffled_versions(seed=20261101)
-    third = len(versions) // 3
-    parts = versions[:third], versions[third : 2 * third], versions[2 * third :]
-    story = Story(clone, newest_by_id(versions))
-
+    rng = random.Random(20261101)  # noqa: S311 - a reproducible test, no secret
+    truth = Truth(shuffled_versions(rng), shuffled_versions(rng), shuffled_tombstones(rng))
+    story = Story(clone, truth)
     warehouse = Warehouse(path=clone / "warehouse" / "strava.duckdb", cwd=clone / "dbt_project")
-    warehouse.land(parts[0])
-    warehouse.land(parts[0], "activity_details")
+
+    def land(part: int) -> None:
+        """Land a third of everything. Of each second purge, staging is rid already."""
+        warehouse.land(truth.versions[part::3])
+        warehouse.land(truth.details[part::3], "activity_details")
+        warehouse.land(truth.tombstones[part::3], "tombstones")
+        for table in ("activities", "activity_details"):
+            warehouse.rows(
+                f"delete from staging.{table} as version using staging.tombstones as tombstone"
+                " where version.id = tombstone.id and version.fetched_at <= tombstone.fetched_at"
+                " and tombstone.payload like '%\"purged\": true%' and version.id % 2 = 0"
+            )
+
+    land(0)
     warehouse.built("build", "--exclude-resource-type", "unit_test")
     story.note("first build", warehouse)
 
     warehouse.built("run")
     story.note("nothing new", warehouse)
 
-    warehouse.land(parts[1])
-    warehouse.land(parts[1], "activity_details")
+    land(1)
     warehouse.built("run", "--select", "activities", "activity_details")
     story.note("a partial run", warehouse)
 
     warehouse.cwd = clone
-    warehouse.land(parts[2])
-    warehouse.land(parts[2], "activity_details")
-    warehouse.built("run")
+    land(2)
+    warehouse.built("build", "--exclude-resource-type", "unit_test")
     story.note("all parts in", warehouse)
+    story.history = warehouse.rows(
+        "select id, version, valid_from, valid_to, changed_fields, payload_hash from strava.activities_history"
+    )
 
+    (story.rows_of_staging,) = warehouse.rows(
+        "select (select count(*) from staging.activities), (select count(*) from staging.activity_details)"
+    )
     compiled = clone / "dbt_project/target/compiled/strava_stats/models/marts/activities.sql"
     story.incremental_sql = compiled.read_text()
 
     # The staging tables refilled in another order, the models built anew.
-    for table in ("activities", "activity_details"):
+    for table in ("activities", "activity_details", "tombstones"):
         warehouse.rows(f"create or replace table staging.{table} as from staging.{table} order by payload")
     warehouse.built("run", "--full-refresh")
     story.note("full refresh", warehouse)
 
-    warehouse.land([version({"id": 5_000_000_001, "name": "the only news"}, datetime(2026, 2, 1))])
+    warehouse.land([version({"id": FIRST_ID + 150, "name": "the only news"}, datetime(2026, 2, 1))])
     ((_, plan),) = warehouse.rows(f"explain (analyze, format json) {story.incremental_sql}")
     story.plan_of_one_new_version = json.loads(plan)
 
@@ -119,12 +205,35 @@ def story(clone: Path) -> Story:
 
 
 @pytest.mark.parametrize("chapter", ["all parts in", "full refresh"])
-def test_the_newest_version_is_kept_whatever_the_order_of_arrival(story: Story, chapter: str) -> None:
+def test_what_is_gone_is_in_the_table_of_the_deleted_and_nowhere_else(story: Story, chapter: str) -> None:
+    gone = story.truth.gone()
+    assert len(gone) > 20
+    assert len(gone) < len({row[0] for row in story.truth.tombstones}) - 20
+    assert [row[0] for row in story.tables[chapter]["deleted_activities"]] == sorted(gone)
     for model in ("activities", "activity_details"):
+        assert not gone & {row[0] for row in story.tables[chapter][model]}
+
+
+def test_the_history_has_every_version_with_its_time_and_what_changed(story: Story) -> None:
+    assert sorted_rows(story.history) == sorted_rows(story.truth.history())
+
+
+def test_the_current_versions_of_the_history_are_the_activities(story: Story) -> None:
+    current = {row[0]: row[5] for row in story.history if row[3] is None}
+    assert current == story.truth.newest(story.truth.versions)
+
+
+@pytest.mark.parametrize("chapter", ["all parts in", "full refresh"])
+def test_the_newest_version_is_kept_whatever_the_order_of_arrival(story: Story, chapter: str) -> None:
+    truth = story.truth
+    for model, versions, position_of_hash in (
+        ("activities", truth.versions, -2),
+        ("activity_details", truth.details, -1),
+    ):
         rows = story.tables[chapter][model]
-        position_of_hash = -2 if model == "activities" else -1
-        assert {row[0]: row[position_of_hash] for row in rows} == story.expected
-        assert len(rows) == len(story.expected)
+        expected = truth.newest(versions)
+        assert {row[0]: row[position_of_hash] for row in rows} == expected
+        assert len(rows) == len(expected)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -138,10 +247,10 @@ def test_a_second_build_changes_nothing(story: Story, model: str) -> None:
 
 
 def payload_rows_read(plan: dict[str, Any]) -> int:
-    """Return how many rows the scans of DuckDB's query plan handed on with their payload."""
+    """Return how many rows of Strava's the scans of DuckDB's query plan handed on with their payload."""
     read = sum(payload_rows_read(child) for child in plan.get("children", []))
     scan = plan.get("extra_info", {})
-    if "Table" in scan and "payload" in scan["Projections"]:
+    if "Table" in scan and "payload" in scan["Projections"] and not scan["Table"].endswith("tombstones"):
         read += plan["operator_cardinality"]
     return read
 
@@ -182,7 +291,8 @@ def test_a_partial_failed_or_empty_build_is_not_recorded(story: Story, before: s
 def test_a_record_counts_the_rows_of_staging(story: Story) -> None:
     everything = story.builds["all parts in"]
     assert everything is not None
-    assert everything[1] == everything[2] > len(story.expected)
+    assert everything[3] == len(story.truth.tombstones)
+    assert everything[1:3] == story.rows_of_staging
 
 
 def test_dbt_leaves_its_files_inside_its_project(story: Story) -> None:

@@ -38,6 +38,12 @@ def version(
     return activity_id, athlete_id, fetched_at, digest, text, f"shard_{fetched_at:%Y%m%d%H%M%S}"
 
 
+def tombstone(activity_id: int, noticed_at: datetime, *, purged: bool = False, athlete_id: int = 7) -> Version:
+    """Return a staging row that says the activity was noticed as gone, or that its versions were erased."""
+    said = {"reason": "deleted", "purged": purged, "last_payload_hash": "00", "noticed_by": "sweep"}
+    return version(said, noticed_at, athlete_id, activity_id)
+
+
 @dataclass
 class Warehouse:
     """A DuckDB file with dlt's staging tables, empty, and where and with which environment dbt is called."""

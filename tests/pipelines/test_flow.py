@@ -77,7 +77,9 @@ def test_a_rate_limit_in_mid_pull_ends_a_flow_cleanly_with_what_it_fetched_built
     _, ran, tables = stopped
     assert (ran.code, ran.out) == (0, "")
     assert len(tables["strava.activities"]) == 20
-    assert "opens again at" in ran.err.splitlines()[-1]
+    assert "it opens again at" in ran.err
+    assert "The list is not complete: the next run goes on from where it stands." in ran.err
+    assert ran.err.splitlines()[-1].startswith("20 details left: 20 requests;")
     assert "error" not in ran.err
 
 
