@@ -31,18 +31,22 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
         StorageFailed: the DuckDB file could not be written.
     """
     with open_warehouse(warehouse) as connection:
-        missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
-        loaded = sum(map(len, missing.values()))
-        if loaded or not all(_exists(connection, table) for table in TABLES):
+        missing = _missing(connection, bronze)
+        if missing:
             connection.execute("set memory_limit = ?", [f"{_memory_mb(missing)}MB"])
             try:
                 _load(connection, missing, warehouse, work_path)
             except MemoryError:
                 # a payload of a size that nobody has met: then memory is what it takes
                 connection.execute("set memory_limit = '4GB'")
-                still_missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
-                _load(connection, still_missing, warehouse, work_path)
-    return loaded
+                _load(connection, _missing(connection, bronze), warehouse, work_path)
+    return sum(map(len, missing.values()))
+
+
+def _missing(connection: duckdb.DuckDBPyConnection, bronze: Bronze) -> dict[str, list[Path]]:
+    """By table, the shards that staging lacks; a table that is not there yet is in it even without shards."""
+    missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
+    return {table: paths for table, paths in missing.items() if paths or not _exists(connection, table)}
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
