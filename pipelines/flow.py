@@ -260,7 +260,8 @@ def run_steps(
     """
     done = Done(command, datetime.now(UTC).isoformat())
     began_at_s = time.monotonic()
-    with locked(settings.state_path / "run.lock", lambda: report.say("Another run is going on; waiting for its end.")):
+    lock = settings.state_path / "run.lock"
+    with locked(lock, lambda: report.say("Another run is going on; waiting for its end."), stop.wait):
         try:
             _do(steps, Run(settings, report, stop, done), everything, choice)
         except StravaStatsError as error:

@@ -68,6 +68,10 @@ SETTINGS: Mapping[str, Setting] = {
     "lookback_days": Setting(
         ("STRAVA_LOOKBACK_DAYS",), "how far behind the cursor each pull starts, for late uploads and edits, days"
     ),
+    "schedule": Setting(
+        ("STRAVA_SCHEDULE",), "when `schedule` runs the flow: minute, hour, day, month, weekday, as in cron"
+    ),
+    "time_zone": Setting(("TZ",), "whose clock STRAVA_SCHEDULE means, like `Europe/Berlin`"),
 }
 
 
@@ -90,6 +94,8 @@ class StravaSettings(BaseConfiguration):
     enrich_sleep_ms: int = 200
     lookback_days: int = 30
     retry_wait_s: float = 1.0
+    schedule: str = "7 * * * *"
+    time_zone: str = "UTC"
 
     __config_gen_annotations__: ClassVar[list[str]] = []
 
