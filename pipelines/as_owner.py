@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 CLONED = Path("/app/.dlt")
-FOLDERS = ("data", "output", "warehouse", "secrets", "site")
+HOME = Path(os.environ["STRAVA_HOME"])
+FOLDERS = (*(HOME / name for name in ("data", "output", "warehouse", "secrets", "site")), Path("/app/demo"))
 
 
 def become_owner() -> None:
@@ -19,7 +20,7 @@ def become_owner() -> None:
     owner = CLONED.stat()
     if os.getuid() != 0 or owner.st_uid == 0:
         return
-    for folder in (Path(os.environ["STRAVA_HOME"], name) for name in FOLDERS):
+    for folder in FOLDERS:
         # an empty folder of root's is one that was missing; what has something in it is not ours to give away
         if folder.is_dir() and folder.stat().st_uid == 0 and not any(folder.iterdir()):
             os.chown(folder, owner.st_uid, owner.st_gid)

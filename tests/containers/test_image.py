@@ -47,7 +47,8 @@ def test_no_secret_and_no_data_of_the_clone_get_into_the_image(engine, tmp_path)
     clone = new_clone()
     places = (
         ".env .dlt/secrets.toml secrets/strava_token.json data/activities/a.parquet output/a.json"
-        " warehouse/strava.duckdb site/index.html demo/secrets/strava_token.json dbt_project/target/run_results.json dbt_project/logs/dbt.log"
+        " warehouse/strava.duckdb site/index.html demo/secrets/strava_token.json"
+        " dbt_project/target/run_results.json dbt_project/logs/dbt.log"
         " pipelines/.env simulator/.env .git/config.local .venv/marker bench/results/a.json"
     )
     for place in places.split():
