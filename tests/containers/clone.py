@@ -33,7 +33,14 @@ class Clone:
     gid: int
     settings: dict[str, str] = field(default_factory=dict)
 
-    def start(self, *command: str, **settings: str) -> subprocess.Popen[str]:
+    def start(
+        self,
+        *command: str,
+        stdin: int = subprocess.DEVNULL,
+        stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
+        **settings: str,
+    ) -> subprocess.Popen[str]:
         """Start a command as the owner, in a group of processes of its own."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(OUR_SETTINGS)}
         inherited = {name: value for name, value in inherited.items() if not name.startswith("MAKE")}
@@ -44,9 +51,9 @@ class Clone:
             command,
             cwd=self.folder,
             env=inherited | {"HOME": str(self.folder.parent), "STRAVA_IMAGE": IMAGE} | self.settings | settings,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
             text=True,
             start_new_session=True,
             **switched,

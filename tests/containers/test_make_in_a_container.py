@@ -1,8 +1,10 @@
 import os
+import pty
 import re
 import shutil
 import signal
 import socket
+import threading
 
 import pytest
 import requests
@@ -79,6 +81,33 @@ def test_a_signal_to_make_ends_the_container_cleanly(athlete, clone, strava, num
     until(lambda: not containers())
     assert state(athlete)["exit_code"] == 130, err
     assert_the_next_flow_completes(athlete, clone, strava, fetched=30)
+
+
+def test_ctrl_c_on_a_terminal_reaches_the_run_in_the_container(athlete, clone, strava):
+    ours, theirs = pty.openpty()
+    strava.fault("slow", path=LIST, after=2, seconds=3)
+    settings = {"RUNNER": "container", "PER_PAGE": "10", "ENRICH_LIMIT": "0"}
+    process = clone.start("setsid", "--ctty", "make", "flow", stdin=theirs, stdout=theirs, stderr=theirs, **settings)
+    os.close(theirs)
+    shown = bytearray()
+    reader = threading.Thread(target=lambda: shown.extend(b"".join(iter(lambda: _read(ours), b""))))
+    reader.start()
+    until(lambda: len(athlete.requests(LIST)) == 2, 60)
+    os.write(ours, b"\x03")
+    assert process.wait(60) != 0
+    reader.join()
+    os.close(ours)
+    assert b"What was fetched has landed" in shown, shown
+    assert state(athlete)["exit_code"] == 130
+    assert_the_next_flow_completes(athlete, clone, strava, fetched=30)
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        # nobody is left at its other end
+        return b""
 
 
 def test_docker_kill_in_mid_run_loses_nothing_that_has_landed(athlete, clone, strava):

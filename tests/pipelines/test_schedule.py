@@ -144,6 +144,13 @@ def test_a_run_that_waits_for_another_ends_at_the_first_signal(athlete):
         process.communicate()
 
 
+def test_a_clock_that_was_set_back_does_not_keep_the_flow_waiting(athlete, schedule):
+    was_there_until(athlete, datetime.now(UTC) + timedelta(days=300))
+    athlete.token_file.unlink()
+    scheduler = schedule(EVERY_SECOND)
+    until(lambda: scheduler.said("The flow ended"))
+
+
 @pytest.mark.parametrize("damaged", ["", "{", "[]", '{"done_until": "yesterday"}', '{"done_until": 5}'])
 @pytest.mark.slow
 def test_a_note_that_nobody_can_read_costs_one_flow_too_many(athlete, schedule, damaged):
