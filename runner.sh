@@ -13,7 +13,7 @@ RUNNER=${RUNNER:-}
 # what decides about the image
 INPUTS=(Dockerfile .dockerignore requirements.txt pyproject.toml profiles.yml .dlt/config.toml pipelines simulator dbt_project)
 # variables that the commands read (README, "Settings"; dlt and S3 have theirs)
-OURS='^(STRAVA_|PER_PAGE$|ENRICH_LIMIT$|TZ$|SOURCES__|DESTINATION__|CREDENTIALS__|AWS_|NO_COLOR$|COLUMNS$)'
+OURS='^(STRAVA_|PER_PAGE$|ENRICH_LIMIT$|TZ$|SOURCES__|DESTINATION__|AWS_|NO_COLOR$|COLUMNS$)'
 
 say() { if [ -t 2 ]; then printf '\033[2m%s\033[0m\n' "$*" >&2; else printf '%s\n' "$*" >&2; fi; }
 die() { printf 'error: %s\n' "$*" >&2; exit 2; }

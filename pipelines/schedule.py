@@ -15,7 +15,7 @@ from pipelines.errors import BadSetting, Interrupted
 from pipelines.settings import REPO, StravaSettings
 from pipelines.stop import StopFlag
 
-# a machine that slept, or a clock that was set, is noticed within this time
+# a machine that slept, or a clock that was set forward, is noticed within this time
 LOOK_EVERY_S = 20
 FLOW = [sys.executable, str(REPO / "pipelines" / "strava.py"), "flow"]
 
@@ -54,7 +54,7 @@ def run_on_schedule(settings: StravaSettings, tell: Callable[[str], None], stop:
     that flow has asked Strava already. A flow that was stopped counts as missed, one that failed as done.
 
     Raises:
-        BadSetting: the expression or the time zone.
+        BadSetting: the expression or the time zone is none.
         StorageFailed: the time of the last flow cannot be noted.
     """
     schedule = Schedule(settings.schedule, settings.time_zone)
