@@ -1,7 +1,7 @@
-# Each target sets up what it needs: .venv from the locked requirements, made once and again when they change.
+# Each target sets up what it needs, the image or .venv from the locked requirements, once and again when they change.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo auth run run-all compact enrich flow status sql revoke test test-fast lint format bench docs lock clean
+.PHONY: help build demo auth run run-all compact enrich flow schedule status sql revoke shell test test-fast test-container lint format bench docs lock clean
 
 VENV := .venv
 # the newest Python of 3.11 to 3.13 that really starts (pyenv's shims need not); PYTHON=… chooses another
@@ -9,10 +9,11 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
   $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
-STRAVA := $(VENV)/bin/python pipelines/strava.py
+# in a container when an engine answers, else in .venv; RUNNER=container or RUNNER=venv decides
+STRAVA := ./runner.sh
 
 # make run PER_PAGE=150 DAYS=21; make enrich ENRICH_LIMIT=50
-export PER_PAGE ENRICH_LIMIT
+export PER_PAGE ENRICH_LIMIT RUNNER
 ifdef DAYS
 export STRAVA_LOOKBACK_DAYS := $(DAYS)
 endif
@@ -21,47 +22,62 @@ help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 	@echo
 	@echo "  with PER_PAGE=150 (activities per request), ENRICH_LIMIT=50 (details per run, 0 or all), DAYS=21 (lookback)"
+	@echo "  with RUNNER=container or RUNNER=venv; without it the pipeline runs in a container when an engine answers"
 
-demo: $(RUNTIME) ## the main job on a simulated athlete, no account needed; writes under demo/ only
-	@$(VENV)/bin/python -m simulator.demo
+build: ## the container image, anew (the other targets build it when it is missing or out of date)
+	@$(STRAVA) image
 
-auth: $(RUNTIME) ## authorise this program at Strava, once
+demo: ## the main job on a simulated athlete, no account needed; writes under demo/ only
+	@$(STRAVA) demo
+
+auth: ## authorise this program at Strava, once
 	@$(STRAVA) auth
 
-run: $(RUNTIME) ## pull new and changed activities into bronze and staging
+run: ## pull new and changed activities into bronze and staging
 	@$(STRAVA) pull
 
-run-all: $(RUNTIME) ## the same, ignoring the cursor: walk the whole list
+run-all: ## the same, ignoring the cursor: walk the whole list
 	@$(STRAVA) pull --all
 
-compact: $(RUNTIME) ## dbt build: merge staging into strava.* and roll up
+compact: ## dbt build: merge staging into strava.* and roll up
 	@$(STRAVA) build
 
-enrich: $(RUNTIME) ## fetch missing details, newest first, and merge them into strava.activity_details
+enrich: ## fetch missing details, newest first, and merge them into strava.activity_details
 	@$(STRAVA) enrich
 
-flow: $(RUNTIME) ## pull, enrich, and dbt build if anything landed
+flow: ## pull, enrich, and dbt build if anything landed
 	@$(STRAVA) flow
 
-status: $(RUNTIME) ## athlete, token, cursor, activities, details missing, budget, last run
+schedule: ## stay and run the flow by STRAVA_SCHEDULE, one at a time
+	@$(STRAVA) schedule
+
+status: ## athlete, token, cursor, activities, details missing, budget, last run
 	@$(STRAVA) status
 
-sql: $(RUNTIME) ## query the warehouse, read only: make sql Q="FROM strava.activities_yearly"
+sql: ## query the warehouse, read only: make sql Q="FROM strava.activities_yearly"
 	@$(STRAVA) sql $(if $(Q),"$(subst ",\",$(Q))")
 
-revoke: $(RUNTIME) ## withdraw the authorisation at Strava and remove the token file
+revoke: ## withdraw the authorisation at Strava and remove the token file
 	@$(STRAVA) revoke
 
+shell: ## a shell where the pipeline runs
+	@$(STRAVA) shell
+
 test: $(DEV) ## the whole test suite, offline
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not container"
 
 test-fast: $(DEV) ## the tests that take less than a few seconds each
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not container"
 
-lint: $(DEV) ## ruff, mypy, sqlfluff, dbt parse without warnings, documents up to date
+test-container: $(DEV) ## the tests of the image, make, compose and the scheduler; they need a container engine
+	@$(VENV)/bin/python -m pytest -m container
+
+lint: $(DEV) ## ruff, mypy, hadolint, shellcheck, sqlfluff, dbt parse without warnings, documents up to date
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/hadolint Dockerfile
+	@$(VENV)/bin/shellcheck runner.sh .ci/run
 	@$(VENV)/bin/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests dbt_project/macros
 	@$(VENV)/bin/dbt --quiet --warn-error parse --project-dir dbt_project
 	@$(VENV)/bin/python -m pipelines.documentation --check

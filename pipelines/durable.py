@@ -3,12 +3,15 @@
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from pipelines.errors import StorageFailed
+
+LOOK_AGAIN_S = 0.1
 
 
 def storage_error(path: Path, error: OSError) -> StorageFailed:
@@ -63,10 +66,13 @@ def _fsync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+def locked(
+    path: Path, on_wait: Callable[[], None] | None = None, pause: Callable[[float], None] = time.sleep
+) -> Iterator[None]:
     """Hold the lock at `path` against threads and processes; the system frees it when its holder dies.
 
-    `on_wait` is called once when somebody else holds it, before waiting; it may raise to give up instead.
+    `on_wait` is called once when somebody else holds it, before waiting; `pause(seconds)` is then called between two
+    tries. Either may raise to give up instead.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,12 +81,20 @@ def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[No
         raise storage_error(path, error) from error
     try:
         # an open file of its own per holder: flock then excludes threads of one process too
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(descriptor):
             if on_wait is not None:
                 on_wait()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # not one long call: Python would go on with it after a signal
+            while not _taken(descriptor):
+                pause(LOOK_AGAIN_S)
         yield
     finally:
         os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

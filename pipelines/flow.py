@@ -364,7 +364,7 @@ def run_steps(
         # once a day is enough for what is new; the rest of the requests is for details
         steps_now = [step for step in steps if step != "pull" or done.listed_on != f"{budget.now():%Y-%m-%d}"]
         try:
-            with locked(settings.state_path / "run.lock", lambda: report.say(ANOTHER_RUN)):
+            with locked(settings.state_path / "run.lock", lambda: report.say(ANOTHER_RUN), stop.wait):
                 run = Run(settings, report, stop, done, budget, backfill)
                 spent = _round(run, done, steps_now, pull_choice, choice)
         except StravaUnavailable as error:

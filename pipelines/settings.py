@@ -85,6 +85,10 @@ SETTINGS: Mapping[str, Setting] = {
         ("STRAVA_SWEEP_HOURS",),
         "how often a pull walks the whole list, for late uploads, edits and deletions of any age, hours; 0 for always",
     ),
+    "schedule": Setting(
+        ("STRAVA_SCHEDULE",), "when `schedule` runs the flow: minute, hour, day, month, weekday, as in cron"
+    ),
+    "time_zone": Setting(("TZ",), "whose clock STRAVA_SCHEDULE means, like `Europe/Berlin`"),
 }
 
 
@@ -110,6 +114,8 @@ class StravaSettings(BaseConfiguration):
     lookback_days: int = 30
     sweep_hours: float = 24
     retry_wait_s: float = 1.0
+    schedule: str = "7 * * * *"
+    time_zone: str = "UTC"
 
     __config_gen_annotations__: ClassVar[list[str]] = []
 

@@ -1,12 +1,18 @@
-"""The command: `python pipelines/strava.py [auth|pull|enrich|flow|build|status|sql|revoke]`."""
+"""The command: `python pipelines/strava.py [auth|pull|enrich|flow|build|schedule|status|sql|revoke]`."""
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+
+if __name__ == "__main__":
+    # what is imported below takes a second, in which process 1 of a container would not even notice a signal
+    for _number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(_number, lambda *_: os._exit(130))
 
 REPO = Path(__file__).resolve().parent.parent
 # run as a script, Python looks beside this file; the package is one up
@@ -21,6 +27,7 @@ from pipelines.flow import DetailChoice, Step, run_steps  # noqa: E402
 from pipelines.memory import share_one_arena  # noqa: E402
 from pipelines.progress import Report  # noqa: E402
 from pipelines.pull import PullChoice  # noqa: E402
+from pipelines.schedule import run_on_schedule  # noqa: E402
 from pipelines.settings import StravaSettings, read_settings  # noqa: E402
 from pipelines.status import status_lines  # noqa: E402
 from pipelines.stop import StopFlag  # noqa: E402
@@ -150,6 +157,13 @@ def _status(options: argparse.Namespace, report: Report, _stop: StopFlag) -> Non
         print(f"{label:<{width}}  {value}")
 
 
+def _schedule(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
+    def tell(text: str) -> None:
+        print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {text}", flush=True)
+
+    run_on_schedule(_settings(options), tell, stop)
+
+
 def _sql_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", nargs="?", help="one statement; without it you are asked for one after the other")
 
@@ -207,6 +221,12 @@ COMMANDS = (
         "bring staging up to the shards and run `dbt build`",
         "python pipelines/strava.py build",
         _does("stage", "build"),
+    ),
+    Command(
+        "schedule",
+        "stay and run the flow by a cron expression (STRAVA_SCHEDULE, TZ), one at a time",
+        "python pipelines/strava.py schedule",
+        _schedule,
     ),
     Command(
         "status",

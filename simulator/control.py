@@ -21,6 +21,7 @@ def _state(world: World) -> dict[str, Any]:
             "athlete_id": world.athlete_id,
             "activities": world.count,
             "client_id": world.client_id,
+            "client_secret": world.client_secret,
             "limits": world.limits.limits,
             "usage": dict(world.limits.usage),
             "requests": len(world.requests),

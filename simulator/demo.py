@@ -1,11 +1,15 @@
 """`make demo`: the main job from the authorisation to the queries, on a simulated athlete, under `demo/` only."""
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 import duckdb
 import requests
@@ -25,17 +29,27 @@ QUERIES = (
 )
 
 
-def _settings(strava: Simulator, redirect_uri: str) -> dict[str, str]:
+@contextmanager
+def _strava_at(url: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Address and state (`/_control/state`) of the simulator at `url`, or of one of our own."""
+    if url is not None:
+        yield url, requests.get(f"{url}/_control/state", timeout=30).json()
+        return
+    with Simulator(seed=7, activities=ACTIVITIES, auto_authorize=True) as strava:
+        yield strava.url, requests.get(f"{strava.url}/_control/state", timeout=30).json()
+
+
+def _settings(url: str, state: dict[str, Any], redirect_uri: str) -> dict[str, str]:
     """Every setting that says where something is read or written, so that a user's `.env` has no say in the demo."""
     return {
         "STRAVA_HOME": str(HOME),
         "STRAVA_TOKEN_FILE": "secrets/strava_token.json",
         "STRAVA_WAREHOUSE": "warehouse/strava.duckdb",
         "STRAVA_BRONZE_URL": "data",
-        "STRAVA_API_URL": strava.api_url,
-        "STRAVA_OAUTH_URL": strava.oauth_url,
-        "STRAVA_CLIENT_ID": strava.client_id,
-        "STRAVA_CLIENT_SECRET": strava.client_secret,
+        "STRAVA_API_URL": f"{url}/api/v3",
+        "STRAVA_OAUTH_URL": f"{url}/oauth",
+        "STRAVA_CLIENT_ID": state["client_id"],
+        "STRAVA_CLIENT_SECRET": state["client_secret"],
         "STRAVA_REDIRECT_URI": redirect_uri,
         "STRAVA_SCOPE": "read,activity:read,activity:read_all",
         "STRAVA_ENRICH_SLEEP_MS": "0",
@@ -99,14 +113,17 @@ def _print_what_was_made() -> None:
 
 def main() -> int:
     """Run the demo from scratch; the exit code of the step that failed, or 0."""
+    parser = argparse.ArgumentParser(prog="python -m simulator.demo", description=main.__doc__)
+    parser.add_argument("--strava", metavar="URL", help="a simulator that runs already, with --auto-authorize")
+    arguments = parser.parse_args()
     shutil.rmtree(HOME, ignore_errors=True)
     try:
-        with Simulator(seed=7, activities=ACTIVITIES, auto_authorize=True) as strava:
+        with _strava_at(arguments.strava) as (url, state):
             print(
-                f"A simulated Strava with {strava.count} activities of athlete {strava.athlete_id} is at {strava.url}"
+                f"A simulated Strava with {state['activities']} activities of athlete {state['athlete_id']} is at {url}"
             )
             redirect_uri = f"http://localhost:{_free_port()}/exchange_token"
-            environment = os.environ | _settings(strava, redirect_uri)
+            environment = os.environ | _settings(url, state, redirect_uri)
             _authorise(environment)
             _step("flow", environment=environment)
         _print_what_was_made()

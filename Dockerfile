@@ -1,0 +1,40 @@
+# The pipeline as an image: `make build`. What is read-only lies in /app, what a run writes in mounts and /tmp.
+FROM python:3.13-slim AS dependencies
+
+# pip stays behind in this stage: the environment it fills has none
+RUN python -m venv --without-pip /opt/venv
+COPY requirements.txt /tmp/
+RUN pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check --no-warn-script-location \
+      --require-hashes --requirement /tmp/requirements.txt
+
+FROM python:3.13-slim
+
+# HOME for callers that have none: an unknown uid would otherwise be sent to /, where nobody may write
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONPATH=/app \
+    PYTHONUNBUFFERED=1 \
+    HOME=/tmp \
+    STRAVA_HOME=/strava
+
+RUN useradd --uid 1000 --home-dir /tmp --no-create-home --shell /bin/bash strava \
+ && install --directory --owner=strava --group=strava \
+      /strava /strava/data /strava/output /strava/warehouse /strava/secrets /strava/site
+WORKDIR /app
+
+COPY --from=dependencies /opt/venv /opt/venv
+COPY . .
+# at run time the code is read-only and could not keep what Python compiles
+RUN python -m compileall -q pipelines simulator
+
+USER 1000:1000
+HEALTHCHECK NONE
+ENTRYPOINT ["python", "/app/pipelines/as_owner.py", "python", "/app/pipelines/strava.py"]
+
+ARG VERSION=unknown
+ARG REVISION=unknown
+ARG INPUTS=unknown
+LABEL org.opencontainers.image.title="strava-stats" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION" \
+      strava-stats.inputs="$INPUTS"

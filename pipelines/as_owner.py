@@ -1,0 +1,34 @@
+"""The image's way in: a container started as root becomes the owner of the clone, then runs the command given.
+
+Compose does not know who calls it. The folder `.dlt` of the clone is mounted, and its owner is the one who cloned.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+CLONED = Path("/app/.dlt")
+HOME = Path(os.environ["STRAVA_HOME"])
+FOLDERS = (*(HOME / name for name in ("data", "output", "warehouse", "secrets", "site")), Path("/app/demo"))
+
+
+def become_owner() -> None:
+    """Give up root for the owner of the clone, who also gets the folders that the engine has just made for the mounts.
+
+    A clone that is root's own stays with root: so it appears to a rootless engine, whose root is the caller.
+    """
+    owner = CLONED.stat()
+    if os.getuid() != 0 or owner.st_uid == 0:
+        return
+    for folder in FOLDERS:
+        # an empty folder of root's is one that was missing; what has something in it is not ours to give away
+        if folder.is_dir() and folder.stat().st_uid == 0 and not any(folder.iterdir()):
+            os.chown(folder, owner.st_uid, owner.st_gid)
+    os.setgroups([])
+    os.setgid(owner.st_gid)
+    os.setuid(owner.st_uid)
+
+
+if __name__ == "__main__":
+    become_owner()
+    os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606 - the image's own command

@@ -1,0 +1,204 @@
+import json
+import signal
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from landed import LIST, all_ids, ids, until
+from said import assert_said
+
+from pipelines.durable import locked
+from pipelines.schedule import Schedule
+
+EVERY_SECOND = "* * * * * *"
+HOURLY = "0 * * * *"
+
+
+class Scheduler:
+    """A scheduler as a real process, and what it has said so far."""
+
+    def __init__(self, athlete, expression, **settings):
+        settings = {"STRAVA_SCHEDULE": expression, "TZ": "Europe/Berlin", "ENRICH_LIMIT": "0"} | settings
+        self.process = athlete.start("schedule", **settings)
+        self.lines = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+
+    def said(self, text):
+        return sum(text in line for line in self.lines)
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        code = self.process.wait(30)
+        self._reader.join()
+        return code
+
+
+@pytest.fixture
+def schedule(athlete):
+    started = []
+
+    def start(expression, **settings):
+        started.append(Scheduler(athlete, expression, **settings))
+        return started[-1]
+
+    yield start
+    for scheduler in started:
+        if scheduler.process.poll() is None:
+            scheduler.stop()
+
+
+def note(athlete):
+    return athlete.home / "warehouse" / ".state" / "schedule.json"
+
+
+def was_there_until(athlete, instant):
+    note(athlete).parent.mkdir(parents=True, exist_ok=True)
+    note(athlete).write_text(json.dumps({"done_until": instant.isoformat()}))
+
+
+@pytest.mark.slow
+def test_flows_run_when_they_are_due_and_never_two_at_a_time_however_long_they_take(athlete, strava, schedule):
+    strava.fault("slow", path=LIST, seconds=2)
+    scheduler = schedule(EVERY_SECOND)
+    until(lambda: scheduler.said("The flow is done.") == 2, 60)
+    assert scheduler.stop() == 0
+    told = [line for line in scheduler.lines if "Next flow" in line or "The flow is done" in line]
+    assert all(("Next flow" in line) == (number % 2 == 0) for number, line in enumerate(told)), scheduler.lines
+    assert not scheduler.said("Another run is going on")
+    assert not scheduler.said("was due"), "what fell due while a flow ran is no reason for another one"
+    assert scheduler.said("Activities: 60 listed") >= 1, "what the flow says is in the scheduler's log"
+    assert sorted(ids(athlete)) == sorted(all_ids(strava))
+
+
+@pytest.mark.slow
+def test_what_was_missed_while_it_was_down_is_made_up_for_by_one_flow_at_once(athlete, schedule):
+    was_there_until(athlete, datetime.now(UTC) - timedelta(hours=5))
+    scheduler = schedule(HOURLY)
+    until(lambda: scheduler.said("Next flow"), 60)
+    assert (scheduler.said("A flow was due"), scheduler.said("The flow is done.")) == (1, 1)
+    assert scheduler.stop() == 0
+    assert scheduler.lines[-1].endswith("Stopped.")
+    again = schedule(HOURLY)
+    until(lambda: again.said("Next flow"))
+    assert again.stop() == 0
+    assert again.said("The flow is done.") == 0, "that flow is remembered"
+
+
+def test_a_first_start_waits_for_its_time_and_remembers_since_when_it_is_there(athlete, schedule):
+    began_at = datetime.now(UTC)
+    scheduler = schedule(HOURLY)
+    until(lambda: scheduler.said("Next flow"))
+    assert began_at <= datetime.fromisoformat(json.loads(note(athlete).read_text())["done_until"]) <= datetime.now(UTC)
+    assert scheduler.stop(signal.SIGINT) == 0
+    assert athlete.requests() == []
+
+
+@pytest.mark.slow
+def test_a_signal_ends_the_flow_under_way_cleanly_and_the_next_start_makes_up_for_it(athlete, strava, schedule):
+    since = datetime.now(UTC) - timedelta(hours=5)
+    was_there_until(athlete, since)
+    strava.fault("slow", path=LIST, after=2, seconds=3)
+    scheduler = schedule(HOURLY, PER_PAGE="10")
+    until(lambda: len(athlete.requests(LIST)) == 2)
+    assert scheduler.stop() == 0
+    assert scheduler.said("What was fetched has landed") == 1
+    assert len(ids(athlete)) == 10 * len(athlete.requests(LIST)) < strava.count
+    assert json.loads(note(athlete).read_text()) == {"done_until": since.isoformat()}
+    strava.clear_faults()
+    again = schedule(HOURLY)
+    until(lambda: again.said("The flow is done."), 60)
+    assert sorted(ids(athlete)) == sorted(all_ids(strava))
+
+
+def test_a_flow_that_fails_is_told_and_the_next_one_runs_when_it_is_due(athlete, schedule):
+    athlete.token_file.unlink()
+    scheduler = schedule(EVERY_SECOND)
+    until(lambda: scheduler.said("The flow ended with exit code 3.") == 2)
+    assert scheduler.said("error: There is no token file") >= 2
+    assert scheduler.stop() == 0
+
+
+def test_a_second_scheduler_of_the_same_warehouse_waits_until_the_first_has_gone(athlete, schedule):
+    first = schedule(HOURLY)
+    until(lambda: first.said("Next flow"))
+    second = schedule(HOURLY)
+    until(lambda: second.said("Another scheduler serves this warehouse"))
+    third = schedule(HOURLY)
+    until(lambda: third.said("Another scheduler serves this warehouse"))
+    assert third.stop() == 0, "one that waits can be stopped, too"
+    assert first.stop() == 0
+    until(lambda: second.said("Next flow"))
+
+
+def test_a_run_that_waits_for_another_ends_at_the_first_signal(athlete):
+    with locked(athlete.home / "warehouse" / ".state" / "run.lock"):
+        process = athlete.start("pull")
+        assert "Another run is going on" in process.stderr.readline()
+        process.terminate()
+        assert process.wait(10) == 130
+        process.communicate()
+
+
+def test_a_clock_that_was_set_back_does_not_keep_the_flow_waiting(athlete, schedule):
+    was_there_until(athlete, datetime.now(UTC) + timedelta(days=300))
+    athlete.token_file.unlink()
+    scheduler = schedule(EVERY_SECOND)
+    until(lambda: scheduler.said("The flow ended"))
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[]", '{"done_until": "yesterday"}', '{"done_until": 5}'])
+@pytest.mark.slow
+def test_a_note_that_nobody_can_read_costs_one_flow_too_many(athlete, schedule, damaged):
+    was_there_until(athlete, datetime.now(UTC))
+    note(athlete).write_text(damaged)
+    athlete.token_file.unlink()
+    scheduler = schedule(HOURLY)
+    until(lambda: scheduler.said("Next flow"))
+    assert scheduler.said("The flow ended") == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"STRAVA_SCHEDULE": "hourly"}, ["STRAVA_SCHEDULE", "hourly", "cron expression"]),
+        ({"STRAVA_SCHEDULE": "* * * *"}, ["STRAVA_SCHEDULE", "cron expression"]),
+        ({"STRAVA_SCHEDULE": "61 * * * *"}, ["STRAVA_SCHEDULE", "minute"]),
+        ({"STRAVA_SCHEDULE": "*/0 * * * *"}, ["STRAVA_SCHEDULE", "minute"]),
+        ({"STRAVA_SCHEDULE": "0 0 31 2 *"}, ["STRAVA_SCHEDULE"]),
+        ({"STRAVA_SCHEDULE": "0 0 */20 2 1L"}, ["STRAVA_SCHEDULE", "never"]),
+        ({"STRAVA_SCHEDULE": "9" * 5000 + " * * * *"}, ["STRAVA_SCHEDULE"]),
+        ({"TZ": "Mars/Olympus"}, ["TZ", "Mars/Olympus", "Europe/Berlin"]),
+        ({"TZ": "../../etc/passwd"}, ["TZ"]),
+        ({"TZ": "/etc/localtime"}, ["TZ"]),
+    ],
+    ids=str,
+)
+def test_a_wrong_expression_or_time_zone_is_one_sentence(athlete, run, settings, words):
+    assert_said(run("schedule", **settings), 2, *words)
+    assert not note(athlete).exists()
+
+
+@pytest.mark.parametrize(
+    ("expression", "after", "due"),
+    [
+        # 02:30 does not exist on that day: it runs when the clock has jumped
+        ("30 2 * * *", "2026-03-29T00:00+01:00", "2026-03-29T03:00+02:00"),
+        ("30 2 * * *", "2026-03-29T03:00+02:00", "2026-03-30T02:30+02:00"),
+        # 02:30 comes twice on that day, the flow once
+        ("30 2 * * *", "2026-10-25T00:00+02:00", "2026-10-25T02:30+02:00"),
+        ("30 2 * * *", "2026-10-25T02:30+02:00", "2026-10-26T02:30+01:00"),
+        ("30 2 * * *", "2026-10-25T02:30+01:00", "2026-10-26T02:30+01:00"),
+        # each hour of either day has its flow
+        ("7 * * * *", "2026-03-29T01:07+01:00", "2026-03-29T03:07+02:00"),
+        ("7 * * * *", "2026-10-25T02:07+02:00", "2026-10-25T02:07+01:00"),
+        ("0 6 * * 1-5", "2026-01-02T06:00+01:00", "2026-01-05T06:00+01:00"),
+    ],
+)
+def test_a_schedule_keeps_its_zones_clock_through_summer_time(expression, after, due):
+    at = Schedule(expression, "Europe/Berlin").after(datetime.fromisoformat(after))
+    assert at.astimezone(UTC) == datetime.fromisoformat(due).astimezone(UTC)
