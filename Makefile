@@ -1,7 +1,7 @@
 # Each target sets up what it needs: .venv from the locked requirements, made once and again when they change.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo auth run run-all compact enrich flow status sql revoke test test-fast lint format bench docs lock clean
+.PHONY: help demo auth run run-all compact enrich flow status sql backup restore revoke test test-fast lint format bench docs lock clean
 
 VENV := .venv
 # the newest Python of 3.11 to 3.13 that really starts (pyenv's shims need not); PYTHON=… chooses another
@@ -48,6 +48,12 @@ status: $(RUNTIME) ## athlete, token, cursor, activities, details missing, budge
 
 sql: $(RUNTIME) ## query the warehouse, read only: make sql Q="FROM strava.activities_yearly"
 	@$(STRAVA) sql $(if $(Q),"$(subst ",\",$(Q))")
+
+backup: $(RUNTIME) ## shards, warehouse, output and tokens as one encrypted file: make backup FILE=strava.bundle
+	@$(STRAVA) backup "$(or $(FILE),strava.bundle)"
+
+restore: $(RUNTIME) ## put the state back from it: make restore FILE=strava.bundle, with FORCE=1 over what is there
+	@$(STRAVA) restore "$(or $(FILE),strava.bundle)" $(if $(FORCE),--force)
 
 revoke: $(RUNTIME) ## withdraw the authorisation at Strava and remove the token file
 	@$(STRAVA) revoke

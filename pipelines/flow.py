@@ -12,6 +12,7 @@ from pipelines.auth import RefreshTokenAuth, TokenFile, open_app
 from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, Bronze
 from pipelines.budget import Budget
 from pipelines.build import build, build_is_needed
+from pipelines.bundle import finish_restore
 from pipelines.durable import locked, written_whole
 from pipelines.errors import BadSetting, Interrupted, StorageFailed, StravaStatsError, StravaUnavailable
 from pipelines.memory import give_back_what_is_free
@@ -261,6 +262,7 @@ def run_steps(
     done = Done(command, datetime.now(UTC).isoformat())
     began_at_s = time.monotonic()
     with locked(settings.state_path / "run.lock", lambda: report.say("Another run is going on; waiting for its end.")):
+        finish_restore(settings)
         try:
             _do(steps, Run(settings, report, stop, done), everything, choice)
         except StravaStatsError as error:

@@ -68,6 +68,9 @@ SETTINGS: Mapping[str, Setting] = {
     "lookback_days": Setting(
         ("STRAVA_LOOKBACK_DAYS",), "how far behind the cursor each pull starts, for late uploads and edits, days"
     ),
+    "state_passphrase": Setting(
+        ("STRAVA_STATE_PASSPHRASE",), "what `backup` encrypts with and `restore` decrypts with, at least 16 characters"
+    ),
 }
 
 
@@ -90,6 +93,7 @@ class StravaSettings(BaseConfiguration):
     enrich_sleep_ms: int = 200
     lookback_days: int = 30
     retry_wait_s: float = 1.0
+    state_passphrase: TSecretStrValue | None = None
 
     __config_gen_annotations__: ClassVar[list[str]] = []
 
