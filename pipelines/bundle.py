@@ -430,8 +430,9 @@ def _gpg(
                 stderr=said,
                 pass_fds=(reader,),
                 env={"PATH": os.environ.get("PATH", os.defpath), "GNUPGHOME": home, "LC_ALL": "C"},
-                # a Ctrl-C is for us to tell of
+                # a Ctrl-C, a full disk: for us to tell of
                 start_new_session=True,
+                restore_signals=False,
             )
         except FileNotFoundError:
             raise StorageFailed("GnuPG is not installed: install the package gnupg, with its command gpg.") from None
