@@ -41,14 +41,15 @@ NOT_STATE = {WORK, f"{WORK}.json", "run.lock"}
 
 @dataclass(frozen=True)
 class Place:
-    """A folder with state: its name in the bundle, and of its entries those that are state (None: all), by both names.
+    """A folder with state: its name in the bundle, and those of its entries that are state.
 
-    The names are those in the bundle and those on disk.
+    `entries` are their names in the bundle and on disk (None: all there are, but for those that begin like `caches`).
     """
 
     name: PurePosixPath
     folder: Path
     entries: Mapping[str, str] | None = None
+    caches: tuple[str, ...] = ()
 
     @property
     def work(self) -> Path:
@@ -61,7 +62,9 @@ class Place:
             there = {path.name for path in self.folder.iterdir()} - NOT_STATE
         except FileNotFoundError:
             return []
-        return sorted(there if self.entries is None else there & set(self.entries.values()))
+        if self.entries is not None:
+            there &= set(self.entries.values())
+        return sorted(name for name in there if not name.startswith(self.caches))
 
     def bundled(self, entry: str) -> PurePosixPath:
         """The name in the bundle of `entry` on disk."""
@@ -76,7 +79,8 @@ def _places(settings: StravaSettings) -> list[Place]:
     places = [
         Place(PurePosixPath("output"), settings.output_path),
         Place(PurePosixPath("warehouse"), warehouse.parent, own),
-        Place(PurePosixPath("warehouse/.state"), settings.state_path),
+        # the copy of a bucket's shards is fetched from there
+        Place(PurePosixPath("warehouse/.state"), settings.state_path, caches=("bronze-",)),
         Place(PurePosixPath("secrets"), token.parent, {"strava_token.json": token.name}),
     ]
     if "://" not in settings.bronze_url:

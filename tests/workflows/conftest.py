@@ -30,7 +30,9 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def forge(tmp_path: Path, strava: Simulator) -> Iterator[Forge]:
     """A private repository that is set up as README says."""
-    forge = Forge(tmp_path)
+    folder = tmp_path / "forge"
+    folder.mkdir()
+    forge = Forge(folder)
     forge.secrets = {
         "GITHUB_TOKEN": "a-token-of-the-forge",
         "STRAVA_CLIENT_SECRET": strava.client_secret,
