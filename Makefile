@@ -1,7 +1,8 @@
 # Each target sets up what it needs, the image or .venv from the locked requirements, once and again when they change.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo auth run run-all compact enrich flow schedule status sql revoke shell test test-fast test-container lint format bench docs lock clean
+.PHONY: help build demo auth run run-all compact enrich flow schedule status sql backup restore revoke shell \
+  test test-fast test-container test-workflows lint format bench docs lock clean
 
 VENV := .venv
 # the newest Python of 3.11 to 3.13 that really starts (pyenv's shims need not); PYTHON=… chooses another
@@ -19,7 +20,7 @@ export STRAVA_LOOKBACK_DAYS := $(DAYS)
 endif
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 	@echo
 	@echo "  with PER_PAGE=150 (activities per request), ENRICH_LIMIT=50 (details per run, 0 or all), DAYS=21 (lookback)"
 	@echo "  with RUNNER=container or RUNNER=venv; without it the pipeline runs in a container when an engine answers"
@@ -57,6 +58,12 @@ status: ## athlete, token, cursor, activities, details missing, budget, last run
 sql: ## query the warehouse, read only: make sql Q="FROM strava.activities_yearly"
 	@$(STRAVA) sql $(if $(Q),"$(subst ",\",$(Q))")
 
+backup: $(RUNTIME) ## shards, warehouse, output and tokens as one encrypted file: make backup FILE=strava.bundle
+	@$(VENV)/bin/python pipelines/strava.py backup "$(or $(FILE),strava.bundle)"
+
+restore: $(RUNTIME) ## put the state back from it: make restore FILE=strava.bundle, with FORCE=1 over what is there
+	@$(VENV)/bin/python pipelines/strava.py restore "$(or $(FILE),strava.bundle)" $(if $(FORCE),--force)
+
 revoke: ## withdraw the authorisation at Strava and remove the token file
 	@$(STRAVA) revoke
 
@@ -64,21 +71,26 @@ shell: ## a shell where the pipeline runs
 	@$(STRAVA) shell
 
 test: $(DEV) ## the whole test suite, offline
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not container"
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not container and not workflows"
 
 test-fast: $(DEV) ## the tests that take less than a few seconds each
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not container"
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not container and not workflows"
 
 test-container: $(DEV) ## the tests of the image, make, compose and the scheduler; they need a container engine
-	@$(VENV)/bin/python -m pytest -m container
+	@$(VENV)/bin/python -m pytest -m container tests/containers
 
-lint: $(DEV) ## ruff, mypy, hadolint, shellcheck, sqlfluff, dbt parse without warnings, documents up to date
+test-workflows: $(DEV) ## GitHub's workflows, executed by act; ACT_SETUP_PYTHON names its stand-in for setup-python
+	@$(VENV)/bin/python -m pytest -m workflows tests/workflows
+
+lint: $(DEV) ## ruff, mypy, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, documents up to date
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/hadolint Dockerfile
-	@$(VENV)/bin/shellcheck runner.sh .ci/run
 	@$(VENV)/bin/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests dbt_project/macros
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/actionlint
+	@$(VENV)/bin/zizmor --offline --quiet --no-progress .github
+	@$(VENV)/bin/shellcheck runner.sh .github/state.sh .ci/run
 	@$(VENV)/bin/dbt --quiet --warn-error parse --project-dir dbt_project
 	@$(VENV)/bin/python -m pipelines.documentation --check
 

@@ -13,6 +13,7 @@ from pipelines.auth import RefreshTokenAuth, TokenFile, open_app
 from pipelines.bronze import ACTIVITY_DETAILS, Landed, open_bronze
 from pipelines.budget import Budget
 from pipelines.build import build, build_is_needed
+from pipelines.bundle import finish_restore
 from pipelines.burial import Burial
 from pipelines.client import StravaClient
 from pipelines.details import DetailFetch
@@ -365,6 +366,7 @@ def run_steps(
         steps_now = [step for step in steps if step != "pull" or done.listed_on != f"{budget.now():%Y-%m-%d}"]
         try:
             with locked(settings.state_path / "run.lock", lambda: report.say(ANOTHER_RUN), stop.wait):
+                finish_restore(settings)
                 run = Run(settings, report, stop, done, budget, backfill)
                 spent = _round(run, done, steps_now, pull_choice, choice)
         except StravaUnavailable as error:

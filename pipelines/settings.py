@@ -89,6 +89,9 @@ SETTINGS: Mapping[str, Setting] = {
         ("STRAVA_SCHEDULE",), "when `schedule` runs the flow: minute, hour, day, month, weekday, as in cron"
     ),
     "time_zone": Setting(("TZ",), "whose clock STRAVA_SCHEDULE means, like `Europe/Berlin`"),
+    "state_passphrase": Setting(
+        ("STRAVA_STATE_PASSPHRASE",), "what `backup` encrypts with and `restore` decrypts with, at least 16 characters"
+    ),
 }
 
 
@@ -116,6 +119,7 @@ class StravaSettings(BaseConfiguration):
     retry_wait_s: float = 1.0
     schedule: str = "7 * * * *"
     time_zone: str = "UTC"
+    state_passphrase: TSecretStrValue | None = None
 
     __config_gen_annotations__: ClassVar[list[str]] = []
 

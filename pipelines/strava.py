@@ -1,4 +1,4 @@
-"""The command: `python pipelines/strava.py [auth|pull|enrich|flow|build|schedule|status|sql|revoke]`."""
+"""The command: `python pipelines/strava.py [auth|pull|enrich|flow|build|schedule|status|sql|backup|restore|revoke]`."""
 
 import argparse
 import os
@@ -22,6 +22,7 @@ os.environ.setdefault("DLT_PROJECT_DIR", str(REPO))
 
 from pipelines.auth import TokenFile, open_app  # noqa: E402
 from pipelines.authorize import authorise  # noqa: E402
+from pipelines.bundle import backup, restore  # noqa: E402
 from pipelines.errors import BadSetting, Interrupted, StravaStatsError, exit_codes  # noqa: E402
 from pipelines.flow import DetailChoice, Step, run_steps  # noqa: E402
 from pipelines.memory import share_one_arena  # noqa: E402
@@ -193,6 +194,24 @@ def _sql(options: argparse.Namespace, _report: Report, _stop: StopFlag) -> None:
                 statement = ""
 
 
+def _bundle_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", type=Path, help="the bundle; STRAVA_STATE_PASSPHRASE is its passphrase")
+    parser.add_argument("--unencrypted", action="store_true", help="the bundle is open to everybody who gets the file")
+
+
+def _restore_options(parser: argparse.ArgumentParser) -> None:
+    _bundle_options(parser)
+    parser.add_argument("--force", action="store_true", help="replace the state that is here")
+
+
+def _backup(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
+    backup(_settings(options), options.file, options.unencrypted, report, stop)
+
+
+def _restore(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
+    restore(_settings(options), options.file, options.force, options.unencrypted, report, stop)
+
+
 COMMANDS = (
     Command("auth", "authorise this program at Strava, once", "python pipelines/strava.py auth", _auth),
     Command(
@@ -240,6 +259,20 @@ COMMANDS = (
         'python pipelines/strava.py sql "FROM strava.activities_yearly"',
         _sql,
         _sql_options,
+    ),
+    Command(
+        "backup",
+        "shards, warehouse, output and tokens as one encrypted file",
+        "python pipelines/strava.py backup strava.bundle",
+        _backup,
+        _bundle_options,
+    ),
+    Command(
+        "restore",
+        "put the state back from such a file, once it is found whole",
+        "python pipelines/strava.py restore strava.bundle",
+        _restore,
+        _restore_options,
     ),
     Command(
         "revoke",

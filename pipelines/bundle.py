@@ -1,0 +1,489 @@
+"""The state bundle: all that must survive a machine, as one file: a gzipped tar with checksums, encrypted by GnuPG."""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from pipelines.auth import TokenFile
+from pipelines.durable import locked, storage_error, written_whole
+from pipelines.errors import BadSetting, Interrupted, StorageFailed
+from pipelines.progress import Report
+from pipelines.settings import StravaSettings
+from pipelines.stop import StopFlag
+from pipelines.warehouse import open_warehouse, refused_write
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+# a bundle may lie where strangers can guess at it for years
+LEAST_PASSPHRASE = 16
+BLOCK = 1 << 20
+# the first bytes of the two kinds of bundle: gzip's magic; the first packet of a symmetric OpenPGP message (tag 3)
+GZIP, OPENPGP = b"\x1f\x8b", (b"\x8c", b"\xc3")
+# everything AES256 with a slow way from passphrase to key; nothing of the user's own GnuPG is read, started or left
+GPG = ("gpg", "--batch", "--no-options", "--quiet", "--no-symkey-cache", "--pinentry-mode", "loopback")
+GPG_ENCRYPT = ("--symmetric", "--cipher-algo", "AES256", "--s2k-digest-algo", "SHA512", "--s2k-count", "65011712")
+WORK = ".restoring"
+NOT_STATE = {WORK, f"{WORK}.json", "run.lock"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with state: its name in the bundle, and those of its entries that are state.
+
+    `entries` are their names in the bundle and on disk (None: all there are, but for those that begin like `caches`).
+    """
+
+    name: PurePosixPath
+    folder: Path
+    entries: Mapping[str, str] | None = None
+    caches: tuple[str, ...] = ()
+
+    @property
+    def work(self) -> Path:
+        """Where a restore unpacks: inside, because the folder may be a mount of its own."""
+        return self.folder / WORK
+
+    def held(self) -> list[str]:
+        """The names on disk of the entries that are there."""
+        try:
+            there = {path.name for path in self.folder.iterdir()} - NOT_STATE
+        except FileNotFoundError:
+            return []
+        if self.entries is not None:
+            there &= set(self.entries.values())
+        return sorted(name for name in there if not name.startswith(self.caches))
+
+    def bundled(self, entry: str) -> PurePosixPath:
+        """The name in the bundle of `entry` on disk."""
+        names = {} if self.entries is None else {on_disk: name for name, on_disk in self.entries.items()}
+        return self.name / names.get(entry, entry)
+
+
+def _places(settings: StravaSettings) -> list[Place]:
+    """Where state is, by the settings; the token last, so that whoever finds it finds the rest."""
+    warehouse, token = settings.warehouse_path, settings.token_path
+    own = {name: name for name in (warehouse.name, f"{warehouse.name}.wal")}
+    places = [
+        Place(PurePosixPath("output"), settings.output_path),
+        Place(PurePosixPath("warehouse"), warehouse.parent, own),
+        # the copy of a bucket's shards is fetched from there
+        Place(PurePosixPath("warehouse/.state"), settings.state_path, caches=("bronze-",)),
+        Place(PurePosixPath("secrets"), token.parent, {"strava_token.json": token.name}),
+    ]
+    if "://" not in settings.bronze_url:
+        places.insert(0, Place(PurePosixPath("data"), settings.bronze_path))
+    return places
+
+
+def backup(settings: StravaSettings, file: Path, unencrypted: bool, report: Report, stop: StopFlag) -> None:
+    """Write the state to `file`, replacing what is there when all of it is written.
+
+    Raises:
+        BadSetting: there is no passphrase, or it is too short; there is no state; `file` lies in the midst of it.
+        WarehouseBusy: another program writes the warehouse.
+        StorageFailed: something cannot be read, or `file` not written.
+        Interrupted: a signal came; what was at `file` is untouched.
+    """
+    passphrase = None if unencrypted else _passphrase(settings)
+    if passphrase is not None and len(passphrase) < LEAST_PASSPHRASE:
+        raise BadSetting(
+            f"STRAVA_STATE_PASSPHRASE has fewer than {LEAST_PASSPHRASE} characters; make one with: "
+            "openssl rand -base64 30"
+        )
+    with _still(settings, report), _told_of_stops(f"Stopped; {file} is as it was."):
+        places = _places(settings)
+        for place in places:
+            if place.entries is None and file.absolute().is_relative_to(place.folder):
+                raise BadSetting(f"{file} lies in {place.folder}, which it is to hold: choose another folder.")
+        if not any(place.held() for place in places):
+            raise BadSetting(f"There is nothing to back up in {settings.home_path} yet. Run `make flow` first.")
+        with _checkpointed(settings.warehouse_path), written_whole(file, mode=0o600) as target:
+            sink = nullcontext(target) if passphrase is None else _encrypting(file, target, passphrase)
+            with sink as stream:
+                count = _pack(places, stream, stop)
+    size_mb = file.stat().st_size / 1e6
+    told = ", not encrypted" if unencrypted else ""
+    report.say(f"Backup: {count:,} files in {file} ({size_mb:,.1f} MB{told}).")
+
+
+def restore(
+    settings: StravaSettings, file: Path, force: bool, unencrypted: bool, report: Report, stop: StopFlag
+) -> None:
+    """Put the state in `file` in the place of what is here, once all of it has been read and found whole.
+
+    Raises:
+        BadSetting: the passphrase is missing or wrong; there is state here and no `force`; the settings have no place
+            for what the bundle holds; it is not encrypted and that was not said.
+        WarehouseBusy: another program has the warehouse open.
+        StorageFailed: the bundle is cut, damaged or not one of ours, or something cannot be written.
+        Interrupted: a signal came. Whatever is raised, what is here is untouched.
+    """
+    with _still(settings, report), _told_of_stops("Stopped; what was here is untouched."):
+        places = _places(settings)
+        held = [str(place.folder / entry) for place in places for entry in place.held()]
+        if held and not force:
+            more = f" and {len(held) - 1:,} more" if len(held) > 1 else ""
+            raise BadSetting(
+                f"There is state here already ({held[0]}{more}), and it may be newer than the bundle. "
+                "To replace all of it: --force (make restore FILE=… FORCE=1); to keep it, `make backup` first."
+            )
+        _require_closed(settings.warehouse_path)
+        unpacking = _Unpacking(file, places)
+        try:
+            with _opened(settings, file, unencrypted) as stream:
+                unpacking.run(stream, stop)
+            unpacking.commit(settings)
+        except OSError as error:
+            raise storage_error(Path(error.filename or settings.home_path), error) from error
+        finally:
+            if not _marker(settings).exists():
+                _clear(places)
+        finish_restore(settings)
+    report.say(f"Restored: {len(unpacking.hashes):,} files of {unpacking.made_at[:16].replace('T', ' ')} UTC.")
+
+
+def finish_restore(settings: StravaSettings) -> None:
+    """Bring a restore to its end that was killed after its bundle was found whole; call under the run's lock.
+
+    Raises:
+        StorageFailed: something cannot be moved; the next call goes on from there.
+    """
+    marker = _marker(settings)
+    if not marker.exists():
+        return
+    names = json.loads(marker.read_bytes())
+    places = _places(settings)
+    try:
+        for place in places:
+            new, old = place.work / "new", place.work / "old"
+            old.mkdir(parents=True, exist_ok=True)
+            for entry in place.held():
+                # what is not there any more among the new ones has been moved in already
+                if (new / entry).exists() or entry not in names[str(place.name)]:
+                    (place.folder / entry).rename(old / entry)
+            for entry in names[str(place.name)]:
+                if (new / entry).exists():
+                    (new / entry).rename(place.folder / entry)
+        os.sync()
+        _clear(places)
+        marker.unlink()
+    except OSError as error:
+        raise storage_error(Path(error.filename or marker), error) from error
+
+
+def _marker(settings: StravaSettings) -> Path:
+    """Once this file is there, a restore can only go forward; it says which entries are new."""
+    return settings.state_path / f"{WORK}.json"
+
+
+def _clear(places: list[Place]) -> None:
+    for place in places:
+        shutil.rmtree(place.work, ignore_errors=True)
+
+
+def _passphrase(settings: StravaSettings) -> str:
+    passphrase = settings.state_passphrase
+    if not passphrase:
+        raise BadSetting(
+            "STRAVA_STATE_PASSPHRASE is not set: the bundle holds tokens and is encrypted with it. "
+            "To leave it open to everybody who gets the file: --unencrypted."
+        )
+    if set(passphrase) & set("\r\n\0"):
+        raise BadSetting("STRAVA_STATE_PASSPHRASE must be a single line.")
+    return str(passphrase)
+
+
+@contextmanager
+def _still(settings: StravaSettings, report: Report) -> Iterator[None]:
+    """Nobody runs, and nobody refreshes the tokens; a restore that was killed is at its end."""
+    with locked(settings.state_path / "run.lock", lambda: report.say("A run is going on; waiting for its end.")):
+        finish_restore(settings)
+        with TokenFile(settings.token_path).locked():
+            yield
+
+
+@contextmanager
+def _told_of_stops(text: str) -> Iterator[None]:
+    try:
+        yield
+    except Interrupted:
+        raise Interrupted(text) from None
+
+
+@contextmanager
+def _checkpointed(warehouse: Path) -> Iterator[None]:
+    """The DuckDB file holds all that was committed, and nobody writes it, as long as this lasts."""
+    if not warehouse.exists():
+        yield
+        return
+    if warehouse.with_name(f"{warehouse.name}.wal").exists():
+        with open_warehouse(warehouse) as connection:
+            connection.execute("checkpoint")
+    with open_warehouse(warehouse, read_only=True):
+        yield
+
+
+def _require_closed(warehouse: Path) -> None:
+    if not warehouse.exists():
+        return
+    # a damaged warehouse is a reason to restore, not one against it
+    with suppress(StorageFailed), open_warehouse(warehouse):
+        pass
+
+
+def _pack(places: list[Place], sink: IO[bytes], stop: StopFlag) -> int:
+    """Write the tar; how many files are in it."""
+    hashes: dict[str, str] = {}
+    with (
+        gzip.GzipFile(fileobj=sink, mode="wb", compresslevel=6, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w|") as tar,
+    ):
+        for name, path in _contents(places):
+            stop.wait(0)
+            info = tarfile.TarInfo(str(name))
+            info.mode, info.mtime = path.stat().st_mode & 0o777, int(path.stat().st_mtime)
+            if path.is_dir():
+                info.type = tarfile.DIRTYPE
+                tar.addfile(info)
+                continue
+            with path.open("rb") as file:
+                info.size = os.fstat(file.fileno()).st_size
+                read = _Hashing(file)
+                tar.addfile(info, read)
+            hashes[str(name)] = read.sha256.hexdigest()
+        manifest = {"format": FORMAT, "made_at": datetime.now(UTC).isoformat(), "sha256": hashes}
+        text = json.dumps(manifest).encode()
+        info = tarfile.TarInfo(MANIFEST)
+        info.size = len(text)
+        tar.addfile(info, io.BytesIO(text))
+    return len(hashes)
+
+
+def _contents(places: list[Place]) -> Iterator[tuple[PurePosixPath, Path]]:
+    """(name in the bundle, path on disk) of all folders and files, each folder before what is in it."""
+    for place in places:
+        for entry in place.held():
+            yield from _tree(place.bundled(entry), place.folder / entry)
+
+
+def _tree(name: PurePosixPath, path: Path) -> Iterator[tuple[PurePosixPath, Path]]:
+    if path.is_symlink() or not (path.is_dir() or path.is_file()):
+        raise StorageFailed(f"{path} is a link or a device, which a bundle cannot hold: put the file itself there.")
+    yield name, path
+    if path.is_dir():
+        for child in sorted(path.iterdir()):
+            yield from _tree(name / child.name, child)
+
+
+class _Hashing:
+    """A file being read, and the SHA-256 of what was read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        block = self._file.read(size)
+        self.sha256.update(block)
+        return block
+
+
+@dataclass
+class _Unpacking:
+    """A bundle unpacked beside what is here, and what it says of itself."""
+
+    file: Path
+    places: list[Place]
+    hashes: dict[str, str] = field(default_factory=dict)
+    made_at: str = ""
+
+    def run(self, stream: IO[bytes], stop: StopFlag) -> None:
+        """Unpack and compare with the manifest.
+
+        Raises:
+            StorageFailed: it is cut, damaged, or holds what no backup of ours does.
+        """
+        _clear(self.places)
+        promised: dict[str, str] | None = None
+        try:
+            with gzip.GzipFile(fileobj=stream, mode="rb") as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as tar:
+                for info in tar:
+                    stop.wait(0)
+                    content = tar.extractfile(info) if info.isreg() else None
+                    if info.name == MANIFEST and content is not None:
+                        promised = self._manifest(content)
+                    else:
+                        self._unpack(info, content)
+                # to the end, where gzip's checksum is
+                while unzipped.read(BLOCK):
+                    pass
+        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile):
+            raise _damaged(self.file) from None
+        if promised != self.hashes:
+            raise _damaged(self.file)
+
+    def _manifest(self, content: IO[bytes]) -> dict[str, str]:
+        try:
+            manifest = json.loads(content.read())
+            format_, self.made_at, promised = manifest["format"], manifest["made_at"], dict(manifest["sha256"])
+        except (ValueError, KeyError, TypeError):
+            raise _damaged(self.file) from None
+        if format_ != FORMAT:
+            raise StorageFailed(f"{self.file} was written by another version of this program: restore it with that.")
+        return promised
+
+    def _unpack(self, info: tarfile.TarInfo, content: IO[bytes] | None) -> None:
+        target = self._target(info)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if content is None:
+            target.mkdir(exist_ok=True)
+            return
+        read = _Hashing(content)
+        with target.open("xb") as file:
+            os.fchmod(file.fileno(), info.mode & 0o777)
+            shutil.copyfileobj(read, file, BLOCK)
+        os.utime(target, (info.mtime, info.mtime))
+        self.hashes[info.name] = read.sha256.hexdigest()
+
+    def _target(self, info: tarfile.TarInfo) -> Path:
+        """Where the member `info` is unpacked; a name that would lead elsewhere is never followed."""
+        name = PurePosixPath(info.name)
+        if name.is_absolute() or ".." in name.parts or not (info.isreg() or info.isdir()) or info.name in self.hashes:
+            raise StorageFailed(f"{self.file} holds {info.name!r}, which no backup of this program does: not restored.")
+        for place in sorted(self.places, key=lambda place: -len(place.name.parts)):
+            if name.is_relative_to(place.name) and name != place.name:
+                entry, *rest = name.relative_to(place.name).parts
+                if place.entries is None and entry not in NOT_STATE:
+                    return place.work.joinpath("new", entry, *rest)
+                if place.entries is not None and entry in place.entries:
+                    return place.work.joinpath("new", place.entries[entry], *rest)
+        raise BadSetting(
+            f"{self.file} holds {info.name!r}, for which the settings here have no place: restore with the "
+            "STRAVA_WAREHOUSE and STRAVA_BRONZE_URL with which the backup was made."
+        )
+
+    def commit(self, settings: StravaSettings) -> None:
+        """From here on the restore can only go forward."""
+        os.sync()
+        names = {str(place.name): sorted(path.name for path in (place.work / "new").glob("*")) for place in self.places}
+        with written_whole(_marker(settings)) as file:
+            file.write(json.dumps(names).encode())
+
+
+def _damaged(file: Path) -> StorageFailed:
+    return StorageFailed(f"{file} is cut or damaged: nothing was restored. Fetch it again, or take an older one.")
+
+
+@contextmanager
+def _opened(settings: StravaSettings, file: Path, unencrypted: bool) -> Iterator[IO[bytes]]:
+    """The tar in `file`, whichever kind of bundle it is."""
+    try:
+        # without a buffer, so that GnuPG goes on where we are
+        source = file.open("rb", buffering=0)
+    except FileNotFoundError:
+        raise BadSetting(f"There is no file {file} to restore from.") from None
+    except OSError as error:
+        raise StorageFailed(f"{file} cannot be read: {error.strerror}.") from None
+    with source:
+        begin = source.read(len(GZIP))
+        source.seek(0)
+        if begin == GZIP:
+            if not unencrypted:
+                raise BadSetting(f"{file} is not encrypted, so anybody may have made it. If you did: --unencrypted.")
+            yield source
+        elif begin[:1] in OPENPGP:
+            with _decrypting(file, source, _passphrase(settings)) as stream:
+                yield stream
+        else:
+            raise _damaged(file)
+
+
+@contextmanager
+def _gpg(
+    passphrase: str, *options: str, stdin: IO[bytes] | int, stdout: IO[bytes] | int
+) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
+    """GnuPG at work, and a way to what it says; the passphrase goes through a pipe, not by argument or environment."""
+    with tempfile.TemporaryDirectory(prefix="strava-gpg-") as home, tempfile.TemporaryFile() as said:
+        reader, writer = os.pipe()
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(passphrase.encode() + b"\n")
+
+        def told() -> str:
+            said.seek(0)
+            return said.read().decode(errors="replace")
+
+        try:
+            process = subprocess.Popen(  # noqa: S603 - found on PATH like every tool; nothing comes from a user
+                [*GPG, "--passphrase-fd", str(reader), "--status-fd", "2", *options],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=said,
+                pass_fds=(reader,),
+                env={"PATH": os.environ.get("PATH", os.defpath), "GNUPGHOME": home, "LC_ALL": "C"},
+                # a Ctrl-C, a full disk: for us to tell of
+                start_new_session=True,
+                restore_signals=False,
+            )
+        except FileNotFoundError:
+            raise StorageFailed("GnuPG is not installed: install the package gnupg, with its command gpg.") from None
+        finally:
+            os.close(reader)
+        try:
+            yield process, told
+        finally:
+            process.kill()
+            process.communicate()
+
+
+@contextmanager
+def _encrypting(file: Path, target: IO[bytes], passphrase: str) -> Iterator[IO[bytes]]:
+    """A stream whose bytes get to `target` encrypted."""
+    options = (*GPG_ENCRYPT, "--compress-algo", "none")
+    with _gpg(passphrase, *options, stdin=subprocess.PIPE, stdout=target) as (process, told):
+        assert process.stdin is not None  # noqa: S101 - a pipe was asked for
+        # when gpg ends early, it says why
+        with suppress(BrokenPipeError):
+            yield process.stdin
+            process.stdin.close()
+        if process.wait() != 0:
+            lines = [line for line in told().splitlines() if line.startswith("gpg:")]
+            raise refused_write(file, told()) or StorageFailed(
+                f"{file} could not be encrypted: {lines[-1] if lines else 'gpg gave no reason'}."
+            )
+
+
+@contextmanager
+def _decrypting(file: Path, source: IO[bytes], passphrase: str) -> Iterator[IO[bytes]]:
+    """A stream of the decrypted bytes; that they are whole is only known, and said, when this ends."""
+    with _gpg(passphrase, "--decrypt", stdin=source, stdout=subprocess.PIPE) as (process, told):
+        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+        error: StorageFailed | None = None
+        try:
+            yield process.stdout
+        except StorageFailed as raised:
+            error = raised
+        # what is wrong with the tar may be the passphrase, which GnuPG knows better
+        while process.stdout.read(BLOCK):
+            pass
+        if process.wait() != 0:
+            if "BAD_PASSPHRASE" in told():
+                raise BadSetting(
+                    f"STRAVA_STATE_PASSPHRASE is not the one {file} was encrypted with: nothing was restored."
+                )
+            raise _damaged(file)
+        if error is not None:
+            raise error

@@ -1,0 +1,35 @@
+import shutil
+import subprocess
+
+import pytest
+
+pytestmark = pytest.mark.workflows
+
+
+def test_the_job_lint_lints(forge, venv):
+    forge.share(venv)
+    ran = forge.act("ci.yml", "--job", "lint", event="push")
+    assert ran.code == 0, ran.log
+    # and it would find something
+    (forge.checkout / "pipelines" / "stop.py").write_text("import os\n")
+    ran = forge.act("ci.yml", "--job", "lint", event="push")
+    assert ran.code == 1
+    assert "F401" in ran.log
+
+
+def test_the_job_test_sets_up_both_pythons_and_tests_on_them(forge):
+    few = "-k test_make_help_names_every_target"
+    ran = forge.act("ci.yml", "--job", "test", "--env", f"PYTEST_ADDOPTS={few}", event="pull_request")
+    assert ran.code == 0, ran.log
+    assert ran.log.count("1 passed") == 2
+    for python in ("3.11", "3.13"):
+        assert f"test on {python}" in ran.log
+
+
+def test_the_job_image_builds_the_image_and_runs_the_demo_in_it(forge):
+    engine = shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True, check=False)
+    if not engine or engine.returncode != 0:
+        pytest.skip("no container engine answers: the job `image` of ci.yml was not run")
+    ran = forge.act("ci.yml", "--job", "image", event="push")
+    assert ran.code == 0, ran.log
+    assert "strava.activities" in ran.log
