@@ -83,11 +83,9 @@ def details_left(left: int, done_at: datetime | None, now: datetime, limit: int 
     """How many details are left, what they cost and when they will be there; `limit` is how many a run fetches."""
     needs = f"{left:,} detail{'s' if left > 1 else ''} left: {left:,} request{'s' if left > 1 else ''}"
     done = f"done {moment(done_at, now)}" if done_at else "done when Strava's limits allow"
-    if backfill:
-        return f"{needs}, {done}."
-    if limit is None:
-        return f"{needs}, {done} with `flow --backfill`."
-    return f"{needs}; the next run fetches {min(limit, left):,} (ENRICH_LIMIT), `flow --backfill` all, {done}."
+    if limit is not None and limit < left:
+        return f"{needs}; the next run fetches {limit:,} (ENRICH_LIMIT), `flow --backfill` all, {done}."
+    return f"{needs}, {done}{'' if backfill or limit else ' with `flow --backfill`'}."
 
 
 def moment(at: datetime, now: datetime) -> str:

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from home import Athlete
@@ -77,9 +78,10 @@ def test_a_rate_limit_in_mid_pull_ends_a_flow_cleanly_with_what_it_fetched_built
     _, ran, tables = stopped
     assert (ran.code, ran.out) == (0, "")
     assert len(tables["strava.activities"]) == 20
-    assert "it opens again at" in ran.err
-    assert "The list is not complete: the next run goes on from where it stands." in ran.err
-    assert ran.err.splitlines()[-1].startswith("20 details left: 20 requests;")
+    *_, spent, list_, details = ran.err.splitlines()
+    assert "opens again at" in spent
+    assert list_ == "The list is not complete: the next run goes on from where it stands."
+    assert re.fullmatch(r"20 details left: 20 requests, done (today|tomorrow) \d\d:\d\d UTC\.", details)
     assert "error" not in ran.err
 
 
