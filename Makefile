@@ -1,7 +1,7 @@
 # Each target sets up what it needs: .venv from the locked requirements, made once and again when they change.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo auth run run-all compact enrich flow status sql revoke test test-fast lint format bench docs lock clean
+.PHONY: help demo auth run run-all compact enrich flow purge status sql revoke test test-fast lint format bench docs lock clean
 
 VENV := .venv
 # the newest Python of 3.11 to 3.13 that really starts (pyenv's shims need not); PYTHON=… chooses another
@@ -42,6 +42,9 @@ enrich: $(RUNTIME) ## fetch missing details, newest first, and merge them into s
 
 flow: $(RUNTIME) ## pull, enrich, and dbt build if anything landed
 	@$(STRAVA) flow
+
+purge: $(RUNTIME) ## erase for good what was deleted at Strava
+	@$(STRAVA) purge
 
 status: $(RUNTIME) ## athlete, token, cursor, activities, details missing, budget, last run
 	@$(STRAVA) status

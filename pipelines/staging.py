@@ -33,7 +33,7 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
     with open_warehouse(warehouse) as connection:
         missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
         loaded = sum(map(len, missing.values()))
-        if loaded or not all(_exists(connection, table) for table in TABLES):
+        if loaded or not all(holds_table(connection, table) for table in TABLES):
             connection.execute("set memory_limit = ?", [f"{_memory_mb(missing)}MB"])
             try:
                 _load(connection, missing, warehouse, work_path)
@@ -45,7 +45,8 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
     return loaded
 
 
-def _exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+def holds_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether staging has `table`: a warehouse of an older version, or one half made, may lack it."""
     rows = connection.execute(
         "select 1 from duckdb_tables() where database_name = current_database() and schema_name = ? and table_name = ?",
         [DATASET, table],
@@ -55,7 +56,7 @@ def _exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
 
 def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table: str) -> list[Path]:
     held: set[str] = set()
-    if _exists(connection, table):
+    if holds_table(connection, table):
         query = f"select distinct shard from {CATALOG}.{DATASET}.{table}"
         held = {name for (name,) in connection.execute(query).fetchall()}
     # a file that somebody copied or renamed is known by the name inside

@@ -1,4 +1,4 @@
-"""The command: `python pipelines/strava.py [auth|pull|enrich|flow|build|status|sql|revoke]`."""
+"""The command: `python pipelines/strava.py [auth|pull|enrich|flow|build|purge|status|sql|revoke]`."""
 
 import argparse
 import os
@@ -199,7 +199,7 @@ COMMANDS = (
         "flow",
         "pull, enrich, and `dbt build` if anything landed",
         "python pipelines/strava.py flow --backfill",
-        _does("pull", "enrich", "stage", "build_if_needed"),
+        _does("pull", "enrich", "purge_if_wanted", "stage", "build_if_needed"),
         _flow_options,
     ),
     Command(
@@ -207,6 +207,12 @@ COMMANDS = (
         "bring staging up to the shards and run `dbt build`",
         "python pipelines/strava.py build",
         _does("stage", "build"),
+    ),
+    Command(
+        "purge",
+        "erase what was deleted at Strava from shards, JSON files and warehouse, for good",
+        "python pipelines/strava.py purge",
+        _does("purge", "stage", "build_if_needed"),
     ),
     Command(
         "status",

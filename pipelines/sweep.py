@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pipelines.payloads import EPOCH, Payload
 
@@ -120,6 +121,32 @@ def tombstone(
     """
     held = {"reason": reason, "purged": False, "last_payload_hash": last_hash, "noticed_by": noticed_by}
     return _payload(id_, athlete_id, start_date, held)
+
+
+def purge_tombstone(
+    id_: int, athlete_id: int, start_date: datetime | None, buried: str, erased: Iterable[datetime]
+) -> Payload:
+    """The event that the versions of an activity are to be erased: the tombstone `buried` once more, and purged.
+
+    erased: when those versions had been fetched (UTC), which is all that stays of them; `status` reckons with it.
+    """
+    held = {**read_tombstone(buried), "purged": True, "erased_fetched_at": [_text(instant) for instant in erased]}
+    return _payload(id_, athlete_id, start_date, held)
+
+
+def read_tombstone(text: str) -> dict[str, Any]:
+    """What the payload of a tombstone holds; nothing if it is of a version that is not known."""
+    try:
+        held = json.loads(text)
+    except ValueError:
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
+def erased_instants(text: str) -> list[datetime]:
+    """When the versions that a tombstone's payload erased had been fetched (UTC)."""
+    held = read_tombstone(text).get("erased_fetched_at")
+    return [_instant(instant) for instant in held] if isinstance(held, list) else []
 
 
 def _payload(id_: int | None, athlete_id: int, start_date: datetime | None, held: Mapping[str, object]) -> Payload:
