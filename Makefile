@@ -46,7 +46,7 @@ flow: $(RUNTIME) ## pull, enrich, and dbt build if anything landed
 purge: $(RUNTIME) ## erase for good what was deleted at Strava
 	@$(STRAVA) purge
 
-status: $(RUNTIME) ## athlete, token, cursor, activities, details missing, budget, last run
+status: $(RUNTIME) ## whether Strava, bronze and warehouse add up, what is missing and why
 	@$(STRAVA) status
 
 sql: $(RUNTIME) ## query the warehouse, read only: make sql Q="FROM strava.activities_yearly"

@@ -359,6 +359,11 @@ class Bronze:
             "where id is not null order by fetched_at, payload_hash"
         )
 
+    def rows_by_shard(self, table: str) -> dict[str, int]:
+        """The names inside the shards of `table`, each with how many rows bear it; a copied shard counts once."""
+        rows = self._query(f"select shard, count(*) from {{{table}}} group by shard, filename")
+        return dict(rows)
+
     def versions(self, table: str, ids: Iterable[int]) -> list[tuple[int, datetime, str, str]]:
         """Id, instant, payload hash and file of each row of `table` that is of one of `ids`."""
         return self._query(
@@ -406,9 +411,9 @@ class Bronze:
         try:
             return self._run_query(sql, parameters)
         except duckdb.Error:
-            names = [self._name_if_whole(path) for table in TABLES for path in self.shards(table)]
-            if None not in names:
-                raise
+            # damaged, or taken away just now by a purge
+            for path in (path for table in TABLES for path in self.shards(table)):
+                self._name_if_whole(path)
         return self._run_query(sql, parameters)
 
     def _run_query(self, sql: str, parameters: dict[str, Any]) -> list[Any]:
@@ -424,6 +429,8 @@ class Bronze:
         """The name that its rows bear; None if it is no whole Parquet file, which is then renamed to be looked at."""
         try:
             return shard_name(path)
+        except FileNotFoundError:
+            return None
         except (OSError, ValueError, KeyError, IndexError):
             path.rename(path.with_suffix(".parquet.torn"))
         self._warn(f"The shard {path} is damaged and was set aside as {path.name}.torn; restore it from a backup.")

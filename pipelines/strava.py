@@ -16,13 +16,13 @@ os.environ.setdefault("DLT_PROJECT_DIR", str(REPO))
 
 from pipelines.auth import TokenFile, open_app  # noqa: E402
 from pipelines.authorize import authorise  # noqa: E402
-from pipelines.errors import BadSetting, Interrupted, StravaStatsError, exit_codes  # noqa: E402
+from pipelines.errors import BadSetting, DoesNotAddUp, Interrupted, StravaStatsError, exit_codes  # noqa: E402
 from pipelines.flow import DetailChoice, Step, run_steps  # noqa: E402
 from pipelines.memory import share_one_arena  # noqa: E402
 from pipelines.progress import Report  # noqa: E402
 from pipelines.pull import PullChoice  # noqa: E402
 from pipelines.settings import StravaSettings, read_settings  # noqa: E402
-from pipelines.status import status_lines  # noqa: E402
+from pipelines.status import read_status, status_json, status_lines  # noqa: E402
 from pipelines.stop import StopFlag  # noqa: E402
 from pipelines.warehouse import open_warehouse, printed_query  # noqa: E402
 
@@ -143,11 +143,22 @@ def _revoke(options: argparse.Namespace, _report: Report, stop: StopFlag) -> Non
     print("Your data stay where they are: delete data/, output/ and warehouse/ yourself if you want them gone.")
 
 
+def _status_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for machines; README names the keys")
+
+
 def _status(options: argparse.Namespace, report: Report, _stop: StopFlag) -> None:
-    lines = status_lines(_settings(options), report)
-    width = max(len(label) for label, _ in lines)
-    for label, value in lines:
-        print(f"{label:<{width}}  {value}")
+    status = read_status(_settings(options), report)
+    if options.json:
+        print(status_json(status))
+    else:
+        lines = status_lines(status)
+        width = max(len(label) for label, _ in lines)
+        for label, value in lines:
+            print(f"{label:<{width}}  {value}")
+    if status.odd:
+        told = "; ".join(f"{difference.count:,} {difference.reason}" for difference in status.odd)
+        raise DoesNotAddUp(f"It does not add up: {told}.")
 
 
 def _sql_options(parser: argparse.ArgumentParser) -> None:
@@ -216,9 +227,10 @@ COMMANDS = (
     ),
     Command(
         "status",
-        "athlete, token, cursor, activities, details missing, budget, last run",
-        "python pipelines/strava.py status",
+        "whether Strava, bronze and warehouse add up, what is missing and why, the last run",
+        "python pipelines/strava.py status --json",
         _status,
+        _status_options,
     ),
     Command(
         "sql",
