@@ -1,7 +1,7 @@
 # Each target sets up what it needs, the image or .venv from the locked requirements, once and again when they change.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo auth run run-all compact enrich flow schedule status sql backup restore revoke shell \
+.PHONY: help build demo auth run run-all compact enrich flow schedule purge status sql backup restore revoke shell \
   test test-fast test-container test-workflows lint format bench docs lock clean
 
 VENV := .venv
@@ -52,7 +52,10 @@ flow: ## pull, enrich, and dbt build if anything landed
 schedule: ## stay and run the flow by STRAVA_SCHEDULE, one at a time
 	@$(STRAVA) schedule
 
-status: ## athlete, token, cursor, activities, details missing, budget, last run
+purge: ## erase for good what was deleted at Strava
+	@$(STRAVA) purge
+
+status: ## whether Strava, bronze and warehouse add up, what is missing and why
 	@$(STRAVA) status
 
 sql: ## query the warehouse, read only: make sql Q="FROM strava.activities_yearly"

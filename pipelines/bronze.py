@@ -24,7 +24,7 @@ from dlt.destinations.impl.filesystem.filesystem import FilesystemClient, Filesy
 from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from pipelines.durable import storage_error, written_whole
+from pipelines.durable import remove, storage_error, written_whole
 from pipelines.errors import StorageFailed, StravaStatsError
 from pipelines.object_store import aws_credentials, fetch_missing, store_error
 from pipelines.payloads import EPOCH
@@ -89,6 +89,7 @@ _LIVE = f"""
         where buried_at is null or newest.fetched_at > buried_at
     )
 """
+_PARQUET: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["shard"]}
 _DUCKDB_LIMITS: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": "128MB"}
 
 
@@ -174,7 +175,29 @@ def write_shard(rows: pa.Table, path: Path) -> None:
     dlt's own writer would resolve its configuration for each file and build a dictionary of payloads.
     """
     # as SCHEMA has them, whatever order they were made in
-    pq.write_table(rows.select(SCHEMA.names), path, compression="zstd", use_dictionary=["shard"])
+    pq.write_table(rows.select(SCHEMA.names), path, **_PARQUET)
+
+
+def rewrite_shard(path: Path, erase: Callable[[int | None, datetime], bool]) -> int:
+    """Take the rows out of the shard at `path` whose id and instant `erase` says yes to; how many those were.
+
+    What is left keeps its order, its bytes and columns of versions to come; a shard without rows is removed.
+
+    Raises:
+        StorageFailed: it could not be written; the shard is as it was.
+    """
+    with pq.ParquetFile(path) as file:
+        rows = file.read()
+    keys = zip(rows["id"].to_pylist(), rows["fetched_at"].to_pylist(), strict=True)
+    kept = rows.filter(pa.array([not erase(id_, fetched_at) for id_, fetched_at in keys], pa.bool_()))
+    if len(kept) == len(rows):
+        return 0
+    if len(kept):
+        with written_whole(path) as file:
+            pq.write_table(kept, file, **_PARQUET)
+    else:
+        remove(path)
+    return len(rows) - len(kept)
 
 
 def shard_name(path: Path) -> str:
@@ -306,13 +329,13 @@ class Bronze:
             """
         )
         buried: dict[int, datetime] = {}
-        if table == ACTIVITIES:
+        if table in (ACTIVITIES, ACTIVITY_DETAILS):
             buried = dict(self._query(f"select id, max(fetched_at) from {{{TOMBSTONES}}} group by id"))
         return Landed(
             {
                 id_ if id_ is not None else bytes.fromhex(key): bytes.fromhex(newest)
                 for key, id_, newest, fetched_at in rows
-                if id_ not in buried or fetched_at > buried[id_]
+                if table != ACTIVITIES or id_ not in buried or fetched_at > buried[id_]
             },
             max([*(fetched_at for *_, fetched_at in rows), *buried.values()], default=None),
         )
@@ -350,6 +373,50 @@ class Bronze:
             athlete_id=athlete_id,
         )
         return rows[0] if rows else None
+
+    def last_complete_sweep(self, athlete_id: int) -> tuple[datetime, str] | None:
+        """When the newest record of a sweep that came to the end of the list landed, and its payload."""
+        rows = self._query(
+            f"select fetched_at, payload from {{{SWEEPS}}} where athlete_id = $athlete_id and "
+            "case when json_valid(payload) then json_extract_string(payload, '$.complete') = 'true' end "
+            "order by fetched_at desc limit 1",
+            athlete_id=athlete_id,
+        )
+        return rows[0] if rows else None
+
+    def newest_fetched_at(self) -> datetime | None:
+        """The newest instant in any table: what comes later than this is later than all."""
+        instants = " union all ".join(f"select fetched_at from {{{table}}}" for table in TABLES)
+        rows = self._query(f"select max(fetched_at) from ({instants})")
+        return rows[0][0] if rows else None
+
+    def seen(self, instant: datetime | None = None) -> dict[tuple[int, int], datetime]:
+        """Athlete and id of each activity, buried or not → its newest version's instant, up to `instant` if given."""
+        rows = self._query(
+            f"select athlete_id, id, max(fetched_at) from {{{ACTIVITIES}}} "
+            "where id is not null and fetched_at <= coalesce($instant, timestamp '9999-12-31') group by all",
+            instant=instant,
+        )
+        return {(athlete_id, id_): fetched_at for athlete_id, id_, fetched_at in rows}
+
+    def tombstones(self) -> list[tuple[int, int, datetime | None, datetime, str]]:
+        """Athlete, id, start, instant and payload of all tombstones, oldest first."""
+        return self._query(
+            f"select athlete_id, id, start_date, fetched_at, payload from {{{TOMBSTONES}}} "
+            "where id is not null order by fetched_at, payload_hash"
+        )
+
+    def rows_by_shard(self, table: str) -> dict[str, int]:
+        """The names inside the shards of `table`, each with how many rows bear it; a copied shard counts once."""
+        rows = self._query(f"select shard, count(*) from {{{table}}} group by shard, filename")
+        return dict(rows)
+
+    def versions(self, table: str, ids: Iterable[int]) -> list[tuple[int, datetime, str, str]]:
+        """Id, instant, payload hash and file of each row of `table` that is of one of `ids`."""
+        return self._query(
+            f"select id, fetched_at, payload_hash, filename from {{{table}}} where id in (select unnest($ids))",
+            ids=list(ids),
+        )
 
     def without_details(self, athlete_id: int, since: date | None = None, until: date | None = None) -> list[int]:
         """Ids of live activities that have no details, newest first; `since` and `until` are local dates."""
@@ -429,9 +496,9 @@ class Bronze:
         try:
             return self._run_query(sql, parameters)
         except duckdb.Error:
-            names = [self._name_if_whole(path) for table in TABLES for path in self.shards(table)]
-            if None not in names:
-                raise
+            # damaged, or taken away just now by a purge
+            for path in (path for table in TABLES for path in self.shards(table)):
+                self._name_if_whole(path)
         return self._run_query(sql, parameters)
 
     def _run_query(self, sql: str, parameters: dict[str, Any]) -> list[Any]:
@@ -447,6 +514,8 @@ class Bronze:
         """The name that its rows bear; None if it is no whole Parquet file, which is then renamed to be looked at."""
         try:
             return shard_name(path)
+        except FileNotFoundError:
+            return None
         except (OSError, ValueError, KeyError, IndexError):
             path.rename(path.with_suffix(".parquet.torn"))
         self._warn(f"The shard {path} is damaged and was set aside as {path.name}.torn; restore it from a backup.")

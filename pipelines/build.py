@@ -30,20 +30,26 @@ def build_is_needed(settings: StravaSettings) -> bool:
     Sweeps do not count: what they found has rows of its own, and dbt only has a view on them.
     """
     with open_warehouse(settings.warehouse_path) as connection:
-        try:
-            built = connection.execute(
-                """
-                select built_at from staging.dbt_builds
-                where activity_rows = (select count(*) from staging.activities)
-                  and detail_rows = (select count(*) from staging.activity_details)
-                  and tombstone_rows = (select count(*) from staging.tombstones)
-                """
-            ).fetchone()
-        except (duckdb.CatalogException, duckdb.BinderException):
-            # never built, or by an older version that recorded less
-            return True
+        built = built_at(connection)
     changed_at = max(path.stat().st_mtime for path in PROJECT.rglob("*") if path.suffix in (".sql", ".yml", ".csv"))
-    return built is None or datetime.fromtimestamp(changed_at, UTC).replace(tzinfo=None) > built[0]
+    return built is None or datetime.fromtimestamp(changed_at, UTC).replace(tzinfo=None) > built
+
+
+def built_at(connection: duckdb.DuckDBPyConnection) -> datetime | None:
+    """When the last whole `dbt build` of the opened warehouse was (UTC), if it saw all rows of staging; else None."""
+    try:
+        row = connection.execute(
+            """
+            select built_at from staging.dbt_builds
+            where activity_rows = (select count(*) from staging.activities)
+              and detail_rows = (select count(*) from staging.activity_details)
+              and tombstone_rows = (select count(*) from staging.tombstones)
+            """
+        ).fetchone()
+    except (duckdb.CatalogException, duckdb.BinderException):
+        # never built, or by an older version that recorded less
+        return None
+    return row[0] if row else None
 
 
 def dbt_command(*arguments: str) -> list[str]:

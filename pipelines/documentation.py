@@ -47,7 +47,7 @@ def _settings_table() -> str:
     rows = []
     for field, setting in SETTINGS.items():
         default = SHOWN_DEFAULTS.get(field) or getattr(StravaSettings, field)
-        shown = default if field in SHOWN_DEFAULTS else "none" if default is None else f"`{default}`"
+        shown = default if field in SHOWN_DEFAULTS else "none" if default is None else f"`{_as_typed(default)}`"
         newest, *older = (f"`{name}`" for name in setting.names)
         called = newest + (f" (older: {', '.join(older)})" if older else "")
         rows.append((called, f"`{field}`", shown, setting.help))
@@ -79,9 +79,13 @@ def _env_example() -> str:
     ]
     for field, setting in SETTINGS.items():
         default = getattr(StravaSettings, field)
-        value = "" if default is None else str(default)
+        value = "" if default is None else _as_typed(default)
         lines += ["", f"# {setting.help}", f"{'' if default is None else '# '}{setting.names[0]}={value}"]
     return "\n".join(lines) + "\n"
+
+
+def _as_typed(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 TABLES: Mapping[str, Callable[[], str]] = {

@@ -57,6 +57,29 @@ def written_whole(path: Path, mode: int = 0o644, durable: bool = True) -> Iterat
         raise storage_error(path, error) from error
 
 
+def remove(path: Path) -> None:
+    """Remove the file at `path`, if it is there, so that a power cut does not bring it back.
+
+    Raises:
+        StorageFailed: it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+        _fsync_folder(path.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def remove_half_written(folder: Path) -> None:
+    """Remove what killed processes left half written in `folder`; nobody may be writing there.
+
+    Raises:
+        StorageFailed: it cannot be removed.
+    """
+    for path in folder.glob(".*.tmp"):
+        remove(path)
+
+
 def _fsync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:

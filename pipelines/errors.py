@@ -10,7 +10,9 @@ class StravaStatsError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
-    meaning: ClassVar[str] = "an error that this program does not know; please report it"
+    meaning: ClassVar[str] = (
+        "`status` does not add up (it says what to do), or an error that this program does not know; please report that"
+    )
 
 
 class BadSetting(StravaStatsError):
@@ -60,6 +62,10 @@ class Interrupted(StravaStatsError):
 
     exit_code = 130
     meaning = "stopped by Ctrl-C or a signal; what was fetched is kept"
+
+
+class DoesNotAddUp(StravaStatsError):
+    """`status` found a difference that has no good reason."""
 
 
 class BudgetSpent(StravaStatsError):

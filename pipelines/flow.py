@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Literal
 
 from pipelines.auth import RefreshTokenAuth, TokenFile, open_app
-from pipelines.bronze import ACTIVITY_DETAILS, Landed, open_bronze
+from pipelines.bronze import ACTIVITY_DETAILS, TOMBSTONES, Landed, open_bronze
 from pipelines.budget import Budget
 from pipelines.build import build, build_is_needed
 from pipelines.bundle import finish_restore
@@ -33,7 +33,9 @@ from pipelines.freshness import to_fetch_again
 from pipelines.memory import give_back_what_is_free
 from pipelines.payloads import Payload
 from pipelines.progress import Report, Task, details_left
+from pipelines.publish import publish
 from pipelines.pull import Pull, PullChoice, Pulled, days_before
+from pipelines.purge import Purge
 from pipelines.quarantine import Quarantine
 from pipelines.settings import StravaSettings
 from pipelines.source import NewVersions, activity_details, notes
@@ -49,7 +51,7 @@ OUTAGES = 8
 OUTAGE_WAITS = 60
 LONGEST_OUTAGE_WAIT_S = 3600
 
-Step = Literal["pull", "enrich", "stage", "build", "build_if_needed"]
+Step = Literal["pull", "enrich", "purge", "purge_if_wanted", "stage", "build", "build_if_needed"]
 
 
 @dataclass
@@ -299,6 +301,30 @@ class Run:
         self._done.details_refused += 1
         self._report.warn(f"Activity {id_} has no details for now: {error} The others go on; it is tried again later.")
 
+    def purge(self) -> None:
+        """Erase what was deleted at Strava from bronze and the warehouse, which the next steps make anew."""
+        self._bronze.finish_pending()
+        purge = self._purge()
+        self._quarantine.release(purge.intend())
+        if not purge.erase():
+            self._report.say("Purge: nothing to erase.")
+
+    def purge_if_wanted(self) -> None:
+        """As `purge` where the settings say so; else only what an earlier purge was killed in."""
+        purge = self._purge()
+        if self._settings.purge_deleted:
+            self._quarantine.release(purge.intend())
+        purge.erase()
+
+    def _purge(self) -> Purge:
+        def land(athlete_id: int, payloads: list[Payload], newest: datetime | None) -> None:
+            versions = NewVersions(
+                TOMBSTONES, Landed({}, newest), athlete_id, self._started_at, self._bronze.waiting_path
+            )
+            self._bronze.land(notes(payloads, versions))
+
+        return Purge(self._bronze, self._settings.output_path, self._settings.warehouse_path, self._report, land)
+
     def stage(self) -> None:
         """Bring staging up to the shards."""
         give_back_what_is_free()
@@ -313,6 +339,7 @@ class Run:
             self.build()
         else:
             self._report.say("dbt: nothing landed since the last build.")
+            self._publish()
 
     def build(self) -> None:
         """`dbt build`."""
@@ -320,6 +347,13 @@ class Run:
         with self._report.task("dbt build"):
             told = build(self._settings)
         self._report.say(f"dbt: {told} in {time.monotonic() - began_at_s:.1f} s.")
+        self._publish()
+
+    def _publish(self) -> None:
+        """Bring the read-only copy up to the build, where the settings ask for one."""
+        copy = self._settings.publish_path
+        if copy is not None and publish(self._settings.warehouse_path, copy):
+            self._report.say(f"Published: {copy}.")
 
     def _athlete_id(self) -> int:
         """Whose history this is: from the token file, else asked for once and noted there."""
@@ -407,6 +441,8 @@ def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: Detail
     actions: dict[Step, Callable[[], None]] = {
         "pull": lambda: run.pull(pull_choice),
         "enrich": lambda: run.enrich(choice),
+        "purge": run.purge,
+        "purge_if_wanted": run.purge_if_wanted,
         "stage": run.stage,
         "build": run.build,
         "build_if_needed": run.build_if_needed,
@@ -417,7 +453,9 @@ def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: Detail
     stopped: StravaStatsError | None = None
     for step in steps:
         # what stops Strava's side does not keep what has landed from being staged and built, unless somebody wants out
-        if (stopped and step == "enrich") or (isinstance(stopped, Interrupted) and step == "build_if_needed"):
+        if (stopped and step == "enrich") or (
+            isinstance(stopped, Interrupted) and step in ("purge_if_wanted", "build_if_needed")
+        ):
             continue
         try:
             actions[step]()

@@ -91,7 +91,7 @@ class Pull:
         self._noted = start = sweep.reached if sweep is not None else self._lookback_start()
         landed = self._bronze.landed(ACTIVITIES)
         versions = NewVersions(ACTIVITIES, landed, self._athlete_id, self._began_at, self._bronze.waiting_path)
-        roll = RollCall(self._bronze.live(self._athlete_id, start))
+        roll = RollCall(self._bronze.live(self._athlete_id, start), start)
         gone = set(sweep.gone) if sweep is not None else set()
         try:
             with self._report.task("Activities") as task:
@@ -135,8 +135,9 @@ class Pull:
             self._burial.bury(gone, "lookback", confirmed)
             return True
         reason = self._burial.bury(gone, "sweep", confirmed)
-        done = continued(sweep, reached=walk.reached, listed=walk.listed, landed=versions.count, gone=gone)
-        self._record(replace(done, complete=True, reason=reason))
+        done = continued(sweep, reached=walk.reached, listed=roll.met(), landed=versions.count, gone=gone)
+        kept = len(absent & self._bronze.live(self._athlete_id).keys()) if absent else 0
+        self._record(replace(done, complete=True, reason=reason, kept=kept))
         return True
 
     def _lookback_start(self) -> datetime:
@@ -149,12 +150,12 @@ class Pull:
         """Note how far an unfinished sweep has come, once; newest first, it has come nowhere before its end."""
         if walk.reached > self._noted and walk.oldest_first:
             self._noted = walk.reached
-            absent = gone | roll.absent(until=walk.reached)
-            self._record(continued(sweep, reached=walk.reached, listed=walk.listed, landed=versions.count, gone=absent))
+            absent, listed = gone | roll.absent(until=walk.reached), roll.met(until=walk.reached)
+            self._record(continued(sweep, reached=walk.reached, listed=listed, landed=versions.count, gone=absent))
 
     def _record(self, sweep: Sweep) -> None:
-        last = self._bronze.last_sweep(self._athlete_id)
-        self._land(SWEEPS, [sweep.payload(self._athlete_id)], last[0] if last else None)
+        # later than all that it speaks of: `status` counts what came after it
+        self._land(SWEEPS, [sweep.payload(self._athlete_id)], self._bronze.newest_fetched_at())
 
 
 class _Span:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,11 @@ class Quarantine:
         if len(kept) < len(self._refused):
             self._refused = kept
             self._write()
+
+    def reasons(self, activity_ids: set[int]) -> dict[str, int]:
+        """Why Strava refuses details of `activity_ids`: reason → of how many of them."""
+        told = Counter(str(refusal.get("reason")) for key, refusal in self._refused.items() if int(key) in activity_ids)
+        return dict(told.most_common())
 
     def waits(self, activity_id: int) -> bool:
         """Whether it is too early to ask for this activity again."""

@@ -60,6 +60,13 @@ SETTINGS: Mapping[str, Setting] = {
         ("STRAVA_BRONZE_URL",),
         "the folder of the shards, here or in a bucket: `s3://bucket/folder`, with AWS's own variables",
     ),
+    "publish": Setting(
+        ("STRAVA_PUBLISH",),
+        "a read-only copy of the warehouse for dashboards, replaced at once after each build; of the same file name",
+    ),
+    "purge_deleted": Setting(
+        ("STRAVA_PURGE_DELETED",), "whether each `flow` purges what was deleted at Strava: `true` or `false`"
+    ),
     "per_page": Setting(("PER_PAGE",), "activities per request of the list, 1 to 200"),
     "enrich_limit": Setting(
         ("ENRICH_LIMIT", "STRAVA_ENRICH_MAX"), "details to fetch per run at most: a number, 0 for none, or `all`"
@@ -109,6 +116,8 @@ class StravaSettings(BaseConfiguration):
     token_file: str = "secrets/strava_token.json"  # noqa: S105 - a path
     warehouse: str = "warehouse/strava.duckdb"
     bronze_url: str = "data"
+    publish: str | None = None
+    purge_deleted: bool = False
     per_page: int = MAX_PER_PAGE
     enrich_limit: str = "100"
     enrich_sleep_ms: int = 200
@@ -152,6 +161,7 @@ class StravaSettings(BaseConfiguration):
                 name = SETTINGS[field].names[0]
                 raise BadSetting(f"{name} is {url!r}: it must be an address that starts with https:// or http://.")
         _ = self.enrich_max
+        _ = self.publish_path
 
     @property
     def home_path(self) -> Path:
@@ -167,6 +177,28 @@ class StravaSettings(BaseConfiguration):
     def warehouse_path(self) -> Path:
         """The absolute path of the DuckDB file."""
         return self._quotable(self.home_path / Path(self.warehouse).expanduser())
+
+    @property
+    def publish_path(self) -> Path | None:
+        """The absolute path of the read-only copy of the warehouse, if there is to be one.
+
+        Raises:
+            BadSetting: it is the warehouse itself, or called otherwise.
+        """
+        if self.publish is None:
+            return None
+        path = self.home_path / Path(self.publish).expanduser()
+        if path.resolve() == self.warehouse_path.resolve():
+            raise BadSetting(f"STRAVA_PUBLISH is {self.publish!r}, the warehouse itself: name another file.")
+        # DuckDB names the catalog after the file up to its first dot, and views name their tables with it
+        catalog, wanted = (name.partition(".")[0] for name in (path.name, self.warehouse_path.name))
+        if catalog != wanted or path.is_dir():
+            raise BadSetting(
+                f"STRAVA_PUBLISH is {self.publish!r}: the copy has to be called as the warehouse is, else its views "
+                f"would not find their tables: {wanted}.published.duckdb, or {self.warehouse_path.name} in another "
+                "folder."
+            )
+        return path
 
     @property
     def bronze_path(self) -> Path:
@@ -318,9 +350,9 @@ def read_settings(**options: Any) -> StravaSettings:
         with _our_providers():
             return resolve_configuration(StravaSettings(), sections=SECTIONS, explicit_value=given)
     except ConfigValueCannotBeCoercedException as error:
-        number = "a whole number" if error.hint is int else "a number"
+        kind = {int: "a whole number", bool: "true or false"}.get(error.hint, "a number")
         name = SETTINGS[error.field_name].names[0]
-        raise BadSetting(f"{name} is {error.field_value!r}: it must be {number}.") from None
+        raise BadSetting(f"{name} is {error.field_value!r}: it must be {kind}.") from None
     except ValueNotSecretException as error:
         raise BadSetting(
             f"{error.provider_name} holds {error.key}, a secret: move it to .env or to .dlt/secrets.toml."

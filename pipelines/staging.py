@@ -46,10 +46,11 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
 def _missing(connection: duckdb.DuckDBPyConnection, bronze: Bronze) -> dict[str, list[Path]]:
     """By table, the shards that staging lacks; a table that is not there yet is in it even without shards."""
     missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
-    return {table: paths for table, paths in missing.items() if paths or not _exists(connection, table)}
+    return {table: paths for table, paths in missing.items() if paths or not holds_table(connection, table)}
 
 
-def _exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+def holds_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether staging has `table`: a warehouse of an older version, or one half made, may lack it."""
     rows = connection.execute(
         "select 1 from duckdb_tables() where database_name = current_database() and schema_name = ? and table_name = ?",
         [DATASET, table],
@@ -59,7 +60,7 @@ def _exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
 
 def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table: str) -> list[Path]:
     held: set[str] = set()
-    if _exists(connection, table):
+    if holds_table(connection, table):
         query = f"select distinct shard from {CATALOG}.{DATASET}.{table}"
         held = {name for (name,) in connection.execute(query).fetchall()}
     # a file that somebody copied or renamed is known by the name inside

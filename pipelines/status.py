@@ -1,49 +1,108 @@
-"""What `status` shows: whose history this is, how far it reaches, what is missing, what the last run did."""
+"""What `status` shows: whose history this is, whether it adds up, what is missing, what the last run did."""
 
 import json
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from pipelines.auth import TokenFile
+from pipelines.auth import TokenFile, Tokens
 from pipelines.bronze import open_bronze
-from pipelines.budget import Budget
+from pipelines.budget import Budget, Window
 from pipelines.errors import NotAuthorised
 from pipelines.progress import Report, budget_left
 from pipelines.quarantine import Quarantine
+from pipelines.reconciliation import Difference, Reckoning, reckon
 from pipelines.settings import StravaSettings
 
 
-def status_lines(settings: StravaSettings, report: Report) -> list[tuple[str, str]]:
-    """(label, value) of each line; asks neither Strava nor the DuckDB file, so it works while a run goes on."""
-    bronze = open_bronze(settings, report)
-    athlete_id, lines = _token_lines(TokenFile(settings.token_path))
-    if athlete_id is None:
+@dataclass(frozen=True)
+class Status:
+    """All there is to show. `no_tokens`: why the token file cannot be read; `reckoning`: None without an athlete."""
+
+    tokens: Tokens | None
+    no_tokens: str
+    cursor: datetime | None
+    reckoning: Reckoning | None
+    budget: list[Window]
+    last_run: dict[str, Any] | None
+    warehouse: Path
+
+    @property
+    def odd(self) -> list[Difference]:
+        """The differences that have no good reason; nothing adds up to nothing."""
+        return [] if self.reckoning is None else [each for each in self.reckoning.differences if not each.adds_up]
+
+
+def read_status(settings: StravaSettings, report: Report) -> Status:
+    """Look at the files; asks nobody, writes nothing, and works while a run goes on."""
+    tokens, no_tokens = None, ""
+    try:
+        tokens = TokenFile(settings.token_path).load()
+    except NotAuthorised as error:
+        no_tokens = str(error)
+    cursor = reckoning = None
+    if tokens is not None and tokens.athlete_id is not None:
+        bronze = open_bronze(settings, report)
+        quarantine = Quarantine(settings.state_path / "quarantine.json")
+        cursor = bronze.cursor(tokens.athlete_id)
+        reckoning = reckon(settings, bronze, quarantine, tokens.athlete_id)
+    return Status(
+        tokens,
+        no_tokens,
+        cursor,
+        reckoning,
+        Budget(settings.state_path / "budget.json").windows(),
+        _last_run(settings.state_path / "last_run.json"),
+        settings.warehouse_path,
+    )
+
+
+def status_lines(status: Status) -> list[tuple[str, str]]:
+    """(label, value) of each line; a further line of the same label has none."""
+    lines = _token_lines(status)
+    if status.reckoning is None:
         lines.append(("Activities", "not known: no athlete yet"))
     else:
-        counts = bronze.counts(athlete_id)
-        cursor = f"{counts.cursor:%Y-%m-%d %H:%M:%S} UTC" if counts.cursor else "none: nothing has landed"
-        lines += [
-            ("Cursor", cursor),
-            ("Activities", f"{counts.activities:,}"),
-            ("Details missing", f"{counts.activities - counts.with_details:,}"),
-        ]
-    quarantined = len(Quarantine(settings.state_path / "quarantine.json"))
-    if quarantined:
-        lines.append(("Details refused", f"{quarantined:,}, tried again later"))
-    budget = budget_left(Budget(settings.state_path / "budget.json").windows())
-    lines += [
-        ("Budget seen last", budget or "nothing seen in this window"),
-        ("Last run", _last_run(settings.state_path / "last_run.json")),
-        ("Warehouse", _size(settings.warehouse_path)),
+        cursor = f"{status.cursor:%Y-%m-%d %H:%M:%S} UTC" if status.cursor else "none: nothing has landed"
+        lines += [("Cursor", cursor), *_reckoning_lines(status.reckoning)]
+    return [
+        *lines,
+        ("Budget seen last", budget_left(status.budget) or "nothing seen in this window"),
+        ("Last run", _told(status.last_run) if status.last_run else "none"),
+        ("Warehouse", _size(status.warehouse)),
     ]
-    return lines
 
 
-def _token_lines(file: TokenFile) -> tuple[int | None, list[tuple[str, str]]]:
-    try:
-        tokens = file.load()
-    except NotAuthorised as error:
-        return None, [("Athlete", f"not known: {error}")]
+def status_json(status: Status) -> str:
+    """The same for machines; README's chapter on `status` names the keys, which stay."""
+    tokens, reckoning = status.tokens, status.reckoning
+    size = status.warehouse.stat().st_size if status.warehouse.exists() else None
+    expires_at = datetime.fromtimestamp(tokens.expires_at, UTC) if tokens and tokens.access_token else None
+    shown: dict[str, Any] = {
+        "adds_up": not status.odd,
+        "athlete_id": tokens.athlete_id if tokens else None,
+        "scope": tokens.scope if tokens else None,
+        "token_expires_at": _text(expires_at),
+        "cursor": _text(status.cursor),
+        "activities": None,
+        "differences": [],
+        "budget": [{"window": window.name, "limit": window.limit, "left": window.left} for window in status.budget],
+        "last_run": status.last_run,
+        "warehouse": {"path": str(status.warehouse), "bytes": size},
+    }
+    if reckoning is not None:
+        numbers = asdict(reckoning)
+        shown["differences"] = numbers.pop("differences")
+        numbers["swept_at"] = _text(numbers["swept_at"])
+        shown["activities"] = numbers | {"details_missing": reckoning.details_missing}
+    return json.dumps(shown, indent=1)
+
+
+def _token_lines(status: Status) -> list[tuple[str, str]]:
+    tokens = status.tokens
+    if tokens is None:
+        return [("Athlete", f"not known: {status.no_tokens}")]
     left_s = tokens.expires_at - datetime.now(UTC).timestamp()
     if not tokens.access_token:
         expiry = "none yet: the next run asks for one"
@@ -52,22 +111,51 @@ def _token_lines(file: TokenFile) -> tuple[int | None, list[tuple[str, str]]]:
     else:
         expiry = "expired: the next run refreshes it"
     athlete = str(tokens.athlete_id) if tokens.athlete_id is not None else "not known: the next run asks"
-    return tokens.athlete_id, [
+    return [
         ("Athlete", athlete),
         ("Scope", tokens.scope or "not known"),
         ("Access token", expiry),
     ]
 
 
-def _last_run(path: Path) -> str:
+def _reckoning_lines(reckoning: Reckoning) -> list[tuple[str, str]]:
+    if reckoning.listed is None:
+        listed = "not known: no complete sweep yet"
+    else:
+        listed = f"{reckoning.listed:,} (sweep of {reckoning.swept_at:%Y-%m-%d %H:%M} UTC)"
+    deleted = f"{reckoning.deleted:,}" + (f", {reckoning.purged:,} of them purged" if reckoning.purged else "")
+    lines = [
+        ("Listed at Strava", listed),
+        ("Activities", f"{reckoning.stored:,}"),
+        ("Details", f"{reckoning.enriched:,}"),
+        ("Details missing", f"{reckoning.details_missing:,}"),
+        ("Details refused", f"{sum(reckoning.quarantined.values()):,}"),
+        ("Deleted", deleted),
+        ("Adds up", "no" if any(not each.adds_up for each in reckoning.differences) else "yes"),
+    ]
+    for difference in reckoning.differences:
+        count = f"{difference.count:,} " if difference.count else ""
+        lines.append(("" if difference.adds_up else "!", f"{count}{difference.reason}"))
+    return lines
+
+
+def _last_run(path: Path) -> dict[str, Any] | None:
     try:
-        done = json.loads(path.read_bytes())
+        held = json.loads(path.read_bytes())
     except (OSError, ValueError):
-        return "none"
+        return None
+    return held if isinstance(held, dict) else None
+
+
+def _told(done: dict[str, Any]) -> str:
     at = done["started_at"][:19].replace("T", " ")
     landed = f"{done['activities_landed']:,} activities and {done['details_landed']:,} details landed"
     told = f"{done['command']} at {at} UTC: {landed}, {done['requests']:,} requests, {done['seconds']:.1f} s"
     return f"{told}. {done['message']}" if done["message"] else told
+
+
+def _text(instant: datetime | None) -> str | None:
+    return None if instant is None else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _size(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The command: `python pipelines/strava.py [auth|pull|enrich|flow|build|schedule|status|sql|backup|restore|revoke]`."""
+"""The command: `python pipelines/strava.py COMMAND`; without one: pull, then enrich."""
 
 import argparse
 import os
@@ -23,14 +23,14 @@ os.environ.setdefault("DLT_PROJECT_DIR", str(REPO))
 from pipelines.auth import TokenFile, open_app  # noqa: E402
 from pipelines.authorize import authorise  # noqa: E402
 from pipelines.bundle import backup, restore  # noqa: E402
-from pipelines.errors import BadSetting, Interrupted, StravaStatsError, exit_codes  # noqa: E402
+from pipelines.errors import BadSetting, DoesNotAddUp, Interrupted, StravaStatsError, exit_codes  # noqa: E402
 from pipelines.flow import DetailChoice, Step, run_steps  # noqa: E402
 from pipelines.memory import share_one_arena  # noqa: E402
 from pipelines.progress import Report  # noqa: E402
 from pipelines.pull import PullChoice  # noqa: E402
 from pipelines.schedule import run_on_schedule  # noqa: E402
 from pipelines.settings import StravaSettings, read_settings  # noqa: E402
-from pipelines.status import status_lines  # noqa: E402
+from pipelines.status import read_status, status_json, status_lines  # noqa: E402
 from pipelines.stop import StopFlag  # noqa: E402
 from pipelines.warehouse import open_warehouse, printed_query  # noqa: E402
 
@@ -151,11 +151,22 @@ def _revoke(options: argparse.Namespace, _report: Report, stop: StopFlag) -> Non
     print("Your data stay where they are: delete data/, output/ and warehouse/ yourself if you want them gone.")
 
 
+def _status_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for machines; README names the keys")
+
+
 def _status(options: argparse.Namespace, report: Report, _stop: StopFlag) -> None:
-    lines = status_lines(_settings(options), report)
-    width = max(len(label) for label, _ in lines)
-    for label, value in lines:
-        print(f"{label:<{width}}  {value}")
+    status = read_status(_settings(options), report)
+    if options.json:
+        print(status_json(status))
+    else:
+        lines = status_lines(status)
+        width = max(len(label) for label, _ in lines)
+        for label, value in lines:
+            print(f"{label:<{width}}  {value}")
+    if status.odd:
+        told = "; ".join(f"{difference.count:,} {difference.reason}" for difference in status.odd)
+        raise DoesNotAddUp(f"It does not add up: {told}.")
 
 
 def _schedule(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
@@ -232,7 +243,7 @@ COMMANDS = (
         "flow",
         "pull, enrich, and `dbt build` if anything landed",
         "python pipelines/strava.py flow --backfill",
-        _does("pull", "enrich", "stage", "build_if_needed"),
+        _does("pull", "enrich", "purge_if_wanted", "stage", "build_if_needed"),
         _flow_options,
     ),
     Command(
@@ -248,10 +259,17 @@ COMMANDS = (
         _schedule,
     ),
     Command(
+        "purge",
+        "erase what was deleted at Strava from shards, JSON files and warehouse, for good",
+        "python pipelines/strava.py purge",
+        _does("purge", "stage", "build_if_needed"),
+    ),
+    Command(
         "status",
-        "athlete, token, cursor, activities, details missing, budget, last run",
-        "python pipelines/strava.py status",
+        "whether Strava, bronze and warehouse add up, what is missing and why, the last run",
+        "python pipelines/strava.py status --json",
         _status,
+        _status_options,
     ),
     Command(
         "sql",

@@ -5,9 +5,11 @@ A cursor on `start_date` cannot see late uploads, edits and deletions behind it;
 
 import hashlib
 import json
+from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pipelines.payloads import EPOCH, Payload
 
@@ -22,8 +24,9 @@ SHARE = 0.1
 class Sweep:
     """A walk of the whole list; one that was interrupted goes on where it had got to. Instants are UTC.
 
-    reached: up to which start the list has been read. gone: ids that bronze knows up to there and the list no longer
-    has. reason: why they were not removed, if so.
+    reached: up to which start the list has been read. listed: how many activities that were. gone: ids that bronze
+    knows up to there and the list no longer has. reason: why they were not removed, if so. kept: how many live on
+    though the list lacks them, for that reason or because Strava knows them by id.
     """
 
     started_at: datetime
@@ -34,6 +37,7 @@ class Sweep:
     gone: tuple[int, ...] = ()
     complete: bool = False
     reason: str | None = None
+    kept: int = 0
 
     @classmethod
     def begin(cls, now: datetime) -> "Sweep":
@@ -54,6 +58,7 @@ class Sweep:
                 tuple(map(int, held["gone_ids"])),
                 bool(held["complete"]),
                 held["reason"],
+                int(held["kept"]),
             )
         except (ValueError, KeyError, TypeError):
             return None
@@ -71,6 +76,7 @@ class Sweep:
             "gone_ids": list(self.gone),
             "complete": self.complete,
             "reason": self.reason,
+            "kept": self.kept,
         }
         return _payload(None, athlete_id, None, held)
 
@@ -87,17 +93,34 @@ def sweep_to_do(last: Sweep | None, now: datetime, hours: float) -> Sweep | None
 
 
 class RollCall:
-    """Which of the activities that bronze knows a walk has not met yet; `expected`: id → start (UTC)."""
+    """Which activities a walk has met, and which of those that bronze knows (`expected`: id → start) it has not.
 
-    def __init__(self, expected: dict[int, datetime | None]) -> None:
+    Those that start before `start` were called by an earlier part of the walk. All in UTC.
+    """
+
+    def __init__(self, expected: dict[int, datetime | None], start: datetime) -> None:
         self._absent = expected
-        self.expected = len(expected)
+        self._start = start
+        # 16 bytes for each activity, not 100: a history may have 100,000
+        self._met = array("q")
+        self._met_starts_s = array("q")
 
     def answer(self, page: Iterable[Payload]) -> None:
         """The activities of `page` are there."""
         for payload in page:
             if payload.id is not None:
                 self._absent.pop(payload.id, None)
+                starts_at = payload.start_date or EPOCH
+                if starts_at >= self._start:
+                    self._met.append(payload.id)
+                    self._met_starts_s.append(_seconds(starts_at))
+
+    def met(self, until: datetime | None = None) -> int:
+        """How many there are that start before `until` (None: all), each counted once however often it was listed."""
+        if until is None:
+            return len(set(self._met))
+        until_s = _seconds(until)
+        return len({id_ for id_, start_s in zip(self._met, self._met_starts_s, strict=True) if start_s < until_s})
 
     def absent(self, until: datetime | None = None) -> set[int]:
         """Ids of those not met that start before `until`, up to which the walk has come (None: to the end)."""
@@ -122,6 +145,32 @@ def tombstone(
     return _payload(id_, athlete_id, start_date, held)
 
 
+def purge_tombstone(
+    id_: int, athlete_id: int, start_date: datetime | None, buried: str, erased: Iterable[datetime]
+) -> Payload:
+    """The event that the versions of an activity are to be erased: the tombstone `buried` once more, and purged.
+
+    erased: when those versions had been fetched (UTC), which is all that stays of them; `status` reckons with it.
+    """
+    held = {**read_tombstone(buried), "purged": True, "erased_fetched_at": [_text(instant) for instant in erased]}
+    return _payload(id_, athlete_id, start_date, held)
+
+
+def read_tombstone(text: str) -> dict[str, Any]:
+    """What the payload of a tombstone holds; nothing if it is of a version that is not known."""
+    try:
+        held = json.loads(text)
+    except ValueError:
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
+def erased_instants(text: str) -> list[datetime]:
+    """When the versions that a tombstone's payload erased had been fetched (UTC)."""
+    held = read_tombstone(text).get("erased_fetched_at")
+    return [_instant(instant) for instant in held] if isinstance(held, list) else []
+
+
 def _payload(id_: int | None, athlete_id: int, start_date: datetime | None, held: Mapping[str, object]) -> Payload:
     text = json.dumps(held).encode()
     return Payload(id_, athlete_id, start_date, text, hashlib.sha256(text).digest())
@@ -133,6 +182,10 @@ def _text(instant: datetime) -> str:
 
 def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text.removesuffix("Z"))
+
+
+def _seconds(instant: datetime) -> int:
+    return (instant - EPOCH) // timedelta(seconds=1)
 
 
 def utc_now() -> datetime:

@@ -1,0 +1,212 @@
+"""Reckoning: what Strava listed, what bronze holds and what the warehouse shows, with a reason for each difference."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import duckdb
+
+from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, TABLES, Bronze
+from pipelines.build import built_at
+from pipelines.durable import locked
+from pipelines.errors import StravaStatsError, WarehouseBusy
+from pipelines.payloads import EPOCH
+from pipelines.quarantine import Quarantine
+from pipelines.settings import StravaSettings
+from pipelines.staging import DATASET, holds_table
+from pipelines.sweep import Sweep, erased_instants, read_tombstone
+from pipelines.warehouse import open_warehouse
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two numbers that differ: by how many, why, and whether that is as it should be (`adds_up`)."""
+
+    count: int
+    reason: str
+    adds_up: bool = True
+
+
+@dataclass
+class Reckoning:
+    """The numbers of one athlete. Instants are UTC; what cannot be known is None.
+
+    listed: activities at Strava by the last complete sweep, `swept_at`. stored: activities that live in bronze: those
+    listed, those `kept` though they were not, plus `landed_since`, less `deleted_since`. enriched: those with details.
+    quarantined: reason → how many have no details because Strava refuses them. deleted: activities that are gone;
+    purged: those of them that are erased. staged: shards in staging. in_activities, in_details: rows in `strava.*`.
+    """
+
+    stored: int
+    enriched: int
+    quarantined: dict[str, int]
+    deleted: int
+    purged: int
+    listed: int | None = None
+    swept_at: datetime | None = None
+    kept: int = 0
+    landed_since: int = 0
+    deleted_since: int = 0
+    shards: int = 0
+    staged: int | None = None
+    in_activities: int | None = None
+    in_details: int | None = None
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def details_missing(self) -> int:
+        """Activities without details."""
+        return self.stored - self.enriched
+
+
+def reckon(settings: StravaSettings, bronze: Bronze, quarantine: Quarantine, athlete_id: int) -> Reckoning:
+    """Compare the last sweep, bronze and the warehouse; the DuckDB file is left alone where somebody else has it."""
+    live = set(bronze.live(athlete_id))
+    missing = set(bronze.without_details(athlete_id))
+    tombstones = [tombstone for tombstone in bronze.tombstones() if tombstone[0] == athlete_id]
+    newest_tombstone = {id_: payload for _, id_, _, _, payload in tombstones if id_ not in live}
+    reckoning = Reckoning(
+        stored=len(live),
+        enriched=len(live - missing),
+        quarantined=quarantine.reasons(missing),
+        deleted=len(newest_tombstone),
+        purged=sum(bool(read_tombstone(payload).get("purged")) for payload in newest_tombstone.values()),
+    )
+    _compare_with_strava(reckoning, bronze, athlete_id, live, tombstones)
+    _look_for_details(reckoning)
+    _compare_with_warehouse(reckoning, settings, bronze, athlete_id, live, live - missing)
+    return reckoning
+
+
+def _compare_with_strava(
+    reckoning: Reckoning,
+    bronze: Bronze,
+    athlete_id: int,
+    live: set[int],
+    tombstones: Collection[tuple[int, int, datetime | None, datetime, str]],
+) -> None:
+    known = bronze.last_complete_sweep(athlete_id)
+    sweep = Sweep.read(known[1]) if known else None
+    if known is None or sweep is None:
+        if live:
+            reckoning.differences.append(
+                Difference(len(live), "stored, but the list was never walked to its end: make run")
+            )
+        return
+    swept_at = known[0]
+    newest = {id_: at for (athlete, id_), at in bronze.seen(swept_at).items() if athlete == athlete_id}
+    buried: dict[int, datetime] = {}
+    for _, id_, _, at, payload in tombstones:
+        if at <= swept_at:
+            buried[id_] = at
+        # what a purge has erased since was there all the same
+        erased = [instant for instant in erased_instants(payload) if instant <= swept_at]
+        newest[id_] = max([newest.get(id_, EPOCH), *erased])
+    live_then = {id_ for id_, at in newest.items() if at > buried.get(id_, EPOCH)}
+    reckoning.listed, reckoning.kept, reckoning.swept_at = sweep.listed, sweep.kept, sweep.ended_at
+    reckoning.landed_since, reckoning.deleted_since = len(live - live_then), len(live_then - live)
+    if reckoning.landed_since:
+        reckoning.differences.append(Difference(reckoning.landed_since, "landed since the sweep"))
+    if reckoning.deleted_since:
+        reckoning.differences.append(Difference(reckoning.deleted_since, "deleted since the sweep"))
+    if sweep.kept:
+        why = (
+            f"held back: {sweep.reason}; if you did delete them: strava.py pull --confirm-deletions"
+            if sweep.reason
+            else "not in the list, but Strava knows them by id; the next sweep looks again"
+        )
+        reckoning.differences.append(Difference(sweep.kept, why))
+    unexplained = sweep.listed + sweep.kept - len(live_then)
+    if unexplained > 0:
+        told = "listed at Strava, but no longer in bronze (a shard that was set aside, moved or removed?): make run-all"
+        reckoning.differences.append(Difference(unexplained, told, adds_up=False))
+    elif unexplained < 0:
+        told = "in bronze, but not listed at Strava by then (shards of another machine?): make run-all"
+        reckoning.differences.append(Difference(-unexplained, told, adds_up=False))
+
+
+def _look_for_details(reckoning: Reckoning) -> None:
+    for reason, count in reckoning.quarantined.items():
+        reckoning.differences.append(Difference(count, f"without details: {reason} Tried again later"))
+    if left := reckoning.details_missing - sum(reckoning.quarantined.values()):
+        requests = f"{left:,} request{'s' if left > 1 else ''}"
+        reckoning.differences.append(Difference(left, f"without details: {requests} (make enrich)"))
+
+
+def _compare_with_warehouse(
+    reckoning: Reckoning,
+    settings: StravaSettings,
+    bronze: Bronze,
+    athlete_id: int,
+    live: set[int],
+    with_details: set[int],
+) -> None:
+    held = {table: bronze.rows_by_shard(table) for table in TABLES}
+    reckoning.shards = sum(map(len, held.values()))
+    if not settings.warehouse_path.exists():
+        if reckoning.shards:
+            told = "shards not in the warehouse, which is not there: make compact"
+            reckoning.differences.append(Difference(reckoning.shards, told))
+        return
+    try:
+        # a run that is going on writes the warehouse; one that begins now waits until this look is over
+        with (
+            locked(settings.state_path / "run.lock", _give_up),
+            open_warehouse(settings.warehouse_path, read_only=True) as connection,
+        ):
+            _compare_tables(reckoning, connection, held, athlete_id, live, with_details)
+    except StravaStatsError as error:
+        reckoning.differences.append(Difference(0, f"not looked into: {error}"))
+
+
+def _compare_tables(
+    reckoning: Reckoning,
+    connection: duckdb.DuckDBPyConnection,
+    held: dict[str, dict[str, int]],
+    athlete_id: int,
+    live: set[int],
+    with_details: set[int],
+) -> None:
+    staged = {table: _rows_by_shard(connection, table) for table in TABLES}
+    reckoning.staged = sum(map(len, staged.values()))
+    missing = sum(len(held[table].keys() - staged[table].keys()) for table in TABLES)
+    gone = sum(len(staged[table].keys() - held[table].keys()) for table in TABLES)
+    both = [(table, name) for table in TABLES for name in held[table].keys() & staged[table].keys()]
+    rows = sum(held[table][name] != staged[table][name] for table, name in both)
+    if missing:
+        reckoning.differences.append(Difference(missing, "shards not in staging yet: make compact"))
+    if gone:
+        told = "shards in staging that are no longer in bronze; without them: delete the DuckDB file, then make compact"
+        reckoning.differences.append(Difference(gone, told))
+    if rows:
+        told = "shards with other rows than staging has of them (a purge that was stopped?): make purge"
+        reckoning.differences.append(Difference(rows, told, adds_up=False))
+    if missing or rows or built_at(connection) is None:
+        if live and not missing:
+            reckoning.differences.append(
+                Difference(len(live), "activities to be merged or looked through: make compact")
+            )
+        return
+    expected = {ACTIVITIES: live, ACTIVITY_DETAILS: with_details}
+    shown = {table: _merged(connection, table, athlete_id) for table in expected}
+    reckoning.in_activities, reckoning.in_details = len(shown[ACTIVITIES]), len(shown[ACTIVITY_DETAILS])
+    for table, ids in expected.items():
+        if differing := len(ids ^ shown[table]):
+            told = f"ids in only one of bronze and strava.{table}: delete the DuckDB file, then make compact"
+            reckoning.differences.append(Difference(differing, told, adds_up=False))
+
+
+def _rows_by_shard(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, int]:
+    if not holds_table(connection, table):
+        return {}
+    return dict(connection.execute(f"select shard, count(*) from {DATASET}.{table} group by shard").fetchall())
+
+
+def _merged(connection: duckdb.DuckDBPyConnection, table: str, athlete_id: int) -> set[int]:
+    """Ids in `strava.<table>`, which resolves whatever the DuckDB file is called."""
+    rows = connection.execute(f"select id from strava.{table} where athlete_id = ?", [athlete_id])
+    return {id_ for (id_,) in rows.fetchall()}
+
+
+def _give_up() -> None:
+    raise WarehouseBusy("another run is going on, and the warehouse is its.")

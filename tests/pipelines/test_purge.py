@@ -1,0 +1,231 @@
+"""What was deleted at Strava is erased for good, and nothing else is."""
+
+import json
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from landed import contents, ids, speak, until
+from said import assert_said
+
+TABLES = ("activities", "activity_details")
+HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+
+
+def rows(athlete, table):
+    """Every row of every shard, as JSON text, with the shard's file."""
+    return {
+        (path.name, json.dumps(row, default=str, sort_keys=True))
+        for path in athlete.shards(table)
+        for row in pq.ParquetFile(path).read().to_pylist()
+    }
+
+
+def mentions(athlete, text):
+    """The files of a home that hold `text`, in shards also where it is compressed."""
+    found = {
+        str(path.relative_to(athlete.home))
+        for path in athlete.home.rglob("*")
+        if path.is_file() and text.encode() in path.read_bytes()
+    }
+    return found | {name for table in TABLES for name, row in rows(athlete, table) if text in row}
+
+
+@pytest.fixture
+def secret(athlete, run, strava):
+    """The id of an activity with a name that nothing else bears, in two versions, with details."""
+    id_ = strava.activities()[3]["id"]
+    name = f"Secret {secrets.token_hex(16)}"
+    strava.edit(id_, name=name)
+    assert run(ENRICH_LIMIT="6").code == 0
+    # names of pulls have seconds
+    time.sleep(1)
+    strava.edit(id_, kudos_count=999)
+    assert run("pull").code == 0
+    assert {path.split("/")[0] for path in mentions(athlete, name)} >= {"output", "warehouse"}
+    assert (ids(athlete).count(id_), ids(athlete, "activity_details").count(id_)) == (2, 1)
+    return id_, name
+
+
+def outputs(athlete):
+    return sorted((athlete.home / "output").glob("*.json"))
+
+
+def in_outputs(athlete):
+    return [activity for path in outputs(athlete) for activity in json.loads(path.read_bytes())]
+
+
+@pytest.mark.slow
+def test_a_purge_erases_what_was_deleted_from_every_file_and_nothing_else(athlete, run, strava, secret):
+    id_, name = secret
+    start = next(activity["start_date"] for activity in strava.activities() if activity["id"] == id_)
+    strava.delete(id_)
+    assert run("flow", "--all", ENRICH_LIMIT="0").code == 0
+    assert athlete.sql("select name from strava.deleted_activities") == [(name,)]
+    before, listed = {table: rows(athlete, table) for table in TABLES}, in_outputs(athlete)
+    athlete.token_file.rename(athlete.home / "token")
+    strava.clear_requests()
+
+    ran = run("purge")
+    assert ran.code == 0, ran.err
+    assert "3 rows erased from 3 shards and 2 JSON files; the DuckDB file held them too" in ran.err
+    assert mentions(athlete, name) == set()
+    for table in TABLES:
+        assert rows(athlete, table) == {row for row in before[table] if json.loads(row[1])["id"] != id_}
+    assert in_outputs(athlete) == [activity for activity in listed if activity["id"] != id_]
+    assert athlete.sql("select id, reason, purged, name, payload from strava.deleted_activities") == [
+        (id_, "deleted", True, None, None)
+    ]
+    assert athlete.sql("select count(*) from strava.activities") == [(59,)]
+    assert athlete.sql("select count(*) from strava.activities_history where id = ?", id_) == [(0,)]
+
+    held = [contents(athlete.home / "data" / table) for table in (*TABLES, "tombstones")]
+    ran = run("purge")
+    assert (ran.code, "Purge: nothing to erase." in ran.err, "nothing landed" in ran.err) == (0, True, True)
+    assert [contents(athlete.home / "data" / table) for table in (*TABLES, "tombstones")] == held
+    assert strava.requests == []
+
+    (athlete.home / "token").rename(athlete.token_file)
+    strava.add(start_date=start, id=id_, name=name)
+    assert run("flow", "--all", ENRICH_LIMIT="1", STRAVA_PURGE_DELETED="true").code == 0
+    assert (ids(athlete).count(id_), ids(athlete, "activity_details").count(id_)) == (1, 1)
+    assert athlete.sql("select name from strava.activities where id = ?", id_) == [(name,)]
+    assert athlete.sql("select count(*) from strava.activity_details where id = ?", id_) == [(1,)]
+    assert name in [activity["name"] for activity in in_outputs(athlete)]
+
+
+def test_a_purge_before_anything_has_landed_is_no_failure(athlete, run):
+    ran = run("purge")
+    assert (ran.code, "Purge: nothing to erase." in ran.err) == (0, True), ran.err
+
+
+@pytest.mark.slow
+def test_a_flow_purges_where_the_settings_say_so_and_completes_what_a_held_warehouse_kept_back(
+    athlete, run, strava, secret
+):
+    id_, name = secret
+    strava.delete(id_)
+    before = mentions(athlete, name)
+    with held(athlete.warehouse) as holder:
+        assert_said(run("flow", "--all", ENRICH_LIMIT="0"), 5, f"process {holder.pid}")
+        assert mentions(athlete, name) == before
+        purged = run("flow", ENRICH_LIMIT="0", STRAVA_PURGE_DELETED="true")
+        assert_said(purged, 5, f"process {holder.pid}", "run again")
+        assert {path.split("/")[0] for path in mentions(athlete, name)} == {"warehouse"}
+    # also where no others are to be purged
+    ran = run("flow", ENRICH_LIMIT="0")
+    assert ran.code == 0, ran.err
+    assert mentions(athlete, name) == set()
+    assert athlete.sql("select count(*) from strava.activities") == [(59,)]
+    assert "Purge" not in run("flow", ENRICH_LIMIT="0", STRAVA_PURGE_DELETED="true").err
+
+
+@contextmanager
+def held(warehouse):
+    """Another process that has opened the DuckDB file."""
+    command = [sys.executable, "-c", HOLD, str(warehouse)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+        holder.stdin.close()
+
+
+@pytest.mark.slow
+def test_a_purge_finds_its_way_through_odd_names_columns_and_leftovers(athlete, run, strava):
+    named = strava.activities()[:4]
+    for activity, name in zip(named, ('"},\n{"', "]\n", 'a "quote" \\', "Ü 🚴\u2028"), strict=True):
+        strava.edit(activity["id"], name=name)
+    speak(strava, named[2]["id"], json.dumps(named[2], indent=1).encode())
+    run("pull")
+    time.sleep(1)
+    alone = strava.add(name="alone in its shard")["id"]
+    run("pull")
+    assert (len(athlete.shards()), len(outputs(athlete))) == (2, 2)
+    # as a later version might write it
+    shard = max(athlete.shards(), key=lambda path: path.stat().st_size)
+    table = pq.read_table(shard)
+    table = table.append_column("source", pa.array(["api"] * len(table)))
+    pq.write_table(table, shard)
+    folder = athlete.home / "data" / "activities"
+    half, torn = folder / ".some.parquet.1.tmp", folder / "some.parquet.torn"
+    half.write_bytes(b"half a shard")
+    torn.write_bytes(b"half a shard")
+
+    for gone in (named[0]["id"], named[2]["id"], alone):
+        strava.delete(gone)
+    run("pull", "--all")
+    ran = run("purge")
+    assert ran.code == 0, ran.err
+    left = sorted(activity["id"] for activity in strava.activities())
+    assert sorted(ids(athlete)) == left
+    assert sorted(activity["id"] for activity in in_outputs(athlete)) == left
+    assert (athlete.shards(), len(outputs(athlete))) == ([shard], 1)
+    kept = pq.read_table(shard)
+    assert kept.schema == table.schema
+    assert kept.to_pylist() == [row for row in table.to_pylist() if row["id"] in left]
+    assert not half.exists()
+    assert f"warning: {torn}: damaged" in ran.err
+    # an array that was removed does not come back
+    run("pull")
+    assert len(outputs(athlete)) == 1
+
+
+@pytest.mark.slow
+def test_a_purge_killed_at_any_moment_is_completed_by_the_next(athlete, run, strava, secret):
+    id_, name = secret
+    strava.delete(id_)
+    run("pull", "--all")
+    before = {table: rows(athlete, table) for table in TABLES}
+    shutil.copytree(athlete.home, athlete.home / "whole", ignore=shutil.ignore_patterns("whole"))
+    intents = len(athlete.shards("tombstones")) + 1
+    moments = {
+        "intended": lambda: len(athlete.shards("tombstones")) == intents,
+        "an array": lambda: any(name not in path.read_text() for path in outputs(athlete)),
+        "a shard": lambda: len(athlete.shards()) == 1,
+        "removed": lambda: not athlete.warehouse.exists(),
+        "made anew": lambda: len(athlete.shards("tombstones")) == intents and athlete.sql("from staging.activities"),
+    }
+    reached = set()
+    for number, moment in enumerate(moments.values()):
+        process = athlete.start("purge")
+        until(lambda moment=moment, process=process: happened(moment) or process.poll() is not None)
+        process.kill()
+        process.communicate(timeout=30)
+        reached |= {name for name, is_reached in moments.items() if happened(is_reached)}
+        ran = run(*(("flow", "--limit", "0") if number % 2 else ("purge",)))
+        assert ran.code == 0, ran.err
+        assert {found for found in mentions(athlete, name) if not found.startswith("whole/")} == set()
+        for table, held in before.items():
+            assert rows(athlete, table) == {row for row in held if json.loads(row[1])["id"] != id_}
+        assert athlete.sql("select count(*), count(distinct id) from strava.activities") == [(59, 59)]
+        restore(athlete.home)
+    assert reached == set(moments)
+
+
+def happened(moment):
+    try:
+        return moment()
+    except (OSError, duckdb.Error):
+        # in the middle of it
+        return False
+
+
+def restore(home: Path) -> None:
+    """Put the home back to what was copied into `whole`; the inodes are those of before."""
+    for path in (home / "whole").rglob("*"):
+        if path.is_file():
+            place = home / path.relative_to(home / "whole")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if not place.exists() or place.read_bytes() != path.read_bytes():
+                place.write_bytes(path.read_bytes())
+    for path in home.rglob("*"):
+        if path.is_file() and "whole" not in path.parts and not (home / "whole" / path.relative_to(home)).exists():
+            path.unlink()
