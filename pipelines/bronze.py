@@ -26,7 +26,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.durable import remove, storage_error, written_whole
 from pipelines.errors import StorageFailed, StravaStatsError
-from pipelines.object_store import aws_credentials, fetch_missing, store_error
+from pipelines.object_store import aws_credentials, fetch_missing, put_back, store_error
 from pipelines.payloads import EPOCH
 from pipelines.progress import Report
 from pipelines.settings import StravaSettings
@@ -309,6 +309,17 @@ class Bronze:
     def _load(self) -> None:
         self._pipeline.normalize()
         load_package(self._pipeline)
+
+    def erase(self, shard: Path, is_purged: Callable[[int | None, datetime], bool]) -> int:
+        """Take the rows out of `shard` whose id and instant `is_purged` says yes to; how many those were.
+
+        Raises:
+            StorageFailed: it could not be written; as long as a row is left somewhere, the next purge finds it.
+        """
+        rows = rewrite_shard(shard, is_purged)
+        if rows and self._url is not None:
+            put_back(self._pipeline, self._url, shard)
+        return rows
 
     def shards(self, table: str) -> list[Path]:
         """The shard files of `table`, by name."""

@@ -75,3 +75,21 @@ def _fetch(store: AbstractFileSystem, path: str, size: int, local: Path) -> None
         return
     with written_whole(local) as file:
         file.write(store.cat_file(path))
+
+
+def put_back(pipeline: dlt.Pipeline, url: str, local: Path) -> None:
+    """Make the shard in `pipeline`'s destination at `url` what `local`, its copy, is by now; or remove it like that.
+
+    Raises:
+        StorageFailed: the store refuses; it still holds what it held.
+    """
+    try:
+        with pipeline.destination_client() as client:
+            assert isinstance(client, FilesystemClient)  # noqa: S101 - for the type checker: we chose it
+            path = f"{client.dataset_path.rstrip('/')}/{local.parent.name}/{local.name}"
+            if local.exists():
+                client.fs_client.put_file(str(local), path)
+            elif client.fs_client.exists(path):
+                client.fs_client.rm_file(path)
+    except TROUBLES as error:
+        raise store_error(url, error) from error

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import orjson
 import pyarrow as pa
 
-from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, TABLES, Bronze, rewrite_shard
+from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, TABLES, Bronze
 from pipelines.durable import remove, remove_half_written, written_whole
 from pipelines.payloads import EPOCH, Payload
 from pipelines.progress import Report
@@ -116,7 +116,7 @@ class Purge:
                 if is_purged(id_, fetched_at)
             }
             for path in sorted(holding):
-                rows += rewrite_shard(path, is_purged)
+                rows += self._bronze.erase(path, is_purged)
                 shards += 1
         removed = self._remove_warehouse(purged_at)
         if not rows and not removed:

@@ -100,3 +100,17 @@ def test_a_store_that_cannot_be_used_is_said_in_a_sentence(athlete, bucket, sett
 def test_a_bucket_without_credentials_is_said_in_a_sentence(athlete, bucket):
     nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
     assert_one_sentence(athlete.spawn("pull", **nothing), 2, "no credentials", "AWS_ACCESS_KEY_ID")
+
+
+def test_a_purge_erases_from_the_bucket_too(athlete, bucket):
+    athlete.spawn(ENRICH_LIMIT="5")
+    gone = athlete.strava.activities()[0]
+    athlete.strava.delete(gone["id"])
+    athlete.spawn("pull")
+    ran = athlete.spawn("purge")
+    assert ran.code == 0, ran.err
+    forget(athlete)
+    assert athlete.spawn("pull").code == 0
+    held = athlete.sql("select id from staging.activities union all select id from staging.activity_details")
+    assert (gone["id"],) not in held
+    assert len(set(held)) == 59
