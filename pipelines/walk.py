@@ -20,7 +20,7 @@ from pipelines.errors import StravaStatsError
 from pipelines.payloads import EPOCH, Payload
 from pipelines.transport import raise_for_refusal
 
-COMMIT_PAGES = 250
+COMMIT_PAGES = 1000
 COMMIT_S = 30
 PAGES_AHEAD = 6
 SWITCH_INTERVAL_S = 0.0002
