@@ -38,6 +38,8 @@ DEFAULTS = {
     "enrich_sleep_ms": 200,
     "retry_wait_s": 1.0,
     "lookback_days": 30,
+    "schedule": "7 * * * *",
+    "time_zone": "UTC",
 }
 
 # values that a careless reader would take for numbers, expand, or cut
@@ -57,6 +59,8 @@ OTHERS = {
     "enrich_sleep_ms": 0,
     "retry_wait_s": 0.5,
     "lookback_days": 7,
+    "schedule": "*/5 * * * 1-5",
+    "time_zone": "Europe/Berlin",
 }
 SHOWABLE = {field: value for field, value in OTHERS.items() if field != "client_secret"}
 
