@@ -40,6 +40,8 @@ DEFAULTS = {
     "reserve": 20,
     "max_wait_s": 900,
     "lookback_days": 30,
+    "schedule": "7 * * * *",
+    "time_zone": "UTC",
 }
 
 # values that a careless reader would take for numbers, expand, or cut
@@ -61,6 +63,8 @@ OTHERS = {
     "reserve": 0,
     "max_wait_s": 60,
     "lookback_days": 7,
+    "schedule": "*/5 * * * 1-5",
+    "time_zone": "Europe/Berlin",
 }
 SHOWABLE = {field: value for field, value in OTHERS.items() if field != "client_secret"}
 
