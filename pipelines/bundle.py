@@ -165,7 +165,8 @@ def finish_restore(settings: StravaSettings) -> None:
     if not marker.exists():
         return
     names = json.loads(marker.read_bytes())
-    places = _places(settings)
+    # a folder that the settings name since then has nothing to do with it
+    places = [place for place in _places(settings) if place.work.exists() and str(place.name) in names]
     try:
         for place in places:
             new, old = place.work / "new", place.work / "old"

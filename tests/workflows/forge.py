@@ -8,7 +8,6 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from home import OUR_SETTINGS, REPO
 
@@ -67,8 +66,8 @@ class Forge:
         """Let every checkout have `venv` already, so that a run need not set it up."""
         (self.checkout / ".venv").symlink_to(venv)
 
-    def act(self, workflow: str, *options: str, event: str = "workflow_dispatch", **inputs: Any) -> Acted:
-        """Run a workflow to its end, with `inputs` as they are typed into the form."""
+    def act(self, workflow: str, *options: str, event: str = "workflow_dispatch", **inputs: str) -> Acted:
+        """Run a workflow to its end, with `inputs` as they are typed into the form: texts, as GitHub hands them on."""
         path = WORKFLOWS / workflow
         (self.folder / "secrets").write_text("".join(f"{name}={value}\n" for name, value in self.secrets.items()))
         (self.folder / "vars").write_text("".join(f"{name}={value}\n" for name, value in self.variables.items()))

@@ -54,22 +54,24 @@ def test_a_first_run_saves_its_state_and_the_next_goes_on_from_it(forge, venv, r
     assert forge.history() == [forge.state()]
 
     strava.clear_requests()
-    whole = forge.act("flow.yml", details="3", full_pull=True)
+    whole = forge.act("flow.yml", details="3", full_pull="true")
     assert whole.code == 0, whole.log
     assert int(asked(strava, LIST)[0].query.get("after", 0)) == 0
     assert len(asked(strava, DETAIL)) == 3
 
 
 @pytest.fixture
-def kept(forge, venv):
-    """A repository after its first run."""
+def kept(forge, venv, athlete, run, tmp_path):
+    """A repository with the state of an earlier run."""
     forge.share(venv)
-    ran = forge.act("flow.yml")
-    assert ran.code == 0, ran.log
+    assert run("pull").code == 0
+    ran = run("backup", str(tmp_path / "bundle"), STRAVA_STATE_PASSPHRASE=PASSPHRASE)
+    assert ran.code == 0, ran.err
+    forge.replace_state((tmp_path / "bundle").read_bytes())
     return forge
 
 
-def test_a_flow_that_fails_still_saves_the_token_that_rotated(kept, strava):
+def test_a_flow_that_fails_still_saves_the_token_that_rotated(kept, strava, run, tmp_path):
     state = kept.state()
     strava.expire_access_tokens()
     strava.fault("500", times=None, path=LIST)
@@ -79,8 +81,9 @@ def test_a_flow_that_fails_still_saves_the_token_that_rotated(kept, strava):
     assert kept.state() != state
     strava.clear_faults()
     strava.expire_access_tokens()
-    healed = kept.act("flow.yml")
-    assert healed.code == 0, healed.log
+    brought_home(kept, strava, run, tmp_path / "home")
+    healed = run("pull", STRAVA_HOME=str(tmp_path / "home"))
+    assert healed.code == 0, healed.err
 
 
 def test_what_cannot_be_restored_is_refused_and_never_overwritten(kept, strava):
@@ -126,32 +129,28 @@ def test_a_wrong_token_in_the_secret_is_not_kept_and_the_right_one_is_taken_late
     # later the athlete authorises anew
     forge.secrets["STRAVA_REFRESH_TOKEN"] = strava.issue_refresh_token()
     strava.expire_access_tokens()
-    renewed = forge.act("flow.yml", details="0", new_token=True)
+    renewed = forge.act("flow.yml", details="0", new_token="true")
     assert renewed.code == 0, renewed.log
     assert "takes the place of the one in the bundle" in renewed.log
     assert forge.state() != state
 
 
-def test_a_bundle_too_large_for_one_file_travels_in_parts(forge, venv, strava):
-    forge.share(venv)
-    ran = forge.act("flow.yml", "--env", "STATE_PART_SIZE=40K")
-    assert ran.code == 0, ran.log
-    assert len(forge.parts()) > 2
-    again = forge.act("flow.yml")
-    assert again.code == 0, again.log
-    assert "nothing new" in again.log
-
-
-@pytest.mark.parametrize("private", [True, False])
-def test_the_page_is_handed_out_in_a_private_repository_only(forge, venv, private):
+def test_a_large_bundle_travels_in_parts_and_a_page_is_handed_out_in_a_private_repository_only(forge, venv):
     (forge.checkout / "site").mkdir()
     (forge.checkout / "site" / "index.html").write_text("a page")
     forge.commit("as a run would make it", "site/index.html")
     forge.share(venv)
-    forge.private = private
-    ran = forge.act("flow.yml", details="0")
+    forge.private = False
+    ran = forge.act("flow.yml", "--env", "STATE_PART_SIZE=40K", details="0")
     assert ran.code == 0, ran.log
-    assert (forge.uploads / "page" / "index.html").exists() == private
+    assert len(forge.parts()) > 2
+    assert not forge.uploads.exists()
+
+    forge.private = True
+    again = forge.act("flow.yml", details="0")
+    assert again.code == 0, again.log
+    assert "nothing new" in again.log
+    assert (forge.uploads / "page" / "index.html").read_text() == "a page"
 
 
 def test_a_schedule_in_a_copy_that_nobody_set_up_stays_quiet(forge, strava):
