@@ -85,7 +85,7 @@ def _compare_with_strava(
     live: set[int],
     tombstones: Collection[tuple[int, int, datetime | None, datetime, str]],
 ) -> None:
-    known = bronze.last_complete_sweep(athlete_id)
+    known = bronze.last_sweep(athlete_id, complete=True)
     sweep = Sweep.read(known[1]) if known else None
     if known is None or sweep is None:
         if live:

@@ -1,6 +1,7 @@
 import json
 import re
 
+import duckdb
 import pytest
 from home import Athlete
 from landed import NO_LIMITS, contents
@@ -125,3 +126,38 @@ def test_status_tells_of_the_last_run_and_of_all_that_landed(flowed):
     assert f"Details missing   {N - 5}\n" in told
     last = json.loads((flowed.home / "warehouse" / ".state" / "last_run.json").read_text())
     assert f"pull at {last['started_at'][:10]}" in told
+
+
+def test_two_flows_at_once_take_turns_and_both_end_well(tmp_path, strava):
+    athlete = user(tmp_path, strava)
+    first, second = (athlete.start("flow", ENRICH_LIMIT="2") for _ in range(2))
+    told = [process.communicate(timeout=240)[1] for process in (first, second)]
+    assert (first.returncode, second.returncode) == (0, 0), told
+    assert sum("Another run is going on; waiting for its end." in err for err in told) == 1
+    assert athlete.sql("select count(*), count(distinct id) from strava.activities") == [(strava.count, strava.count)]
+    assert athlete.sql("select count(*) from strava.activity_details") == [(4,)]
+    assert athlete.spawn("status").code == 0
+
+
+def test_a_warehouse_of_an_older_version_is_brought_up_to_date_without_a_request_more(tmp_path, strava):
+    athlete = user(tmp_path, strava)
+    assert athlete.spawn("flow", ENRICH_LIMIT="2").code == 0
+    before = built(athlete)
+    # as the version before tombstones and the history left it
+    with duckdb.connect(str(athlete.warehouse)) as connection:
+        connection.execute("drop view main.activities_history")
+        connection.execute("drop table main.deleted_activities")
+        for view in ("int_activities__buried", "stg_strava__tombstones", "stg_strava__sweeps"):
+            connection.execute(f"drop view staging.{view}")
+        for table in ("tombstones", "sweeps"):
+            connection.execute(f"drop table staging.{table}")
+        connection.execute("alter table staging.dbt_builds drop tombstone_rows")
+    assert athlete.spawn("status").code == 0
+    strava.clear_requests()
+    ran = athlete.spawn("flow", ENRICH_LIMIT="0")
+    assert ran.code == 0, ran.err
+    assert len(strava.requests) <= 3
+    assert built(athlete) == before
+    assert athlete.sql("select count(*) from strava.activities_history") == [(strava.count,)]
+    assert athlete.sql("select count(*) from strava.deleted_activities") == [(0,)]
+    assert athlete.spawn("status").code == 0

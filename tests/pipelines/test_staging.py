@@ -1,5 +1,7 @@
 import shutil
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from landed import LIST, all_ids, details_asked, ids
 
@@ -103,3 +105,18 @@ def test_a_second_athlete_has_a_cursor_of_its_own(athlete, run, strava, tmp_path
         (strava.athlete_id, 60),
     ]
     assert "nothing new" in run("pull").err
+
+
+@pytest.mark.parametrize("which", [0, -1], ids=["oldest", "newest"])
+def test_a_shard_of_a_later_version_with_a_column_more_is_read_as_any_other(athlete, run, strava, which):
+    run("pull")
+    strava.add(name="today")
+    run("pull")
+    shard = sorted(athlete.shards(), key=lambda path: path.stat().st_mtime)[which]
+    rows = pq.read_table(shard)
+    pq.write_table(rows.append_column("source", pa.array(["api"] * len(rows))), shard)
+    athlete.warehouse.unlink()
+    ran = run("pull")
+    assert (ran.code, "nothing new" in ran.err) == (0, True), ran.err
+    assert len(staged(athlete)) == 61
+    assert run("status").code == 0

@@ -1,0 +1,110 @@
+"""A read-only copy of the warehouse, for dashboards: always whole, never locked."""
+
+import os
+import subprocess
+import sys
+import time
+
+import duckdb
+import pytest
+from landed import contents
+from said import assert_said
+
+# opens the copy again and again, as a dashboard does, and says how often it did and what it saw
+READ = """
+import duckdb, sys, time
+from pathlib import Path
+copy, end, seen, times = sys.argv[1], Path(sys.argv[2]), set(), 0
+while not end.exists():
+    if not Path(copy).exists():
+        continue
+    with duckdb.connect(copy, read_only=True) as connection:
+        summed = connection.execute("select sum(activities) from strava.activities_yearly").fetchone()[0]
+        counted = connection.execute("select count(*) from strava.activities").fetchone()[0]
+        versions = connection.execute("select count(*) from strava.activities_history").fetchone()[0]
+        time.sleep(0.05)
+        again = connection.execute("select count(*) from strava.activities").fetchone()[0]
+    assert summed == counted == again <= versions, (summed, counted, again, versions)
+    seen.add(counted)
+    times += 1
+print(times, *sorted(seen))
+"""
+
+
+@pytest.mark.slow
+def test_readers_of_the_copy_never_meet_an_error_or_half_a_build(athlete, run, strava):
+    copy, end = athlete.home / "shared" / "strava.duckdb", athlete.home / "end"
+    settings = {"STRAVA_PUBLISH": "shared/strava.duckdb", "ENRICH_LIMIT": "0"}
+    assert run("flow", **settings).code == 0
+    command = [sys.executable, "-c", READ, str(copy), str(end)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as reader:
+        # one more flow, while somebody has the copy open all the time
+        with duckdb.connect(str(copy), read_only=True) as held:
+            strava.add(name="one more")
+            ran = run("flow", **settings)
+            assert (ran.code, f"Published: {copy}." in ran.err) == (0, True), ran.err
+            assert held.execute("select count(*) from strava.activities").fetchone() == (60,)
+        strava.delete(strava.activities()[5]["id"])
+        strava.delete(strava.activities()[6]["id"])
+        # a flow with a purge makes the warehouse anew
+        assert run("flow", STRAVA_PURGE_DELETED="true", **settings).code == 0
+        time.sleep(1)
+        end.touch()
+        out, err = reader.communicate(timeout=30)
+    assert (reader.returncode, err) == (0, "")
+    times, *seen = map(int, out.split())
+    assert seen == [59, 60, 61]
+    assert times > 10
+    assert copy.stat().st_mode & 0o777 == 0o444
+    assert [path.name for path in copy.parent.iterdir()] == ["strava.duckdb"]
+
+    # nothing new: not written again; missing: written though dbt is not started
+    inode = copy.stat().st_ino
+    ran = run("flow", **settings)
+    assert ("nothing landed" in ran.err, "Published" in ran.err, copy.stat().st_ino) == (True, False, inode)
+    copy.unlink()
+    ran = run("flow", **settings)
+    assert ("nothing landed" in ran.err, "Published" in ran.err, copy.exists()) == (True, True, True)
+
+    # something that is no copy is left alone
+    strava.add(name="another one")
+    copy.unlink()
+    copy.write_text("my diary")
+    assert_said(run("flow", **settings), 6, str(copy), "move it away")
+    assert copy.read_text() == "my diary"
+    copy.unlink()
+    assert run("flow", **settings).code == 0
+    assert contents(copy.parent)[copy.name] == athlete.warehouse.read_bytes()
+
+
+@pytest.mark.slow
+def test_a_disk_too_full_for_the_copy_is_said_and_the_old_one_stays(athlete, run):
+    folder = athlete.home / "shared"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only a superuser may mount a small disk")
+    try:
+        copy = folder / "strava.duckdb"
+        duckdb.connect(str(copy)).close()
+        before = contents(folder)
+        settings = {"STRAVA_PUBLISH": str(copy), "ENRICH_LIMIT": "0"}
+        assert_said(run("flow", **settings), 6, "disk is full", str(copy))
+        assert contents(folder) == before
+        subprocess.run(["mount", "-o", "remount,size=50m", str(folder)], check=True)
+        ran = run("flow", **settings)
+        assert ("nothing landed" in ran.err, "Published" in ran.err) == (True, True), ran.err
+        assert contents(folder) == {copy.name: athlete.warehouse.read_bytes()}
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("copy", ["warehouse/strava.duckdb", "shared/dashboard.duckdb", "shared"])
+def test_a_copy_that_could_not_be_used_is_refused_before_anything_is_asked(athlete, run, copy):
+    (athlete.home / "shared").mkdir()
+    assert_said(run("flow", STRAVA_PUBLISH=copy), 2, "STRAVA_PUBLISH", copy)
+    assert athlete.requests() == []
+
+
+def test_a_yes_or_no_that_is_neither_is_refused(athlete, run):
+    assert_said(run("flow", STRAVA_PURGE_DELETED="maybe"), 2, "STRAVA_PURGE_DELETED is 'maybe'", "true or false")

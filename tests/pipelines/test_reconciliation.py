@@ -1,0 +1,205 @@
+"""`status` reckons: what Strava listed, what is stored, what the warehouse shows, and a reason for each difference."""
+
+import fcntl
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import duckdb
+import pytest
+from landed import LIST, until
+
+HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+
+
+def status(run, code=0):
+    """What `status --json` says, after a look at whether it says the same to a person."""
+    machines, people = run("status", "--json"), run("status")
+    assert (machines.code, people.code) == (code, code), machines.out + machines.err
+    held = json.loads(machines.out)
+    assert held["adds_up"] == (code == 0)
+    for difference in held["differences"]:
+        assert difference["reason"] in people.out
+    numbers = held["activities"]
+    if numbers is not None and numbers["listed"] is not None and code == 0:
+        since = numbers["landed_since"] - numbers["deleted_since"]
+        assert numbers["stored"] == numbers["listed"] + numbers["kept"] + since
+    return held
+
+
+def reasons(held, adds_up=True):
+    return {each["reason"]: each["count"] for each in held["differences"] if each["adds_up"] == adds_up}
+
+
+def count_of(held, words, adds_up=True):
+    [count] = [count for reason, count in reasons(held, adds_up).items() if words in reason]
+    return count
+
+
+@contextmanager
+def held_open(warehouse):
+    command = [sys.executable, "-c", HOLD, str(warehouse)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+        holder.stdin.close()
+
+
+def test_a_fresh_install_adds_up(athlete, run):
+    held = status(run)
+    assert (held["athlete_id"], held["activities"], held["differences"]) == (None, None, [])
+    athlete.token_file.unlink()
+    assert status(run)["adds_up"]
+
+
+def test_the_keys_for_machines_are_those_that_are_documented(athlete, run):
+    run("pull")
+    held = status(run)
+    assert list(held) == [
+        *("adds_up", "athlete_id", "scope", "token_expires_at", "cursor", "activities", "differences", "budget"),
+        *("last_run", "warehouse"),
+    ]
+    assert set(held["activities"]) == {
+        *("listed", "swept_at", "kept", "landed_since", "deleted_since", "stored", "enriched", "details_missing"),
+        *("quarantined", "deleted", "purged", "shards", "staged", "in_activities", "in_details"),
+    }
+    for each in held["differences"]:
+        assert set(each) == {"count", "reason", "adds_up"}
+
+
+def test_what_came_and_went_since_the_sweep_is_counted(athlete, run, strava):
+    run("pull")
+    for number in range(3):
+        strava.add(name=f"number {number}")
+    strava.delete(strava.activities()[3]["id"])
+    strava.edit(strava.activities()[5]["id"], name="Renamed")
+    run("pull")
+    held = status(run)
+    numbers = held["activities"]
+    assert (numbers["listed"], numbers["stored"], numbers["deleted"]) == (60, 62, 1)
+    assert (numbers["landed_since"], numbers["deleted_since"]) == (3, 1)
+    assert reasons(held)["landed since the sweep"] == 3
+    assert reasons(held)["deleted since the sweep"] == 1
+    run("pull", "--all")
+    numbers = status(run)["activities"]
+    assert (numbers["listed"], numbers["stored"], numbers["landed_since"], numbers["deleted_since"]) == (62, 62, 0, 0)
+
+
+@pytest.mark.slow
+def test_what_was_purged_since_the_sweep_still_adds_up(athlete, run, strava):
+    run("pull")
+    old, new = strava.activities()[1]["id"], strava.add(name="soon gone")["id"]
+    run("pull")
+    strava.delete(old)
+    strava.delete(new)
+    run("pull")
+    run("purge")
+    numbers = status(run)["activities"]
+    assert (numbers["listed"], numbers["stored"], numbers["deleted"], numbers["purged"]) == (60, 59, 2, 2)
+    # the new one came and went: it was not there at the sweep, and is not there now
+    assert (numbers["landed_since"], numbers["deleted_since"]) == (0, 1)
+    assert (numbers["in_activities"], numbers["in_details"]) == (59, 0)
+
+
+def test_what_a_walk_missed_and_was_not_believed_is_said(athlete, run, strava):
+    run("pull")
+    for activity in strava.activities()[:20]:
+        strava.delete(activity["id"])
+    run("pull", "--all")
+    held = status(run)
+    assert (held["activities"]["listed"], held["activities"]["kept"], held["activities"]["stored"]) == (40, 20, 60)
+    assert count_of(held, "held back: 20 of 60 activities are missing at Strava") == 20
+    run("pull", "--confirm-deletions")
+    held = status(run)
+    assert (held["activities"]["stored"], held["activities"]["deleted"], held["activities"]["kept"]) == (40, 20, 0)
+
+
+def test_missing_and_refused_details_are_said_with_what_they_cost(athlete, run, strava):
+    refused = strava.activities()[1]["id"]
+    strava.fault("500", times=None, id=refused)
+    run(ENRICH_LIMIT="6")
+    held = status(run)
+    numbers = held["activities"]
+    assert (numbers["enriched"], numbers["details_missing"]) == (5, 55)
+    [(why, count)] = numbers["quarantined"].items()
+    assert ("500" in why, count) == (True, 1)
+    assert count_of(held, why) == 1
+    assert count_of(held, "54 requests") == 54
+
+
+def test_a_sweep_that_was_cut_and_went_on_counts_nothing_twice(athlete, run, strava):
+    # some of one second, and one more that arrives in mid-walk
+    for activity in strava.activities()[20:23]:
+        strava.edit(activity["id"], start_date=strava.activities()[20]["start_date"])
+    strava.fault("503", times=None, path=LIST, after=4)
+    assert run("pull", PER_PAGE="9").code == 4
+    assert status(run)["activities"]["listed"] is None
+    strava.clear_faults()
+    strava.fault("shift", path=LIST, after=2)
+    assert run("pull", PER_PAGE="9").code == 0
+    assert status(run)["activities"]["listed"] == 60
+    assert run("pull", "--all").code == 0
+    assert status(run)["activities"]["listed"] == len(strava.activities()) == 61
+
+
+def test_a_shard_that_is_gone_does_not_add_up_and_the_next_step_mends_it(athlete, run, strava):
+    run("pull")
+    strava.add(name="alone in its shard")
+    run("pull", "--all")
+    newest = max(athlete.shards(), key=lambda path: path.stat().st_mtime)
+    newest.unlink()
+    held = status(run, code=1)
+    assert count_of(held, "no longer in bronze", adds_up=False) == 1
+    ran = run("status")
+    assert "error: It does not add up: 1 listed at Strava" in ran.err
+    assert "run-all" in ran.err
+    assert run("pull", "--all").code == 0
+    status(run)
+
+
+@pytest.mark.slow
+def test_a_warehouse_that_lags_behind_is_said_and_one_that_is_wrong_does_not_add_up(athlete, run, strava):
+    run(ENRICH_LIMIT="3")
+    assert count_of(status(run), "make compact") == 60
+    run("build")
+    held = status(run)
+    assert (held["activities"]["in_activities"], held["activities"]["in_details"]) == (60, 3)
+    assert list(reasons(held)) == ["without details: 57 requests (make enrich)"]
+    strava.add(name="not staged")
+    with held_open(athlete.warehouse) as holder:
+        assert run("pull").code == 5
+        held = status(run)
+        assert count_of(held, f"process {holder.pid}") == 0
+        assert held["activities"]["in_activities"] is None
+    assert count_of(status(run), "shards not in staging yet") == 1
+    run("build")
+    with duckdb.connect(str(athlete.warehouse)) as connection:
+        connection.execute("delete from strava.activities where name = 'not staged'")
+    assert count_of(status(run, code=1), "strava.activities", adds_up=False) == 1
+    athlete.warehouse.unlink()
+    assert count_of(status(run), "which is not there: make compact") > 0
+    run("build")
+    assert status(run)["activities"]["in_activities"] == 61
+
+
+@pytest.mark.slow
+def test_status_leaves_the_warehouse_to_a_run_that_is_going_on(athlete, run, strava):
+    run("pull")
+    strava.fault("slow", times=None, path=LIST, seconds=30)
+    strava.clear_requests()
+    process = athlete.start("pull")
+    until(lambda: locked_by_somebody(athlete.home / "warehouse" / ".state" / "run.lock"))
+    assert count_of(status(run), "another run is going on") == 0
+    process.kill()
+    process.communicate(timeout=30)
+    assert status(run)["activities"]["staged"] is not None
+
+
+def locked_by_somebody(path):
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
