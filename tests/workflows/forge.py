@@ -78,7 +78,8 @@ class Forge:
         command += ["--platform", "ubuntu-latest=-self-hosted", "--pull=false", "--action-offline-mode"]
         command += ["--no-cache-server", "--eventpath", self.folder / "event.json"]
         command += ["--secret-file", self.folder / "secrets", "--var-file", self.folder / "vars"]
-        command += ["--env", f"ACT_UPLOADS={self.uploads}", *options]
+        # act gives each step a terminal, GitHub does not
+        command += ["--env", f"ACT_UPLOADS={self.uploads}", "--env", "TTY_COMPATIBLE=0", *options]
         stand_ins = {
             "actions/setup-python": setup_python(),
             "actions/upload-artifact": Path(__file__).parent / "upload-artifact",
