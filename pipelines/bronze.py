@@ -98,15 +98,6 @@ class Landed:
     newest_fetched_at: datetime | None
 
 
-@dataclass(frozen=True)
-class Counts:
-    """What bronze holds of one athlete: activities, how many of them have details, and where the cursor stands."""
-
-    activities: int
-    with_details: int
-    cursor: datetime | None
-
-
 class _AppearWholeJob(FilesystemLoadJob):
     """Copies a file of a load package to its place: beside, fsync, rename. dlt's own copies in place."""
 
@@ -369,11 +360,6 @@ class Bronze:
     def ids(self, athlete_id: int) -> set[int]:
         """Ids of all live activities."""
         return {id_ for id_, _ in self._activities(athlete_id)}
-
-    def counts(self, athlete_id: int) -> Counts:
-        """What `status` shows of bronze."""
-        activities = self._activities(athlete_id)
-        return Counts(len(activities), sum(has for _, has in activities), self.cursor(athlete_id))
 
     def _activities(
         self, athlete_id: int, since: date | None = None, until: date | None = None
