@@ -102,15 +102,6 @@ class Landed:
 
 
 @dataclass(frozen=True)
-class Counts:
-    """What bronze holds of one athlete: activities, how many of them have details, and where the cursor stands."""
-
-    activities: int
-    with_details: int
-    cursor: datetime | None
-
-
-@dataclass(frozen=True)
 class Enriched:
     """Payloads of an activity with details: its summary now and when they were fetched (None: not known), and they."""
 
@@ -465,11 +456,6 @@ class Bronze:
     def ids(self, athlete_id: int, since: date | None = None, until: date | None = None) -> set[int]:
         """Ids of all live activities between the local dates `since` and `until`."""
         return {id_ for id_, _ in self._activities(athlete_id, since, until)}
-
-    def counts(self, athlete_id: int) -> Counts:
-        """What `status` shows of bronze."""
-        activities = self._activities(athlete_id)
-        return Counts(len(activities), sum(has for _, has in activities), self.cursor(athlete_id))
 
     def _activities(
         self, athlete_id: int, since: date | None = None, until: date | None = None

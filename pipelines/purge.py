@@ -103,18 +103,13 @@ class Purge:
         hashes: dict[bool, set[str]] = {True: set(), False: set()}
         for id_, fetched_at, payload_hash, _ in versions[ACTIVITIES]:
             hashes[is_purged(id_, fetched_at)].add(payload_hash)
-        if any(is_purged(id_, fetched_at) for table in ERASED_FROM for id_, fetched_at, *_ in versions[table]):
+        holding = {Path(file) for held in versions.values() for id_, at, _, file in held if is_purged(id_, at)}
+        if holding:
             # half a file that a kill left may hold anything
             for folder in (self._output, *(self._bronze.folder / table for table in TABLES)):
                 remove_half_written(folder)
             # an activity that came back unchanged bears the same bytes
             outputs = self._erase_from_outputs({bytes.fromhex(text) for text in hashes[True] - hashes[False]})
-            holding = {
-                Path(file)
-                for table in ERASED_FROM
-                for id_, fetched_at, _, file in versions[table]
-                if is_purged(id_, fetched_at)
-            }
             for path in sorted(holding):
                 rows += self._bronze.erase(path, is_purged)
                 shards += 1

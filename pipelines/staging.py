@@ -17,6 +17,7 @@ from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.bronze import COLUMNS, TABLES, Bronze, known_cause, load_package, uncompressed_bytes
+from pipelines.errors import StorageFailed
 from pipelines.warehouse import CATALOG, open_warehouse, quoted, refused_write
 
 DATASET = "staging"
@@ -95,6 +96,12 @@ def _load(
     except PipelineStepFailed as error:
         if "Out of Memory Error" in str(error):
             raise MemoryError from error
+        if "Catalog Error" in str(error):
+            # somebody dropped a table that dlt has noted as made
+            raise StorageFailed(
+                f"The warehouse {warehouse} lacks tables that it had. Everything in it can be rebuilt: move the file "
+                "away and run again."
+            ) from error
         # dlt retries a job and then hands on only the text of what went wrong
         raise refused_write(warehouse, str(error)) or known_cause(error, warehouse) from error
 

@@ -1,10 +1,12 @@
 import json
 import re
+import shutil
 
 import duckdb
 import pytest
 from home import Athlete
 from landed import NO_LIMITS, contents
+from said import assert_said
 
 from simulator import Simulator
 
@@ -152,6 +154,11 @@ def test_a_warehouse_of_an_older_version_is_brought_up_to_date_without_a_request
         for table in ("tombstones", "sweeps"):
             connection.execute(f"drop table staging.{table}")
         connection.execute("alter table staging.dbt_builds drop tombstone_rows")
+    # somebody who dropped them by hand, for all that dlt knows
+    assert_said(athlete.spawn("pull"), 6, str(athlete.warehouse), "move the file away")
+    with duckdb.connect(str(athlete.warehouse)) as connection:
+        connection.execute("delete from staging._dlt_version")
+    shutil.rmtree(athlete.home / "warehouse" / ".state")
     assert athlete.spawn("status").code == 0
     strava.clear_requests()
     ran = athlete.spawn("flow", ENRICH_LIMIT="0")
