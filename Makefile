@@ -1,7 +1,7 @@
 # Each target sets up what it needs: .venv from the locked requirements, made once and again when they change.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo auth run run-all compact enrich flow status sql revoke test test-fast lint format bench docs lock clean
+.PHONY: help demo auth run run-all compact enrich flow status sql revoke test test-fast soak lint format bench docs lock clean
 
 VENV := .venv
 # the newest Python of 3.11 to 3.13 that really starts (pyenv's shims need not); PYTHON=… chooses another
@@ -57,6 +57,10 @@ test: $(DEV) ## the whole test suite, offline
 
 test-fast: $(DEV) ## the tests that take less than a few seconds each
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+soak: $(DEV) ## random histories against the mirror until SECONDS=600 or EXAMPLES=; SEED= FROM= repeat one
+	@PYTHONPATH=tests $(VENV)/bin/python -m soak $(if $(SEED),--seed $(SEED)) $(if $(FROM),--first $(FROM)) \
+	  $(if $(EXAMPLES),--examples $(EXAMPLES)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(STEPS),--steps $(STEPS))
 
 lint: $(DEV) ## ruff, mypy, sqlfluff, dbt parse without warnings, documents up to date
 	@$(VENV)/bin/ruff check .

@@ -7,15 +7,16 @@ from soak.processes import Launcher
 
 
 @pytest.fixture(autouse=True, scope="module")
-def launcher():
+def launcher(tmp_path_factory):
     Mirror.launcher = Launcher()
+    Mirror.folder = tmp_path_factory.mktemp("mirror")
     yield
     Mirror.launcher.close()
 
 
 # no shrinking: an example takes seconds, and the sequence that is printed can be read as it is
 Mirror.TestCase.settings = settings(
-    max_examples=8,
+    max_examples=6,
     stateful_step_count=10,
     derandomize=True,
     database=None,

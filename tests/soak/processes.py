@@ -67,6 +67,19 @@ class Command:
         if not self._ended:
             os.kill(self.id, signal.SIGKILL)
 
+    def end(self) -> None:
+        """Kill it if it still runs, and wait."""
+        if not self._ended:
+            self.kill()
+            self.wait()
+
+    def children(self) -> list[int]:
+        """The ids of its processes."""
+        try:
+            return [int(id_) for id_ in Path(f"/proc/{self.id}/task/{self.id}/children").read_text().split()]
+        except OSError:
+            return []
+
     def wait(self) -> Ran:
         """How it ended."""
         watch = Timer(HANGS_AFTER_S, self._give_up)
