@@ -227,7 +227,7 @@ def test_any_token_file_is_said_to_be_broken_or_used_and_never_shown(world, held
 
 def _shard_bytes(table, folder):
     path = folder / "made.parquet"
-    pq.write_table(table, path)
+    pq.write_table(table, path, compression="zstd")
     return path.read_bytes()
 
 
@@ -239,9 +239,11 @@ def shards(draw):
     return table, kind, draw(st.integers(0, 10**9)), draw(st.binary(max_size=80))
 
 
-def _made(kind, number, noise, sound, folder):
-    content = sound.read_bytes()
+def _made(name, kind, number, noise, sound, folder):
+    """The bytes of a shard of that name, in which `number` chooses the place of the damage."""
     rows = pq.ParquetFile(sound).read()
+    rows = rows.set_column(SCHEMA.names.index("shard"), "shard", pa.array([name] * len(rows)))
+    content = _shard_bytes(rows, folder)
     match kind:
         case "bytes":
             return noise
@@ -257,7 +259,7 @@ def _made(kind, number, noise, sound, folder):
         case "columns_missing":
             return _shard_bytes(rows.drop_columns(SCHEMA.names[number % 6]), folder)
         case _:
-            place = number % 6
+            place = number % 4
             return _shard_bytes(rows.set_column(place, SCHEMA.names[place], pa.array(["?"] * len(rows))), folder)
 
 
@@ -272,8 +274,10 @@ def test_any_file_among_the_shards_is_set_aside_or_read_and_stops_nothing(world,
     sound = {path: path.read_bytes() for path in athlete.shards()}
     for count, (table, kind, number, noise) in enumerate(made):
         (home / "data" / table).mkdir(parents=True, exist_ok=True)
-        content = _made(kind, number, noise, next(iter(sound)), home)
-        (home / "data" / table / f"{table}_7_20260101000000_{count:08x}.parquet").write_bytes(content)
+        # older, or newer, than all that the program has written
+        name = f"{table}_7_20{number % 2 * 60 + 20}0101000000_{count:08x}"
+        content = _made(name, kind, number, noise, next(iter(sound)), home)
+        (home / "data" / table / f"{name}.parquet").write_bytes(content)
     there = World(world.strava, athlete, world.launcher)
     ran = there.run("pull", "--all")
     assert ran.code == 0, (made, ran.err)

@@ -15,8 +15,10 @@ def _become(arguments: Sequence[str], environment: dict[str, str], folder: Path)
     for name, number in (("stdout", 1), ("stderr", 2)):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    # the command has set this when it was imported
+    project = os.environ["DLT_PROJECT_DIR"]
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update(environment, DLT_PROJECT_DIR=project)
     os.chdir(environment["STRAVA_HOME"])
     code = 70
     try:

@@ -5,6 +5,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,14 @@ import pyarrow.parquet as pq
 Rows = list[dict[str, Any]]
 TABLES = ("activities", "activity_details", "sweeps", "tombstones")
 # a detail's gear tells how far it has gone in other activities by now: as old as the detail is
-OF_OTHER_ACTIVITIES = ("gear",)
+OF_OTHER_ACTIVITIES = {"gear"}
+# in what a detail has to agree with a summary that changed after it was fetched
+FOLLOWED = {
+    *("name", "type", "sport_type", "gear_id", "visibility", "distance", "moving_time", "elapsed_time"),
+    *("total_elevation_gain", "achievement_count", "comment_count", "athlete_count", "photo_count", "pr_count"),
+}
+# once details follow summaries, this is always so
+DETAILS_FOLLOW = find_spec("pipelines.freshness") is not None
 
 
 def bronze_rows(data: Path, table: str) -> Rows:
@@ -117,11 +125,11 @@ class Warehouse:
         yield from (f"strava.activity_details still has {id_}" for id_ in held.keys() - details.keys())
         newest = {row["id"]: row["fetched_at"] for row in self.activities}
         for id_ in held.keys() & details.keys():
-            if held[id_]["fetched_at"] < newest[id_]:
-                # details do not follow summaries yet
-                continue
             stored = json.loads(held[id_]["json"])
-            for name in (stored.keys() | details[id_].keys()) - set(OF_OTHER_ACTIVITIES):
+            names = (stored.keys() | details[id_].keys()) - OF_OTHER_ACTIVITIES
+            if held[id_]["fetched_at"] < newest.get(id_, datetime.max):
+                names &= FOLLOWED if DETAILS_FOLLOW else set()
+            for name in names:
                 if stored.get(name) != details[id_].get(name):
                     yield f"the detail's {name} of {id_} is {stored.get(name)!r}, at Strava {details[id_].get(name)!r}"
 
