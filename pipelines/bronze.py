@@ -296,10 +296,11 @@ class Bronze:
         )
         return dict(rows)
 
-    def last_sweep(self, athlete_id: int) -> tuple[datetime, str] | None:
-        """When the newest record of a sweep landed, and its payload."""
+    def last_sweep(self, athlete_id: int, complete: bool = False) -> tuple[datetime, str] | None:
+        """When the newest record of a sweep, or of a `complete` one, landed, and its payload."""
+        only = "and json_extract_string(payload, '$.complete') = 'true'" if complete else ""
         rows = self._query(
-            f"select fetched_at, payload from {{{SWEEPS}}} where athlete_id = $athlete_id "
+            f"select fetched_at, payload from {{{SWEEPS}}} where athlete_id = $athlete_id {only} "
             "order by fetched_at desc limit 1",
             athlete_id=athlete_id,
         )
