@@ -66,6 +66,7 @@ COLUMNS: TTableSchemaColumns = {field.name: _column(field) for field in SCHEMA}
 # newest version first; the hash breaks a tie the same way everywhere (dbt's models order alike)
 _VERSION_ORDER = "struct_pack(fetched_at := fetched_at, payload_hash := payload_hash)"
 _KINDS = dict(zip(SCHEMA.names, ("bigint", "bigint", *["timestamp"] * 2, *["varchar"] * 3), strict=True))
+_TYPED = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in _KINDS.items())
 # what a table without shards is read as
 _NO_ROWS = f"(select {', '.join(f'cast(null as {kind}) as {name}' for name, kind in _KINDS.items())} where false)"
 # an activity lives iff its newest version is newer than its newest tombstone
@@ -346,15 +347,18 @@ class Bronze:
         try:
             return self._run_query(sql, parameters)
         except duckdb.Error:
-            if not self.set_aside_damaged():
-                raise
+            self.set_aside_damaged()
         return self._run_query(sql, parameters)
 
     def _run_query(self, sql: str, parameters: dict[str, Any]) -> list[Any]:
         used = {table: [str(p) for p in self.shards(table)] for table in TABLES if f"{{{table}}}" in sql}
         if not any(used.values()):
             return []
-        readers = {table: f"read_parquet($shards_of_{table})" if paths else _NO_ROWS for table, paths in used.items()}
+        # a lone shard with other types would be read as it is, and be no error before Python meets its values
+        readers = {
+            table: f"(select {_TYPED}, filename from read_parquet($shards_of_{table}))" if paths else _NO_ROWS
+            for table, paths in used.items()
+        }
         files = {f"shards_of_{table}": paths for table, paths in used.items() if paths}
         with duckdb.connect(":memory:", config=_DUCKDB_LIMITS) as connection:
             return connection.execute(sql.format(**readers), files | parameters).fetchall()
@@ -365,13 +369,15 @@ class Bronze:
         A name can be read of a shard with damage elsewhere; to look `thoroughly` takes as long as to load it.
         """
         try:
+            name = shard_name(path)
             if thoroughly:
                 _read_to_its_end(path)
-            return shard_name(path)
         except duckdb.OutOfMemoryException:
             raise
         except (OSError, ValueError, KeyError, IndexError, duckdb.Error):
             path.rename(path.with_suffix(".parquet.torn"))
+        else:
+            return name
         self._warn(f"The shard {path} is damaged and was set aside as {path.name}.torn; restore it from a backup.")
         return None
 
@@ -403,9 +409,9 @@ def _read_to_its_end(path: Path) -> None:
     Raises:
         duckdb.Error: there is damage, or a column is missing or of another type.
     """
-    columns = ", ".join(f"cast({name} as {kind})" for name, kind in _KINDS.items())
     with duckdb.connect(":memory:", config=_DUCKDB_LIMITS) as connection:
-        connection.execute(f"select max(hash({columns})) from read_parquet($path)", {"path": str(path)})
+        query = f"select max(hash({', '.join(_KINDS)})) from (select {_TYPED} from read_parquet($path))"
+        connection.execute(query, {"path": str(path)})
 
 
 def _stamp(name: str) -> str:

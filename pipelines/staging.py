@@ -32,20 +32,22 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
     """
     with open_warehouse(warehouse) as connection:
         missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
-        if not any(missing.values()) and all(_exists(connection, table) for table in TABLES):
-            return 0
-        connection.execute("set memory_limit = ?", [f"{_memory_mb(missing)}MB"])
-        try:
-            _load(connection, missing, warehouse, work_path)
-        except (MemoryError, PipelineStepFailed) as error:
-            if isinstance(error, MemoryError):
+        loaded = sum(map(len, missing.values()))
+        if loaded or not all(_exists(connection, table) for table in TABLES):
+            connection.execute("set memory_limit = ?", [f"{_memory_mb(missing)}MB"])
+            try:
+                _load(connection, missing, warehouse, work_path)
+            except MemoryError:
                 # a payload of a size that nobody has met: then memory is what it takes
                 connection.execute("set memory_limit = '4GB'")
-            elif not bronze.set_aside_damaged():
-                raise
-            missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
-            _load(connection, missing, warehouse, work_path)
-    return sum(map(len, missing.values()))
+                still_missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
+                _load(connection, still_missing, warehouse, work_path)
+            except PipelineStepFailed:
+                if not bronze.set_aside_damaged():
+                    raise
+                still_missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
+                _load(connection, still_missing, warehouse, work_path)
+    return loaded
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, table: str) -> bool:

@@ -97,7 +97,7 @@ def odd_activities(draw):
 
 
 @pytest.mark.slow
-@thrifty(12)
+@thrifty(8)
 @given(odd=st.lists(odd_activities(), min_size=4, max_size=10), everything=st.booleans())
 def test_an_activity_with_anything_in_its_fields_lands_and_so_do_its_neighbours(world, odd, everything):
     told = {}
@@ -133,7 +133,7 @@ BODIES = st.one_of(
 
 
 @pytest.mark.slow
-@thrifty(12)
+@thrifty(8)
 @given(bodies=st.lists(st.tuples(st.integers(0, ODD - 1), BODIES), min_size=1, max_size=2))
 def test_bytes_that_are_no_activity_stop_a_pull_at_most_and_lose_nothing(world, bodies):
     before = {id_: world.strava._rows[id_][1] for id_ in world.odd}
@@ -180,7 +180,7 @@ HEADERS = st.dictionaries(
 
 
 @pytest.mark.slow
-@thrifty(12)
+@thrifty(8)
 @given(headers=HEADERS)
 def test_any_headers_are_read_or_left_alone(world, headers):
     latin = {name: value.encode("utf-8", "replace").decode("latin-1") for name, value in headers.items()}
@@ -264,7 +264,7 @@ def _made(name, kind, number, noise, sound, folder):
 
 
 @pytest.mark.slow
-@thrifty(20)
+@thrifty(12)
 @given(made=st.lists(shards(), min_size=1, max_size=2))
 def test_any_file_among_the_shards_is_set_aside_or_read_and_stops_nothing(world, tmp_path_factory, made):
     home = tmp_path_factory.mktemp("copy")
