@@ -63,7 +63,9 @@ def world(tmp_path_factory):
         launcher = Launcher()
         ids = [activity["id"] for activity in strava.activities()]
         # odd ones and neighbours by turns, so that each page has both
-        yield World(strava, athlete, launcher, ids[::2], ids[1::2])
+        world = World(strava, athlete, launcher, ids[::2], ids[1::2])
+        assert world.run("pull").code == 0
+        yield world
         launcher.close()
 
 
