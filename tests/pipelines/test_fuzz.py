@@ -85,8 +85,25 @@ VALUES = st.recursive(
 )
 DEEP = st.integers(1, 600).map(lambda depth: "[" * depth + "]" * depth)
 FIELDS = st.sampled_from(
-    ["athlete", "start_date", "start_date_local", "name", "sport_type", "distance", "moving_time", "kudos_count", "map"]
-    + ["start_latlng", "gear_id", "visibility", "utc_offset", "workout_type", "upload_id", "trainer", "unheard_of"]
+    [
+        "athlete",
+        "start_date",
+        "start_date_local",
+        "name",
+        "sport_type",
+        "distance",
+        "moving_time",
+        "kudos_count",
+        "map",
+        "start_latlng",
+        "gear_id",
+        "visibility",
+        "utc_offset",
+        "workout_type",
+        "upload_id",
+        "trainer",
+        "unheard_of",
+    ]
 )
 
 
@@ -129,7 +146,9 @@ def test_whatever_landed_by_then_is_built_with_its_neighbours_as_they_are(world)
 BODIES = st.one_of(
     st.binary(max_size=60),
     VALUES.map(lambda value: json.dumps(value).encode()),
-    st.sampled_from([b"[", b"]", b"[[]]", b"[{}", b'[{"id":1}', b'[{"id":1},]', b"[NaN]", b"\xef\xbb\xbf[]", b'"\xff"']),
+    st.sampled_from(
+        [b"[", b"]", b"[[]]", b"[{}", b'[{"id":1}', b'[{"id":1},]', b"[NaN]", b"\xef\xbb\xbf[]", b'"\xff"']
+    ),
     st.sampled_from([b'[{"id":1e999}]', b'[{"id":' + b"9" * 5000 + b"}]", b'{"a":' * 3000, b"[" * 100_000]),
 )
 
@@ -186,7 +205,7 @@ HEADERS = st.dictionaries(
 @given(headers=HEADERS)
 def test_any_headers_are_read_or_left_alone(world, headers):
     latin = {name: value.encode("utf-8", "replace").decode("latin-1") for name, value in headers.items()}
-    world.strava.limits.headers = lambda exhausted="": latin
+    world.strava.limits.headers = lambda *_: latin
     try:
         assert world.run("pull", "--all").code in (0, 2)
     finally:
@@ -203,7 +222,7 @@ TOKENS = st.one_of(
     VALUES.map(lambda value: json.dumps(value).encode()),
     st.fixed_dictionaries(
         {"refresh_token": st.just("x") | VALUES},
-        optional={name: VALUES for name in ("access_token", "expires_at", "athlete_id", "scope", "saved_at", "more")},
+        optional=dict.fromkeys(("access_token", "expires_at", "athlete_id", "scope", "saved_at", "more"), VALUES),
     ).map(lambda held: json.dumps(held).encode()),
 )
 
@@ -236,7 +255,7 @@ def _shard_bytes(table, folder):
 @st.composite
 def shards(draw):
     """How a file comes to be among the shards: (table, what it is made of, a number)."""
-    kind = draw(st.sampled_from(["bytes", "cut", "flipped", "empty", "no_rows", "columns_missing", "columns_retyped"]))
+    kind = draw(st.sampled_from(["bytes", "cut", "flipped", "empty", "no_rows", "column_missing", "column_retyped"]))
     table = draw(st.sampled_from(["activities", "activity_details", "sweeps", "tombstones"]))
     return table, kind, draw(st.integers(0, 10**9)), draw(st.binary(max_size=80))
 
@@ -246,23 +265,17 @@ def _made(name, kind, number, noise, sound, folder):
     rows = pq.ParquetFile(sound).read()
     rows = rows.set_column(SCHEMA.names.index("shard"), "shard", pa.array([name] * len(rows)))
     content = _shard_bytes(rows, folder)
-    match kind:
-        case "bytes":
-            return noise
-        case "cut":
-            return content[: number % len(content)]
-        case "flipped":
-            place = number % len(content)
-            return content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :]
-        case "empty":
-            return b""
-        case "no_rows":
-            return _shard_bytes(SCHEMA.empty_table(), folder)
-        case "columns_missing":
-            return _shard_bytes(rows.drop_columns(SCHEMA.names[number % 6]), folder)
-        case _:
-            place = number % 4
-            return _shard_bytes(rows.set_column(place, SCHEMA.names[place], pa.array(["?"] * len(rows))), folder)
+    place = number % len(content)
+    column = SCHEMA.names[number % 6]
+    flipped = content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :]
+    if kind in ("no_rows", "column_missing", "column_retyped"):
+        odd = {
+            "no_rows": SCHEMA.empty_table(),
+            "column_missing": rows.drop_columns(column),
+            "column_retyped": rows.set_column(number % 4, SCHEMA.names[number % 4], pa.array(["?"] * len(rows))),
+        }
+        return _shard_bytes(odd[kind], folder)
+    return {"bytes": noise, "empty": b"", "cut": content[:place], "flipped": flipped}[kind]
 
 
 @pytest.mark.slow

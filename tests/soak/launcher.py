@@ -7,6 +7,7 @@ starts a command (its process id), `{"wait": id}` waits for its end (its exit co
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,16 +21,16 @@ def _become(arguments: Sequence[str], environment: dict[str, str], folder: Path)
     os.environ.clear()
     os.environ.update(environment, DLT_PROJECT_DIR=project)
     os.chdir(environment["STRAVA_HOME"])
-    code = 70
+    code = 0
     try:
         code = strava.main(arguments)
     except SystemExit as exit_:
         code = int(exit_.code or 0)
-    except BaseException:
-        # as the interpreter would have ended the command; the traceback is what nobody may ever see
-        sys.excepthook(*sys.exc_info())
-        code = 1
     finally:
+        if (error := sys.exception()) is not None:
+            # as the interpreter would have ended the command; the traceback is what nobody may ever see
+            traceback.print_exception(error)
+            code = 1
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -166,10 +166,10 @@ class Mirror(RuleBasedStateMachine):
     @rule(command=COMMAND, sweep_hours=SWEEP_HOURS, number=st.integers(1, 40))
     def kill_at_a_request(self, command: tuple[str, ...], sweep_hours: str, number: int) -> None:
         self._step(f"kill {_words(command)}, sweep after {sweep_hours} h, at request {number}")
-        started: list[Command] = []
-        self.strava.at_request(number, lambda: started[0].kill())
-        started.append(self._start(*command, STRAVA_SWEEP_HOURS=sweep_hours))
-        ran = started[0].wait()
+        started = self._start(*command, STRAVA_SWEEP_HOURS=sweep_hours)
+        # a tenth of a second before its first request
+        self.strava.at_request(number, started.kill)
+        ran = started.wait()
         self.strava.forget_happenings()
         self._check(ran, may_be_killed=True)
 

@@ -73,26 +73,29 @@ class Strava(Simulator):
         """Let the athlete do something."""
         with self.lock:
             known, dice = sorted(self._rows), random.Random(change.number)  # noqa: S311 - nobody guesses at it
-            chosen = known[change.number % len(known)] if known else None
-            match change.kind:
-                case "restore":
-                    if gone := self.deleted_ids:
-                        self.restore(gone[change.number % len(gone)])
-                case "upload":
-                    self.add(name=f"upload {change.number}")
-                case "late":
-                    self.add(start_date=self.now() - timedelta(days=dice.randrange(1, 4000)), name="late")
-                case "same_second":
-                    start = self.summary(chosen)["start_date"] if chosen is not None else None
-                    for _ in range(dice.randrange(1, 5)):
-                        self.add(start_date=start, name="at the same second")
-                case "delete_many":
-                    for id_ in dice.sample(known, min(len(known), dice.randrange(4, 12))):
-                        self.delete(id_)
-                case "edit" if chosen is not None:
-                    self.edit(chosen, **self._news(chosen, dice))
-                case "crop" | "hide" | "unhide" | "delete" if chosen is not None:
-                    getattr(self, change.kind)(chosen)
+            if change.kind in _NEEDS_NONE:
+                self._add_or_restore(change, dice)
+            elif known and change.kind == "delete_many":
+                for id_ in dice.sample(known, min(len(known), dice.randrange(4, 12))):
+                    self.delete(id_)
+            elif known:
+                chosen = known[change.number % len(known)]
+                news = self._news(chosen, dice) if change.kind == "edit" else {}
+                getattr(self, change.kind)(chosen, **news)
+
+    def _add_or_restore(self, change: Change, dice: random.Random) -> None:
+        match change.kind:
+            case "upload":
+                self.add(name=f"upload {change.number}")
+            case "late":
+                self.add(start_date=self.now() - timedelta(days=dice.randrange(1, 4000)), name="late")
+            case "same_second":
+                starts = [summary["start_date"] for summary in self.activities()] or [None]
+                start = starts[change.number % len(starts)]
+                for _ in range(dice.randrange(1, 5)):
+                    self.add(start_date=start, name="at the same second")
+            case "restore" if gone := self.deleted_ids:
+                self.restore(gone[change.number % len(gone)])
 
     def _news(self, chosen: int, dice: random.Random) -> dict[str, Any]:
         summary = self.summary(chosen)
@@ -118,6 +121,7 @@ CHANGES = (
     *("upload", "late", "same_second", "edit", "edit", "edit", "crop", "hide", "unhide"),
     *("delete", "delete", "delete_many", "restore", "restore"),
 )
+_NEEDS_NONE = {"upload", "late", "same_second", "restore"}
 
 
 def _hash(text: bytes) -> str:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ class Warehouse:
         for id_, chain in chains.items():
             if [row["version"] for row in chain] != list(range(1, len(chain) + 1)):
                 yield f"the versions of {id_} are numbered {[row['version'] for row in chain]}"
-            for row, following in zip(chain, chain[1:], strict=False):
+            for row, following in pairwise(chain):
                 unchanged = row["payload_hash"] == following["payload_hash"]
                 if row["valid_to"] is None or not row["valid_from"] < row["valid_to"] <= following["valid_from"]:
                     yield f"version {row['version']} of {id_} overlaps the next"
@@ -170,7 +171,7 @@ class Warehouse:
 
     def gaps(self) -> Iterable[tuple[int, datetime]]:
         """(id, instant) where a version ends and the next begins later: only a deletion in between explains that."""
-        for row, following in zip(self.history, self.history[1:], strict=False):
+        for row, following in pairwise(self.history):
             if row["id"] == following["id"] and row["valid_to"] != following["valid_from"]:
                 yield row["id"], row["valid_to"]
 
