@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -55,6 +55,12 @@ class Tally:
     differences: list[str] = field(default_factory=list)
 
 
+def is_too_much(known: Set[int], there: Set[int]) -> bool:
+    """Whether a walk that finds `there` of the activities `known` must not be believed: a tenth and more than 5, or all."""
+    gone, live = known - there, known | there
+    return bool(gone) and (gone == live or (len(gone) > 5 and len(gone) * 10 > len(live)))
+
+
 class Mirror(RuleBasedStateMachine):
     """One athlete's history. Each rule is something that happens to it; `teardown` compares."""
 
@@ -84,6 +90,7 @@ class Mirror(RuleBasedStateMachine):
         self.seen: set[tuple[int, str]] = set()
         self.shards: dict[Path, bytes] = {}
         self.in_trouble = False
+        self.may_wait_to_land = False
         self.steps = 0
         self._step(f"an athlete of seed {seed} with {activities} activities, {per_page} a page")
 
@@ -205,12 +212,12 @@ class Mirror(RuleBasedStateMachine):
             if failure is None:
                 self._step("faults stop; one flow")
                 self._compare()
-        except AssertionError as error:
+        except Exception as error:
             failure = error
             raise
         finally:
-            if isinstance(failure, AssertionError):
-                self.tally.differences.append(str(failure))
+            if isinstance(failure, Exception):
+                self.tally.differences.append(f"{type(failure).__name__}: {failure}")
             self._clear_away()
 
     def _clear_away(self) -> None:
@@ -229,11 +236,10 @@ class Mirror(RuleBasedStateMachine):
         data = self.home / "data"
         self._let_all_be_well()
         truth = self.strava.truth()
-        if self._is_too_much_gone():
+        if self.may_wait_to_land or self._is_too_much_gone():
             self._pull_in_peace()
-            ran = self._start("flow", "--confirm-deletions", ENRICH_LIMIT="all").wait()
-        else:
-            ran = self._start("flow", STRAVA_SWEEP_HOURS="0", ENRICH_LIMIT="all").wait()
+        confirmed = ["--confirm-deletions"] if self._is_too_much_gone() else []
+        ran = self._start("flow", *confirmed, STRAVA_SWEEP_HOURS="0", ENRICH_LIMIT="all").wait()
         self._check(ran)
         warehouse = Warehouse(self.athlete.warehouse)
         details = {id_: self.strava.detail(id_) for id_ in truth}
@@ -247,18 +253,19 @@ class Mirror(RuleBasedStateMachine):
         assert differences == [], "\n".join([f"{len(differences)} differences:", *differences[:20], ran.err])
 
     def _is_too_much_gone(self) -> bool:
-        """Whether a complete walk has to hold back: more than 5 and more than a tenth, or all, would go."""
-        known, truth = live_in_bronze(self.home / "data").keys(), self.strava.truth().keys()
-        gone, live = known - truth, known | truth
-        return bool(gone) and (gone == live or (len(gone) > 5 and len(gone) * 10 > len(live)))
+        """Whether a complete walk has to hold back."""
+        return is_too_much(live_in_bronze(self.home / "data").keys(), self.strava.truth().keys())
 
     def _pull_in_peace(self) -> None:
         """A sweep: bronze and staging are exact, or all is kept because too much is gone at once."""
         data, truth = self.home / "data", self.strava.truth()
-        known, too_much = live_in_bronze(data).keys(), self._is_too_much_gone()
+        buried = bronze_rows(data, "tombstones")
         # with details: what is asked for by id must not be buried either while the list is not believed
-        ran = self._start(*([] if too_much else ["pull"]), STRAVA_SWEEP_HOURS="0").wait()
+        ran = self._start(*([] if self._is_too_much_gone() else ["pull"]), STRAVA_SWEEP_HOURS="0").wait()
         self._check(ran)
+        # with what a killed run had fetched, which has landed by now
+        known = live_in_bronze(data, buried).keys()
+        too_much = is_too_much(known, truth.keys())
         assert ("--confirm-deletions" in ran.err) == too_much, ran.err
         self.seen |= self.strava.versions_of(truth)
         self.tally.quiet_pulls += 1
@@ -288,7 +295,8 @@ class Mirror(RuleBasedStateMachine):
 
     def _check(self, ran: Ran, may_be_killed: bool = False) -> None:
         """No traceback, a documented exit code, no shard touched that was there before."""
-        if may_be_killed and ran.code == KILLED:
+        self.may_wait_to_land = may_be_killed and ran.code == KILLED
+        if self.may_wait_to_land:
             self.tally.kills += 1
         else:
             assert ran.code in (CODES_IN_TROUBLE if self.in_trouble else {0}), (ran.code, ran.err)
@@ -337,7 +345,7 @@ class LongMirror(Mirror):
         self._step(f"kill flow after {delay_ms} ms{', dbt too' if machine_too else ''}")
         started = self._start("flow")
         time.sleep(delay_ms / 1000)
-        children = started.children()
+        children = started.stop()
         started.kill()
         for child in children if machine_too else ():
             os.kill(child, signal.SIGKILL)

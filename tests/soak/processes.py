@@ -73,8 +73,9 @@ class Command:
             self.kill()
             self.wait()
 
-    def children(self) -> list[int]:
-        """The ids of its processes."""
+    def stop(self) -> list[int]:
+        """SIGSTOP; the ids of the processes it has started, of which there will be no more."""
+        os.kill(self.id, signal.SIGSTOP)
         try:
             return [int(id_) for id_ in Path(f"/proc/{self.id}/task/{self.id}/children").read_text().split()]
         except OSError:

@@ -32,10 +32,15 @@ def bronze_rows(data: Path, table: str) -> Rows:
     return sorted(rows, key=lambda row: row["fetched_at"])
 
 
-def live_in_bronze(data: Path) -> dict[int, str]:
-    """Id → payload of the activities that bronze takes for live: whose newest version is newer than any tombstone."""
+def live_in_bronze(data: Path, tombstones: Rows | None = None) -> dict[int, str]:
+    """Id → payload of the activities that bronze takes for live: whose newest version is newer than any tombstone.
+
+    tombstones: those that count, if not all.
+    """
+    if tombstones is None:
+        tombstones = bronze_rows(data, "tombstones")
     newest = {row["id"]: row for row in bronze_rows(data, "activities")}
-    buried = {row["id"]: row["fetched_at"] for row in bronze_rows(data, "tombstones")}
+    buried = {row["id"]: row["fetched_at"] for row in tombstones}
     alive = (row for id_, row in newest.items() if id_ not in buried or row["fetched_at"] > buried[id_])
     return {row["id"]: row["payload"] for row in alive}
 
