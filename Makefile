@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help build demo auth run run-all compact enrich flow schedule purge status sql backup restore revoke shell \
-  test test-fast test-container test-workflows lint format bench docs lock clean
+  test test-fast test-container test-workflows soak lint format bench docs lock clean
 
 VENV := .venv
 # the newest Python of 3.11 to 3.13 that really starts (pyenv's shims need not); PYTHON=… chooses another
@@ -84,6 +84,10 @@ test-container: $(DEV) ## the tests of the image, make, compose and the schedule
 
 test-workflows: $(DEV) ## GitHub's workflows, executed by act; ACT_SETUP_PYTHON names its stand-in for setup-python
 	@$(VENV)/bin/python -m pytest -m workflows tests/workflows
+
+soak: $(DEV) ## random histories against the mirror until SECONDS=600 or EXAMPLES=; SEED= FROM= repeat one
+	@PYTHONPATH=tests $(VENV)/bin/python -m soak $(if $(SEED),--seed $(SEED)) $(if $(FROM),--first $(FROM)) \
+	  $(if $(EXAMPLES),--examples $(EXAMPLES)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(STEPS),--steps $(STEPS))
 
 lint: $(DEV) ## ruff, mypy, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, documents up to date
 	@$(VENV)/bin/ruff check .

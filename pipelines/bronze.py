@@ -68,13 +68,10 @@ def _column(field: pa.Field) -> TColumnSchema:
 COLUMNS: TTableSchemaColumns = {field.name: _column(field) for field in SCHEMA}
 # newest version first; the hash breaks a tie the same way everywhere (dbt's models order alike)
 _VERSION_ORDER = "struct_pack(fetched_at := fetched_at, payload_hash := payload_hash)"
+_KINDS = dict(zip(SCHEMA.names, ("bigint", "bigint", *["timestamp"] * 2, *["varchar"] * 3), strict=True))
+_TYPED = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in _KINDS.items())
 # what a table without shards is read as
-_NO_ROWS = "(select {} where false)".format(
-    ", ".join(
-        f"cast(null as {kind}) as {name}"
-        for name, kind in zip(SCHEMA.names, ("bigint", "bigint", *["timestamp"] * 2, *["varchar"] * 3), strict=True)
-    )
-)
+_NO_ROWS = f"(select {', '.join(f'cast(null as {kind}) as {name}' for name, kind in _KINDS.items())} where false)"
 # an activity lives iff its newest version is newer than its newest tombstone
 _LIVE = f"""
     newest as (
@@ -321,6 +318,11 @@ class Bronze:
         paths = [path for path in self.shards(table) if path.stem not in but]
         return {name: path for path in paths if (name := self._name_if_whole(path)) is not None}
 
+    def set_aside_damaged(self) -> int:
+        """Rename the shards that cannot be read to their end; how many there were."""
+        paths = [path for table in TABLES for path in self.shards(table)]
+        return [self._name_if_whole(path, thoroughly=True) for path in paths].count(None)
+
     def landed(self, table: str) -> Landed:
         """What is known of `table`, so that only new or changed payloads land; what is buried lands anew."""
         rows = self._query(
@@ -485,27 +487,39 @@ class Bronze:
             return self._run_query(sql, parameters)
         except duckdb.Error:
             # damaged, or taken away just now by a purge
-            for path in (path for table in TABLES for path in self.shards(table)):
-                self._name_if_whole(path)
+            self.set_aside_damaged()
         return self._run_query(sql, parameters)
 
     def _run_query(self, sql: str, parameters: dict[str, Any]) -> list[Any]:
         used = {table: [str(p) for p in self.shards(table)] for table in TABLES if f"{{{table}}}" in sql}
         if not any(used.values()):
             return []
-        readers = {table: f"read_parquet($shards_of_{table})" if paths else _NO_ROWS for table, paths in used.items()}
+        # a lone shard with other types would be read as it is, and be no error before Python meets its values
+        readers = {
+            table: f"(select {_TYPED}, filename from read_parquet($shards_of_{table}))" if paths else _NO_ROWS
+            for table, paths in used.items()
+        }
         files = {f"shards_of_{table}": paths for table, paths in used.items() if paths}
         with duckdb.connect(":memory:", config=_DUCKDB_LIMITS) as connection:
             return connection.execute(sql.format(**readers), files | parameters).fetchall()
 
-    def _name_if_whole(self, path: Path) -> str | None:
-        """The name that its rows bear; None if it is no whole Parquet file, which is then renamed to be looked at."""
+    def _name_if_whole(self, path: Path, thoroughly: bool = False) -> str | None:
+        """The name that its rows bear; None if it is no whole shard, which is then renamed to be looked at.
+
+        A name can be read of a shard with damage elsewhere; to look `thoroughly` takes as long as to load it.
+        """
         try:
-            return shard_name(path)
+            name = shard_name(path)
+            if thoroughly:
+                _read_to_its_end(path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, IndexError):
+        except duckdb.OutOfMemoryException:
+            raise
+        except (OSError, ValueError, KeyError, IndexError, duckdb.Error):
             path.rename(path.with_suffix(".parquet.torn"))
+        else:
+            return name
         self._warn(f"The shard {path} is damaged and was set aside as {path.name}.torn; restore it from a backup.")
         return None
 
@@ -522,8 +536,24 @@ class Bronze:
         written = {_stamp(path.stem) for path in output.glob(f"strava_{ACTIVITIES}_*.json")}
         for pull, paths in pulls.items():
             if pull == this_pull or _stamp(pull) > max(written, default=""):
-                with written_whole(output / f"strava_{pull}.json") as file:
-                    file.writelines(_json_array(paths))
+                try:
+                    with written_whole(output / f"strava_{pull}.json") as file:
+                        file.writelines(_json_array(paths))
+                except (OSError, ValueError, KeyError):
+                    # what is whole of that pull is written by the next one
+                    if not self.set_aside_damaged():
+                        raise
+
+
+def _read_to_its_end(path: Path) -> None:
+    """Read every value of the shard at `path`, as its type.
+
+    Raises:
+        duckdb.Error: there is damage, or a column is missing or of another type.
+    """
+    with duckdb.connect(":memory:", config=_DUCKDB_LIMITS) as connection:
+        query = f"select max(hash({', '.join(_KINDS)})) from (select {_TYPED} from read_parquet($path))"
+        connection.execute(query, {"path": str(path)})
 
 
 def _stamp(name: str) -> str:
@@ -536,7 +566,7 @@ def _json_array(paths: Iterable[Path]) -> Iterable[bytes]:
     for path in paths:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=500, columns=["payload"]):
-                payloads = batch.column(0)
+                payloads = batch.column("payload")
                 yield separator
                 yield pc.binary_join(pa.ListArray.from_arrays([0, len(payloads)], payloads), ",\n")[0].as_buffer()
                 separator = b",\n"

@@ -8,7 +8,7 @@ from pipelines.client import StravaClient
 from pipelines.errors import ActivityNotFound, StravaUnavailable
 from pipelines.payloads import EPOCH, Payload
 from pipelines.progress import Report
-from pipelines.sweep import tombstone, why_not_remove
+from pipelines.sweep import Sweep, tombstone, why_not_remove
 from pipelines.transport import raise_for_refusal
 
 # so many are asked for by id before they count as gone; more than that are believed to the list
@@ -43,8 +43,11 @@ class Burial:
     def bury(self, gone: set[int], noticed_by: str, confirmed: bool = False) -> str | None:
         """Land a tombstone for each of `gone` that lives; why not, if not, which a person is told.
 
-        A walk that misses a tenth of all, or everything, is not believed unless `confirmed`.
+        A walk that misses a tenth of all, or everything, is not believed unless `confirmed`. Until a later sweep is,
+        nothing else is either: else lookbacks and details would remove bit by bit what the sweep has kept.
         """
+        if gone and noticed_by != "sweep" and (kept := self._kept_by_sweep()) is not None:
+            return kept
         live = self._bronze.live(self._athlete_id) if gone else {}
         gone = gone & live.keys()
         held = None if confirmed else why_not_remove(len(gone), len(live))
@@ -65,6 +68,12 @@ class Burial:
             self.count += len(tombstones)
             self._report.say(f"Gone at Strava: {len(tombstones):,}, see strava.deleted_activities.")
         return None
+
+    def _kept_by_sweep(self) -> str | None:
+        """Why the last complete sweep removed nothing, if so."""
+        known = self._bronze.last_sweep(self._athlete_id, complete=True)
+        last = Sweep.read(known[1]) if known else None
+        return last.reason if last is not None else None
 
     def unknown_by_id(self, ids: set[int]) -> set[int]:
         """Those of `ids`, all missing in the list, that Strava does not know by id either.

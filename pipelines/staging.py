@@ -41,6 +41,10 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
                 # a payload of a size that nobody has met: then memory is what it takes
                 connection.execute("set memory_limit = '4GB'")
                 _load(connection, _missing(connection, bronze), warehouse, work_path)
+            except PipelineStepFailed:
+                if not bronze.set_aside_damaged():
+                    raise
+                _load(connection, _missing(connection, bronze), warehouse, work_path)
     return sum(map(len, missing.values()))
 
 

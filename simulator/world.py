@@ -77,6 +77,7 @@ class World:
         self._rows: dict[int, tuple[int, bytes]] = {}
         self._detail_only: dict[int, Activity] = {}
         self._only_me: set[int] = set()
+        self._deleted: dict[int, tuple[bytes, Activity]] = {}
         self._revision = 0
         self._stats: tuple[int, Activity] | None = None
         rows: Iterable[Row] = self._athlete.history(activities) if account is None else self._adopt(account)
@@ -320,15 +321,35 @@ class World:
     def delete(self, activity_id: int) -> None:
         """Delete an activity: it vanishes from the list; raises KeyError if there is none."""
         with self.lock:
-            start_s, _ = self._rows.pop(activity_id)
+            start_s, text = self._rows.pop(activity_id)
             self._order.remove((start_s, activity_id))
             self._only_me.discard(activity_id)
-            self._detail_only.pop(activity_id, None)
+            self._deleted[activity_id] = text, self._detail_only.pop(activity_id, {})
             self._revision += 1
+
+    def restore(self, activity_id: int) -> Activity:
+        """Bring a deleted activity back just as it was and return its summary; raises KeyError if none was deleted."""
+        with self.lock:
+            text, more = self._deleted.pop(activity_id)
+            summary: Activity = json.loads(text)
+            self._put(activity_id, summary, text)
+            if more:
+                self._detail_only[activity_id] = more
+            return summary
+
+    @property
+    def deleted_ids(self) -> list[int]:
+        """The ids of the activities that can be restored."""
+        with self.lock:
+            return sorted(self._deleted)
 
     def hide(self, activity_id: int) -> Activity:
         """Make an activity visible to the athlete only and return its summary; raises KeyError if there is none."""
         return self.edit(activity_id, visibility="only_me")
+
+    def unhide(self, activity_id: int) -> Activity:
+        """Make an activity visible to everyone and return its summary; raises KeyError if there is none."""
+        return self.edit(activity_id, visibility="everyone")
 
     def crop(self, activity_id: int) -> Activity:
         """Cut the last tenth off an activity and return its summary; raises KeyError if there is none."""
@@ -347,13 +368,13 @@ class World:
                     fields["end_latlng"] = [line[-1][0] / 1e5, line[-1][1] / 1e5]
             return self.edit(activity_id, **fields)
 
-    def _put(self, activity_id: int, summary: Activity) -> None:
+    def _put(self, activity_id: int, summary: Activity, text: bytes | None = None) -> None:
         start_s = epoch_of(summary["start_date"])
         old = self._rows.get(activity_id)
         if old and old[0] != start_s:
             self._order.remove((old[0], activity_id))
         if not old or old[0] != start_s:
             insort(self._order, (start_s, activity_id))
-        self._rows[activity_id] = (start_s, dump(summary))
+        self._rows[activity_id] = (start_s, dump(summary) if text is None else text)
         (self._only_me.add if summary.get("visibility") == "only_me" else self._only_me.discard)(activity_id)
         self._revision += 1

@@ -33,6 +33,14 @@ def test_every_command_has_an_example_that_it_understands(run):
         assert command.example in run(command.name, "--help").out
 
 
+def test_every_promise_of_readme_names_a_test_that_is_there():
+    chapter = README.partition("## What it promises\n")[2].partition("\n## ")[0]
+    promises = re.findall(r"^\| .+ \| `(tests/[\w/]+\.py)::(\w+)` \|$", chapter, re.MULTILINE)
+    assert len(promises) == len([line for line in chapter.splitlines() if line.startswith("| ")]) - 2
+    for path, name in promises:
+        assert re.search(rf"^(def {name}\(|{name} = )", (REPO / path).read_text(), re.MULTILINE), name
+
+
 @pytest.mark.slow
 def test_every_query_that_readme_shows_runs_as_it_stands(athlete, run):
     assert run("flow").code == 0

@@ -69,10 +69,13 @@ def test_controls_change_the_account(ready: dict[str, Any]) -> None:
     assert control(ready, "edit", id=added["id"], name="later")["name"] == "later"
     assert control(ready, "crop", id=added["id"])["distance"] < added["distance"]
     assert control(ready, "hide", id=added["id"])["visibility"] == "only_me"
+    assert control(ready, "unhide", id=added["id"])["visibility"] == "everyone"
     assert read(ready, "detail", id=added["id"])["name"] == "later"
     assert read(ready, "activities")[-1]["id"] == added["id"]
     control(ready, "delete", id=added["id"])
     assert added["id"] not in [activity["id"] for activity in read(ready, "activities")]
+    assert control(ready, "restore", id=added["id"])["name"] == "later"
+    assert read(ready, "activities")[-1]["id"] == added["id"]
 
 
 def test_controls_set_clock_limits_usage_and_faults(ready: dict[str, Any]) -> None:

@@ -106,6 +106,29 @@ def test_a_deleted_activity_is_gone_from_list_and_detail(strava: Simulator, app:
     assert (answer.status_code, answer.json()["message"]) == (404, "Resource Not Found")
 
 
+def test_a_restored_activity_is_back_byte_for_byte(strava: Simulator, app: App) -> None:
+    key = strava.activities()[4]["id"]
+    strava.edit(key, name="as it was", description="only in its detail")
+    before, detail = app.http.get(f"{strava.api_url}/athlete/activities").content, app.get(f"/activities/{key}").content
+    strava.delete(key)
+    assert strava.deleted_ids == [key]
+    strava.restore(key)
+    assert app.http.get(f"{strava.api_url}/athlete/activities").content == before
+    assert app.get(f"/activities/{key}").content == detail
+    assert strava.deleted_ids == []
+    with pytest.raises(KeyError):
+        strava.restore(key)
+
+
+def test_an_activity_that_was_hidden_can_be_shown_again(strava: Simulator) -> None:
+    others = App(strava, scope="read,activity:read")
+    key = strava.add()["id"]
+    strava.hide(key)
+    assert others.get(f"/activities/{key}").status_code == 404
+    assert strava.unhide(key)["visibility"] == "everyone"
+    assert others.get(f"/activities/{key}").status_code == 200
+
+
 def test_only_me_activities_need_the_scope_read_all(strava: Simulator, app: App) -> None:
     key = strava.activities()[5]["id"]
     strava.hide(key)

@@ -1,0 +1,1 @@
+"""Random histories against the mirror: whatever happened, one quiet flow later the warehouse equals Strava."""

@@ -1,0 +1,363 @@
+"""The state machine: an athlete, a Strava that stumbles, commands that are killed; in the end the mirror is exact."""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Set
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow.parquet as pq
+from home import Athlete, Ran
+from hypothesis import assume
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from soak.processes import Command, Launcher
+from soak.strava import ALL, CHANGES, LESS, NO_LIMITS, Change, Strava
+from soak.truth import Warehouse, bronze_rows, list_differences, live_in_bronze, staging_differences
+
+FAULTS = (
+    *("500", "502", "503", "429", "401", "403", "cut", "drop", "html", "nonsense", "bad_utf8", "empty404"),
+    *("errors_string", "no_rate_headers", "late_in_window", "short_page", "shift"),
+)
+PATHS = (None, "/athlete/activities", "/api/v3/activities/", "/oauth/token")
+# what a run may end with while something is wrong at Strava: well, refused by it, not authorised, down
+CODES_IN_TROUBLE = {0, 2, 3, 4}
+KILLED = -9
+MONTH_S = 31 * 86400
+PARSED = Path("warehouse/.state/dbt/target/partial_parse.msgpack")
+
+CHANGE = st.builds(Change, st.sampled_from(CHANGES), st.integers(0, 10**6))
+# no dbt in these: it takes 5 s, and has no say in what is fetched
+COMMAND = st.sampled_from([("pull",), ("pull",), ("pull", "--all"), ()])
+SWEEP_HOURS = st.sampled_from(["24", "24", "0"])
+
+
+@dataclass
+class Tally:
+    """What was done, over all examples."""
+
+    examples: int = 0
+    steps: int = 0
+    changes: int = 0
+    faults: int = 0
+    runs: int = 0
+    kills: int = 0
+    requests: int = 0
+    quiet_pulls: int = 0
+    held_back: int = 0
+    differences: list[str] = field(default_factory=list)
+
+
+def is_too_much(known: Set[int], there: Set[int]) -> bool:
+    """Whether a walk that finds `there` of the activities `known` must not be believed: a tenth and more than 5, or all."""
+    gone, live = known - there, known | there
+    return bool(gone) and (gone == live or (len(gone) > 5 and len(gone) * 10 > len(live)))
+
+
+class Mirror(RuleBasedStateMachine):
+    """One athlete's history. Each rule is something that happens to it; `teardown` compares."""
+
+    launcher: ClassVar[Launcher]
+    folder: ClassVar[Path]
+    tally: ClassVar[Tally] = Tally()
+    tell: ClassVar[Callable[[str], None]] = staticmethod(lambda _told: None)
+
+    @initialize(
+        seed=st.integers(0, 2**31 - 1),
+        activities=st.integers(20, 40),
+        per_page=st.sampled_from(["3", "7", "20", "200"]),
+    )
+    def authorise(self, seed: int, activities: int, per_page: str) -> None:
+        # hypothesis begins with the simplest example of all, which is always the same: not worth its seconds
+        assume(seed)
+        self.home = self.folder / "home"
+        self.kept = self.folder / "parsed"
+        if self.kept.exists():
+            (self.home / PARSED).parent.mkdir(parents=True)
+            shutil.copyfile(self.kept, self.home / PARSED)
+        self.strava = Strava(seed, activities).__enter__()
+        self.athlete = Athlete(self.home, self.strava)
+        self.athlete.settings |= {"PER_PAGE": per_page, "STRAVA_RETRY_WAIT_S": "0.001", "ENRICH_LIMIT": "10"}
+        self.athlete.authorise(scope=ALL)
+        self.commands: list[Command] = []
+        self.seen: set[tuple[int, str]] = set()
+        self.shards: dict[Path, bytes] = {}
+        self.in_trouble = False
+        self.may_wait_to_land = False
+        self.steps = 0
+        self._step(f"an athlete of seed {seed} with {activities} activities, {per_page} a page")
+
+    # --- what the athlete, Strava and time do
+
+    @rule(changes=st.lists(CHANGE, min_size=1, max_size=4))
+    def change(self, changes: list[Change]) -> None:
+        self._step(f"at Strava: {', '.join(map(str, changes))}")
+        for change in changes:
+            self._suffer(change)
+
+    @rule(
+        kind=st.sampled_from(FAULTS),
+        path=st.sampled_from(PATHS),
+        after=st.integers(0, 8),
+        times=st.sampled_from([1, 1, 2, 6]),
+    )
+    def go_wrong(self, kind: str, path: str | None, after: int, times: int) -> None:
+        self._step(f"fault {kind} at {path}, {times} times after {after}")
+        self.strava.fault(kind, times=times, path=path, after=after)
+        self.in_trouble = True
+        self.tally.faults += 1
+
+    @rule(left=st.integers(0, 15))
+    def spend(self, left: int) -> None:
+        self._step(f"{left} requests left in this quarter of an hour")
+        self.strava.set_limits(read_15min=100)
+        self.strava.set_usage(read_15min=100 - left)
+
+    @rule(seconds=st.sampled_from([60, 900, 4 * 3600, 86400, 8 * 86400]))
+    def wait(self, seconds: int) -> None:
+        self._step(f"{timedelta(seconds=seconds)} pass")
+        self._let_pass(seconds)
+
+    @rule()
+    def expire(self) -> None:
+        self._step("all access tokens die")
+        self.strava.expire_access_tokens()
+
+    @rule(less=st.booleans())
+    def authorise_again(self, less: bool) -> None:
+        self.strava.scope = LESS if less else ALL
+        self._step(f"authorised anew, for {self.strava.scope}")
+        athlete_id = self._held_athlete_id()
+        self.athlete.authorise(scope=self.strava.scope, **({"athlete_id": athlete_id} if athlete_id else {}))
+
+    @rule(state_too=st.booleans())
+    def lose_the_warehouse(self, state_too: bool) -> None:
+        self._step(f"the warehouse is deleted{', its state too' if state_too else ''}")
+        warehouse = self.home / "warehouse"
+        if state_too:
+            # what waits in there unlanded may be lost, and so may what is known of limits
+            shutil.rmtree(warehouse, ignore_errors=True)
+        for path in warehouse.glob("strava.duckdb*"):
+            path.unlink()
+
+    # --- commands
+
+    @rule(command=COMMAND, sweep_hours=SWEEP_HOURS)
+    def run(self, command: tuple[str, ...], sweep_hours: str) -> None:
+        self._step(f"run {_words(command)}, sweep after {sweep_hours} h")
+        self._check(self._start(*command, STRAVA_SWEEP_HOURS=sweep_hours).wait())
+
+    @rule(
+        command=COMMAND,
+        sweep_hours=SWEEP_HOURS,
+        changes=st.lists(st.tuples(st.integers(1, 25), CHANGE), min_size=1, max_size=5),
+    )
+    def run_while_the_list_moves(
+        self, command: tuple[str, ...], sweep_hours: str, changes: list[tuple[int, Change]]
+    ) -> None:
+        at = ", ".join(f"{change} at request {number}" for number, change in changes)
+        self._step(f"run {_words(command)}, sweep after {sweep_hours} h, with {at}")
+        for number, change in changes:
+            self.strava.at_request(number, lambda change=change: self._suffer(change))  # type: ignore[misc]
+        ran = self._start(*command, STRAVA_SWEEP_HOURS=sweep_hours).wait()
+        self.strava.forget_happenings()
+        self._check(ran)
+
+    @rule(command=COMMAND, sweep_hours=SWEEP_HOURS, number=st.integers(1, 40))
+    def kill_at_a_request(self, command: tuple[str, ...], sweep_hours: str, number: int) -> None:
+        self._step(f"kill {_words(command)}, sweep after {sweep_hours} h, at request {number}")
+        started = self._start(*command, STRAVA_SWEEP_HOURS=sweep_hours)
+        # a tenth of a second before its first request
+        self.strava.at_request(number, started.kill)
+        ran = started.wait()
+        self.strava.forget_happenings()
+        self._check(ran, may_be_killed=True)
+
+    @rule(command=COMMAND, sweep_hours=SWEEP_HOURS, delay_ms=st.integers(20, 1200))
+    def kill_after(self, command: tuple[str, ...], sweep_hours: str, delay_ms: int) -> None:
+        self._step(f"kill {_words(command)}, sweep after {sweep_hours} h, after {delay_ms} ms")
+        started = self._start(*command, STRAVA_SWEEP_HOURS=sweep_hours)
+        time.sleep(delay_ms / 1000)
+        started.kill()
+        self._check(started.wait(), may_be_killed=True)
+
+    @rule(commands=st.tuples(COMMAND, COMMAND), sweep_hours=SWEEP_HOURS)
+    def two_at_once(self, commands: tuple[tuple[str, ...], tuple[str, ...]], sweep_hours: str) -> None:
+        self._step(f"run {_words(commands[0])} and {_words(commands[1])} at once, sweep after {sweep_hours} h")
+        started = [self._start(*command, STRAVA_SWEEP_HOURS=sweep_hours) for command in commands]
+        for ran in [command.wait() for command in started]:
+            self._check(ran)
+
+    @rule()
+    def pull_in_peace(self) -> None:
+        self._step("a quiet pull")
+        self._let_all_be_well()
+        self._pull_in_peace()
+
+    # --- the end
+
+    def teardown(self) -> None:
+        if not hasattr(self, "strava"):
+            return
+        failure = sys.exception()
+        try:
+            # a step that failed is told by itself
+            if failure is None:
+                self._step("faults stop; one flow")
+                self._compare()
+        except Exception as error:
+            failure = error
+            raise
+        finally:
+            if isinstance(failure, Exception):
+                self.tally.differences.append(f"{type(failure).__name__}: {failure}")
+            self._clear_away()
+
+    def _clear_away(self) -> None:
+        for command in self.commands:
+            command.end()
+        self.strava.__exit__(None, None, None)
+        self.tally.examples += 1
+        self.tally.requests += self.strava.requests_seen
+        parsed = self.home / PARSED
+        if parsed.exists():
+            # dbt's own cache of the project, as a user's second build finds it: 2 s of 10
+            shutil.copyfile(parsed, self.kept)
+        shutil.rmtree(self.home)
+
+    def _compare(self) -> None:
+        data = self.home / "data"
+        self._let_all_be_well()
+        truth = self.strava.truth()
+        if self.may_wait_to_land or self._is_too_much_gone():
+            self._pull_in_peace()
+        confirmed = ["--confirm-deletions"] if self._is_too_much_gone() else []
+        ran = self._start("flow", *confirmed, STRAVA_SWEEP_HOURS="0", ENRICH_LIMIT="all").wait()
+        self._check(ran)
+        warehouse = Warehouse(self.athlete.warehouse)
+        details = {id_: self.strava.detail(id_) for id_ in truth}
+        buried = {(row["id"], row["fetched_at"]) for row in bronze_rows(data, "tombstones")}
+        differences = [
+            *list_differences(data, truth),
+            *staging_differences(self.athlete.warehouse, data),
+            *warehouse.differences(truth, details, self.strava.versions, self.seen),
+            *(f"a version of {id_} ends {at} for no reason" for id_, at in warehouse.gaps() if (id_, at) not in buried),
+        ]
+        assert differences == [], "\n".join([f"{len(differences)} differences:", *differences[:20], ran.err])
+
+    def _is_too_much_gone(self) -> bool:
+        """Whether a complete walk has to hold back."""
+        return is_too_much(live_in_bronze(self.home / "data").keys(), self.strava.truth().keys())
+
+    def _pull_in_peace(self) -> None:
+        """A sweep: bronze and staging are exact, or all is kept because too much is gone at once."""
+        data, truth = self.home / "data", self.strava.truth()
+        buried = bronze_rows(data, "tombstones")
+        # with details: what is asked for by id must not be buried either while the list is not believed
+        ran = self._start(*([] if self._is_too_much_gone() else ["pull"]), STRAVA_SWEEP_HOURS="0").wait()
+        self._check(ran)
+        # with what a killed run had fetched, which has landed by now
+        known = live_in_bronze(data, buried).keys()
+        too_much = is_too_much(known, truth.keys())
+        assert ("--confirm-deletions" in ran.err) == too_much, ran.err
+        self.seen |= self.strava.versions_of(truth)
+        self.tally.quiet_pulls += 1
+        if too_much:
+            self.tally.held_back += 1
+            removed = known - live_in_bronze(data).keys()
+            assert not removed, f"not confirmed, and yet {len(removed)} of {len(known - truth.keys())} removed"
+        else:
+            assert list_differences(data, truth) == []
+        assert staging_differences(self.athlete.warehouse, data) == []
+
+    # --- how
+
+    def _step(self, told: str) -> None:
+        self.steps += 1
+        self.tally.steps += 1
+        self.tell(f"  {self.steps}. {told}")
+
+    def _suffer(self, change: Change) -> None:
+        self.tally.changes += 1
+        self.strava.suffer(change)
+
+    def _start(self, *arguments: str, **settings: str) -> Command:
+        self.tally.runs += 1
+        self.commands.append(self.launcher.start(*arguments, environment=self.athlete.environment(**settings)))
+        return self.commands[-1]
+
+    def _check(self, ran: Ran, may_be_killed: bool = False) -> None:
+        """No traceback, a documented exit code, no shard touched that was there before."""
+        self.may_wait_to_land = may_be_killed and ran.code == KILLED
+        if self.may_wait_to_land:
+            self.tally.kills += 1
+        else:
+            assert ran.code in (CODES_IN_TROUBLE if self.in_trouble else {0}), (ran.code, ran.err)
+        assert "Traceback" not in ran.out + ran.err, ran.err
+        present = {path: path.read_bytes() for path in (self.home / "data").rglob("*.parquet")}
+        assert self.shards.items() <= present.items(), "a shard was changed or removed"
+        for path in present.keys() - self.shards.keys():
+            pq.ParquetFile(path).close()
+        self.shards = present
+
+    def _let_all_be_well(self) -> None:
+        self.strava.clear_faults()
+        self.strava.set_limits(**NO_LIMITS)
+        self.strava.set_usage(**dict.fromkeys(NO_LIMITS, 0))
+        self.in_trouble = False
+        # windows open again, and what was refused may be asked for
+        self._let_pass(MONTH_S)
+
+    def _let_pass(self, seconds: int) -> None:
+        state = self.home / "warehouse" / ".state"
+        if (state / "budget.json").exists():
+            self.athlete.sleep(seconds)
+        else:
+            self.strava.advance(seconds)
+        refused = state / "quarantine.json"
+        if refused.exists():
+            held: dict[str, dict[str, Any]] = json.loads(refused.read_bytes())
+            for refusal in held.values():
+                refusal["next_try_at_s"] -= seconds
+            refused.write_text(json.dumps(held))
+
+    def _held_athlete_id(self) -> int | None:
+        held: dict[str, int | None] = json.loads(self.athlete.token_file.read_bytes())
+        return held.get("athlete_id")
+
+
+def _words(command: tuple[str, ...]) -> str:
+    return " ".join(command) or "pull, enrich"
+
+
+class LongMirror(Mirror):
+    """The same with kills during `dbt build`, which take their time."""
+
+    @rule(delay_ms=st.integers(500, 9000), machine_too=st.booleans())
+    def kill_a_flow(self, delay_ms: int, machine_too: bool) -> None:
+        self._step(f"kill flow after {delay_ms} ms{', dbt too' if machine_too else ''}")
+        started = self._start("flow")
+        time.sleep(delay_ms / 1000)
+        children = started.stop()
+        started.kill()
+        for child in children if machine_too else ():
+            os.kill(child, signal.SIGKILL)
+        self._check(started.wait(), may_be_killed=True)
+        # a build that outlives its flow holds the warehouse; it is none of what is tried here
+        while any(_is_alive(child) for child in children):
+            time.sleep(0.05)
+
+
+def _is_alive(process_id: int) -> bool:
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
