@@ -218,12 +218,15 @@ class Bronze:
         self._warn = warn
         # Arrow's own pool keeps what it has freed: 40 MB more at 100,000 activities, and not faster
         pa.set_memory_pool(pa.system_memory_pool())
-        self._pipeline = dlt.pipeline(
-            "strava_bronze",
-            pipelines_dir=str(work_path),
-            destination=self._destination(),
-            dataset_name=url.rpartition("/")[2] if url else folder.name,
-        )
+        try:
+            self._pipeline = dlt.pipeline(
+                "strava_bronze",
+                pipelines_dir=str(work_path),
+                destination=self._destination(),
+                dataset_name=url.rpartition("/")[2] if url else folder.name,
+            )
+        except OSError as error:
+            raise storage_error(Path(error.filename or work_path), error) from error
         # the cursor is read from the shards: dlt's state has nothing worth a look on a fresh machine
         self._pipeline.config.restore_from_destination = False
 

@@ -144,12 +144,10 @@ def test_folders_that_are_there_already_are_used(athlete, run):
 
 
 def test_a_history_of_which_only_the_shards_were_put_back_goes_on(history, run):
-    backup = contents(history.home / "data")
+    shutil.copytree(history.home / "data", history.home / "backup")
     for folder in ("data", "output", "warehouse"):
         shutil.rmtree(history.home / folder)
-    (history.home / "data" / "activities").mkdir(parents=True)
-    for name, content in backup.items():
-        (history.home / "data" / "activities" / name).write_bytes(content)
+    shutil.copytree(history.home / "backup", history.home / "data")
     ran = run("pull")
     assert (ran.code, staged(history)) == (0, 61), ran.err
     assert len(history.shards()) == 2

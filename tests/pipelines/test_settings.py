@@ -40,6 +40,10 @@ DEFAULTS = {
     "reserve": 20,
     "max_wait_s": 900,
     "lookback_days": 30,
+    "sweep_hours": 24,
+    "publish": None,
+    "purge_deleted": False,
+    "state_passphrase": None,
     "schedule": "7 * * * *",
     "time_zone": "UTC",
 }
@@ -63,10 +67,14 @@ OTHERS = {
     "reserve": 0,
     "max_wait_s": 60,
     "lookback_days": 7,
+    "sweep_hours": 6.5,
+    "publish": "p/other.published.duckdb",
+    "purge_deleted": True,
+    "state_passphrase": "a longer one than 16",
     "schedule": "*/5 * * * 1-5",
     "time_zone": "Europe/Berlin",
 }
-SHOWABLE = {field: value for field, value in OTHERS.items() if field != "client_secret"}
+SHOWABLE = {field: value for field, value in OTHERS.items() if field not in ("client_secret", "state_passphrase")}
 
 
 class Checkout:
@@ -142,7 +150,9 @@ def test_every_setting_may_stand_in(checkout, place):
     elif ".env" in place:
         checkout.write(".env", by_name if place == ".env" else by_dlt)
     shown = shared(checkout.settings(**environment))
-    assert shown == (OTHERS if place != ".dlt/config.toml" else SHOWABLE | {"client_secret": None})
+    assert shown == (
+        OTHERS if place != ".dlt/config.toml" else SHOWABLE | {"client_secret": None, "state_passphrase": None}
+    )
 
 
 def test_a_secret_in_config_toml_which_people_commit_is_refused(checkout):
