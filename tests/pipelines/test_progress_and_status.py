@@ -78,7 +78,7 @@ def test_without_a_terminal_there_are_plain_lines_on_standard_error_alone(athlet
     assert lines == [
         "Activities: 60 listed, 60 new or changed.",
         "Details: 4 fetched, 4 new or changed, 56 left.",
-        "Staging: 2 shards loaded.",
+        "Staging: 3 shards loaded.",
     ]
     assert last.startswith("56 details left: 56 requests; the next run fetches 4 (ENRICH_LIMIT)")
 
