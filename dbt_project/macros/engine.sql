@@ -60,16 +60,16 @@
 
 
 {# The members of a JSON object, name -> JSON, for `changed_members`; NULL when the text is no object. #}
-{% macro json_members(column) -%}
-    {{ return(adapter.dispatch('json_members')(column)) }}
+{% macro members_of_json(column) -%}
+    {{ return(adapter.dispatch('members_of_json')(column)) }}
 {%- endmacro %}
 
 {# try: of an object that names a member twice there is no map. #}
-{% macro duckdb__json_members(column) -%}
+{% macro duckdb__members_of_json(column) -%}
     try(cast(cast({{ column }} as json) as map(varchar, json)))
 {%- endmacro %}
 
-{% macro spark__json_members(column) -%}
+{% macro spark__members_of_json(column) -%}
     from_json({{ column }}, 'map<string, variant>')
 {%- endmacro %}
 
@@ -82,7 +82,7 @@
     difference. DuckDB has no such comparison, so its way looks two levels into a value (summaries have one) and compares what
     is below as text: that can name a member too many, never one too few.
 
-    before, after: columns of `json_members`; columns, because each is used for every member.
+    before, after: columns of `members_of_json`; columns, because each is used for every member.
 #}
 {% macro changed_members(before, after) -%}
     {{ return(adapter.dispatch('changed_members')(before, after)) }}
@@ -110,7 +110,7 @@
         when starts_with({{ text }}, '"') then {{ text }}
         {%- if levels > 0 %}
         when starts_with({{ text }}, '{') then '{' || cast(list_sort(list_transform(
-            map_entries({{ duckdb__json_members(text) }}),
+            map_entries({{ duckdb__members_of_json(text) }}),
             lambda member{{ levels }}:
                 member{{ levels }}.key || ':' || {{ duckdb_canonical_json('member' ~ levels ~ '.value', levels - 1) }}
         )) as varchar)

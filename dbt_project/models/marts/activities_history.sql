@@ -45,8 +45,8 @@ lined_up as (
 parsed as (
     select
         lined_up.*,
-        {{ json_members('versions.payload') }} as members,
-        {{ json_members('previous.payload') }} as previous_members,
+        {{ members_of_json('versions.payload') }} as members,
+        {{ members_of_json('previous.payload') }} as previous_members,
         {{ parse_json(
             'versions.payload',
             {
