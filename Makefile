@@ -1,8 +1,8 @@
 # Each target sets up what it needs, the image or .venv from the locked requirements, once and again when they change.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo auth run run-all compact enrich flow schedule purge status sql backup restore revoke shell \
-  test test-fast test-container test-workflows soak lint format bench docs lock clean
+.PHONY: help build demo auth run run-all compact enrich flow schedule purge status sql backup restore revoke shell
+.PHONY: test test-fast test-container test-workflows soak lint format bench docs lock clean
 
 VENV := .venv
 # the newest Python of 3.11 to 3.13 that really starts (pyenv's shims need not); PYTHON=… chooses another
