@@ -46,7 +46,8 @@ class Athlete:
 
     def authorise(self, **held: Any) -> None:
         """Put a token file there as if `auth` had been run; `held` replaces what it holds."""
-        tokens = {"refresh_token": self.strava.issue_refresh_token()} | held
+        granted = {"scope": str(held["scope"])} if held.get("scope") else {}
+        tokens = {"refresh_token": self.strava.issue_refresh_token(**granted)} | held
         self.token_file.parent.mkdir(parents=True, exist_ok=True)
         self.token_file.write_text(json.dumps(tokens))
         self.token_file.chmod(0o600)

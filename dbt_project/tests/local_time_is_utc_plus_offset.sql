@@ -7,4 +7,4 @@ select
     utc_offset,
     start_date_local
 from {{ ref('activities') }}
-where start_date_local <> {{ dbt.dateadd('second', 'cast(utc_offset as integer)', 'start_date') }}
+where start_date_local <> {{ dbt.dateadd('second', 'try_cast(utc_offset as integer)', 'start_date') }}
