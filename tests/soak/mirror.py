@@ -56,7 +56,7 @@ class Tally:
 
 
 def is_too_much(known: Set[int], there: Set[int]) -> bool:
-    """Whether a walk that finds `there` of the activities `known` must not be believed: a tenth and over 5, or all."""
+    """Whether a walk that finds `there` of the activities `known` is not to be believed: a tenth and over 5, or all."""
     gone, live = known - there, known | there
     return bool(gone) and (gone == live or (len(gone) > 5 and len(gone) * 10 > len(live)))
 

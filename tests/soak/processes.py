@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Lock, Timer
+from threading import Event, Lock, Thread
 
 from home import REPO, Ran
 
@@ -83,16 +83,20 @@ class Command:
 
     def wait(self) -> Ran:
         """How it ended."""
-        watch = Timer(HANGS_AFTER_S, self._give_up)
+        ended = Event()
+        watch = Thread(target=self._watch, args=(ended,))
         watch.start()
         code = self._launcher.ask(wait=self.id)
         self._ended = True
-        watch.cancel()
+        ended.set()
+        watch.join()
         ran = Ran(code, (self._folder / "stdout").read_text(), (self._folder / "stderr").read_text())
         shutil.rmtree(self._folder)
         assert not self._hung, f"it hung: {ran.err}"
         return ran
 
-    def _give_up(self) -> None:
-        self._hung = True
-        self.kill()
+    def _watch(self, ended: Event) -> None:
+        # second by second: a machine that slept meanwhile is none that hung
+        if not any(ended.wait(1) for _ in range(HANGS_AFTER_S)):
+            self._hung = True
+            self.kill()
