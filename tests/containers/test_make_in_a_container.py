@@ -87,7 +87,9 @@ def test_ctrl_c_on_a_terminal_reaches_the_run_in_the_container(athlete, clone, s
     ours, theirs = pty.openpty()
     strava.fault("slow", path=LIST, after=2, seconds=3)
     settings = {"RUNNER": "container", "PER_PAGE": "10", "ENRICH_LIMIT": "0"}
-    process = clone.start("setsid", "--ctty", "--wait", "make", "flow", stdin=theirs, stdout=theirs, stderr=theirs, **settings)
+    process = clone.start(
+        "setsid", "--ctty", "--wait", "make", "flow", stdin=theirs, stdout=theirs, stderr=theirs, **settings
+    )
     os.close(theirs)
     shown = bytearray()
     reader = threading.Thread(target=lambda: shown.extend(b"".join(iter(lambda: _read(ours), b""))))
