@@ -144,7 +144,7 @@ def test_a_stop_in_mid_flow_lands_what_was_fetched_and_the_next_start_completes(
     assert project.compose("--profile", "schedule", "up", "--detach").code == 0
     until(lambda: sum(LIST in request.path for request in strava.requests) == 2, 60)
     assert project.compose("stop", "schedule").code == 0
-    assert len(ids(project)) == 30
+    assert len(ids(project)) == 10 * sum(LIST in request.path for request in strava.requests) < strava.count
     strava.clear_faults()
     assert project.compose("--profile", "schedule", "up", "--detach").code == 0
     until(lambda: project.logs().count("The flow is done.") >= 2, 90)

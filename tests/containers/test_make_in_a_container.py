@@ -68,7 +68,7 @@ def test_docker_stop_in_mid_run_loses_nothing(athlete, clone, strava):
     _, err = process.communicate(timeout=60)
     assert "What was fetched has landed" in err
     assert "Error 130" in err
-    assert_the_next_flow_completes(athlete, clone, strava, fetched=30)
+    assert_the_next_flow_completes(athlete, clone, strava, fetched=10 * len(athlete.requests(LIST)))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
@@ -80,7 +80,7 @@ def test_a_signal_to_make_ends_the_container_cleanly(athlete, clone, strava, num
     assert process.returncode != 0
     until(lambda: not containers())
     assert state(athlete)["exit_code"] == 130, err
-    assert_the_next_flow_completes(athlete, clone, strava, fetched=30)
+    assert_the_next_flow_completes(athlete, clone, strava, fetched=10 * len(athlete.requests(LIST)))
 
 
 def test_ctrl_c_on_a_terminal_reaches_the_run_in_the_container(athlete, clone, strava):
@@ -101,7 +101,7 @@ def test_ctrl_c_on_a_terminal_reaches_the_run_in_the_container(athlete, clone, s
     os.close(ours)
     assert b"What was fetched has landed" in shown, shown
     assert state(athlete)["exit_code"] == 130
-    assert_the_next_flow_completes(athlete, clone, strava, fetched=30)
+    assert_the_next_flow_completes(athlete, clone, strava, fetched=10 * len(athlete.requests(LIST)))
 
 
 def _read(terminal):
