@@ -128,17 +128,20 @@ def test_missing_and_refused_details_are_said_with_what_they_cost(athlete, run, 
     assert count_of(held, "54 requests") == 54
 
 
-def test_a_sweep_that_was_cut_and_went_on_counts_nothing_twice(athlete, run, strava):
-    # some of one second, and one more that arrives in mid-walk
-    for activity in strava.activities()[20:23]:
-        strava.edit(activity["id"], start_date=strava.activities()[20]["start_date"])
+@pytest.mark.parametrize("after_inclusive", [False, True])
+def test_a_sweep_that_was_cut_and_went_on_counts_nothing_twice(athlete, run, strava, after_inclusive):
+    # a second or none apart, so that a walk that goes on meets again what it has met; and one more in mid-walk
+    strava.after_inclusive = after_inclusive
+    for number, activity in enumerate(strava.activities()):
+        strava.edit(activity["id"], start_date=f"2026-01-01T12:00:{number * 2 // 3:02}Z")
     strava.fault("503", times=None, path=LIST, after=4)
     assert run("pull", PER_PAGE="9").code == 4
     assert status(run)["activities"]["listed"] is None
     strava.clear_faults()
     strava.fault("shift", path=LIST, after=2)
     assert run("pull", PER_PAGE="9").code == 0
-    assert status(run)["activities"]["listed"] == 60
+    numbers = status(run)["activities"]
+    assert numbers["listed"] == numbers["stored"]
     assert run("pull", "--all").code == 0
     assert status(run)["activities"]["listed"] == len(strava.activities()) == 61
 
