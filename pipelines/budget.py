@@ -169,9 +169,7 @@ class Budget:
             found = {kind: numbers for prefix, kind in KINDS.items() if (numbers := _numbers(told, prefix))}
             for kind, numbers in found.items():
                 for length_s, (used, limit) in numbers.items():
-                    _note(
-                        state, f"{kind} {length_s}", _Told(_began_s(at_s, length_s), used, limit), sent_at_s, length_s
-                    )
+                    _note(state, f"{kind} {length_s}", _Told(_began_s(at_s, length_s), used, limit), sent_at_s)
             if found:
                 state.heard |= {q: max(n, state.heard.get(q, 0)) for q, n in ticket.silent.items() if q in state.silent}
             elif was_in_flight:
@@ -327,17 +325,17 @@ class Budget:
         return None
 
 
-def _note(state: _State, key: str, new: _Told, sent_at_s: float, length_s: int) -> None:
-    """Put what headers told in the place of what was known, unless they may be of the window before, or are late."""
+def _note(state: _State, key: str, new: _Told, sent_at_s: float) -> None:
+    """Put what headers told in the place of what was known, as far as they tell of that window."""
     known = state.told.get(key, _Told(0, 0, 0))
     if known.began_s > new.began_s:
         return
+    if sent_at_s < new.began_s:
+        # sent before the window turned: it may have been counted in a window that was spent, not in this one
+        new.used = 0
     if known.began_s == new.began_s:
         # answers overtake each other: within a window usage only grows
         new.used = max(known.used, new.used)
-    elif sent_at_s < new.began_s and not (known.began_s == new.began_s - length_s and new.used < known.used):
-        # sent before the window turned and not seen to be counted after it: a window that was spent is not this one
-        new.used = 0
     state.told[key] = new
 
 

@@ -124,6 +124,17 @@ def test_an_answer_that_comes_late_does_not_turn_usage_back(budget, clocks):
     assert shown(budget)[0] == ("15-minute", 10, 10)
 
 
+def test_answers_to_requests_of_the_window_before_do_not_shut_the_new_one(budget, clocks):
+    answer(budget, rates("4,100", "1,1"), clocks)
+    clocks.pass_time(10 * 60 - 0.5)
+    sent = [budget.take(), budget.take()]
+    clocks.pass_time(10)
+    date = {"Date": formatdate(clocks.strava_s, usegmt=True)}
+    for used, ticket in zip(("3,3", "4,4"), sent, strict=True):
+        budget.answered(ticket, date | rates("4,100", used))
+    assert shown(budget) == [("15-minute", 0, 4), ("daily", 4, 100)]
+
+
 def test_a_request_of_a_killed_process_counts_until_headers_tell(budget, clocks):
     answer(budget, rates("10,1000", "1,1"), clocks)
     budget.take()
