@@ -322,16 +322,22 @@ class _Unpacking:
         promised: dict[str, str] | None = None
         try:
             with gzip.GzipFile(fileobj=stream, mode="rb") as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as tar:
-                for info in tar:
-                    stop.wait(0)
-                    content = tar.extractfile(info) if info.isreg() else None
-                    if info.name == MANIFEST and content is not None:
-                        promised = self._manifest(content)
-                    else:
-                        self._unpack(info, content)
-                # to the end, where gzip's checksum is
+                refused: StorageFailed | BadSetting | None = None
+                try:
+                    for info in tar:
+                        stop.wait(0)
+                        content = tar.extractfile(info) if info.isreg() else None
+                        if info.name == MANIFEST and content is not None:
+                            promised = self._manifest(content)
+                        else:
+                            self._unpack(info, content)
+                except (StorageFailed, BadSetting) as error:
+                    refused = error
+                # to the end, where gzip's checksum is: an odd name may be nothing but a wrong bit
                 while unzipped.read(BLOCK):
                     pass
+                if refused is not None:
+                    raise refused
         except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile):
             raise _damaged(self.file) from None
         if promised != self.hashes:
