@@ -198,10 +198,11 @@ def shard_name(path: Path) -> str:
         return str(file.read_row_group(0, columns=["shard"]).column(0)[0])
 
 
-def uncompressed_bytes(path: Path) -> int:
-    """The size in memory of the shard at `path`."""
+def bytes_per_row(path: Path) -> int:
+    """What a row of the shard at `path` takes in memory, on average."""
     metadata = pq.read_metadata(path)
-    return sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    held = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    return int(held // max(metadata.num_rows, 1))
 
 
 class Bronze:

@@ -16,9 +16,9 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from pipelines.bronze import COLUMNS, TABLES, Bronze, known_cause, load_package, uncompressed_bytes
+from pipelines.bronze import COLUMNS, TABLES, Bronze, bytes_per_row, known_cause, load_package
 from pipelines.errors import StorageFailed
-from pipelines.warehouse import CATALOG, open_warehouse, quoted, refused_write
+from pipelines.warehouse import CATALOG, ROWS_PER_GROUP, open_warehouse, quoted, refused_write
 
 DATASET = "staging"
 LEAST_MEMORY_MB = 20
@@ -73,9 +73,9 @@ def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table
 
 
 def _memory_mb(missing: dict[str, list[Path]]) -> int:
-    """What DuckDB needs to take in the largest of the shards; with more it would only keep more of what it wrote."""
-    largest = max((uncompressed_bytes(path) for paths in missing.values() for path in paths), default=0)
-    return max(LEAST_MEMORY_MB, 4 * largest // 2**20)
+    """What DuckDB needs to hold four groups of the widest rows; with more it would only keep more of what it wrote."""
+    widest = max((bytes_per_row(path) for paths in missing.values() for path in paths), default=0)
+    return max(LEAST_MEMORY_MB, 4 * widest * ROWS_PER_GROUP // 2**20)
 
 
 def _load(
