@@ -202,7 +202,7 @@ class Run:
 
                 def on_detail(id_: int) -> None:
                     fetched.add(id_)
-                    task.tell(f"{len(fetched):,} of {len(ids):,}", len(fetched) / len(ids), self._budget.windows())
+                    task.tell(f"{len(fetched):,} of {len(ids):,}", len(fetched) / len(ids), self._budget.windows)
 
                 fetch = DetailFetch(self._client, ids, on_detail, self._refused)
                 while not fetch.finished:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRe
 from pipelines.budget import Window
 
 PLAIN_EVERY_S = 10
+BUDGET_EVERY_S = 0.2
 
 
 class Task:
@@ -22,16 +23,21 @@ class Task:
         self._name = name
         self._bar = bar
         self._told_at_s = time.monotonic()
+        self._asked_at_s = 0.0
         self._id = bar.add_task(name, total=None, told="", budget="") if bar else None
 
-    def tell(self, told: str, done: float | None = None, budget: list[Window] | None = None) -> None:
-        """Show `told`; `done` is the share from 0 to 1 where it is known."""
-        left = budget_left(budget or [])
+    def tell(self, told: str, done: float | None, budget: Callable[[], list[Window]]) -> None:
+        """Show `told`; `done` is the share from 0 to 1 where it is known. `budget` is asked only when it is shown."""
+        now_s = time.monotonic()
         if self._bar is not None and self._id is not None:
+            if now_s - self._asked_at_s >= BUDGET_EVERY_S:
+                self._asked_at_s = now_s
+                self._bar.update(self._id, budget=budget_left(budget()))
             total = None if done is None else 1.0
-            self._bar.update(self._id, total=total, completed=done or 0.0, told=told, budget=left)
-        elif time.monotonic() - self._told_at_s >= PLAIN_EVERY_S:
-            self._told_at_s = time.monotonic()
+            self._bar.update(self._id, total=total, completed=done or 0.0, told=told)
+        elif now_s - self._told_at_s >= PLAIN_EVERY_S:
+            self._told_at_s = now_s
+            left = budget_left(budget())
             share = "" if done is None else f" ({done:.0%})"
             self._report.say(f"{self._name}: {told}{share}{', ' + left if left else ''}")
 

@@ -102,7 +102,7 @@ class Pull:
                     gone.difference_update(payload.id for payload in page if payload.id is not None)
                     walked.extend(page)
                     told = f"{walk.listed:,} listed, up to {walked.newest:%Y-%m-%d}"
-                    task.tell(told, walked.share(), self._budget.windows())
+                    task.tell(told, walked.share(), self._budget.windows)
 
                 walk = ActivityWalk(self._client, self._settings.per_page, on_page)
                 while not walk.finished:
