@@ -248,7 +248,7 @@ class Budget:
             StorageFailed: it cannot be written.
         """
         try:
-            if create:
+            if create and not self._path.exists():
                 self._path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._path, os.O_RDWR | (os.O_CREAT if create else 0), 0o644)
         except OSError as error:
