@@ -178,7 +178,7 @@ def story(clone: Path) -> Story:
     (story.rows_of_staging,) = warehouse.rows(
         "select (select count(*) from staging.activities), (select count(*) from staging.activity_details)"
     )
-    compiled = clone / "dbt_project/target/compiled/strava_stats/models/marts/activities.sql"
+    compiled = clone / "dbt_project/target/compiled/strava_stats/models/marts/core/activities.sql"
     story.incremental_sql = compiled.read_text()
 
     # The staging tables refilled in another order, the models built anew.
