@@ -119,7 +119,8 @@ class Pull:
         self._bronze.write_outputs(self._settings.output_path, versions.pull)
         new = f"{versions.count:,} new or changed" if versions.count else "nothing new"
         since = "" if start == EPOCH else f" since {start:%Y-%m-%d}"
-        self._report.say(f"Activities: {walk.listed:,} listed{since}, {new}.")
+        so_far = "" if walk.error is None else " so far"
+        self._report.say(f"Activities: {walk.listed:,} listed{since}{so_far}, {new}.")
         try:
             if walk.error is not None:
                 raise walk.error

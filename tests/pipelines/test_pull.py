@@ -198,7 +198,8 @@ def test_a_spent_window_ends_a_pull_cleanly_with_what_it_fetched(athlete, run, s
     strava.set_limits(read_15min=4)
     ran = run("pull", PER_PAGE="10")
     assert ran.code == 0
-    spent, last = ran.err.splitlines()[-2:]
+    listed, *_, spent, last = ran.err.splitlines()
+    assert listed == "Activities: 30 listed so far, 30 new or changed."
     assert "15-minute limit is used up (4 of 4 requests); it opens again at" in spent
     assert last == "The list is not complete: the next run goes on from where it stands."
     assert all(request.status == 200 for request in strava.requests)
