@@ -16,10 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from dlt.common.configuration.utils import get_resolved_traces
+from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.destination.client import PreparedTableSchema
 from dlt.common.metrics import LoadJobMetrics
+from dlt.common.normalizers.naming import NamingConvention
 from dlt.common.schema.typing import TColumnSchema, TDataType, TTableSchemaColumns
 from dlt.destinations import filesystem
+from dlt.destinations.impl.filesystem.configuration import FilesystemDestinationClientConfiguration
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient, FilesystemLoadJob
 from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
@@ -155,6 +158,12 @@ class shards(filesystem):  # noqa: N801 - dlt names its destinations so
     def client_class(self) -> type[FilesystemClient]:
         """The client whose load jobs rename into place."""
         return _ShardClient
+
+    def capabilities(
+        self, config: FilesystemDestinationClientConfiguration | None = None, naming: NamingConvention | None = None
+    ) -> DestinationCapabilitiesContext:
+        """What it can do: the URL alone decides. dlt would resolve all settings to tell, a dozen times a commit."""
+        return super().capabilities(config or self.spec(bucket_url=self.config_params["bucket_url"]), naming)
 
 
 def write_shard(rows: pa.Table, path: Path) -> None:

@@ -11,7 +11,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
@@ -31,8 +33,7 @@ PLANNED_DAYS = 3650
 LARGEST = 10**12
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """One limit as last seen: `used` of `limit` requests in the window of `length_s` that ends at `ends_at_s`."""
 
     length_s: int
@@ -88,7 +89,7 @@ class _State:
     in_flight: dict[str, float] = field(default_factory=dict)
     silent: dict[str, int] = field(default_factory=dict)
     heard: dict[str, int] = field(default_factory=dict)
-    refused_until_s: float = 0
+    refused_until_s: float = 0.0
 
     @classmethod
     def read(cls, text: bytes) -> "_State":
@@ -138,6 +139,8 @@ class Budget:
     def __init__(self, path: Path, clock: MachineClock | None = None) -> None:
         self._path = path
         self._clock = clock or MachineClock.of_this_machine()
+        # what the file held last, and what that means
+        self._known: tuple[bytes, _State] | None = None
 
     # --- requests
 
@@ -248,9 +251,7 @@ class Budget:
             StorageFailed: it cannot be written.
         """
         try:
-            if create and not self._path.exists():
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._path, os.O_RDWR | (os.O_CREAT if create else 0), 0o644)
+            descriptor = self._open(create)
         except OSError as error:
             if create:
                 raise storage_error(self._path, error) from error
@@ -260,18 +261,31 @@ class Budget:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             before = os.read(descriptor, os.fstat(descriptor).st_size)
-            state = _State.read(before)
+            # all of it is compared: a time or a size may be the same though somebody else has written
+            known, self._known = self._known, None
+            state = known[1] if known is not None and known[0] == before else _State.read(before)
             try:
                 yield state
             finally:
-                text = state.text()
-                if text != before.rstrip():
+                text = state.text().ljust(len(before))
+                if text != before:
                     # one write over what was there, and no flush: a kill leaves one or the other, a power cut little
-                    os.pwrite(descriptor, text.ljust(len(before)), 0)
+                    os.pwrite(descriptor, text, 0)
+                self._known = text, state
         except OSError as error:
             raise storage_error(self._path, error) from error
         finally:
             os.close(descriptor)
+
+    def _open(self, create: bool) -> int:
+        # anew each time: what was deleted or replaced is another file, and its lock another lock
+        try:
+            return os.open(self._path, os.O_RDWR | (os.O_CREAT if create else 0), 0o644)
+        except FileNotFoundError:
+            if not create:
+                raise
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
 
     # --- Strava's clock
 
@@ -291,7 +305,7 @@ class Budget:
     def _answered_at_s(self, state: _State, on_its_way_s: float, headers: Mapping[str, str]) -> float:
         """When Strava answered, by its own clock; sets ours right if the two cannot both be right."""
         now_s = self._now_s(state)
-        date_s = _date_s(headers)
+        date_s = _date_s(headers.get("date", ""))
         if date_s is None:
             return now_s
         if date_s > now_s:
@@ -372,9 +386,11 @@ def _began_s(at_s: float, length_s: int) -> int:
     return int(at_s) // length_s * length_s
 
 
-def _date_s(headers: Mapping[str, str]) -> float | None:
-    with suppress(KeyError, TypeError, ValueError, OverflowError):
-        date = parsedate_to_datetime(headers["date"])
+# the answers of one second all tell the same
+@lru_cache(maxsize=1)
+def _date_s(text: str) -> float | None:
+    with suppress(TypeError, ValueError, OverflowError):
+        date = parsedate_to_datetime(text)
         # a `Date` is UTC, also where it does not say so
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     return None

@@ -47,6 +47,8 @@ class DetailFetch(InCommits):
                 return
             yield payload
             fetched += 1
+        # known now: else a commit with nothing in it would follow
+        self.finished = not self._ids
 
     def _next_detail(self) -> Payload | None:
         """The next detail that Strava hands out; None at the end.

@@ -21,6 +21,8 @@ from pipelines.walk import ActivityWalk
 END_OF_TIME = datetime(9999, 12, 31)
 # 4 MB of payloads: what is in memory at a time, here and when DuckDB takes the shard in
 ROWS_PER_SHARD = 2000
+# a page: a table for each detail would take longer to make than the detail to read
+ROWS_PER_TABLE = 200
 RECENT = 5000
 
 
@@ -49,12 +51,17 @@ class NewVersions:
     def shards(self, pages: Iterable[list[Payload]]) -> Iterator[DataItemWithMeta]:
         """Those payloads of `pages` that are new or changed, as files for dlt to take."""
         waiting: list[pa.Table] = []
+        new: list[tuple[Payload, datetime]] = []
         for page in pages:
-            if (rows := self._rows(page)) is not None:
-                waiting.append(rows)
+            new += self._new(page)
+            if len(new) >= ROWS_PER_TABLE:
+                waiting.append(self._rows(new))
+                new = []
             if sum(map(len, waiting)) >= ROWS_PER_SHARD:
                 yield from self._shard_of(waiting)
                 waiting = []
+        if new:
+            waiting.append(self._rows(new))
         if waiting:
             yield from self._shard_of(waiting)
 
@@ -69,21 +76,23 @@ class NewVersions:
         # dlt has linked it into its package
         path.unlink()
 
-    def _rows(self, payloads: Iterable[Payload]) -> pa.Table | None:
+    def _new(self, payloads: Iterable[Payload]) -> list[tuple[Payload, datetime]]:
+        """Those of a page that are new or changed, and when it was fetched."""
         # a clock that was set back must not make today's version older than yesterday's
         fetched_at = max(datetime.now(UTC).replace(tzinfo=None), self._newest_fetched_at + timedelta(microseconds=1))
         self._newest_fetched_at = fetched_at
-        new = [payload for payload in payloads if self._is_new(payload)]
+        new = [(payload, fetched_at) for payload in payloads if self._is_new(payload)]
         self.count += len(new)
-        if not new:
-            return None
+        return new
+
+    def _rows(self, new: list[tuple[Payload, datetime]]) -> pa.Table:
         columns = {
-            "id": pa.array([payload.id for payload in new], pa.int64()),
-            "athlete_id": pa.array([payload.athlete_id or self._athlete_id for payload in new], pa.int64()),
-            "start_date": pa.array([payload.start_date for payload in new], pa.timestamp("us")),
-            "fetched_at": pa.repeat(pa.scalar(fetched_at, pa.timestamp("us")), len(new)),
-            "payload_hash": pa.array([payload.digest.hex() for payload in new], pa.string()),
-            "payload": pa.array([payload.text for payload in new], pa.string()),
+            "id": pa.array([payload.id for payload, _ in new], pa.int64()),
+            "athlete_id": pa.array([payload.athlete_id or self._athlete_id for payload, _ in new], pa.int64()),
+            "start_date": pa.array([payload.start_date for payload, _ in new], pa.timestamp("us")),
+            "fetched_at": pa.array([fetched_at for _, fetched_at in new], pa.timestamp("us")),
+            "payload_hash": pa.array([payload.digest.hex() for payload, _ in new], pa.string()),
+            "payload": pa.array([payload.text for payload, _ in new], pa.string()),
         }
         return pa.table(columns)
 

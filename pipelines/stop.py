@@ -29,5 +29,6 @@ class StopFlag:
         Raises:
             Interrupted: a signal came, now or before.
         """
-        if self._event.wait(max(seconds, 0)):
+        # most waits are over when they begin, and an event takes its time even then
+        if self._event.is_set() or (seconds > 0 and self._event.wait(seconds)):
             raise Interrupted("Stopped. What was fetched has landed; the next run goes on from there.")

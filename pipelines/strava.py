@@ -15,8 +15,9 @@ if __name__ == "__main__":
         signal.signal(_number, lambda *_: os._exit(130))
 
 REPO = Path(__file__).resolve().parent.parent
-# run as a script, Python looks beside this file; the package is one up
-sys.path[0] = str(REPO)
+if __name__ == "__main__":
+    # run as a script, Python looks beside this file; the package is one up
+    sys.path[0] = str(REPO)
 # dlt reads .dlt/ of this repository, wherever the command is called from
 os.environ.setdefault("DLT_PROJECT_DIR", str(REPO))
 

@@ -85,9 +85,25 @@ class StravaAdapter(HTTPAdapter):
         return ticket
 
 
+class _Session(requests.Session):
+    """Asks the environment for proxies and certificates once per server: `requests` does so with each request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, Any] = {}
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        if (proxies, stream, verify, cert) != ({}, None, None, None):
+            return super().merge_environment_settings(url, proxies, stream, verify, cert)
+        server = "/".join(url.split("/", 3)[:3])
+        if server not in self._told:
+            self._told[server] = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return dict(self._told[server])
+
+
 def open_session(adapter: StravaAdapter) -> requests.Session:
     """A session whose every request goes through `adapter`."""
-    session = requests.Session()
+    session = _Session()
     session.headers["User-Agent"] = "strava-stats"
     session.mount("https://", adapter)
     session.mount("http://", adapter)

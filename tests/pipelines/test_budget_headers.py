@@ -2,7 +2,10 @@
 
 import json
 import multiprocessing
+import os
+import resource
 import tempfile
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
@@ -14,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from pipelines.budget import DAY_S, QUARTER_S, Budget
 from pipelines.clock import MachineClock
-from pipelines.errors import BudgetSpent, ReserveTooLarge
+from pipelines.errors import BudgetSpent, ReserveTooLarge, StorageFailed
 
 NOON_S = datetime(2026, 3, 4, 12, 5, tzinfo=UTC).timestamp()
 
@@ -161,6 +164,68 @@ def test_a_file_that_cannot_be_read_stops_nothing(budget, clocks, tmp_path, held
     (tmp_path / "budget.json").write_bytes(held)
     answer(budget, rates("100,1000", "3,40"), clocks)
     assert shown(budget)[0] == ("15-minute", 3, 100)
+
+
+# --- the file, which others write too
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "budget.json"
+
+
+@contextmanager
+def nothing_writable():
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_what_another_budget_writes_is_seen_at_once(budget, clocks, path):
+    other = Budget(path, clocks.machine)
+    answer(budget, rates("10,100", "1,1"), clocks)
+    answer(other, rates("10,100", "5,5"), clocks)
+    assert shown(budget)[0] == ("15-minute", 5, 10)
+    ticket = other.take()
+    assert shown(budget)[0][1] == 6
+    answer(budget, rates("10,100", "6,6"), clocks)
+    other.answered(ticket, {})
+    assert shown(budget) == shown(other) == [("15-minute", 7, 10), ("daily", 7, 100)]
+
+
+def test_a_file_that_was_replaced_counts_even_if_it_is_as_old_and_as_long(budget, clocks, path):
+    answer(budget, rates("10,100", "1,1"), clocks)
+    before, held = path.stat(), path.read_bytes()
+    beside = path.with_name("beside")
+    beside.write_bytes(held.replace(b'"used":1,', b'"used":9,'))
+    os.utime(beside, ns=(before.st_atime_ns, before.st_mtime_ns))
+    beside.replace(path)
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    budget.take()
+    with pytest.raises(BudgetSpent, match="10 of 10 requests"):
+        budget.take()
+    assert len(json.loads(path.read_bytes())["in_flight"]) == 1
+
+
+def test_a_file_that_was_deleted_is_forgotten_and_made_anew(budget, clocks, path):
+    answer(budget, rates("1,100", "1,1"), clocks)
+    path.unlink()
+    assert budget.windows() == []
+    assert not path.exists()
+    ticket = budget.take()
+    assert list(json.loads(path.read_bytes())["in_flight"]) == [ticket.id]
+
+
+def test_a_request_that_could_not_be_counted_may_not_be_sent_and_does_not_count(budget, clocks, path):
+    answer(budget, rates("10,100", "1,1"), clocks)
+    held = path.read_bytes()
+    with nothing_writable(), pytest.raises(StorageFailed):
+        budget.take()
+    assert shown(budget)[0] == ("15-minute", 1, 10)
+    assert path.read_bytes() == held
 
 
 # --- the reserve and the plan

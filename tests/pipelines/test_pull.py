@@ -273,3 +273,11 @@ def test_after_an_outage_the_walk_goes_on_from_where_it_was(athlete, run, strava
     assert len(athlete.requests(LIST)) <= 3
     assert set(before) < set(athlete.shards())
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
+
+
+def test_a_pull_goes_through_the_proxy_of_the_environment_where_there_is_one(athlete, run, strava):
+    # the simulator takes a proxy's requests too, which name the server; that server is nowhere else
+    api_url = "http://api.strava.invalid/api/v3"
+    assert run("pull", STRAVA_API_URL=api_url, http_proxy=strava.url, no_proxy="127.0.0.1").code == 0
+    assert pages_asked(athlete) == [1, 2]
+    assert set(ids(athlete)) == all_ids(strava)
