@@ -14,3 +14,8 @@ def dateadd(datepart: str, interval: str, from_date_or_timestamp: str) -> str:
 def type_string() -> str:
     """Return DuckDB's name of `dbt.type_string`."""
     return "varchar"
+
+
+def datediff(first_date: str, second_date: str, datepart: str) -> str:
+    """Return the SQL that dbt makes of `dbt.datediff` on DuckDB."""
+    return f"date_diff('{datepart}', {first_date}, {second_date})"

@@ -145,3 +145,46 @@
 {% macro spark__row_locator() -%}
     concat(_file, ':', cast(_pos as string))
 {%- endmacro %}
+
+
+{# The instant at which the statement runs, in UTC without zone. #}
+{% macro utc_now() -%}
+    {{ return(adapter.dispatch('utc_now')()) }}
+{%- endmacro %}
+
+{# Not a cast of the instant: that would be the wall clock of the session's time zone. #}
+{% macro duckdb__utc_now() -%}
+    make_timestamp(epoch_us(current_timestamp))
+{%- endmacro %}
+
+{% macro spark__utc_now() -%}
+    to_utc_timestamp(current_timestamp(), current_timezone())
+{%- endmacro %}
+
+
+{# Makes a row of each day from the first to the last date, both included. #}
+{% macro each_day(first, last) -%}
+    {{ return(adapter.dispatch('each_day')(first, last)) }}
+{%- endmacro %}
+
+{% macro duckdb__each_day(first, last) -%}
+    unnest(generate_series({{ first }}, {{ last }}, interval 1 day))
+{%- endmacro %}
+
+{% macro spark__each_day(first, last) -%}
+    explode(sequence({{ first }}, {{ last }}, interval 1 day))
+{%- endmacro %}
+
+
+{# Makes a row of each whole number from 1 to the last. #}
+{% macro each_number(last) -%}
+    {{ return(adapter.dispatch('each_number')(last)) }}
+{%- endmacro %}
+
+{% macro duckdb__each_number(last) -%}
+    unnest(generate_series(1, {{ last }}))
+{%- endmacro %}
+
+{% macro spark__each_number(last) -%}
+    explode(sequence(1, {{ last }}))
+{%- endmacro %}
