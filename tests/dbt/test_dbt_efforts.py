@@ -103,6 +103,7 @@ def story(clone: Path) -> Story:
     story.written_again = {
         row[0] for row in warehouse.rows("select id from staging.int_details__parsed where athlete_id <> -1")
     }
+    warehouse.rows("update staging.int_details__parsed set athlete_id = 7")
     story.note("news")
     warehouse.rows(
         f"create or replace view staging.int_athletes__today as select 7 as athlete_id, date '{TODAY}' as today"
