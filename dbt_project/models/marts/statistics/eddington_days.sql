@@ -10,7 +10,7 @@ reached as (
         athlete_id,
         sport_group,
         '{{ unit }}' as unit,
-        cast(floor(least(round(distance_m * 1000) / {{ millimetres }}, 2000)) as bigint) as distance
+        cast(floor(greatest(least(round(distance_m * 1000) / {{ millimetres }}, 2000), 0)) as bigint) as distance
     from days
     {%- endfor %}
 ),
