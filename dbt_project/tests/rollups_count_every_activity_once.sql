@@ -1,4 +1,4 @@
--- Sums of doubles depend on their order, hence the tolerance.
+-- Sums of doubles depend on their order, and those of a day are rounded to the millimetre: hence the tolerance.
 with activities as (
     select
         athlete_id,
@@ -6,7 +6,9 @@ with activities as (
         coalesce(sum(distance), 0) as distance_m,
         coalesce(sum(moving_time), 0) as moving_time_s,
         coalesce(sum(total_elevation_gain), 0) as total_elevation_gain_m,
-        coalesce(sum(kudos_count), 0) as kudos
+        coalesce(sum(kudos_count), 0) as kudos,
+        0.001 * count(*) + 1e-9 * coalesce(sum(abs(distance)), 0) as distance_tolerance_m,
+        0.001 * count(*) + 1e-9 * coalesce(sum(abs(total_elevation_gain)), 0) as elevation_tolerance_m
     from {{ ref('activities') }}
     where coalesce(start_date_local, start_date) is not null
     group by athlete_id
@@ -38,6 +40,5 @@ where
     or activities.activities <> rollups.activities
     or activities.moving_time_s <> rollups.moving_time_s
     or activities.kudos <> rollups.kudos
-    or abs(activities.distance_m - rollups.distance_m) > 1e-9 * activities.distance_m
-    or abs(activities.total_elevation_gain_m - rollups.total_elevation_gain_m)
-    > 1e-9 * activities.total_elevation_gain_m
+    or abs(activities.distance_m - rollups.distance_m) > activities.distance_tolerance_m
+    or abs(activities.total_elevation_gain_m - rollups.total_elevation_gain_m) > activities.elevation_tolerance_m

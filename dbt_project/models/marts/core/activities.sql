@@ -80,6 +80,8 @@
     'flagged': 'boolean',
     'from_accepted_tag': 'boolean',
 } -%}
+{#- No activity has as many metres, seconds or kudos, and Strava's ids are far from it. Sums of less cannot overflow. -#}
+{%- set too_much = '1e15' -%}
 {%- set texts = {'id': 'string'} -%}
 {%- for field in fields %}{% do texts.update({field: 'string'}) %}{% endfor -%}
 
@@ -110,7 +112,12 @@ fitted as (
         {%- for field, type in fields.items() %}
         {%- if type in ('integer', 'bigint') %}
         {#- Engines round 12.7 into an integer: that is another number, hence no fit. #}
-        case when typed.{{ field }} = try_cast(sent.{{ field }} as double) then typed.{{ field }} end as {{ field }}
+        case
+            when typed.{{ field }} = try_cast(sent.{{ field }} as double) and abs(typed.{{ field }}) < {{ too_much }}
+                then typed.{{ field }}
+        end as {{ field }}
+        {%- elif type == 'double' %}
+        case when abs(typed.{{ field }}) < {{ too_much }} then typed.{{ field }} end as {{ field }}
         {%- elif type is mapping %}
         case when substr(sent.{{ field }}, 1, 1) = '{' then typed.{{ field }} end as {{ field }}
         {%- else %}
