@@ -80,7 +80,7 @@
     'flagged': 'boolean',
     'from_accepted_tag': 'boolean',
 } -%}
-{#- No activity has as many metres, seconds or kudos, and Strava's ids are far from it. Sums of less cannot overflow. -#}
+{#- No activity has as many metres, seconds or kudos, and no upload has such an id. Sums of less cannot overflow. -#}
 {%- set too_much = '1e15' -%}
 {%- set texts = {'id': 'string'} -%}
 {%- for field in fields %}{% do texts.update({field: 'string'}) %}{% endfor -%}
