@@ -26,6 +26,16 @@ def test_the_job_test_sets_up_both_pythons_and_tests_on_them(forge):
         assert f"test on {python}" in ran.log
 
 
+def test_the_job_page_opens_the_page_in_a_browser(forge, venv):
+    if not shutil.which("chromium"):
+        pytest.skip("there is no chromium: the job `page` of ci.yml was not run")
+    forge.share(venv)
+    one = "-k test_thin_data_get_a_sentence"
+    ran = forge.act("ci.yml", "--job", "page", "--env", f"PYTEST_ADDOPTS={one}", event="push")
+    assert ran.code == 0, ran.log
+    assert " passed" in ran.log
+
+
 def test_the_job_image_builds_the_image_and_runs_the_demo_in_it(forge):
     engine = shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True, check=False)
     if not engine or engine.returncode != 0:
