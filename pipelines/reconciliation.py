@@ -151,7 +151,7 @@ def _compare_with_warehouse(
     try:
         # a run that is going on writes the warehouse; one that begins now waits until this look is over
         with (
-            locked(settings.state_path / "run.lock", _give_up),
+            locked(settings.lock_path, _give_up),
             open_warehouse(settings.warehouse_path, read_only=True) as connection,
         ):
             _compare_tables(reckoning, connection, held, athlete_id, live, with_details)

@@ -1,0 +1,1 @@
+"use strict"; const DATA = JSON.parse(document.getElementById("data").textContent);
