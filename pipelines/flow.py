@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Literal
 
+from pipelines.athlete_settings import write_athlete_settings
 from pipelines.auth import RefreshTokenAuth, TokenFile, open_app
 from pipelines.bronze import ACTIVITY_DETAILS, TOMBSTONES, Landed, open_bronze
 from pipelines.budget import Budget
@@ -327,10 +328,11 @@ class Run:
         return Purge(self._bronze, settings.output_path, settings.warehouse_path, pages(settings), self._report, land)
 
     def stage(self) -> None:
-        """Bring staging up to the shards."""
+        """Bring staging up to the shards, and to what the settings say of the athlete."""
         give_back_what_is_free()
         with self._report.task("Staging"):
             loaded = load_staging(self._bronze, self._settings.warehouse_path, self._settings.state_path / "dlt")
+            write_athlete_settings(self._settings)
         if loaded:
             self._report.say(f"Staging: {loaded:,} shard{'s' if loaded > 1 else ''} loaded.")
 

@@ -145,3 +145,18 @@
 {% macro spark__row_locator() -%}
     concat(_file, ':', cast(_pos as string))
 {%- endmacro %}
+
+
+{# The instant at which the statement runs, in UTC without zone. #}
+{% macro utc_now() -%}
+    {{ return(adapter.dispatch('utc_now')()) }}
+{%- endmacro %}
+
+{# Not a cast of the instant: that would be the wall clock of the session's time zone. #}
+{% macro duckdb__utc_now() -%}
+    make_timestamp(epoch_us(current_timestamp))
+{%- endmacro %}
+
+{% macro spark__utc_now() -%}
+    to_utc_timestamp(current_timestamp(), current_timezone())
+{%- endmacro %}
