@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Explore your history
 #
-# Five questions to `strava.*`, to be changed as you like. The warehouse is only read; it is the one of `STRAVA_HOME` and
-# `STRAVA_WAREHOUSE`, else that of this repository. What the tables hold: README, "What gets created".
+# Five questions to `strava.*`, to be changed as you like. The warehouse is only read; it is the one of `STRAVA_HOME`
+# and `STRAVA_WAREHOUSE`, else that of this repository. What the tables hold: README, "What gets created".
 
 # %%
 import os
@@ -77,8 +77,9 @@ warehouse.sql(
 # %% [markdown]
 # ## 3. How ready are you?
 #
-# Fitness, fatigue and form at the end of each of the last twelve weeks. Without your heart rates or FTP in the settings,
-# or without heart rate and power in the activities, there is no load to reckon with: `coverage` says how much has one.
+# Fitness, fatigue and form at the end of each of the last twelve weeks. Without your heart rates or FTP in the
+# settings, or without heart rate and power in the activities, there is no load to reckon with: `coverage` says how much
+# of the time has one.
 
 # %%
 warehouse.sql(

@@ -12,6 +12,7 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipelines import page_data, routes
+from pipelines.athlete_settings import settings_are_known, write_athlete_settings
 from pipelines.durable import written_whole
 from pipelines.errors import BadSetting
 from pipelines.progress import Report
@@ -49,6 +50,7 @@ def make_page(
         StorageFailed: the page cannot be written.
     """
     path = path or page_path(settings, public)
+    _let_settings_be_known(settings)
     with _opened(settings) as connection:
         athlete_id, athletes = page_data.athlete_shown(connection, token_athlete)
         data = page_data.page_json(connection, athlete_id, public, Routes(_routes_path(settings)))
@@ -63,6 +65,15 @@ def make_page(
             file.write(json.dumps(made_from).encode())
     whose = f", of athlete {athlete_id}, one of {athletes} in the warehouse" if athletes > 1 and not public else ""
     report.say(f"Page: {path} ({len(html) / 1e6:.1f} MB{'' if changed else ', as it was'}{whose}).")
+
+
+def _let_settings_be_known(settings: StravaSettings) -> None:
+    """Let the warehouse say what the settings say of the athlete: they may have changed since the last run."""
+    with _opened(settings) as connection:
+        page_data.built_at(connection)
+        known = settings_are_known(connection, settings)
+    if not known:
+        write_athlete_settings(settings)
 
 
 def require_warehouse(settings: StravaSettings) -> None:

@@ -20,9 +20,8 @@ from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, TABLES, Bronze
 from pipelines.durable import remove, remove_half_written, written_whole
 from pipelines.payloads import EPOCH, Payload
 from pipelines.progress import Report
-from pipelines.staging import DATASET, holds_table
 from pipelines.sweep import purge_tombstone, read_tombstone
-from pipelines.warehouse import CATALOG, open_warehouse
+from pipelines.warehouse import CATALOG, DATASET, holds_table, open_warehouse
 
 ERASED_FROM = (ACTIVITIES, ACTIVITY_DETAILS)
 

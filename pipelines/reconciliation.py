@@ -13,9 +13,8 @@ from pipelines.errors import StravaStatsError, WarehouseBusy
 from pipelines.payloads import EPOCH
 from pipelines.quarantine import Quarantine
 from pipelines.settings import StravaSettings
-from pipelines.staging import DATASET, holds_table
 from pipelines.sweep import Sweep, erased_instants, read_tombstone
-from pipelines.warehouse import open_warehouse
+from pipelines.warehouse import DATASET, holds_table, open_warehouse
 
 
 @dataclass(frozen=True)

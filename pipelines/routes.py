@@ -82,33 +82,39 @@ def simplify(points: Sequence[Point], tolerance_m: float = TOLERANCE_M, most: in
     if len(points) <= 2:
         return list(points)
     shrink = math.cos(math.radians(points[0][0] / UNITS_PER_DEGREE))
-    plane = [complex(lng * shrink, lat) * METRES_PER_UNIT for lat, lng in points]
+    x_m = [lng * METRES_PER_UNIT * shrink for _, lng in points]
+    y_m = [lat * METRES_PER_UNIT for lat, _ in points]
     kept = [0, len(points) - 1]
-    segments = [_farthest(plane, 0, len(points) - 1)]
+    segments = [_farthest(x_m, y_m, 0, len(points) - 1)]
     while segments and len(kept) < most:
-        off_m, first, split, last = heappop(segments)
-        if -off_m <= tolerance_m:
+        off_m2, first, split, last = heappop(segments)
+        if -off_m2 <= tolerance_m**2:
             break
         kept.append(split)
-        for start, end in ((first, split), (split, last)):
-            if end - start > 1:
-                heappush(segments, _farthest(plane, start, end))
+        if split - first > 1:
+            heappush(segments, _farthest(x_m, y_m, first, split))
+        if last - split > 1:
+            heappush(segments, _farthest(x_m, y_m, split, last))
     return [points[at] for at in sorted(kept)]
 
 
-def _farthest(plane: list[complex], first: int, last: int) -> tuple[float, int, int, int]:
-    """Minus the distance of the point between `first` and `last` farthest from their segment; first, it, last."""
-    start = plane[first]
-    along = plane[last] - start
-    length = abs(along)
-    between = plane[first + 1 : last]
-    if length:
-        turn = along.conjugate() / length
-        turned = [(point - start) * turn for point in between]
-        off_m = [
-            abs(point.imag) if 0 <= point.real <= length else min(abs(point), abs(point - length)) for point in turned
-        ]
-    else:
-        off_m = [abs(point - start) for point in between]
-    most = max(off_m)
-    return -most, first, first + 1 + off_m.index(most), last
+def _farthest(x_m: list[float], y_m: list[float], first: int, last: int) -> tuple[float, int, int, int]:
+    """The point between `first` and `last` farthest from their segment: minus its distance squared, first, it, last."""
+    start_x, start_y = x_m[first], y_m[first]
+    along_x, along_y = x_m[last] - start_x, y_m[last] - start_y
+    length2 = along_x * along_x + along_y * along_y
+    most2, farthest = -1.0, first
+    # a plain loop: a million points pass through here in a second
+    for at in range(first + 1, last):
+        x, y = x_m[at] - start_x, y_m[at] - start_y
+        share = x * along_x + y * along_y
+        if 0 < share < length2:
+            across = x * along_y - y * along_x
+            off2 = across * across / length2
+        else:
+            if share > 0:
+                x, y = x - along_x, y - along_y
+            off2 = x * x + y * y
+        if off2 > most2:
+            most2, farthest = off2, at
+    return -most2, first, farthest, last
