@@ -1,4 +1,4 @@
-"""The five measures. Both sides of a ratio are measured in turns, in one run, against the same simulated Strava.
+"""The measures. Both sides of a ratio are measured in turns, in one run, against the same simulated Strava.
 
 A ratio is of the best times: what else the machine does can only add to them, and rarely to both sides alike.
 """
@@ -17,6 +17,8 @@ from bench.processes import CommandFailed, Finished
 
 PER_PAGE = 200
 SMALL = 1000
+# a page of an athlete of eight years
+SHOWN = 3000
 MB = 10**6
 FIRST_SYNCS = (0, 1, 200, 201, SMALL)
 NOTHING_LANDED = "dbt: nothing landed since the last build."
@@ -248,10 +250,35 @@ def build(lab: Lab) -> Iterator[Result]:
     )
 
 
+def page(lab: Lab) -> Iterator[Result]:
+    """Point 7: `page` of 3,000 activities: the whole process, and the size of its file.
+
+    Routes are drawn once and kept; the first page, which draws them all, is shown without a target.
+    """
+    home = lab.first_sync(SHOWN).home
+    lab.tell(f"flow of {SHOWN:,}, with dbt build")
+    home.time("flow", "--limit", "0")
+    file = home.folder / "site" / "index.html"
+    routes = home.folder / "warehouse" / ".state" / "routes.json"
+    first: list[float] = []
+    again: list[float] = []
+    for _ in range(lab.repeat):
+        routes.unlink(missing_ok=True)
+        for seconds in (first, again):
+            file.unlink(missing_ok=True)
+            seconds.append(home.time("page").seconds)
+        lab.tell(f"page {again[-1]:.2f} s, with all routes drawn anew {first[-1]:.2f} s")
+    size_mb = file.stat().st_size / MB
+    yield Result(7, f"page of {SHOWN:,}, time", min(again), 1, "s", _span(again), {"page_s": again})
+    yield Result(7, "the first one, time", min(first), None, "s", f"{_span(first)}: all routes drawn", {"first_s": first})
+    yield Result(7, "its size", size_mb, 2, "MB", "with all that it needs inside")
+
+
 MEASURES: Mapping[int, Callable[[Lab], Iterator[Result]]] = {
     1: pull,
     2: details,
     3: nothing_new,
     4: first_syncs,
     5: build,
+    7: page,
 }

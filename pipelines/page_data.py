@@ -62,12 +62,8 @@ TABLES = (
         "activity_date, sport_group, activities, distance_m, moving_time_s, total_elevation_gain_m",
         "activity_date, sport_group",
         "activity_date, sport_group, activities, distance_m, moving_time_s, total_elevation_gain_m",
-        source="(select daily.athlete_id, daily.activity_date, coalesce(groups.sport_group, 'Other') as sport_group, "
-        "sum(daily.activities)::bigint as activities, sum(daily.distance_m) as distance_m, "
-        "sum(daily.moving_time_s)::bigint as moving_time_s, "
-        "sum(daily.total_elevation_gain_m) as total_elevation_gain_m "
-        "from strava.activities_daily as daily left join strava.sport_groups as groups using (sport_type) "
-        "group by all)",
+        source="staging.int_days__grouped",
+        where="sport_group <> 'All'",
     ),
     Table(
         "records",
