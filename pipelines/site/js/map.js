@@ -200,8 +200,8 @@ class RouteMap {
     context.lineJoin = "round";
     context.lineWidth = 1.3;
     // where hundreds lie on each other, each must be faint for the ways gone often to stand out
-    context.globalAlpha = Math.min(0.9, Math.max(0.16, 3.2 / Math.sqrt(this.routes.length)));
-    context.globalCompositeOperation = dark ? "lighter" : "multiply";
+    context.globalAlpha = Math.min(0.9, Math.max(dark ? 0.12 : 0.2, (dark ? 4 : 8) / Math.sqrt(this.routes.length)));
+    context.globalCompositeOperation = dark ? "lighter" : "source-over";
     this.routes.forEach((points, i) => {
       context.strokeStyle = this.ink.sport[this.rows[i].sport_group] ?? this.ink.sport.Other;
       this.trace(context, points);
@@ -363,7 +363,7 @@ let mapCard;
 let routeMap;
 let regionPicked = 0;
 panel("map", ["year", "sport", "units"], (host) => {
-  mapCard ??= new Card(host, "Everywhere", { kind: "map-card" });
+  mapCard ??= new Card(host, "All routes", { kind: "map-card" });
   const rows = routesChosen();
   if (!rows.length) {
     routeMap = null;
