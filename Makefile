@@ -1,7 +1,8 @@
 # Each target sets up what it needs, the image or .venv from the locked requirements, once and again when they change.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo auth run run-all compact enrich flow schedule purge status sql backup restore revoke shell
+.PHONY: help build demo auth run run-all compact enrich flow schedule purge status sql page serve
+.PHONY: backup restore revoke shell
 .PHONY: test test-fast test-container test-workflows soak lint format bench docs lock clean
 
 VENV := .venv
@@ -60,6 +61,12 @@ status: ## whether Strava, bronze and warehouse add up, what is missing and why
 
 sql: ## query the warehouse, read only: make sql Q="FROM strava.activities_yearly"
 	@$(STRAVA) sql $(if $(Q),"$(subst ",\",$(Q))")
+
+page: ## the page to look at, one HTML file: site/index.html; with PUBLIC=1 one for others: site/public/index.html
+	@$(STRAVA) page $(if $(PUBLIC),--public)
+
+serve: ## serve the page at http://127.0.0.1:8000/, for this machine only; PORT=8001 for another port
+	@$(STRAVA) serve $(if $(PORT),--port "$(PORT)")
 
 backup: $(RUNTIME) ## shards, warehouse, output and tokens as one encrypted file: make backup FILE=strava.bundle
 	@$(VENV)/bin/python pipelines/strava.py backup "$(or $(FILE),strava.bundle)"

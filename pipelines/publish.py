@@ -6,32 +6,35 @@ Who reads the copy of before goes on undisturbed: it stays until its last reader
 from datetime import datetime
 from pathlib import Path
 from shutil import copyfileobj
+from typing import Any
 
 import duckdb
 
+from pipelines.athlete_settings import read_athlete_settings
 from pipelines.durable import written_whole
 from pipelines.errors import StorageFailed
-from pipelines.staging import DATASET
-from pipelines.warehouse import open_warehouse, warehouse_error
+from pipelines.warehouse import DATASET, open_warehouse, warehouse_error
 
 MODE = 0o444
 MAGIC_AT = 8
 MAGIC = b"DUCK"
+# two of them are equal when a reader of the two files sees the same
+Shown = tuple[datetime, dict[str, list[tuple[Any, ...]] | None]]
 
 
 def publish(warehouse: Path, copy: Path) -> bool:
-    """Bring `copy` up to the last whole build of `warehouse`; whether it was behind.
+    """Bring `copy` up to the last whole build of `warehouse` and the athlete's settings; whether it was behind.
 
     Raises:
         WarehouseBusy: another process holds the DuckDB file.
         StorageFailed: the copy could not be written, or something else is in its place; it is as it was.
     """
-    published_at = _built_at(copy) if _is_copy(copy) else None
+    published = _shown_by(copy) if _is_copy(copy) else None
     try:
         # closing any handle of a file gives up this process's locks on it: this one is closed after DuckDB's
         with warehouse.open("rb") as source, open_warehouse(warehouse) as connection:
-            built_at = _last_build(connection)
-            if built_at is None or built_at == published_at:
+            built = _shown(connection)
+            if built is None or built == published:
                 return False
             # nothing may be left in the log: the copy is the file alone
             connection.execute("checkpoint")
@@ -58,19 +61,19 @@ def _is_copy(path: Path) -> bool:
     return True
 
 
-def _built_at(path: Path) -> datetime | None:
+def _shown_by(path: Path) -> Shown | None:
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
-            return _last_build(connection)
+            return _shown(connection)
     except duckdb.Error:
         # damaged, or held by somebody who may write all the same: replaced
         return None
 
 
-def _last_build(connection: duckdb.DuckDBPyConnection) -> datetime | None:
-    """When the last whole build of the opened warehouse was; None if there was none."""
+def _shown(connection: duckdb.DuckDBPyConnection) -> Shown | None:
+    """When the last whole build of the opened warehouse was, and the settings that its views read; None without one."""
     try:
         row = connection.execute(f"select built_at from {DATASET}.dbt_builds").fetchone()
     except duckdb.CatalogException:
         return None
-    return row[0] if row else None
+    return (row[0], read_athlete_settings(connection)) if row else None

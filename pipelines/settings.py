@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -25,12 +26,20 @@ from dlt.common.typing import TSecretStrValue
 from dotenv import dotenv_values
 
 from pipelines.errors import BadSetting, NotAuthorised
+from pipelines.goals import Goal, parse_goals
 
 REPO = Path(__file__).resolve().parent.parent
 SECTIONS = ("sources", "strava")
 MAX_PER_PAGE = 200
 # a hundred years
 MOST_HOURS = 876_600
+# what a number of the athlete's may be: beyond it is another unit, or a slip
+POSSIBLE = {
+    "rest_hr": (20, 150, "beats per minute"),
+    "max_hr": (80, 250, "beats per minute"),
+    "threshold_hr": (60, 240, "beats per minute"),
+    "ftp": (20, 1000, "watts"),
+}
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ SETTINGS: Mapping[str, Setting] = {
     "purge_deleted": Setting(
         ("STRAVA_PURGE_DELETED",), "whether each `flow` purges what was deleted at Strava: `true` or `false`"
     ),
+    "page": Setting(("STRAVA_PAGE",), "whether each `flow` makes the page: `true` or `false`"),
     "per_page": Setting(("PER_PAGE",), "activities per request of the list, 1 to 200"),
     "enrich_limit": Setting(
         ("ENRICH_LIMIT", "STRAVA_ENRICH_MAX"), "details to fetch per run at most: a number, 0 for none, or `all`"
@@ -96,6 +106,20 @@ SETTINGS: Mapping[str, Setting] = {
         ("STRAVA_SCHEDULE",), "when `schedule` runs the flow: minute, hour, day, month, weekday, as in cron"
     ),
     "time_zone": Setting(("TZ",), "whose clock STRAVA_SCHEDULE means, like `Europe/Berlin`"),
+    "rest_hr": Setting(("STRAVA_REST_HR",), "your heart rate at rest, beats per minute"),
+    "max_hr": Setting(("STRAVA_MAX_HR",), "your highest heart rate, beats per minute"),
+    "threshold_hr": Setting(
+        ("STRAVA_THRESHOLD_HR",), "your heart rate at threshold (what you can hold for an hour), beats per minute"
+    ),
+    "ftp": Setting(("STRAVA_FTP",), "your functional threshold power, watts"),
+    "sex": Setting(("STRAVA_SEX",), "`m` or `f`: the load of a heart rate is reckoned with other constants"),
+    "units": Setting(("STRAVA_UNITS",), "what the page begins with: `km` or `mi`"),
+    "goals": Setting(
+        ("STRAVA_GOALS",),
+        "goals with commas between, like `Run 1000 km/year, Ride 100 km/week, All 10 h/week`: a group of sports or "
+        "`All`; `km`, `mi`, `m` (climbed; of Swim and Water a distance), `h`, `x` (activities) or `days`; per `week`, "
+        "`month` or `year`",
+    ),
     "state_passphrase": Setting(
         ("STRAVA_STATE_PASSPHRASE",), "what `backup` encrypts with and `restore` decrypts with, at least 16 characters"
     ),
@@ -118,6 +142,7 @@ class StravaSettings(BaseConfiguration):
     bronze_url: str = "data"
     publish: str | None = None
     purge_deleted: bool = False
+    page: bool = False
     per_page: int = MAX_PER_PAGE
     enrich_limit: str = "100"
     enrich_sleep_ms: int = 200
@@ -128,6 +153,13 @@ class StravaSettings(BaseConfiguration):
     retry_wait_s: float = 1.0
     schedule: str = "7 * * * *"
     time_zone: str = "UTC"
+    rest_hr: float | None = None
+    max_hr: float | None = None
+    threshold_hr: float | None = None
+    ftp: float | None = None
+    sex: str | None = None
+    units: str = "km"
+    goals: str | None = None
     state_passphrase: TSecretStrValue | None = None
 
     __config_gen_annotations__: ClassVar[list[str]] = []
@@ -160,8 +192,38 @@ class StravaSettings(BaseConfiguration):
             if not _is_address(url):
                 name = SETTINGS[field].names[0]
                 raise BadSetting(f"{name} is {url!r}: it must be an address that starts with https:// or http://.")
+        self._check_athlete()
         _ = self.enrich_max
         _ = self.publish_path
+
+    def _check_athlete(self) -> None:
+        for field, (lowest, highest, unit) in POSSIBLE.items():
+            value = getattr(self, field)
+            if value is not None and not lowest <= value <= highest:
+                raise BadSetting(
+                    f"{SETTINGS[field].names[0]} is {value}: it must be from {lowest} to {highest} {unit}, or not set."
+                )
+        rising = [field for field in ("rest_hr", "threshold_hr", "max_hr") if getattr(self, field) is not None]
+        for lower, higher in pairwise(rising):
+            if getattr(self, lower) >= getattr(self, higher):
+                raise BadSetting(
+                    f"{SETTINGS[lower].names[0]} is {getattr(self, lower)}: it must be below "
+                    f"{SETTINGS[higher].names[0]}, which is {getattr(self, higher)}."
+                )
+        if self.sex is not None and self.sex.lower() not in ("m", "f"):
+            raise BadSetting(f"STRAVA_SEX is {self.sex!r}: it must be m or f, or not set.")
+        if self.units.lower() not in ("km", "mi"):
+            raise BadSetting(f"STRAVA_UNITS is {self.units!r}: it must be km or mi.")
+        _ = self.goals_read
+
+    @property
+    def goals_read(self) -> tuple[Goal, ...]:
+        """The goals.
+
+        Raises:
+            BadSetting: naming the one that is none.
+        """
+        return parse_goals(self.goals or "")
 
     @property
     def home_path(self) -> Path:
@@ -240,9 +302,24 @@ class StravaSettings(BaseConfiguration):
         return self.home_path / "output"
 
     @property
+    def site_path(self) -> Path:
+        """The absolute folder of the page."""
+        return self.home_path / "site"
+
+    @property
     def state_path(self) -> Path:
         """The absolute folder of what may be lost: dlt's working folder, the budget seen last, the last run."""
         return self.warehouse_path.parent / ".state"
+
+    @property
+    def lock_path(self) -> Path:
+        """The absolute path of the lock that every run holds."""
+        return self.state_path / "run.lock"
+
+    @property
+    def restoring_path(self) -> Path:
+        """The absolute path of a file that names what a restore moves in: as long as it is there, that is not done."""
+        return self.state_path / ".restoring.json"
 
     @property
     def enrich_max(self) -> int | None:

@@ -14,3 +14,8 @@ def dateadd(datepart: str, interval: str, from_date_or_timestamp: str) -> str:
 def type_string() -> str:
     """Return DuckDB's name of `dbt.type_string`."""
     return "varchar"
+
+
+def hash(field: str) -> str:
+    """Return the SQL that dbt makes of `dbt.hash` on DuckDB."""
+    return f"md5(cast({field} as varchar))"

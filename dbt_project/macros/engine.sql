@@ -4,9 +4,10 @@
 {#
     A JSON object as a struct, parsed once, however many fields are asked for.
 
-    fields: name -> type. A type is bigint, integer, double, boolean, string, timestamp, `array<double>`, or a
-    mapping for a nested object. Fields the text does not hold, and values that do not fit, become NULL; so does the
-    whole struct when the text is no JSON.
+    fields: name -> type. A type is bigint, integer, double, boolean, string, timestamp, `array<double>`, a mapping
+    for a nested object, or a list of one mapping for an array of objects. Fields the text does not hold, and values
+    that do not fit, become NULL, also inside an element of an array, whose neighbours keep theirs; so does the whole
+    struct when the text is no JSON.
 #}
 {% macro parse_json(column, fields) -%}
     {{ return(adapter.dispatch('parse_json')(column, fields)) }}
@@ -22,6 +23,8 @@
     {%- for name, type in fields.items() -%}
         {%- if type is mapping -%}
             {%- do structure.update({name: duckdb_json_structure(type)}) -%}
+        {%- elif type is not string -%}
+            {%- do structure.update({name: [duckdb_json_structure(type[0])]}) -%}
         {%- elif type.startswith('array<') -%}
             {%- do structure.update({name: [type[6:-1]]}) -%}
         {%- else -%}
@@ -38,10 +41,42 @@
 {% macro spark_struct_members(fields) -%}
     {%- set members = [] -%}
     {%- for name, type in fields.items() -%}
-        {%- set spark_type = 'struct<' ~ spark_struct_members(type) ~ '>' if type is mapping else type -%}
+        {%- if type is mapping -%}
+            {%- set spark_type = 'struct<' ~ spark_struct_members(type) ~ '>' -%}
+        {%- elif type is not string -%}
+            {%- set spark_type = 'array<struct<' ~ spark_struct_members(type[0]) ~ '>>' -%}
+        {%- else -%}
+            {%- set spark_type = type -%}
+        {%- endif -%}
         {%- do members.append('`' ~ name ~ '`: ' ~ spark_type) -%}
     {%- endfor -%}
     {{ return(members | join(', ')) }}
+{%- endmacro %}
+
+
+{#
+    The elements of an array, a row each, as a query: the columns of `kept`, `item`, and `position`, which counts from 1.
+    A row whose array is NULL or empty has none.
+#}
+{% macro elements_of(relation, array, kept) -%}
+    {{ return(adapter.dispatch('elements_of')(relation, array, kept)) }}
+{%- endmacro %}
+
+{% macro duckdb__elements_of(relation, array, kept) -%}
+    select
+        {{ kept | join(', ') }},
+        unnest({{ array }}) as item,
+        cast(generate_subscripts({{ array }}, 1) as bigint) as position
+    from {{ relation }}
+{%- endmacro %}
+
+{% macro spark__elements_of(relation, array, kept) -%}
+    select
+        {{ kept | join(', ') }},
+        item,
+        cast(position + 1 as bigint) as position
+    from {{ relation }}
+    lateral view posexplode({{ array }}) as position, item
 {%- endmacro %}
 
 
@@ -144,4 +179,19 @@
 
 {% macro spark__row_locator() -%}
     concat(_file, ':', cast(_pos as string))
+{%- endmacro %}
+
+
+{# The instant at which the statement runs, in UTC without zone. #}
+{% macro utc_now() -%}
+    {{ return(adapter.dispatch('utc_now')()) }}
+{%- endmacro %}
+
+{# Not a cast of the instant: that would be the wall clock of the session's time zone. #}
+{% macro duckdb__utc_now() -%}
+    make_timestamp(epoch_us(current_timestamp))
+{%- endmacro %}
+
+{% macro spark__utc_now() -%}
+    to_utc_timestamp(current_timestamp(), current_timezone())
 {%- endmacro %}

@@ -1,10 +1,10 @@
 {#
-    Runs at the end of every dbt command. After a run that built all models without a failure it leaves one row in
+    Runs at the end of every dbt command. After one that built all models and seeds without a failure it leaves one row in
     staging.dbt_builds: how much of staging this build saw. The pipeline skips dbt while these counts still hold, so
-    a partial, failed or empty build must not be recorded.
+    a partial, failed or empty build must not be recorded. `dbt run` leaves seeds out, so it is a partial one.
 #}
 {% macro record_build() %}
-    {%- if not execute or flags.WHICH not in ('run', 'build') or flags.EMPTY or flags.SAMPLE -%}
+    {%- if not execute or flags.WHICH != 'build' or flags.EMPTY or flags.SAMPLE -%}
         {{ return('') }}
     {%- endif -%}
 
@@ -13,11 +13,12 @@
         {%- if result.status | string not in ('success', 'pass', 'warn', 'no-op') -%}
             {{ return('') }}
         {%- endif -%}
-        {%- if result.node.resource_type == 'model' -%}
+        {%- if result.node.resource_type in ('model', 'seed') -%}
             {%- do built.append(result.node.unique_id) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.unique_id not in built -%}
+    {%- for node in graph.nodes.values()
+        if node.resource_type in ('model', 'seed') and node.unique_id not in built -%}
         {{ return('') }}
     {%- endfor -%}
 

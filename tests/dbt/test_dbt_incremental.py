@@ -160,7 +160,7 @@ def story(clone: Path) -> Story:
     warehouse.built("build", "--exclude-resource-type", "unit_test")
     story.note("first build", warehouse)
 
-    warehouse.built("run")
+    warehouse.built("build", "--exclude-resource-type", "unit_test")
     story.note("nothing new", warehouse)
 
     land(1)
@@ -184,7 +184,7 @@ def story(clone: Path) -> Story:
     # The staging tables refilled in another order, the models built anew.
     for table in ("activities", "activity_details", "tombstones"):
         warehouse.rows(f"create or replace table staging.{table} as from staging.{table} order by payload")
-    warehouse.built("run", "--full-refresh")
+    warehouse.built("build", "--full-refresh", "--exclude-resource-type", "unit_test")
     story.note("full refresh", warehouse)
 
     warehouse.land([version({"id": FIRST_ID + 150, "name": "the only news"}, datetime(2026, 2, 1))])
@@ -199,8 +199,10 @@ def story(clone: Path) -> Story:
 
     warehouse.built("test", "--select", "source:strava.activities")
     story.builds["only tests"] = warehouse.last_build()
-    warehouse.built("run", "--empty")
-    story.builds["an empty run"] = warehouse.last_build()
+    warehouse.built("run")
+    story.builds["a run without seeds"] = warehouse.last_build()
+    warehouse.built("build", "--empty", "--exclude-resource-type", "unit_test")
+    story.builds["an empty build"] = warehouse.last_build()
     return story
 
 
@@ -268,7 +270,7 @@ def test_a_later_part_changes_what_was_merged(story: Story) -> None:
     ("before", "chapter"),
     [("first build", "nothing new"), ("a partial run", "all parts in"), ("all parts in", "full refresh")],
 )
-def test_a_run_of_all_models_is_recorded(story: Story, before: str, chapter: str) -> None:
+def test_a_build_of_everything_is_recorded(story: Story, before: str, chapter: str) -> None:
     earlier, later = story.builds[before], story.builds[chapter]
     assert earlier is not None
     assert later is not None
@@ -281,7 +283,8 @@ def test_a_run_of_all_models_is_recorded(story: Story, before: str, chapter: str
         ("nothing new", "a partial run"),
         ("full refresh", "a failed build"),
         ("full refresh", "only tests"),
-        ("full refresh", "an empty run"),
+        ("full refresh", "a run without seeds"),
+        ("full refresh", "an empty build"),
     ],
 )
 def test_a_partial_failed_or_empty_build_is_not_recorded(story: Story, before: str, chapter: str) -> None:

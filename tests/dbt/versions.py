@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from pipelines.athlete_settings import TABLES as SETTINGS_TABLES
 from pipelines.bronze import ACTIVITIES, TABLES
 
 REPO = Path(__file__).resolve().parents[2]
@@ -46,7 +47,7 @@ def tombstone(activity_id: int, noticed_at: datetime, *, purged: bool = False, a
 
 @dataclass
 class Warehouse:
-    """A DuckDB file with dlt's staging tables, empty, and where and with which environment dbt is called."""
+    """A DuckDB file with the staging tables, empty, and where and with which environment dbt is called."""
 
     path: Path
     cwd: Path
@@ -61,6 +62,10 @@ class Warehouse:
                     f"create table staging.{table} (id bigint, athlete_id bigint, start_date timestamp,"
                     " fetched_at timestamp, payload_hash varchar, payload varchar, shard varchar)"
                 )
+            for table, types in SETTINGS_TABLES.items():
+                columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
+                connection.execute(f"create table staging.{table} ({columns})")
+            connection.execute("insert into staging.athlete_settings (units) values ('km')")
 
     def land(self, versions: Iterable[Version], table: str = ACTIVITIES) -> None:
         with duckdb.connect(self.path) as connection:

@@ -149,9 +149,18 @@ def test_a_warehouse_of_an_older_version_is_brought_up_to_date_without_a_request
     with duckdb.connect(str(athlete.warehouse)) as connection:
         connection.execute("drop view main.activities_history")
         connection.execute("drop table main.deleted_activities")
-        for view in ("int_activities__buried", "stg_strava__tombstones", "stg_strava__sweeps"):
+        connection.execute("drop table main.sport_groups")
+        for view in (
+            "int_activities__buried",
+            "int_activities__dated",
+            "int_athletes__today",
+            "stg_strava__tombstones",
+            "stg_strava__sweeps",
+            "stg_strava__athlete_settings",
+            "stg_strava__goals",
+        ):
             connection.execute(f"drop view staging.{view}")
-        for table in ("tombstones", "sweeps"):
+        for table in ("tombstones", "sweeps", "athlete_settings", "goals"):
             connection.execute(f"drop table staging.{table}")
         connection.execute("alter table staging.dbt_builds drop tombstone_rows")
     # somebody who dropped them by hand, for all that dlt knows

@@ -66,6 +66,13 @@ def test_readers_of_the_copy_never_meet_an_error_or_half_a_build(athlete, run, s
     ran = run("flow", **settings)
     assert ("nothing landed" in ran.err, "Published" in ran.err, copy.exists()) == (True, True, True)
 
+    # another number of the athlete's: no build, but what the views of the copy read
+    ran = run("flow", STRAVA_MAX_HR="190", **settings)
+    assert ("nothing landed" in ran.err, "Published" in ran.err) == (True, True)
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        assert connection.execute("select max_hr from staging.athlete_settings").fetchall() == [(190,)]
+    assert run("flow", **settings).code == 0
+
     # something that is no copy is left alone
     strava.add(name="another one")
     copy.unlink()

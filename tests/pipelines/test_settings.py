@@ -46,6 +46,13 @@ DEFAULTS = {
     "state_passphrase": None,
     "schedule": "7 * * * *",
     "time_zone": "UTC",
+    "rest_hr": None,
+    "max_hr": None,
+    "threshold_hr": None,
+    "ftp": None,
+    "sex": None,
+    "units": "km",
+    "goals": None,
 }
 
 # values that a careless reader would take for numbers, expand, or cut
@@ -73,6 +80,13 @@ OTHERS = {
     "state_passphrase": "a longer one than 16",
     "schedule": "*/5 * * * 1-5",
     "time_zone": "Europe/Berlin",
+    "rest_hr": 47.5,
+    "max_hr": 191,
+    "threshold_hr": 172,
+    "ftp": 262.5,
+    "sex": "f",
+    "units": "mi",
+    "goals": "Run 1000 km/year, All 7.5h / week",
 }
 SHOWABLE = {field: value for field, value in OTHERS.items() if field not in ("client_secret", "state_passphrase")}
 
@@ -251,6 +265,20 @@ BAD = [
     ("STRAVA_BRONZE_URL", "gs://bucket/data", "s3://bucket/folder"),
     ("STRAVA_BRONZE_URL", "s3://bucket", "s3://bucket/folder"),
     ("STRAVA_SWEEP_HOURS", "-1", "from 0"),
+    ("STRAVA_REST_HR", "19", "from 20 to 150"),
+    ("STRAVA_REST_HR", "slow", "a number"),
+    ("STRAVA_MAX_HR", "300", "from 80 to 250"),
+    ("STRAVA_MAX_HR", "nan", "from 80 to 250"),
+    ("STRAVA_THRESHOLD_HR", "-1", "from 60 to 240"),
+    ("STRAVA_FTP", "0", "from 20 to 1000"),
+    ("STRAVA_FTP", "inf", "from 20 to 1000"),
+    ("STRAVA_SEX", "x", "m or f"),
+    ("STRAVA_UNITS", "miles", "km or mi"),
+    ("STRAVA_GOALS", "Run 1000", "like Run 1000 km/year"),
+    ("STRAVA_GOALS", "Jog 1000 km/year", "(All, Ride, Run,"),
+    ("STRAVA_GOALS", "Run 0 km/year", "like Run 1000 km/year"),
+    ("STRAVA_GOALS", "Run 1 km/day", "like Run 1000 km/year"),
+    ("STRAVA_GOALS", "Run 1 km/year, run 2 mi/year", "two goals for 'run 2 mi/year'"),
 ]
 
 
@@ -258,6 +286,22 @@ BAD = [
 def test_a_setting_that_cannot_be_right_is_named_with_what_it_may_be(athlete, run, name, value, allowed):
     assert_said(run("pull", **{name: value}), 2, name if name != "STRAVA_ENRICH_MAX" else "ENRICH_LIMIT", allowed)
     assert athlete.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("heart_rates", "wrong"),
+    [
+        (
+            {"REST": "60", "MAX": "185", "THRESHOLD": "60"},
+            "STRAVA_REST_HR is 60.0: it must be below STRAVA_THRESHOLD_HR",
+        ),
+        ({"MAX": "170", "THRESHOLD": "171"}, "STRAVA_THRESHOLD_HR is 171.0: it must be below STRAVA_MAX_HR"),
+        ({"REST": "100", "MAX": "90"}, "STRAVA_REST_HR is 100.0: it must be below STRAVA_MAX_HR, which is 90.0"),
+    ],
+    ids=["rest", "threshold", "no threshold"],
+)
+def test_heart_rates_that_do_not_rise_are_said(run, heart_rates, wrong):
+    assert_said(run("pull", **{f"STRAVA_{name}_HR": value for name, value in heart_rates.items()}), 2, wrong)
 
 
 @pytest.mark.parametrize("uri", ["localhost", "http://[::1/", "http://localhost:99999/", "http://localhost:x/", ""])

@@ -1,0 +1,61 @@
+with activities as (
+    select * from {{ ref('activities') }}
+),
+
+sport_groups as (
+    select * from {{ ref('sport_groups') }}
+),
+
+dated as (
+    select
+        *,
+        -- The athlete's own calendar. UTC stands in only where Strava's local time could not be read.
+        coalesce(start_date_local, start_date) as started_local,
+        coalesce(sport_type, type, 'Unknown') as sport
+    from activities
+),
+
+final as (
+    select
+        ---------- ids
+        dated.id,
+        dated.athlete_id,
+        nullif(dated.gear_id, '') as gear_id,
+
+        ---------- when
+        cast(dated.started_local as date) as activity_date,
+        dated.started_local,
+        dated.start_date,
+        dated.utc_offset as utc_offset_s,
+
+        ---------- what
+        dated.sport as sport_type,
+        coalesce(sport_groups.sport_group, 'Other') as sport_group,
+        dated.name,
+
+        ---------- measures
+        dated.distance as distance_m,
+        dated.moving_time as moving_time_s,
+        dated.elapsed_time as elapsed_time_s,
+        dated.total_elevation_gain as total_elevation_gain_m,
+        dated.elev_high as elev_high_m,
+        dated.average_speed as average_speed_m_s,
+        dated.average_heartrate,
+        dated.max_heartrate,
+        dated.average_watts,
+        dated.weighted_average_watts,
+        dated.suffer_score,
+        dated.kudos_count as kudos,
+
+        ---------- what to make of them
+        dated.device_watts,
+        dated.trainer,
+        dated.manual,
+        dated.flagged,
+        coalesce(dated.map.summary_polyline, '') <> '' as has_route
+    from dated
+    left join sport_groups on dated.sport = sport_groups.sport_type
+    where dated.started_local is not null
+)
+
+select * from final

@@ -1,0 +1,81 @@
+{{ config(materialized='view') }}
+
+with activities as (
+    select * from {{ ref('int_activities__dated') }}
+),
+
+settings as (
+    select
+        *,
+        -- Without a threshold of one's own: 85 % of the reserve.
+        coalesce(threshold_hr, rest_hr + 0.85 * (max_hr - rest_hr)) as threshold_hr_used,
+        case sex when 'm' then 0.64 when 'f' then 0.86 end as trimp_factor,
+        case sex when 'm' then 1.92 when 'f' then 1.67 end as trimp_exponent
+    from {{ ref('stg_strava__athlete_settings') }}
+),
+
+reserves as (
+    select
+        activities.athlete_id,
+        activities.id as activity_id,
+        activities.activity_date,
+        activities.sport_group,
+        activities.moving_time_s,
+        settings.ftp_w,
+        settings.trimp_factor,
+        settings.trimp_exponent,
+        case
+            when settings.threshold_hr_used > settings.rest_hr and settings.max_hr > settings.rest_hr
+                then (settings.threshold_hr_used - settings.rest_hr) / (settings.max_hr - settings.rest_hr)
+        end as threshold_reserve,
+        case
+            -- A broken strap tells 0 or 65,535; the exponential would make a year's load of that.
+            when activities.average_heartrate not between 20 and 250 or settings.max_hr <= settings.rest_hr then null
+            when activities.average_heartrate < settings.rest_hr then 0
+            else (activities.average_heartrate - settings.rest_hr) / (settings.max_hr - settings.rest_hr)
+        end as reserve,
+        -- Strava's guess of the watts is no measurement.
+        case
+            when
+                activities.device_watts
+                and activities.weighted_average_watts between 1 and 2500
+                then activities.weighted_average_watts / nullif(settings.ftp_w, 0)
+        end as intensity
+    from activities
+    cross join settings
+),
+
+trimps as (
+    select
+        *,
+        moving_time_s / 60e0 * reserve * trimp_factor * exp(trimp_exponent * reserve) as trimp,
+        60 * threshold_reserve * trimp_factor * exp(trimp_exponent * threshold_reserve) as trimp_of_threshold_hour
+    from reserves
+),
+
+scores as (
+    select
+        *,
+        100 * trimp / trimp_of_threshold_hour as hr_tss,
+        100 * moving_time_s * intensity * intensity / 3600e0 as tss
+    from trimps
+),
+
+final as (
+    select
+        athlete_id,
+        activity_id,
+        activity_date,
+        sport_group,
+        moving_time_s,
+        cast(round(trimp, 6) as double) as trimp,
+        cast(round(hr_tss, 6) as double) as hr_tss,
+        cast(round(tss, 6) as double) as tss,
+        cast(round(coalesce(tss, hr_tss), 6) as double) as load,
+        case when tss is not null then 'power' when hr_tss is not null then 'heart_rate' end as load_source,
+        -- Of an average, where a stream would tell the truth. Strava has weighted the watts second by second.
+        case when tss is not null then false when hr_tss is not null then true end as is_estimate
+    from scores
+)
+
+select * from final

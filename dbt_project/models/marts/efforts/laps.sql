@@ -1,0 +1,29 @@
+{{ config(materialized='view') }}
+
+with unnested as (
+    {{ elements_of(ref('int_details__parsed'), 'laps', ['id', 'athlete_id']) }}
+),
+
+final as (
+    select
+        athlete_id,
+        id as activity_id,
+        position as lap_index,
+        item.id as lap_id,
+        item.name,
+        item.start_date_local,
+        item.distance as distance_m,
+        item.moving_time as moving_time_s,
+        item.elapsed_time as elapsed_time_s,
+        item.total_elevation_gain as total_elevation_gain_m,
+        item.average_speed as average_speed_m_s,
+        item.max_speed as max_speed_m_s,
+        item.average_heartrate,
+        item.max_heartrate,
+        item.average_cadence,
+        item.average_watts
+    from unnested
+    where coalesce(item.distance, item.elapsed_time, item.moving_time) is not null
+)
+
+select * from final

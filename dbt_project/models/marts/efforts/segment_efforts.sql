@@ -1,0 +1,51 @@
+{{ config(materialized='view') }}
+
+with unnested as (
+    {{ elements_of(ref('int_details__parsed'), 'segment_efforts', ['id', 'athlete_id']) }}
+),
+
+efforts as (
+    select
+        athlete_id,
+        id as activity_id,
+        item.id as effort_id,
+        item.segment.id as segment_id,
+        coalesce(item.segment.name, item.name) as segment_name,
+        item.start_date_local,
+        item.distance as distance_m,
+        item.moving_time as moving_time_s,
+        item.elapsed_time as elapsed_time_s,
+        item.average_heartrate,
+        item.average_watts,
+        item.pr_rank,
+        item.kom_rank,
+        coalesce(item.hidden, false) as hidden,
+        item.segment.id is not null and coalesce(item.elapsed_time > 0, false) as is_ranked
+    from unnested
+    where item.id is not null
+),
+
+final as (
+    select
+        athlete_id,
+        activity_id,
+        effort_id,
+        segment_id,
+        segment_name,
+        start_date_local,
+        distance_m,
+        moving_time_s,
+        elapsed_time_s,
+        average_heartrate,
+        average_watts,
+        pr_rank,
+        kom_rank,
+        hidden,
+        case when is_ranked then row_number() over (
+            partition by athlete_id, segment_id, is_ranked
+            order by elapsed_time_s, start_date_local, effort_id
+        ) end as rank_own
+    from efforts
+)
+
+select * from final

@@ -1,0 +1,16 @@
+with source as (
+    select * from {{ source('strava', 'athlete_settings') }}
+),
+
+typed as (
+    select
+        cast(rest_hr as double) as rest_hr,
+        cast(max_hr as double) as max_hr,
+        cast(threshold_hr as double) as threshold_hr,
+        cast(ftp_w as double) as ftp_w,
+        cast(sex as {{ dbt.type_string() }}) as sex,
+        cast(units as {{ dbt.type_string() }}) as units
+    from source
+)
+
+select * from typed

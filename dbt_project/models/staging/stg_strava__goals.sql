@@ -1,0 +1,14 @@
+with source as (
+    select * from {{ source('strava', 'goals') }}
+),
+
+typed as (
+    select
+        cast(sport_group as {{ dbt.type_string() }}) as sport_group,
+        cast(measure as {{ dbt.type_string() }}) as measure,
+        cast(period as {{ dbt.type_string() }}) as period,
+        cast(target as double) as target
+    from source
+)
+
+select * from typed

@@ -1,0 +1,87 @@
+"""The athlete's own numbers and goals: from the settings into the warehouse, where dbt's views read them."""
+
+import duckdb
+from landed import contents
+from stravalib.strava_model import SportType
+
+from pipelines.goals import GROUPS, UNITS
+from pipelines.settings import REPO
+
+NUMBERS = "select rest_hr, max_hr, threshold_hr, ftp_w, sex, units from staging.athlete_settings"
+GOALS = "select sport_group, measure, period, target from staging.goals order by all"
+NOTHING = (None, None, None, None, None, "km")
+MINE = {
+    "STRAVA_REST_HR": "47.5",
+    "STRAVA_MAX_HR": "191",
+    "STRAVA_THRESHOLD_HR": "172",
+    "STRAVA_FTP": "262",
+    "STRAVA_SEX": "F",
+    "STRAVA_UNITS": "Mi",
+    "STRAVA_GOALS": " run 1000 km/year,Ride 62.5mi / week ,All 7.5 h/month,swim 20000 m/month, Ride 900 M/month, "
+    "Gym 3 x/week, All 200 days/year,",
+}
+
+
+def own(athlete):
+    return athlete.sql(NUMBERS), athlete.sql(GOALS)
+
+
+def test_numbers_and_goals_reach_the_warehouse_in_si_units(athlete, run):
+    assert run("pull").code == 0
+    assert own(athlete) == ([NOTHING], [])
+    assert run("pull", **MINE).code == 0
+    assert own(athlete) == (
+        [(47.5, 191, 172, 262, "f", "mi")],
+        [
+            ("All", "active_days", "year", 200),
+            ("All", "moving_time_s", "month", 27_000),
+            ("Gym", "activities", "week", 3),
+            ("Ride", "distance_m", "week", 100_584),
+            ("Ride", "total_elevation_gain_m", "month", 900),
+            ("Run", "distance_m", "year", 1_000_000),
+            ("Swim", "distance_m", "month", 20_000),
+        ],
+    )
+    # a number that is withdrawn is gone
+    assert run("pull").code == 0
+    assert own(athlete) == ([NOTHING], [])
+
+
+def test_settings_that_stay_leave_the_file_as_it_is(athlete, run):
+    run("pull", **MINE)
+    before = contents(athlete.warehouse.parent), athlete.warehouse.stat().st_mtime_ns
+    run("pull", **MINE)
+    assert (contents(athlete.warehouse.parent), athlete.warehouse.stat().st_mtime_ns) == before
+    run("pull", **MINE | {"STRAVA_FTP": "263"})
+    assert athlete.warehouse.stat().st_mtime_ns > before[1]
+
+
+def test_a_warehouse_without_the_tables_or_with_others_gets_them(athlete, run):
+    run("pull", **MINE)
+    before = own(athlete)
+    with duckdb.connect(str(athlete.warehouse)) as connection:
+        connection.execute("drop table staging.goals")
+        connection.execute("alter table staging.athlete_settings drop sex")
+    run("pull", **MINE)
+    assert own(athlete) == before
+    athlete.warehouse.unlink()
+    run("pull", **MINE)
+    assert own(athlete) == before
+
+
+def test_the_seed_groups_every_sport_of_strava_into_the_groups_that_goals_may_name():
+    lines = (REPO / "dbt_project" / "seeds" / "sport_groups.csv").read_text().splitlines()
+    groups = dict(line.split(",") for line in lines[1:])
+    assert len(groups) == len(lines) - 1
+    assert set(groups) == set(SportType.model_json_schema()["enum"])
+    assert set(groups.values()) == set(GROUPS)
+
+
+def test_goals_measure_what_the_rollups_hold():
+    assert {measure for measure, _ in UNITS.values()} == {
+        "distance_m",
+        "moving_time_s",
+        "total_elevation_gain_m",
+        "activities",
+        "active_days",
+    }
