@@ -612,15 +612,14 @@ def public() -> Page:
     hidden |= {"longest_activity_id", "longest_activity_name", "most_used_gear_id"}
     for name in ("training_load_daily", "zones"):
         del shown["tables"][name]
-    for table in shown["tables"].values():
-        for position, column in enumerate(table["columns"]):
-            for row in table["rows"]:
-                if column in hidden:
-                    row[position] = None
-                elif column == "started_local":
-                    row[position] = row[position][:10]
-    for row in shown["tables"]["gear"]["rows"]:
-        row[1] = None
+    shown["settings"] = dict.fromkeys(SETTINGS)
+    for name, table in shown["tables"].items():
+        kept = [column for column in table["columns"] if column not in hidden and (name, column) != ("gear", "name")]
+        held = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+        for row in held:
+            if "started_local" in row:
+                row["started_local"] = row["started_local"][:10]
+        table["columns"], table["rows"] = kept, [[row[column] for column in kept] for row in held]
     return shown
 
 
