@@ -195,3 +195,31 @@
 {% macro spark__utc_now() -%}
     to_utc_timestamp(current_timestamp(), current_timezone())
 {%- endmacro %}
+
+
+{# Makes a row of each day from the first to the last date, both included. #}
+{% macro each_day(first, last) -%}
+    {{ return(adapter.dispatch('each_day')(first, last)) }}
+{%- endmacro %}
+
+{% macro duckdb__each_day(first, last) -%}
+    unnest(generate_series({{ first }}, {{ last }}, interval 1 day))
+{%- endmacro %}
+
+{% macro spark__each_day(first, last) -%}
+    explode(sequence({{ first }}, {{ last }}, interval 1 day))
+{%- endmacro %}
+
+
+{# Makes a row of each whole number from 1 to the last. #}
+{% macro each_number(last) -%}
+    {{ return(adapter.dispatch('each_number')(last)) }}
+{%- endmacro %}
+
+{% macro duckdb__each_number(last) -%}
+    unnest(generate_series(1, {{ last }}))
+{%- endmacro %}
+
+{% macro spark__each_number(last) -%}
+    explode(sequence(1, {{ last }}))
+{%- endmacro %}

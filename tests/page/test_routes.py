@@ -25,9 +25,7 @@ def line(start, steps):
 
 def metres_off(point, a, b, shrink):
     """How far `point` is from the segment a-b, on the plane, in metres."""
-    (y, x), (ay, ax), (by, bx) = (
-        (lat * METRES_PER_UNIT, lng * METRES_PER_UNIT * shrink) for lat, lng in (point, a, b)
-    )
+    (y, x), (ay, ax), (by, bx) = ((lat * METRES_PER_UNIT, lng * METRES_PER_UNIT * shrink) for lat, lng in (point, a, b))
     length2 = (bx - ax) ** 2 + (by - ay) ** 2
     share = 0 if length2 == 0 else max(0, min(1, ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length2))
     return math.hypot(x - ax - share * (bx - ax), y - ay - share * (by - ay))
@@ -108,7 +106,11 @@ def test_whatever_text_comes_is_a_route_or_none(text):
 
 
 def test_googles_own_example_is_read_as_google_reads_it():
-    assert decode("_p~iF~ps|U_ulLnnqC_mqNvxq`@") == [(38_50000, -120_20000), (40_70000, -120_95000), (43_25200, -126_45300)]
+    assert decode("_p~iF~ps|U_ulLnnqC_mqNvxq`@") == [
+        (38_50000, -120_20000),
+        (40_70000, -120_95000),
+        (43_25200, -126_45300),
+    ]
 
 
 def test_a_route_over_the_180th_meridian_does_not_jump_round_the_earth():
