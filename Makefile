@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help build demo auth run run-all compact enrich flow schedule purge status sql page serve
 .PHONY: backup restore revoke shell
-.PHONY: test test-fast test-container test-workflows soak lint format bench docs lock clean
+.PHONY: test test-fast test-browser test-container test-workflows soak lint format bench docs screenshots lock clean
 
 VENV := .venv
 # the newest Python of 3.11 to 3.13 that really starts (pyenv's shims need not); PYTHON=… chooses another
@@ -81,10 +81,13 @@ shell: ## a shell where the pipeline runs
 	@$(STRAVA) shell
 
 test: $(DEV) ## the whole test suite, offline
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not container and not workflows"
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not container and not workflows and not browser"
 
 test-fast: $(DEV) ## the tests that take less than a few seconds each
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not container and not workflows"
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not container and not workflows and not browser"
+
+test-browser: $(DEV) ## the page in Debian's Chromium (apt-get install chromium)
+	@$(VENV)/bin/python -m pytest -m browser tests/page
 
 test-container: $(DEV) ## the tests of the image, make, compose and the scheduler; they need a container engine
 	@$(VENV)/bin/python -m pytest -m container tests/containers

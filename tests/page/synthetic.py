@@ -23,18 +23,18 @@ HOSTILE = (
     "L" + "o" * 120 + "ng",
 )
 PLAIN = ("Morning", "Lunch", "Afternoon", "Evening", "Easy", "Long", "Tempo", "Intervals", "Commute")
-# sport type, its group, km per hour, typical km, a year's share in winter
+# sport type, its group, what it is called, km per hour, typical km, how often a day in summer and in winter
 SPORTS = (
-    ("Ride", "Ride", 26.0, 42.0, 0.25),
-    ("GravelRide", "Ride", 21.0, 55.0, 0.2),
-    ("Run", "Run", 11.2, 9.5, 1.0),
-    ("TrailRun", "Run", 8.6, 14.0, 0.6),
-    ("Hike", "Walk", 4.2, 12.0, 0.5),
-    ("Swim", "Swim", 2.6, 1.8, 0.8),
-    ("BackcountrySki", "Snow", 5.5, 13.0, 3.0),
-    ("WeightTraining", "Gym", 0.0, 0.0, 1.5),
-    ("Kayaking", "Water", 6.0, 9.0, 0.1),
-    ("Parkour", "Other", 3.0, 2.0, 0.5),
+    ("Ride", "Ride", "ride", 26.0, 46.0, 0.17, 0.03),
+    ("GravelRide", "Ride", "gravel ride", 21.0, 55.0, 0.04, 0.01),
+    ("Run", "Run", "run", 11.2, 9.5, 0.16, 0.2),
+    ("TrailRun", "Run", "trail run", 8.6, 14.0, 0.04, 0.02),
+    ("Hike", "Walk", "hike", 4.2, 12.0, 0.04, 0.02),
+    ("Swim", "Swim", "swim", 2.6, 1.8, 0.05, 0.06),
+    ("BackcountrySki", "Snow", "ski tour", 5.5, 13.0, 0.0, 0.06),
+    ("WeightTraining", "Gym", "strength", 0.0, 0.0, 0.03, 0.1),
+    ("Kayaking", "Water", "paddle", 6.0, 9.0, 0.02, 0.0),
+    ("Parkour", "Other", "parkour", 3.0, 2.0, 0.004, 0.004),
 )
 EFFORTS = (("400m", 400.0), ("1k", 1000.0), ("5k", 5000.0), ("10k", 10000.0), ("Half-Marathon", 21097.0))
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -181,19 +181,21 @@ def athlete(years: int = 15, *, seed: int = 1, hostile: bool = True, sports: int
     while day <= TODAY:
         for sport in SPORTS[:sports]:
             winter = day.month in (11, 12, 1, 2, 3)
-            if rng.random() < 0.1 * (sport[4] if winter else 1 / max(sport[4], 0.5)):
+            if rng.random() < sport[6 if winter else 5]:
                 activities.append(_activity(rng, len(activities), day, sport, names))
+        if day in (TODAY, TODAY - timedelta(days=1)):
+            activities.append(_activity(rng, len(activities), day, SPORTS[0], names))
         day += timedelta(days=1)
     return page(activities)
 
 
 def _activity(rng: Random, number: int, day: date, sport: tuple[Any, ...], names: Iterable[str]) -> Row:
-    sport_type, group, speed, typical_km, _ = sport
+    sport_type, group, called, speed, typical_km, *_ = sport
     distance_m = round(1000 * typical_km * rng.lognormvariate(0, 0.45)) if speed else 0
     moving_s = round(3600 * distance_m / 1000 / speed * rng.uniform(0.9, 1.12)) if speed else rng.randint(1800, 4800)
     hour = rng.choice((6, 7, 7, 12, 17, 18, 18, 19)) if day.weekday() < 5 else rng.choice((8, 9, 9, 10, 11, 14))
     gear = {"Ride": "b1" if day.year < 2021 else "b2", "Run": f"g{(day.year - 2010) // 2}"}.get(group)
-    plain = f"{rng.choice(PLAIN)} {sport_type}"
+    plain = f"{rng.choice(PLAIN)} {called}"
     return {
         "id": str(9_007_199_254_740_993 + number * 37),  # past what a JavaScript number holds exactly
         "started_local": f"{day}T{hour:02}:{rng.randint(0, 59):02}",
@@ -605,7 +607,7 @@ def _training_load(activities: list[Row]) -> list[Row]:
     for ordinal in range(min(days, default=TODAY).toordinal(), TODAY.toordinal() + 1 if days else 0):
         rows = days.get(date.fromordinal(ordinal), [])
         known = [row for row in rows if row["average_heartrate"] is not None]
-        load = sum(row["moving_time_s"] / 3600 * ((row["average_heartrate"] - 48) / 120) ** 2 * 100 for row in known)
+        load = sum(row["moving_time_s"] / 3600 * ((row["average_heartrate"] - 48) / 120) ** 2 * 70 for row in known)
         form = fitness - fatigue
         fitness += (load - fitness) * (1 - math.exp(-1 / 42))
         fatigue += (load - fatigue) * (1 - math.exp(-1 / 7))
@@ -693,15 +695,14 @@ def public() -> Page:
     hidden |= {"longest_activity_id", "longest_activity_name", "most_used_gear_id"}
     for name in ("training_load_daily", "zones"):
         del shown["tables"][name]
-    for table in shown["tables"].values():
-        for position, column in enumerate(table["columns"]):
-            for row in table["rows"]:
-                if column in hidden:
-                    row[position] = None
-                elif column == "started_local":
-                    row[position] = row[position][:10]
-    for row in shown["tables"]["gear"]["rows"]:
-        row[1] = None
+    shown["settings"] = dict.fromkeys(SETTINGS)
+    for name, table in shown["tables"].items():
+        kept = [column for column in table["columns"] if column not in hidden and (name, column) != ("gear", "name")]
+        held = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+        for row in held:
+            if "started_local" in row:
+                row["started_local"] = row["started_local"][:10]
+        table["columns"], table["rows"] = kept, [[row[column] for column in kept] for row in held]
     return shown
 
 

@@ -109,6 +109,8 @@ function chartBase(ink) {
   };
   return {
     axis,
+    // a margin for what stands under and beside the axes
+    roomy: { left: 2, right: 4, top: 12, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     option: {
       animation: false,
       textStyle: { fontFamily: "inherit" },

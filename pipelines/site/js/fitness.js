@@ -51,13 +51,19 @@ panel("load", ["year"], (host) => {
       ].map(([name, value, key]) => h("div", { "data-key": key }, h("dt", {}, name), h("dd", {}, rounded(value)))),
     ),
   );
+  const phone = thin(host);
   const zones = [
     ["Transition", 25, 60, ink["band-1"]],
     ["Fresh", 5, 25, ink["band-2"]],
     ["Optimal", -30, -10, ink["band-3"]],
   ];
-  const grid = (top, height) => ({ left: 44, right: 12, top, height });
-  const labels = { ...axis.axisLabel, formatter: (date) => (state.year === null ? monthText(date) : MONTHS[+date.slice(5, 7) - 1]) };
+  const grid = (top, height) => ({ left: 44, right: phone ? 10 : 76, top, height });
+  // a month's name stands under its first day, with the year where there are several
+  const labels = {
+    ...axis.axisLabel,
+    interval: (i) => dates[i].endsWith("-01") || dates.length < 20,
+    formatter: (date) => (dates.length < 20 ? dateText(date).slice(0, 6) : state.year === null ? monthText(date) : MONTHS[+date.slice(5, 7) - 1]),
+  };
   const x = (gridIndex, shown) => ({
     ...axis,
     type: "category",
@@ -73,12 +79,11 @@ panel("load", ["year"], (host) => {
     gridIndex,
     name,
     nameLocation: "end",
-    nameGap: 8,
+    nameGap: 12,
     nameTextStyle: { color: ink.muted, fontSize: 11, align: "left", padding: [0, 0, 0, -36] },
     splitNumber: 3,
     ...extra,
   });
-  const phone = thin(host);
   // without a year: the last twelve months, the rest by the slider
   const zoomed = state.year === null && rows.length > 380;
   loadCard.draw(
@@ -103,7 +108,7 @@ panel("load", ["year"], (host) => {
           );
         },
       },
-      grid: [grid(24, 150), grid(210, 84), grid(330, 62), grid(428, 22)],
+      grid: [grid(30, 160), grid(232, 120), grid(394, 64), grid(500, 22)],
       xAxis: [x(0), x(1), x(2), x(3, true)],
       yAxis: [
         y(0, "Fitness and fatigue"),
@@ -120,7 +125,7 @@ panel("load", ["year"], (host) => {
               bottom: 4,
               height: 22,
               left: 44,
-              right: 12,
+              right: phone ? 10 : 76,
               brushSelect: false,
               showDetail: false,
               borderColor: ink.line,
@@ -177,7 +182,7 @@ panel("load", ["year"], (host) => {
           data: rows.map((row) => row.form),
           markArea: {
             silent: true,
-            label: { color: ink.muted, fontSize: 10, position: "insideRight" },
+            label: { show: !phone, color: ink.muted, fontSize: 11, position: "right" },
             data: zones.map(([name, low, high, color]) => [{ name, yAxis: low, itemStyle: { color, opacity: 0.16 } }, { yAxis: high }]),
           },
         },
@@ -220,7 +225,7 @@ panel("load", ["year"], (host) => {
         row.strain === null ? NONE : whole.format(row.strain),
       ]),
     }),
-    zoomed ? 510 : 476,
+    zoomed ? 586 : 552,
   );
   loadCard.say([
     "All sports. Days whose load is unknown count as rest, which the green strip shows. The first 42 days are warm-up. ",
@@ -242,7 +247,7 @@ panel("zones", ["year", "sport"], (host) => {
     return zonesCard.empty(["Zones need heart rate and your own numbers. ", ...(missingSentence(["max_hr", "rest_hr"]) ?? ["No activity has heart rate yet."])]);
   }
   const ink = colours();
-  const { axis, option } = chartBase(ink);
+  const { axis, option, roomy } = chartBase(ink);
   let months = [...new Set(rows.map((row) => row.month_start_date))].sort();
   if (state.year === null) months = months.slice(thin(host) ? -12 : -24);
   const sums = new Map(months.map((month) => [month, [0, 0, 0, 0, 0]]));
@@ -275,7 +280,7 @@ panel("zones", ["year", "sport"], (host) => {
         formatter: ([{ dataIndex }]) =>
           tipContent(monthText(months[dataIndex]), [4, 3, 2, 1, 0].map((i) => [null, named(i), measured("moving_time_s", sums.get(months[dataIndex])[i])])),
       },
-      grid: { left: 4, right: 4, top: 12, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+      grid: { ...roomy, right: 4 },
       xAxis: { ...axis, type: "category", data: months, axisLabel: { ...axis.axisLabel, formatter: (month) => (state.year === null ? monthText(month) : MONTHS[+month.slice(5, 7) - 1]) } },
       yAxis: { ...axis, type: "value", axisLabel: { ...axis.axisLabel, formatter: (value) => `${value} h` } },
       series: [0, 1, 2, 3, 4].map((i) => ({

@@ -25,7 +25,7 @@ panel("gear", ["units"], (host) => {
           kind: "gear",
           columns: [
             { text: "Name", row: true },
-            "",
+            { text: h("span", { class: "unseen" }, "Share of the furthest") },
             ...["Distance", "Activities", "Time (h)", "Climbed"].map((text) => ({ text, number: true })),
             "Used",
             { text: "Strava says", number: true },

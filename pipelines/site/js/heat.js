@@ -30,7 +30,7 @@ function tipsOver(element, contentOf) {
   tellers.set(element, contentOf);
   if (known) return;
   const over = (event) => {
-    const index = event.target.dataset?.tip;
+    const index = event.target.closest?.("[data-tip]")?.dataset.tip;
     if (index === undefined) hideTip();
     else showTip(event.clientX, event.clientY, tellers.get(element)(+index));
   };

@@ -194,14 +194,12 @@ class RouteMap {
     if (!this.width) this.resize();
     if (!this.width || !this.routes) return;
     const context = this.base.getContext("2d");
-    const dark = darkNow();
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.width, this.height);
     context.lineJoin = "round";
     context.lineWidth = 1.3;
     // where hundreds lie on each other, each must be faint for the ways gone often to stand out
-    context.globalAlpha = Math.min(0.9, Math.max(0.16, 3.2 / Math.sqrt(this.routes.length)));
-    context.globalCompositeOperation = dark ? "lighter" : "multiply";
+    context.globalAlpha = Math.min(0.9, Math.max(0.2, 8 / Math.sqrt(this.routes.length)));
     this.routes.forEach((points, i) => {
       context.strokeStyle = this.ink.sport[this.rows[i].sport_group] ?? this.ink.sport.Other;
       this.trace(context, points);
@@ -355,15 +353,11 @@ class RouteMap {
   }
 }
 
-function darkNow() {
-  return state.theme === "dark" || (state.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
-}
-
 let mapCard;
 let routeMap;
 let regionPicked = 0;
 panel("map", ["year", "sport", "units"], (host) => {
-  mapCard ??= new Card(host, "Everywhere", { kind: "map-card" });
+  mapCard ??= new Card(host, "All routes", { kind: "map-card" });
   const rows = routesChosen();
   if (!rows.length) {
     routeMap = null;

@@ -90,7 +90,7 @@ const DEFINITIONS = [
 ];
 
 panel("definitions", [], (host) => {
-  const card = new Card(host, "What the figures mean", { kind: "definitions" });
+  const card = new Card(host, "What the figures mean", {});
   card.show(h("dl", { class: "definitions" }, DEFINITIONS.map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text)))));
   card.say("This page converts units and adds up what the filters choose; everything else is reckoned by dbt in the warehouse (schema strava).");
 });

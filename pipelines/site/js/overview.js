@@ -76,7 +76,7 @@ function drawTiles(host) {
       "Eddington",
       eddington ? whole.format(eddington.eddington) : "0",
       state.units,
-      eddington ? `${counted(eddington.days_needed_for_next, "day", "days")} of ${next}\u00a0${state.units} to ${next}` : "",
+      eddington ? `${counted(eddington.days_needed_for_next, "more day", "more days")} of ${next}\u00a0${state.units} for ${next}` : "",
       "Over all years: as many days of at least as much distance",
     ),
     past
@@ -150,7 +150,7 @@ panel("weekly", ["year", "sport", "measure", "units"], (host) => {
     return weeklyCard.empty(DAYS.length && state.year === null ? nothing : noneChosen());
   }
   const ink = colours();
-  const { axis, option } = chartBase(ink);
+  const { axis, option, roomy } = chartBase(ink);
   const { number } = MEASURES[state.measure];
   const week = (monday) => rangeText(dayText(monday), dayText(monday + 6));
   const total = (monday) => used.reduce((sum, sport) => sum + sums.get(sport).get(monday), 0);
@@ -175,7 +175,7 @@ panel("weekly", ["year", "sport", "measure", "units"], (host) => {
           ]);
         },
       },
-      grid: { left: 4, right: 4, top: 12, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+      grid: { ...roomy, right: 4 },
       xAxis: {
         ...axis,
         type: "category",

@@ -133,7 +133,7 @@ panel("eddington", ["sport", "units"], (host) => {
     return eddingtonCard.empty(`An Eddington number begins with a day of one ${state.units === "km" ? "kilometre" : "mile"}.`);
   }
   const ink = colours();
-  const { axis, option } = chartBase(ink);
+  const { axis, option, roomy } = chartBase(ink);
   const e = number.eddington;
   const next = e + 1;
   eddingtonCard.aside.replaceChildren(
@@ -160,9 +160,9 @@ panel("eddington", ["sport", "units"], (host) => {
           return tipContent(`At least ${row.distance} ${state.units}`, [[null, "Days", whole.format(row.days)]]);
         },
       },
-      grid: { left: 4, right: 8, top: 12, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+      grid: { ...roomy, right: 8 },
       xAxis: { ...axis, type: "category", data: days.map((row) => `${row.distance}`), axisLabel: { ...axis.axisLabel, formatter: (text) => `${text} ${state.units}` } },
-      yAxis: { ...axis, type: "value", max: ({ max }) => Math.min(max, Math.max(10, 3 * e)), axisLabel: { ...axis.axisLabel, formatter: (value) => whole.format(value) } },
+      yAxis: { ...axis, type: "value", max: ({ max }) => Math.min(max, Math.max(10, Math.ceil((3 * e) / 50) * 50)), axisLabel: { ...axis.axisLabel, formatter: (value) => whole.format(value) } },
       series: [
         {
           type: "bar",

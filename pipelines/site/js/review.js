@@ -36,7 +36,7 @@ panel("review", ["year", "sport", "units"], (host) => {
       row.longest_distance_m
         ? moment(
             "Longest activity",
-            longest?.route ? routeSketch(longest.route, 84, longest.sport_group) : null,
+            longest?.route ? routeSketch(longest.route, 72, longest.sport_group) : null,
             h("strong", {}, distance(row.longest_distance_m)),
             row.longest_activity_name === null || row.longest_activity_name === undefined ? null : stravaLink(row.longest_activity_id, bdi(row.longest_activity_name)),
             longest ? h("span", { class: "under" }, dateText(longest.started_local)) : null,

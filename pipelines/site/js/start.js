@@ -52,8 +52,10 @@ function syncControls() {
 function goTo(id) {
   const place = document.getElementById(id);
   if (!place) return;
+  // what is drawn on the way would move the goal
+  for (const one of panels) if (one.host.compareDocumentPosition(place) & Node.DOCUMENT_POSITION_FOLLOWING) drawPanel(one);
   place.scrollIntoView();
-  (place.querySelector("h2") ?? place).focus({ preventScroll: true });
+  (place.matches("section") ? place.querySelector("h2") : place).focus({ preventScroll: true });
 }
 
 function followSections() {

@@ -21,8 +21,8 @@ panel("months", ["sport", "measure", "units"], (host) => {
   const cell = (year, value, month) =>
     h(
       "td",
-      { class: "number", "data-heat": stepOf(value, steps), title: `${MONTHS[month]} ${year}: ${measured(state.measure, value)}` },
-      h("span", {}, value || passed(year, month) ? amount(state.measure, value) : ""),
+      { class: "number", "data-heat": stepOf(value, steps), title: passed(year, month) ? `${MONTHS[month]} ${year}: ${measured(state.measure, value)}` : null },
+      passed(year, month) || value ? h("span", {}, amount(state.measure, value)) : null,
     );
   monthsCard.aside.replaceChildren(heatLegend(steps));
   monthsCard.show(
@@ -67,7 +67,7 @@ panel("cumulative", ["year", "sport", "measure", "units"], (host) => {
   const days = DAYS.filter((row) => state.sport === "All" || row.sport_group === state.sport);
   if (!days.length) return cumulativeCard.empty(noneChosen());
   const ink = colours();
-  const { axis, option } = chartBase(ink);
+  const { axis, option, roomy } = chartBase(ink);
   const { number } = MEASURES[state.measure];
   const years = [...new Set(days.map((row) => row.year))].sort((a, b) => a - b);
   // a leap year's days: what other years lack stays as it was the day before
@@ -108,7 +108,7 @@ panel("cumulative", ["year", "sport", "measure", "units"], (host) => {
           );
         },
       },
-      grid: { left: 4, right: 44, top: 12, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+      grid: { ...roomy, right: 44 },
       xAxis: {
         ...axis,
         type: "category",
@@ -133,6 +133,8 @@ panel("cumulative", ["year", "sport", "measure", "units"], (host) => {
           fontWeight: year === main ? 700 : 400,
           fontSize: 11,
           distance: 6,
+          textBorderColor: ink.card,
+          textBorderWidth: 4,
         },
         labelLayout: { moveOverlap: "shiftY" },
         data: grown.get(year).map((value) => (value === null ? null : +number(value).toFixed(2))),
