@@ -140,9 +140,14 @@ class Routes:
     def __call__(self, polylines: list[str | None]) -> list[str]:
         """The route of each polyline, empty without one."""
         keys = [_fingerprint(polyline.encode()) if polyline else "" for polyline in polylines]
-        maker = _fingerprint(Path(routes.__file__).read_bytes())
+        most = routes.most_points(len(set(keys) - {""}))
+        maker = f"{_fingerprint(Path(routes.__file__).read_bytes())}, {most}"
         held = self._held(maker)
-        made = {key: held.get(key) or routes.route(text) for key, text in zip(keys, polylines, strict=True) if key}
+        made = {
+            key: held[key] if key in held else routes.route(text, most)
+            for key, text in zip(keys, polylines, strict=True)
+            if key
+        }
         if made != held:
             with written_whole(self._path, durable=False) as file:
                 file.write(orjson.dumps({"maker": maker, "routes": made}))

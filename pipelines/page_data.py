@@ -22,7 +22,7 @@ DECIMALS = (
     ("fitness", 1),
     ("fatigue", 1),
     ("form", 1),
-    ("strain", 1),
+    ("strain", 0),
 )
 # of columns of several units: that of speeds
 MOST_DECIMALS = 3
@@ -50,7 +50,7 @@ TABLES = (
     Table(
         "activities",
         "id, started_local, sport_type, sport_group, name, distance_m, moving_time_s, total_elevation_gain_m, "
-        "average_heartrate, kudos, gear_id, route",
+        "average_heartrate, kudos, route",
         # the newest first
         "started_local desc, id desc",
         "started_local, sport_type, sport_group, distance_m, moving_time_s, total_elevation_gain_m, kudos",
@@ -147,10 +147,11 @@ TABLES = (
     ),
     Table(
         "training_load_daily",
-        "date, load, moving_time_s, moving_time_with_load_s, coverage, fitness, fatigue, form, monotony, strain, "
-        "is_warm_up",
+        "date, load, coverage, fitness, fatigue, form, monotony, strain, is_warm_up",
         "date",
         None,
+        # without any load there is nothing to show
+        where="fitness is not null",
     ),
     Table(
         "gear",
@@ -263,6 +264,9 @@ def _selected(column: str, public: bool) -> str:
         return f"strftime(rows.{column}, '{'%Y-%m-%d' if public else '%Y-%m-%dT%H:%M'}') as {column}"
     if column in ("id", "date") or column.endswith(("_id", "_date")):
         return f"rows.{column}::varchar as {column}"
+    if column == "is_warm_up":
+        # six thousand times `false` is 25 kB
+        return f"rows.{column}::tinyint as {column}"
     return f"rows.{column}"
 
 

@@ -13,8 +13,11 @@ from itertools import accumulate
 
 # how far a point may lie from the simplified route
 TOLERANCE_M = 9.0
-# of long rides more would be kept, which nobody sees: where they are seen at once, a pixel is 20 m and more
+# of a long ride more would be kept than anybody sees: where all of it is in view, a pixel is 20 m and more
 MOST_POINTS = 110
+# and of many routes, which share the page's two megabytes
+MOST_POINTS_IN_ALL = 100_000
+FEWEST_POINTS = 25
 METRES_PER_UNIT = 1.11195  # 1e-5 degree of latitude
 UNITS_PER_DEGREE = 100_000
 NUMBERS = re.compile(r"[_-~]*[?-^]")
@@ -23,10 +26,15 @@ POLYLINE = re.compile(r"([?-~]*[?-^])?")
 Point = tuple[int, int]
 
 
-def route(polyline: str | None) -> str:
+def most_points(routes: int) -> int:
+    """How many points each of so many routes may have; in steps, so that one route more rarely changes the others."""
+    return max(FEWEST_POINTS, min(MOST_POINTS, MOST_POINTS_IN_ALL // max(routes, 1) // 5 * 5))
+
+
+def route(polyline: str | None, most: int = MOST_POINTS) -> str:
     """The route of a polyline of Strava's, simplified and encoded in 1e-4 degree; empty where there is none."""
     points = decode(polyline or "")
-    rounded = [(round(lat / 10), round(lng / 10)) for lat, lng in simplify(points)]
+    rounded = [(round(lat / 10), round(lng / 10)) for lat, lng in simplify(points, most=most)]
     kept = [point for at, point in enumerate(rounded) if at == 0 or point != rounded[at - 1]]
     return encode(kept) if len(kept) > 1 else ""
 

@@ -1,6 +1,7 @@
 """The command: `python pipelines/strava.py COMMAND`; without one: pull, then enrich."""
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -14,6 +15,8 @@ if __name__ == "__main__":
     # what is imported below takes a second, in which process 1 of a container would not even notice a signal
     for _number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(_number, lambda *_: os._exit(130))
+    # all of it stays: looking for garbage in between is a tenth of that second
+    gc.disable()
 
 REPO = Path(__file__).resolve().parent.parent
 # run as a script, Python looks beside this file; the package is one up
@@ -416,6 +419,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    gc.freeze()
+    gc.enable()
     share_one_arena()
     code = main()
     sys.stdout.flush()

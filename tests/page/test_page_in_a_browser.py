@@ -222,12 +222,12 @@ def test_kilometres_and_miles_come_from_the_same_metres(show, variant):
         page.choose("units", "mi")
         page.settle()
         assert shown_tiles(page) == tiles(data, date(2026, 1, 1), TODAY, unit_m=MILE_M)
-        eddington = next(
-            row for row in rows(data, "eddington") if (row["sport_group"], row["unit"]) == ("All", "mi")
-        )
+        eddington = next(row for row in rows(data, "eddington") if (row["sport_group"], row["unit"]) == ("All", "mi"))
         assert page.tile("Eddington") == f"{eddington['eddington']} mi"
         page.look_at_all()
-        assert not re.search(r"\d km\b", page.page.locator('[data-panel="records"]').inner_text().replace("\u00a0", " "))
+        assert not re.search(
+            r"\d km\b", page.page.locator('[data-panel="records"]').inner_text().replace("\u00a0", " ")
+        )
 
 
 # the figures behind the charts
@@ -280,15 +280,15 @@ def test_the_calendar_and_the_hours_hold_the_data(show, variant):
         calendar = page.table("calendar")[1:]
         assert len(calendar) == len({row["activity_date"] for row in rows(data, "activities_daily")})
         assert sum(number(row[2]) for row in calendar) == len(rows(data, "activities"))
-        assert page.page.locator('.heat [data-heat]:not([data-heat="0"]):not([data-heat="future"])').count() >= len(calendar)
+        assert page.page.locator('.heat [data-heat]:not([data-heat="0"]):not([data-heat="future"])').count() >= len(
+            calendar
+        )
         hours = page.table("hours")[1:]
         assert sum(number(row[1]) for row in hours) == len(rows(data, "activities"))
         first = hours[0][0].split()
         weekday = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"].index(first[0]) + 1
         held = [
-            row
-            for row in rows(data, "weekday_hours")
-            if (row["weekday"], row["hour"]) == (weekday, int(first[1][:2]))
+            row for row in rows(data, "weekday_hours") if (row["weekday"], row["hour"]) == (weekday, int(first[1][:2]))
         ]
         assert number(hours[0][1]) == total(held, "activities")
 
@@ -321,7 +321,7 @@ def test_load_zones_and_eddington_days_are_the_marts_own(show, variant):
 def test_every_chart_has_a_name_and_a_table_behind_it(show):
     with show("fifteen years") as page:
         page.look_at_all()
-        pictures = page.page.locator('main .card:has(.chart, .heat, canvas)')
+        pictures = page.page.locator("main .card:has(.chart, .heat, canvas)")
         assert pictures.count() == 8
         for card in pictures.all():
             assert card.locator("details.behind").count() == 1, card.inner_text()
@@ -385,7 +385,7 @@ def test_the_keyboard_reaches_everything(show):
             keyboard.press("Tab")
             reached.append(page.page.evaluate(focused))
             assert page.page.evaluate(ring) != "none", reached
-        assert [name for name in reached if name != "A"] [:5] == ["units", "theme", "year", "measure", "sport"]
+        assert [name for name in reached if name != "A"][:5] == ["units", "theme", "year", "measure", "sport"]
         page.page.locator('input[name="sport"]:checked').focus()
         keyboard.press("ArrowRight")
         assert page.page.evaluate("location.hash") == "#year=2026&sport=Ride"
@@ -467,7 +467,10 @@ def test_colours_follow_the_system_until_they_are_chosen(show):
         page.choose("theme", "dark")
         page.settle()
         assert page.page.evaluate(ground) == dark
-        assert page.page.locator('[data-panel="weekly"] svg text').first.evaluate("(one) => getComputedStyle(one).fill") != bar
+        assert (
+            page.page.locator('[data-panel="weekly"] svg text').first.evaluate("(one) => getComputedStyle(one).fill")
+            != bar
+        )
 
 
 def test_print_is_light_and_without_controls_and_has_every_chart(show):

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.routes import MOST_POINTS, TOLERANCE_M, decode, encode, route, simplify
+from pipelines.routes import (
+    FEWEST_POINTS,
+    MOST_POINTS,
+    MOST_POINTS_IN_ALL,
+    TOLERANCE_M,
+    decode,
+    encode,
+    most_points,
+    route,
+    simplify,
+)
 from simulator import polyline as simulated
 
 METRES_PER_UNIT = 1.11195
@@ -116,3 +126,11 @@ def test_googles_own_example_is_read_as_google_reads_it():
 def test_a_route_over_the_180th_meridian_does_not_jump_round_the_earth():
     points = decode(simulated.encode([(-16_80000, 179_99900), (-16_80100, -179_99900)]))
     assert points == [(-16_80000, 179_99900), (-16_80100, 180_00100)]
+
+
+def test_many_routes_have_fewer_points_each_and_one_more_rarely_changes_the_others():
+    given = [most_points(routes) for routes in range(20_000)]
+    assert given[0] == given[900] == MOST_POINTS
+    assert given == sorted(given, reverse=True)
+    assert all(most * routes <= MOST_POINTS_IN_ALL or most == FEWEST_POINTS for routes, most in enumerate(given))
+    assert len(set(given)) < 20

@@ -100,7 +100,7 @@ panel("load", ["year"], (host) => {
               [null, "Fitness", rounded(row.fitness)],
               [null, "Fatigue", rounded(row.fatigue)],
               [null, "Form", rounded(row.form)],
-              [null, "Load", row.load === null ? (row.moving_time_s ? "unknown" : "rest") : rounded(row.load)],
+              [null, "Load", row.load === null ? (row.coverage === null ? "rest" : "unknown") : rounded(row.load)],
               [null, "Time with a load", percent(row.coverage)],
               [null, "Monotony, strain", `${row.monotony === null ? NONE : hundredths.format(row.monotony)}, ${row.strain === null ? NONE : whole.format(row.strain)}`],
             ],

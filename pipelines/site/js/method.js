@@ -30,7 +30,7 @@ panel("gaps", [], (host) => {
         ),
       ),
     );
-    const unknown = load.filter((row) => row.moving_time_s && row.load === null).length;
+    const unknown = load.filter((row) => row.coverage !== null && row.load === null).length;
     gapsCard.say(
       [
         `From ${dateText(coverage.first_activity_date)} to ${dateText(coverage.last_activity_date)}.`,
