@@ -16,9 +16,28 @@ pytestmark = pytest.mark.browser
 
 MILE_M = 1609.344
 PANELS = (
-    "tiles weekly streaks goals recent calendar months cumulative hours load zones records efforts predictions "
-    "eddington map routes gear review gaps definitions"
-).split()
+    "tiles",
+    "weekly",
+    "streaks",
+    "goals",
+    "recent",
+    "calendar",
+    "months",
+    "cumulative",
+    "hours",
+    "load",
+    "zones",
+    "records",
+    "efforts",
+    "predictions",
+    "eddington",
+    "map",
+    "routes",
+    "gear",
+    "review",
+    "gaps",
+    "definitions",
+)
 
 
 def days(data: synthetic.Page, first: date, last: date, sport: str = "All") -> list[dict[str, Any]]:
@@ -71,8 +90,10 @@ def test_every_part_says_something_without_complaint_request_or_sideways_scroll(
         assert [panel for panel, text in said.items() if not text] == []
         width = page.page.evaluate("document.documentElement.scrollWidth")
         assert width <= viewport["width"]
-        wide = """(width) => [...document.querySelectorAll("main *")].filter((one) => !one.closest(".scroll, .chips, .unseen, .sketch")
-          && one.getClientRects().length && one.getBoundingClientRect().right > width + 1).map((one) => one.outerHTML.slice(0, 80))"""
+        wide = """(width) => [...document.querySelectorAll("main *")]
+          .filter((one) => !one.closest(".scroll, .chips, .unseen, .sketch") && one.getClientRects().length)
+          .filter((one) => one.getBoundingClientRect().right > width + 1)
+          .map((one) => one.outerHTML.slice(0, 80))"""
         assert page.page.evaluate(wide, viewport["width"]) == []
         assert not re.search(r"\b(NaN|undefined|null|Infinity|\[object)\b", page.words())
 
@@ -198,8 +219,9 @@ def test_each_span_is_set_against_the_same_days_of_the_one_before(show, variant,
 def test_a_filter_leaves_alone_what_it_does_not_concern(show):
     with show("one sport") as page:
         page.look_at_all()
-        marked = "(names) => names.forEach((name) => { document.querySelector(`[data-panel=${name}] .stage > *`).kept = true; })"
-        left = "(names) => names.filter((name) => document.querySelector(`[data-panel=${name}] .stage > *`).kept)"
+        first = "document.querySelector(`[data-panel=${name}] .stage > *`)"
+        marked = f"(names) => names.forEach((name) => {{ {first}.kept = true; }})"
+        left = f"(names) => names.filter((name) => {first}.kept)"
         panels = ["gear", "calendar", "months", "streaks"]
         page.page.evaluate(marked, panels)
         page.choose_year(2025)
@@ -376,7 +398,10 @@ def test_the_keyboard_reaches_everything(show):
     with show("fifteen years", "#year=2026") as page:
         keyboard = page.page.keyboard
         focused = "() => document.activeElement.id || document.activeElement.name || document.activeElement.tagName"
-        ring = "() => getComputedStyle(document.activeElement.matches('input') ? document.activeElement.nextElementSibling : document.activeElement).outlineStyle"
+        ring = """() => {
+          const one = document.activeElement;
+          return getComputedStyle(one.matches("input") ? one.nextElementSibling : one).outlineStyle;
+        }"""
         keyboard.press("Tab")
         assert page.page.locator(".skip").evaluate("(one) => one === document.activeElement")
         assert page.page.locator(".skip").bounding_box()["y"] >= 0
@@ -418,9 +443,8 @@ def test_the_map_moves_by_keyboard_wheel_and_buttons_and_tells_a_route(show):
         drawn = "() => document.querySelector('.map canvas').toDataURL()"
         scale = page.page.locator(".scale-bar span")
         whole = page.page.evaluate(drawn)
-        assert page.page.evaluate(
-            "() => new Set(document.querySelector('.map canvas').getContext('2d').getImageData(0, 0, 600, 400).data).size > 10"
-        )
+        pixels = "document.querySelector('.map canvas').getContext('2d').getImageData(0, 0, 600, 400).data"
+        assert page.page.evaluate(f"() => new Set({pixels}).size > 10")
         canvas.focus()
         at_first = scale.inner_text()
         for _ in range(5):
