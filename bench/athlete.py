@@ -9,6 +9,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,28 @@ class Home:
         """What dbt leaves behind: each file of its logs and target with the time of its last change, ns since 1970."""
         files = (path for path in (self.folder / "warehouse" / ".state" / "dbt").rglob("*") if path.is_file())
         return {str(path): path.stat().st_mtime_ns for path in files}
+
+    def drop_warehouse(self) -> None:
+        """Remove the DuckDB file, which is a cache: the next `build` makes it anew from the shards."""
+        (self.folder / "warehouse" / "strava.duckdb").unlink()
+
+    def model_seconds(self) -> dict[str, float]:
+        """Seconds in which the last dbt build executed each model, by name: DuckDB's time and little besides."""
+        results = json.loads(
+            (self.folder / "warehouse" / ".state" / "dbt" / "target" / "run_results.json").read_bytes()
+        )
+        took: dict[str, float] = {}
+        for result in results["results"]:
+            kind, _, name = result["unique_id"].split(".", 2)
+            if kind != "model":
+                continue
+            for phase in result["timing"]:
+                if phase["name"] == "execute":
+                    began_at, ended_at = (
+                        datetime.fromisoformat(phase[moment]) for moment in ("started_at", "completed_at")
+                    )
+                    took[name] = (ended_at - began_at).total_seconds()
+        return took
 
 
 def _answer(url: str, body: bytes | None = None) -> Any:

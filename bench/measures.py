@@ -1,4 +1,4 @@
-"""The measures. Both sides of a ratio are measured in turns, in one run, against the same simulated Strava.
+"""The seven measures. Both sides of a ratio are measured in turns, in one run, against the same simulated Strava.
 
 A ratio is of the best times: what else the machine does can only add to them, and rarely to both sides alike.
 """
@@ -20,6 +20,7 @@ SMALL = 1000
 # a page of an athlete of eight years
 SHOWN = 3000
 MB = 10**6
+DETAILS_OF_LARGE = 5000
 FIRST_SYNCS = (0, 1, 200, 201, SMALL)
 NOTHING_LANDED = "dbt: nothing landed since the last build."
 DBT_TOOK = re.compile(r"^dbt: \d+ models built, .* in ([\d.]+) s\.$", re.MULTILINE)
@@ -250,6 +251,36 @@ def build(lab: Lab) -> Iterator[Result]:
     )
 
 
+def marts(lab: Lab) -> Iterator[Result]:
+    """Point 6: DuckDB's time for all models, as dbt tells it: a rebuild, and the build after one new activity."""
+    home = lab.large_sync().home
+    details = min(DETAILS_OF_LARGE, lab.large)
+    lab.tell(f"fetching {details:,} details")
+    home.time("enrich", "--limit", str(details))
+    rebuilds: list[dict[str, float]] = []
+    news: list[dict[str, float]] = []
+    for _ in range(lab.repeat):
+        home.drop_warehouse()
+        home.time("build")
+        rebuilds.append(home.model_seconds())
+        home.strava.control("add")
+        home.time("pull")
+        home.time("enrich", "--limit", "1")
+        news.append(home.model_seconds())
+        whole, slowest = sum(rebuilds[-1].values()), sorted(rebuilds[-1].items(), key=lambda took: -took[1])[:4]
+        told = ", ".join(f"{model} {seconds:.2f}" for model, seconds in slowest)
+        lab.tell(f"all models {whole:.2f} s ({told}), after one activity {sum(news[-1].values()):.2f} s")
+    for what, target, builds in (
+        (f"all models anew at {lab.large:,}", 10, rebuilds),
+        (f"all models after one activity with details at {lab.large:,}", None, news),
+    ):
+        sums = [sum(build.values()) for build in builds]
+        best = builds[sums.index(min(sums))]
+        samples = {"models_s": sums} | {model: [build[model] for build in builds] for model in sorted(best)}
+        how = f"{len(best)} models, {details:,} activities have details; {_span(sums)}"
+        yield Result(6, what, min(sums), target, "s of DuckDB", how, samples)
+
+
 def page(lab: Lab) -> Iterator[Result]:
     """Point 7: `page` of 3,000 activities: the whole process, and the size of its file.
 
@@ -281,5 +312,6 @@ MEASURES: Mapping[int, Callable[[Lab], Iterator[Result]]] = {
     3: nothing_new,
     4: first_syncs,
     5: build,
+    6: marts,
     7: page,
 }

@@ -16,11 +16,11 @@ def type_string() -> str:
     return "varchar"
 
 
-def hash(field: str) -> str:
-    """Return the SQL that dbt makes of `dbt.hash` on DuckDB."""
-    return f"md5(cast({field} as varchar))"
-
-
 def datediff(first_date: str, second_date: str, datepart: str) -> str:
     """Return the SQL that dbt makes of `dbt.datediff` on DuckDB."""
     return f"date_diff('{datepart}', {first_date}, {second_date})"
+
+
+def hash(field: str) -> str:
+    """Return the SQL that dbt makes of `dbt.hash` on DuckDB."""
+    return f"md5(cast({field} as varchar))"

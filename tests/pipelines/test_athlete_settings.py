@@ -1,6 +1,7 @@
 """The athlete's own numbers and goals: from the settings into the warehouse, where dbt's views read them."""
 
 import duckdb
+import pytest
 from landed import contents
 from stravalib.strava_model import SportType
 
@@ -67,6 +68,20 @@ def test_a_warehouse_without_the_tables_or_with_others_gets_them(athlete, run):
     athlete.warehouse.unlink()
     run("pull", **MINE)
     assert own(athlete) == before
+
+
+@pytest.mark.slow
+def test_a_goal_that_was_changed_shows_at_once_without_a_build(athlete, run, strava):
+    # of now, so of the current week wherever the athlete is
+    strava.add(strava.now(), name="today", distance=12_000)
+    goals = "select sport_group, measure, period, target, share >= 12000 / target from goals order by all"
+    ran = run("flow", ENRICH_LIMIT="0", STRAVA_GOALS="All 10 km/week")
+    assert ran.code == 0, ran.err
+    assert athlete.sql(goals) == [("All", "distance_m", "week", 10_000, True)]
+    ran = run("flow", ENRICH_LIMIT="0", STRAVA_GOALS="All 20 km/week, Swim 1 x/year")
+    assert "nothing landed" in ran.err
+    assert athlete.sql(goals)[0] == ("All", "distance_m", "week", 20_000, True)
+    assert [row[:4] for row in athlete.sql(goals)[1:]] == [("Swim", "activities", "year", 1)]
 
 
 def test_the_seed_groups_every_sport_of_strava_into_the_groups_that_goals_may_name():

@@ -1,7 +1,7 @@
 {#- record -> unit, value, and what an activity must be to compete. -#}
 {%- set records = {
     'longest_distance': ('m', 'distance_m', 'distance_m > 0'),
-    'longest_time': ('s', 'cast(moving_time_s as double)', 'moving_time_s > 0'),
+    'longest_time': ('s', 'moving_time_s', 'moving_time_s > 0'),
     'most_elevation': ('m', 'total_elevation_gain_m', 'total_elevation_gain_m > 0'),
     'highest_point': ('m', 'elev_high_m', 'elev_high_m is not null'),
     'fastest': ('m/s', 'distance_m / moving_time_s', 'is_timed and distance_m / moving_time_s < too_fast_m_s'),
@@ -36,40 +36,59 @@ measured as (
     from activities
 ),
 
-candidates as (
-    {%- for record, (unit, value, condition) in records.items() %}
-    {% if not loop.first %}union all{% endif %}
+values_of_records as (
+    select
+        id as activity_id,
+        athlete_id,
+        sport_group,
+        year,
+        name as activity_name,
+        activity_date,
+        started_local,
+        {%- for record, (unit, value, condition) in records.items() %}
+        cast(case when {{ condition }} then {{ value }} end as double) as {{ record }}
+        {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from measured
+),
+
+-- One pass over all activities, whatever there is to compete for.
+highest as (
     select
         athlete_id,
         sport_group,
         year,
-        '{{ record }}' as record,
-        {{ value }} as value,
-        '{{ unit }}' as unit,
-        id as activity_id,
-        name as activity_name,
-        activity_date,
-        started_local
-    from measured
-    where {{ condition }}
-    {%- endfor %}
+        {%- for record in records %}
+        max({{ record }}) as {{ record }}
+        {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from values_of_records
+    group by athlete_id, sport_group, year
 ),
 
-ranked as (
-    select
-        *,
-        -- A record stands until it is beaten.
-        row_number() over (
-            partition by athlete_id, sport_group, year, record
-            order by value desc, started_local asc, activity_id asc
-        ) as place
-    from candidates
-),
-
--- The best of a year and group; the few from which the wider records come.
+-- Who has the best of a year and group; the few from which the wider records come.
 best as (
-    select * from ranked
-    where place = 1
+    {%- for record, (unit, value, condition) in records.items() %}
+    {% if not loop.first %}union all{% endif %}
+    select
+        competing.athlete_id,
+        competing.sport_group,
+        competing.year,
+        '{{ record }}' as record,
+        competing.{{ record }} as value,
+        '{{ unit }}' as unit,
+        competing.activity_id,
+        competing.activity_name,
+        competing.activity_date,
+        competing.started_local
+    from values_of_records as competing
+    inner join highest
+        on
+            competing.athlete_id = highest.athlete_id
+            and competing.sport_group = highest.sport_group
+            and competing.year = highest.year
+            and competing.{{ record }} = highest.{{ record }}
+    {%- endfor %}
 ),
 
 widened as (
@@ -95,6 +114,7 @@ widened as (
 placed as (
     select
         *,
+        -- A record stands until it is beaten.
         row_number() over (
             partition by athlete_id, sport_group, year, record
             order by value desc, started_local asc, activity_id asc

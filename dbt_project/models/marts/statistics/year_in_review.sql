@@ -63,7 +63,7 @@ streaks as (
 
 longest as (
     select * from {{ ref('records') }}
-    where record = 'longest_distance' and year is not null
+    where record = 'longest_distance'
 ),
 
 -- What was met most often, by number of activities, then by time, then the lesser one.

@@ -1,0 +1,384 @@
+"""The statistics of whole made-up athletes against the same figures reckoned in plain Python from what Strava holds."""
+
+import csv
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+import duckdb
+import pytest
+from versions import REPO, Warehouse, version
+
+from simulator.world import World
+
+SEEDS = (1, 2, 3)
+FETCHED = datetime(2026, 11, 1)
+UNITS = {"km": Decimal(1000), "mi": Decimal("1609.344")}
+TOO_FAST_M_S = {"Run": 7, "Walk": 4, "Swim": 2.2, "Ride": 25}
+GOALS = (
+    ("All", "distance_m", "week", 50_000.0),
+    ("Run", "moving_time_s", "month", 36_000.0),
+    ("Ride", "total_elevation_gain_m", "year", 20_000.0),
+    ("All", "active_days", "year", 200.0),
+    ("Gym", "activities", "month", 4.0),
+)
+pytestmark = pytest.mark.slow
+
+
+def sport_groups() -> dict[str, str]:
+    with (REPO / "dbt_project" / "seeds" / "sport_groups.csv").open() as file:
+        return {row["sport_type"]: row["sport_group"] for row in csv.DictReader(file)}
+
+
+@dataclass(frozen=True)
+class Outing:
+    """What counts of one activity, as Strava holds it."""
+
+    id: int
+    name: str | None
+    groups: tuple[str, str]
+    local: datetime
+    distance_m: Decimal
+    moving_time_s: int
+    elevation_m: Decimal
+    highest_m: float | None
+    kudos: int
+    gear_id: str | None
+    is_timed: bool
+
+    @property
+    def day(self) -> date:
+        return self.local.date()
+
+    @property
+    def speed_m_s(self) -> float:
+        return float(self.distance_m) / self.moving_time_s
+
+
+def outing(sent: dict[str, Any], groups: dict[str, str]) -> Outing:
+    sport = sent.get("sport_type") or sent.get("type") or "Unknown"
+    local = datetime.fromisoformat((sent.get("start_date_local") or sent["start_date"]).removesuffix("Z"))
+    indoors = sent.get("trainer") or sent.get("manual") or sent.get("flagged") or sport.startswith("Virtual")
+    metres, seconds = Decimal(str(sent.get("distance") or 0)), sent.get("moving_time") or 0
+    group = groups.get(sport, "Other")
+    return Outing(
+        id=sent["id"],
+        name=sent.get("name"),
+        groups=(group, "All"),
+        local=local,
+        distance_m=metres,
+        moving_time_s=seconds,
+        elevation_m=Decimal(str(sent.get("total_elevation_gain") or 0)),
+        highest_m=sent.get("elev_high"),
+        kudos=sent.get("kudos_count") or 0,
+        gear_id=sent.get("gear_id") or None,
+        is_timed=bool(
+            metres > 0 and seconds >= 600 and not indoors and float(metres) / seconds < TOO_FAST_M_S.get(group, 45)
+        ),
+    )
+
+
+def worsened(sent: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    """An activity as the simulator tells it, or with what real accounts hold too: gaps, ties, odd speeds, odd hours."""
+    for change in rng.sample(range(12), 2):
+        match change:
+            case 0:
+                sent["distance"] = rng.choice([0, 10_000, 16_093.44, 8046.72, 1609.344])
+            case 1:
+                sent["moving_time"] = rng.choice([0, 599, 600, 3600])
+            case 2:
+                sent["total_elevation_gain"] = rng.choice([0, 500, None])
+            case 3:
+                sent["elev_high"] = rng.choice([None, -10.5, 1000])
+            case 4:
+                sent[rng.choice(["trainer", "manual", "flagged"])] = True
+            case 5:
+                # two minutes at the wrong side of a day, a week, a year
+                year = int(sent["start_date_local"][:4])
+                sent["start_date_local"] = rng.choice([f"{year}-12-31T23:59:00Z", f"{year}-01-01T00:01:00Z"])
+            case 6:
+                sent.pop("start_date_local")
+                break
+    return sent
+
+
+@dataclass(frozen=True)
+class Told:
+    """One athlete: what Strava holds, and the marts' rows by their names, without the athlete."""
+
+    outings: list[Outing]
+    today: date
+    rows: dict[str, list[tuple[Any, ...]]]
+
+    def days(self, group: str) -> dict[date, list[Outing]]:
+        days = defaultdict(list)
+        for each in self.outings:
+            if group in each.groups:
+                days[each.day].append(each)
+        return days
+
+    @property
+    def groups(self) -> list[str]:
+        return sorted({group for each in self.outings for group in each.groups})
+
+
+MARTS = {
+    "calendar": "calendar_date, iso_year, iso_week, week_start_date, month_start_date, year, weekday, is_active",
+    "records": "sport_group, year, record, value, unit, activity_id, activity_name, activity_date",
+    "eddington": "sport_group, unit, eddington, days_needed_for_next",
+    "eddington_days": "sport_group, unit, distance, days",
+    "streaks": "sport_group, period, longest, longest_start_date, longest_end_date, current, current_start_date",
+    "weekday_hours": "year, sport_group, weekday, hour, activities, moving_time_s",
+    "year_in_review": "year, sport_group, activities, distance_m, moving_time_s, total_elevation_gain_m, kudos,"
+    " active_days, longest_distance_m, longest_activity_id, longest_activity_name, biggest_day_date,"
+    " biggest_day_distance_m, longest_day_streak, favourite_weekday, favourite_hour, most_used_gear_id, eddington_km,"
+    " first_activity_date, last_activity_date",
+    "goals": "sport_group, measure, period, period_start_date, period_end_date, target, achieved, share,"
+    " expected_share",
+}
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    home = tmp_path_factory.mktemp("statistics")
+    paths = {"STRAVA_WAREHOUSE": str(home / "strava.duckdb"), "DBT_TARGET_PATH": str(home / "target")}
+    return Warehouse(
+        path=home / "strava.duckdb", cwd=REPO, env=paths | {"STRAVA_HOME": str(home), "DBT_LOG_PATH": str(home)}
+    )
+
+
+@pytest.fixture(scope="module")
+def athletes(warehouse: Warehouse) -> dict[int, Told]:
+    """One warehouse with all of them, built once: what is of one must not count for another."""
+    sent: dict[int, list[dict[str, Any]]] = {}
+    for seed in SEEDS:
+        rng = random.Random(seed)  # noqa: S311 - a reproducible test, no secret
+        sent[seed] = [worsened(dict(each), rng) for each in World(seed, 500).activities()]
+        warehouse.land(version(each, FETCHED, athlete_id=seed) for each in sent[seed])
+    for goal in GOALS:
+        warehouse.rows(f"insert into staging.goals values {goal}")
+    warehouse.built("build", "--exclude-resource-type", "unit_test")
+
+    groups = sport_groups()
+    told = {}
+    for seed in SEEDS:
+        newest = max(sent[seed], key=lambda each: (each["start_date"], each["id"]))
+        before, after = (
+            (datetime.now(UTC) + timedelta(seconds=newest["utc_offset"], minutes=minutes)).date() for minutes in (-5, 0)
+        )
+        ((today,),) = warehouse.rows(f"select today from staging.int_athletes__today where athlete_id = {seed}")
+        assert today in (before, after)
+        rows = {
+            mart: warehouse.rows(f"select {columns} from main.{mart} where athlete_id = {seed}")
+            for mart, columns in MARTS.items()
+        }
+        told[seed] = Told([outing(each, groups) for each in sent[seed]], today, rows)
+    return told
+
+
+@pytest.fixture(params=SEEDS)
+def athlete(request: pytest.FixtureRequest, athletes: dict[int, Told]) -> Told:
+    return athletes[request.param]
+
+
+def eddington(distances: Iterable[Decimal], unit_m: Decimal) -> int:
+    whole = sorted((int(each / unit_m) for each in distances), reverse=True)
+    return sum(1 for place, each in enumerate(whole, 1) if each >= place)
+
+
+def metres(outings: Iterable[Outing]) -> Decimal:
+    return sum((each.distance_m for each in outings), Decimal(0))
+
+
+def runs(numbers: Iterable[int]) -> list[list[int]]:
+    """Whole numbers, cut where one is missing."""
+    placed = enumerate(sorted(set(numbers)))
+    return [[number for _, number in run] for _, run in groupby(placed, lambda pair: pair[1] - pair[0])]
+
+
+def first_of_most(things: Iterable[tuple[Any, int]]) -> Any:
+    """What is met most often, of such what has most time, of such the least."""
+    times: Counter[Any] = Counter()
+    seconds: Counter[Any] = Counter()
+    for thing, moving_time_s in things:
+        times[thing] += 1
+        seconds[thing] += moving_time_s
+    return min(times, key=lambda thing: (-times[thing], -seconds[thing], thing), default=None)
+
+
+def approximately(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Rows in order, floats to the micrometre."""
+    rounded = [tuple(round(each, 6) if isinstance(each, float) else each for each in row) for row in rows]
+    return sorted(rounded, key=lambda row: [(each is None, str(each)) for each in row])
+
+
+RECORDS: dict[str, tuple[str, Callable[[Outing], float | None]]] = {
+    "longest_distance": ("m", lambda each: float(each.distance_m) or None),
+    "longest_time": ("s", lambda each: float(each.moving_time_s) or None),
+    "most_elevation": ("m", lambda each: float(each.elevation_m) or None),
+    "highest_point": ("m", lambda each: each.highest_m),
+    "fastest": ("m/s", lambda each: each.speed_m_s if each.is_timed else None),
+}
+
+
+def expected_records(told: Told) -> Iterator[tuple[Any, ...]]:
+    for group in told.groups:
+        for year in {None, *(each.day.year for each in told.outings)}:
+            among = [each for each in told.outings if group in each.groups and year in (None, each.day.year)]
+            for record, (unit, value_of) in RECORDS.items():
+                valued = [(value_of(each), each) for each in among]
+                competing = [(value, each) for value, each in valued if value is not None]
+                if competing:
+                    value, best = min(competing, key=lambda pair: (-pair[0], pair[1].local, pair[1].id))
+                    yield group, year, record, float(value), unit, best.id, best.name, best.day
+
+
+def test_records_are_held_by_the_best_of_each_group_and_year(athlete: Told) -> None:
+    expected = list(expected_records(athlete))
+    assert {row[2] for row in expected} == set(RECORDS)
+    assert approximately(athlete.rows["records"]) == approximately(expected)
+
+
+def test_eddington_numbers_are_those_of_the_definition(athlete: Told) -> None:
+    numbers, counts = [], []
+    for group in athlete.groups:
+        distances = [metres(outings) for outings in athlete.days(group).values()]
+        for unit, unit_m in UNITS.items():
+            number = eddington(distances, unit_m)
+            numbers.append((group, unit, number, number + 1 - sum(each >= (number + 1) * unit_m for each in distances)))
+            counts += [
+                (group, unit, distance, sum(each >= distance * unit_m for each in distances))
+                for distance in range(1, int(max(distances) / unit_m) + 1)
+            ]
+    assert max(row[2] for row in numbers) > 20
+    assert sorted(athlete.rows["eddington"]) == sorted(numbers)
+    assert sorted(athlete.rows["eddington_days"]) == sorted(counts)
+
+
+def number_of(period: str, day: date) -> int:
+    return {"day": day.toordinal(), "week": (day.toordinal() - 1) // 7, "month": day.year * 12 + day.month - 1}[period]
+
+
+def first_day(period: str, number: int) -> date:
+    if period == "month":
+        return date(number // 12, number % 12 + 1, 1)
+    return date.fromordinal(number if period == "day" else number * 7 + 1)
+
+
+def test_streaks_are_runs_of_active_periods(athlete: Told) -> None:
+    expected = []
+    for group in athlete.groups:
+        for period in ("day", "week", "month"):
+            found = runs(number_of(period, day) for day in athlete.days(group))
+            longest = min(found, key=lambda run: (-len(run), run[0]))
+            today = number_of(period, athlete.today)
+            [*_, current] = [[], *(run for run in found if run[0] <= today and run[-1] >= today - 1)]
+            expected.append(
+                (
+                    group,
+                    period,
+                    len(longest),
+                    first_day(period, longest[0]),
+                    first_day(period, longest[-1] + 1) - timedelta(days=1),
+                    len(current),
+                    first_day(period, current[0]) if current else None,
+                )
+            )
+    assert any(row[5] for row in expected)
+    assert approximately(athlete.rows["streaks"]) == approximately(expected)
+
+
+def test_years_add_up_and_name_their_favourites(athlete: Told) -> None:
+    expected = []
+    for group in athlete.groups:
+        for year in {each.day.year for each in athlete.outings if group in each.groups}:
+            days = {day: outings for day, outings in athlete.days(group).items() if day.year == year}
+            among = [each for outings in days.values() for each in outings]
+            longest = min(among, key=lambda each: (-each.distance_m, each.local, each.id))
+            biggest = min(days, key=lambda day: (-metres(days[day]), day))
+            moved = longest.distance_m > 0
+            expected.append(
+                (
+                    year,
+                    group,
+                    len(among),
+                    float(metres(among)),
+                    sum(each.moving_time_s for each in among),
+                    float(sum(each.elevation_m for each in among)),
+                    sum(each.kudos for each in among),
+                    len(days),
+                    float(longest.distance_m) if moved else None,
+                    longest.id if moved else None,
+                    longest.name if moved else None,
+                    biggest if moved else None,
+                    float(metres(days[biggest])) if moved else None,
+                    max(len(run) for run in runs(day.toordinal() for day in days)),
+                    first_of_most((each.local.isoweekday(), each.moving_time_s) for each in among),
+                    first_of_most((each.local.hour, each.moving_time_s) for each in among),
+                    first_of_most((each.gear_id, each.moving_time_s) for each in among if each.gear_id),
+                    eddington(map(metres, days.values()), UNITS["km"]),
+                    min(days),
+                    max(days),
+                )
+            )
+    assert approximately(athlete.rows["year_in_review"]) == approximately(expected)
+
+
+def test_hours_count_every_activity_once(athlete: Told) -> None:
+    times: Counter[Any] = Counter()
+    seconds: Counter[Any] = Counter()
+    for each in athlete.outings:
+        key = each.day.year, each.groups[0], each.day.isoweekday(), each.local.hour
+        times[key] += 1
+        seconds[key] += each.moving_time_s
+    assert sorted(athlete.rows["weekday_hours"]) == sorted((*key, times[key], seconds[key]) for key in times)
+
+
+def test_the_calendar_is_pythons(athlete: Told) -> None:
+    days = athlete.days("All")
+    expected, day = [], min(days)
+    while day <= max(*days, athlete.today):
+        week = day.isocalendar()
+        monday = day - timedelta(days=day.weekday())
+        expected.append((day, week.year, week.week, monday, day.replace(day=1), day.year, week.weekday, day in days))
+        day += timedelta(days=1)
+    assert sorted(athlete.rows["calendar"]) == expected
+
+
+def test_goals_count_what_the_current_period_holds(athlete: Told) -> None:
+    expected = []
+    for group, measure, period, target in GOALS:
+        number = number_of("month", athlete.today) // 12 * 12 if period == "year" else number_of(period, athlete.today)
+        kind, periods = ("month", 12) if period == "year" else (period, 1)
+        start, end = first_day(kind, number), first_day(kind, number + periods) - timedelta(days=1)
+        among = [each for each in athlete.outings if group in each.groups and start <= each.day <= end]
+        achieved = float(
+            {
+                "distance_m": metres(among),
+                "moving_time_s": sum(each.moving_time_s for each in among),
+                "total_elevation_gain_m": sum(each.elevation_m for each in among),
+                "activities": len(among),
+                "active_days": len({each.day for each in among}),
+            }[measure]
+        )
+        gone = ((athlete.today - start).days + 1) / ((end - start).days + 1)
+        expected.append((group, measure, period, start, end, target, achieved, achieved / target, gone))
+    assert any(row[6] for row in expected)
+    assert approximately(athlete.rows["goals"]) == approximately(expected)
+
+
+def test_today_is_the_same_whatever_the_time_zone_of_who_asks(warehouse: Warehouse, athletes: dict[int, Told]) -> None:
+    days = set()
+    # 25 hours apart: in one of them it is always another day than in UTC
+    for zone in ("Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago"):
+        with duckdb.connect(warehouse.path) as connection:
+            connection.execute(f"set timezone = '{zone}'")
+            today = "select today from staging.int_athletes__today order by athlete_id"
+            days.add(tuple(connection.execute(today).fetchall()))
+    assert len(days) == 1
+    assert len(days.pop()) == len(athletes)
