@@ -16,9 +16,28 @@ pytestmark = pytest.mark.browser
 
 MILE_M = 1609.344
 PANELS = (
-    "tiles weekly streaks goals recent calendar months cumulative hours load zones records efforts predictions "
-    "eddington map routes gear review gaps definitions"
-).split()
+    "tiles",
+    "weekly",
+    "streaks",
+    "goals",
+    "recent",
+    "calendar",
+    "months",
+    "cumulative",
+    "hours",
+    "load",
+    "zones",
+    "records",
+    "efforts",
+    "predictions",
+    "eddington",
+    "map",
+    "routes",
+    "gear",
+    "review",
+    "gaps",
+    "definitions",
+)
 
 
 def days(data: synthetic.Page, first: date, last: date, sport: str = "All") -> list[dict[str, Any]]:
@@ -71,8 +90,10 @@ def test_every_part_says_something_without_complaint_request_or_sideways_scroll(
         assert [panel for panel, text in said.items() if not text] == []
         width = page.page.evaluate("document.documentElement.scrollWidth")
         assert width <= viewport["width"]
-        wide = """(width) => [...document.querySelectorAll("main *")].filter((one) => !one.closest(".scroll, .chips, .unseen, .sketch")
-          && one.getClientRects().length && one.getBoundingClientRect().right > width + 1).map((one) => one.outerHTML.slice(0, 80))"""
+        wide = """(width) => [...document.querySelectorAll("main *")]
+          .filter((one) => !one.closest(".scroll, .chips, .unseen, .sketch") && one.getClientRects().length)
+          .filter((one) => one.getBoundingClientRect().right > width + 1)
+          .map((one) => one.outerHTML.slice(0, 80))"""
         assert page.page.evaluate(wide, viewport["width"]) == []
         assert not re.search(r"\b(NaN|undefined|null|Infinity|\[object)\b", page.words())
 
@@ -198,8 +219,9 @@ def test_each_span_is_set_against_the_same_days_of_the_one_before(show, variant,
 def test_a_filter_leaves_alone_what_it_does_not_concern(show):
     with show("one sport") as page:
         page.look_at_all()
-        marked = "(names) => names.forEach((name) => { document.querySelector(`[data-panel=${name}] .stage > *`).kept = true; })"
-        left = "(names) => names.filter((name) => document.querySelector(`[data-panel=${name}] .stage > *`).kept)"
+        first = "document.querySelector(`[data-panel=${name}] .stage > *`)"
+        marked = f"(names) => names.forEach((name) => {{ {first}.kept = true; }})"
+        left = f"(names) => names.filter((name) => {first}.kept)"
         panels = ["gear", "calendar", "months", "streaks"]
         page.page.evaluate(marked, panels)
         page.choose_year(2025)
@@ -222,12 +244,12 @@ def test_kilometres_and_miles_come_from_the_same_metres(show, variant):
         page.choose("units", "mi")
         page.settle()
         assert shown_tiles(page) == tiles(data, date(2026, 1, 1), TODAY, unit_m=MILE_M)
-        eddington = next(
-            row for row in rows(data, "eddington") if (row["sport_group"], row["unit"]) == ("All", "mi")
-        )
+        eddington = next(row for row in rows(data, "eddington") if (row["sport_group"], row["unit"]) == ("All", "mi"))
         assert page.tile("Eddington") == f"{eddington['eddington']} mi"
         page.look_at_all()
-        assert not re.search(r"\d km\b", page.page.locator('[data-panel="records"]').inner_text().replace("\u00a0", " "))
+        assert not re.search(
+            r"\d km\b", page.page.locator('[data-panel="records"]').inner_text().replace("\u00a0", " ")
+        )
 
 
 # the figures behind the charts
@@ -280,15 +302,15 @@ def test_the_calendar_and_the_hours_hold_the_data(show, variant):
         calendar = page.table("calendar")[1:]
         assert len(calendar) == len({row["activity_date"] for row in rows(data, "activities_daily")})
         assert sum(number(row[2]) for row in calendar) == len(rows(data, "activities"))
-        assert page.page.locator('.heat [data-heat]:not([data-heat="0"]):not([data-heat="future"])').count() >= len(calendar)
+        assert page.page.locator('.heat [data-heat]:not([data-heat="0"]):not([data-heat="future"])').count() >= len(
+            calendar
+        )
         hours = page.table("hours")[1:]
         assert sum(number(row[1]) for row in hours) == len(rows(data, "activities"))
         first = hours[0][0].split()
         weekday = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"].index(first[0]) + 1
         held = [
-            row
-            for row in rows(data, "weekday_hours")
-            if (row["weekday"], row["hour"]) == (weekday, int(first[1][:2]))
+            row for row in rows(data, "weekday_hours") if (row["weekday"], row["hour"]) == (weekday, int(first[1][:2]))
         ]
         assert number(hours[0][1]) == total(held, "activities")
 
@@ -321,7 +343,7 @@ def test_load_zones_and_eddington_days_are_the_marts_own(show, variant):
 def test_every_chart_has_a_name_and_a_table_behind_it(show):
     with show("fifteen years") as page:
         page.look_at_all()
-        pictures = page.page.locator('main .card:has(.chart, .heat, canvas)')
+        pictures = page.page.locator("main .card:has(.chart, .heat, canvas)")
         assert pictures.count() == 8
         for card in pictures.all():
             assert card.locator("details.behind").count() == 1, card.inner_text()
@@ -376,7 +398,10 @@ def test_the_keyboard_reaches_everything(show):
     with show("fifteen years", "#year=2026") as page:
         keyboard = page.page.keyboard
         focused = "() => document.activeElement.id || document.activeElement.name || document.activeElement.tagName"
-        ring = "() => getComputedStyle(document.activeElement.matches('input') ? document.activeElement.nextElementSibling : document.activeElement).outlineStyle"
+        ring = """() => {
+          const one = document.activeElement;
+          return getComputedStyle(one.matches("input") ? one.nextElementSibling : one).outlineStyle;
+        }"""
         keyboard.press("Tab")
         assert page.page.locator(".skip").evaluate("(one) => one === document.activeElement")
         assert page.page.locator(".skip").bounding_box()["y"] >= 0
@@ -385,7 +410,7 @@ def test_the_keyboard_reaches_everything(show):
             keyboard.press("Tab")
             reached.append(page.page.evaluate(focused))
             assert page.page.evaluate(ring) != "none", reached
-        assert [name for name in reached if name != "A"] [:5] == ["units", "theme", "year", "measure", "sport"]
+        assert [name for name in reached if name != "A"][:5] == ["units", "theme", "year", "measure", "sport"]
         page.page.locator('input[name="sport"]:checked').focus()
         keyboard.press("ArrowRight")
         assert page.page.evaluate("location.hash") == "#year=2026&sport=Ride"
@@ -418,9 +443,8 @@ def test_the_map_moves_by_keyboard_wheel_and_buttons_and_tells_a_route(show):
         drawn = "() => document.querySelector('.map canvas').toDataURL()"
         scale = page.page.locator(".scale-bar span")
         whole = page.page.evaluate(drawn)
-        assert page.page.evaluate(
-            "() => new Set(document.querySelector('.map canvas').getContext('2d').getImageData(0, 0, 600, 400).data).size > 10"
-        )
+        pixels = "document.querySelector('.map canvas').getContext('2d').getImageData(0, 0, 600, 400).data"
+        assert page.page.evaluate(f"() => new Set({pixels}).size > 10")
         canvas.focus()
         at_first = scale.inner_text()
         for _ in range(5):
@@ -467,7 +491,10 @@ def test_colours_follow_the_system_until_they_are_chosen(show):
         page.choose("theme", "dark")
         page.settle()
         assert page.page.evaluate(ground) == dark
-        assert page.page.locator('[data-panel="weekly"] svg text').first.evaluate("(one) => getComputedStyle(one).fill") != bar
+        assert (
+            page.page.locator('[data-panel="weekly"] svg text').first.evaluate("(one) => getComputedStyle(one).fill")
+            != bar
+        )
 
 
 def test_print_is_light_and_without_controls_and_has_every_chart(show):
