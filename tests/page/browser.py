@@ -61,7 +61,10 @@ class Shown:
 
     def settle(self) -> None:
         self.page.evaluate(
-            "() => new Promise((done) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 60))"
+            """async () => {
+              await new Promise((done) => setTimeout(done, 60));
+              await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+            }"""
         )
 
     def open_tables(self) -> None:
@@ -72,7 +75,9 @@ class Shown:
         """The rows of the table behind a panel's chart, with its header, opened if need be."""
         self.look_at(panel)
         self.page.evaluate(
-            "(name) => document.querySelectorAll(`[data-panel=${name}] details`).forEach((one) => { one.open = true; })",
+            """(name) => {
+              for (const one of document.querySelectorAll(`[data-panel=${name}] details`)) one.open = true;
+            }""",
             panel,
         )
         self.settle()

@@ -130,7 +130,7 @@ panel("load", ["year"], (host) => {
               showDetail: false,
               borderColor: ink.line,
               fillerColor: "rgba(128,128,128,0.18)",
-              dataBackground: { lineStyle: { color: ink.line }, areaStyle: { color: ink.grid } },
+              dataBackground: { lineStyle: { color: ink.fatigue }, areaStyle: { color: ink.grid } },
               selectedDataBackground: { lineStyle: { color: ink.accent }, areaStyle: { color: ink.grid } },
               handleStyle: { color: ink.card, borderColor: ink.muted },
               moveHandleStyle: { color: ink.line },
@@ -255,7 +255,7 @@ panel("zones", ["year", "sport"], (host) => {
     const held = sums.get(row.month_start_date);
     if (held) held[row.zone - 1] += row.moving_time_s;
   }
-  const bounds = [1, 2, 3, 4, 5].map((zone) => rows.find((row) => row.zone === zone));
+  const bounds = [1, 2, 3, 4, 5].map((zone) => all.find((row) => row.zone === zone));
   const named = (i) => {
     const row = bounds[i];
     if (!row) return `Zone ${i + 1}`;

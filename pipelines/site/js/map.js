@@ -149,7 +149,8 @@ class RouteMap {
     const spread = (values) => {
       values.sort((a, b) => a - b);
       const at = (share) => values[Math.round(share * (values.length - 1))];
-      return this.rows.length > 20 ? [at(0.01), at(0.99)] : [values[0], values.at(-1)];
+      const most = [at(0.01), at(0.99)];
+      return values.at(-1) - values[0] > 2.2 * (most[1] - most[0]) ? most : [values[0], values.at(-1)];
     };
     const [[west, east], [south, north]] = [spread(xs), spread(ys)];
     this.x = (west + east) / 2;

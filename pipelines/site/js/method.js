@@ -74,7 +74,7 @@ const DEFINITIONS = [
   ["Against the span before", "The same days of the week, month or year before: this year so far against last year to the same day."],
   ["Eddington number", "The largest E for which at least E days have at least E kilometres (or miles) in all. Kilometres and miles are reckoned apart, never one from the other."],
   ["Streak", "Days, weeks or months in a row with at least one activity. A streak of days is current while its last day is today or yesterday, one of weeks or months while it reaches this one or the one before."],
-  ["Records", "The longest, highest and fastest activity of a sport and year. Fastest is distance by moving time over a whole activity that is long enough; treadmills and rollers, activities entered by hand and flagged ones do not count."],
+  ["Records", "The longest, highest and fastest activity of a sport and year. Fastest is distance by moving time over a whole activity of ten minutes and more; indoor and virtual activities, those entered by hand, flagged ones and speeds that nobody keeps up do not count. Of equals, the earliest stands."],
   ["Best efforts", "Strava's own, from the details: the fastest stretch of each length within an activity, never reckoned from an activity's average."],
   ["Race predictions", "Riegel: T₂ = T₁ · (D₂ / D₁)^1.06, only where both times lie between 3.5 and 230 minutes."],
   ["TRIMP", "Banister 1991: minutes · r · 0.64 · e^(1.92 r) for men, 0.86 and 1.67 for women, r = (heart rate − rest) / (maximum − rest). From an activity's average heart rate, so an estimate."],
@@ -84,7 +84,7 @@ const DEFINITIONS = [
   ["Fitness and fatigue", "Exponential means of the daily load with time constants of 42 and 7 days: x + (load − x) · (1 − e^(−1/τ)), from 0. The first 42 days are warm-up. (TrainingPeaks uses 1/τ.)"],
   ["Form", "Yesterday's fitness less yesterday's fatigue."],
   ["Monotony, strain", "The mean of seven days' load by their standard deviation; their sum times that."],
-  ["Zones", "Time by heart rate in five zones: from the splits of details, else the whole activity in the zone of its average."],
+  ["Zones", "Time by heart rate in five zones that start at 60, 70, 80 and 90 % of the way from resting to maximum heart rate (of the maximum where no resting one is set): from the splits of details, else the whole activity in the zone of its average."],
   ["Sports", "Strava's sport types in eight groups; what is unknown is Other."],
   ["Map", "Routes simplified to about nine metres and rounded to about eleven; nothing is drawn beneath them."],
 ];

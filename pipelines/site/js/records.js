@@ -55,7 +55,7 @@ panel("records", ["year", "sport", "units"], (host) => {
       : "",
   );
   recordsCard.say(
-    `${state.year ?? "All years"}. Fastest is the average over a whole activity of some length, outdoors, recorded and not flagged.`,
+    `${state.year ?? "All years"}. Fastest is the average over a whole activity of ten minutes and more, outdoors, recorded and not flagged.`,
   );
 });
 

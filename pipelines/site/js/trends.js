@@ -17,7 +17,9 @@ panel("months", ["sport", "measure", "units"], (host) => {
   for (let year = Math.max(...sums.keys()); year >= Math.min(...sums.keys()); year -= 1) years.push(year);
   const monthsOf = (year) => sums.get(year) ?? new Array(12).fill(0);
   const steps = stepsOf(years.flatMap(monthsOf));
-  const passed = (year, month) => dayOf(year, month + 1, 1) <= TODAY;
+  const begun = Math.min(...days.map((row) => row.day));
+  // months that are to come, and those before the first activity, have nothing to say
+  const passed = (year, month) => dayOf(year, month + 1, 1) <= TODAY && dayOf(year, month + 2, 0) >= begun;
   const cell = (year, value, month) =>
     h(
       "td",
