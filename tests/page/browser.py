@@ -101,7 +101,7 @@ class Shown:
 @contextmanager
 def shown(browser: Browser, file: Path, fragment: str = "", **context: Any) -> Iterator[Shown]:
     """Open `file` in a context of its own, offline; `context` may say viewport, color_scheme, timezone_id."""
-    opened = browser.new_context(offline=True, **({"viewport": DESK} | context))
+    opened = browser.new_context(offline=True, **({"viewport": DESK, "reduced_motion": "reduce"} | context))
     try:
         seen = Shown(opened.new_page())
         seen.page.on("console", lambda message: seen.complaints.append(f"{message.type}: {message.text}"))

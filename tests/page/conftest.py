@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 VARIANTS: dict[str, Callable[[], synthetic.Page]] = {
     "fifteen years": synthetic.athlete,
+    "three years": lambda: synthetic.athlete(3, seed=2),
     "empty": synthetic.empty,
     "one activity": synthetic.one_activity,
     "without GPS": synthetic.without_gps,

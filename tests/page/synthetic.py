@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+from pipelines.page_data import TABLES
 from simulator.polyline import encode
 
 TODAY = date(2026, 11, 26)
@@ -37,136 +38,7 @@ SPORTS = (
     ("Parkour", "Other", "parkour", 3.0, 2.0, 0.004, 0.004),
 )
 EFFORTS = (("400m", 400.0), ("1k", 1000.0), ("5k", 5000.0), ("10k", 10000.0), ("Half-Marathon", 21097.0))
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "activities": (
-        "id",
-        "started_local",
-        "sport_type",
-        "sport_group",
-        "name",
-        "distance_m",
-        "moving_time_s",
-        "total_elevation_gain_m",
-        "average_heartrate",
-        "kudos",
-        "gear_id",
-        "route",
-    ),
-    "activities_daily": (
-        "activity_date",
-        "sport_group",
-        "activities",
-        "distance_m",
-        "moving_time_s",
-        "total_elevation_gain_m",
-    ),
-    "records": ("sport_group", "year", "record", "value", "unit", "activity_id", "activity_name", "activity_date"),
-    "eddington": ("sport_group", "unit", "eddington", "days_needed_for_next"),
-    "eddington_days": ("sport_group", "unit", "distance", "days"),
-    "streaks": (
-        "sport_group",
-        "period",
-        "longest",
-        "longest_start_date",
-        "longest_end_date",
-        "current",
-        "current_start_date",
-    ),
-    "year_in_review": (
-        "year",
-        "sport_group",
-        "activities",
-        "distance_m",
-        "moving_time_s",
-        "total_elevation_gain_m",
-        "kudos",
-        "active_days",
-        "longest_distance_m",
-        "longest_activity_id",
-        "longest_activity_name",
-        "biggest_day_date",
-        "biggest_day_distance_m",
-        "longest_day_streak",
-        "favourite_weekday",
-        "favourite_hour",
-        "most_used_gear_id",
-        "eddington_km",
-        "first_activity_date",
-        "last_activity_date",
-    ),
-    "weekday_hours": ("year", "sport_group", "weekday", "hour", "activities", "moving_time_s"),
-    "goals": (
-        "sport_group",
-        "measure",
-        "period",
-        "period_start_date",
-        "period_end_date",
-        "target",
-        "achieved",
-        "share",
-        "expected_share",
-    ),
-    "data_coverage": (
-        "activities",
-        "with_route",
-        "with_heartrate",
-        "with_power",
-        "with_details",
-        "first_activity_date",
-        "last_activity_date",
-        "misfits",
-    ),
-    "best_efforts": (
-        "activity_id",
-        "activity_name",
-        "activity_date",
-        "year",
-        "sport_group",
-        "effort",
-        "distance_m",
-        "elapsed_time_s",
-        "moving_time_s",
-        "rank_all_time",
-        "rank_in_year",
-    ),
-    "race_predictions": (
-        "from_effort",
-        "from_activity_date",
-        "from_distance_m",
-        "from_time_s",
-        "to_effort",
-        "to_distance_m",
-        "predicted_time_s",
-    ),
-    "zones": ("month_start_date", "sport_group", "zone", "lowest_bpm", "highest_bpm", "moving_time_s", "source"),
-    "training_load_daily": (
-        "date",
-        "load",
-        "moving_time_s",
-        "moving_time_with_load_s",
-        "coverage",
-        "fitness",
-        "fatigue",
-        "form",
-        "monotony",
-        "strain",
-        "is_warm_up",
-    ),
-    "gear": (
-        "gear_id",
-        "name",
-        "retired",
-        "is_primary",
-        "kind",
-        "activities",
-        "distance_m",
-        "moving_time_s",
-        "total_elevation_gain_m",
-        "first_used_date",
-        "last_used_date",
-        "strava_distance_m",
-    ),
-}
+COLUMNS = {table.name: table.columns.split(", ") for table in TABLES}
 SETTINGS = {"rest_hr": 48.0, "max_hr": 187.0, "threshold_hr": 168.0, "ftp_w": 262.0, "sex": "f"}
 Row = dict[str, Any]
 Page = dict[str, Any]
@@ -422,7 +294,7 @@ def _years(activities: list[Row]) -> list[Row]:
                 day_m[_day(row)] += row["distance_m"]
             longest = max(rows, key=lambda row: row["distance_m"])
             biggest = max(day_m, key=lambda day: day_m[day])
-            gear = Counter(row["gear_id"] for row in rows if row["gear_id"]).most_common(1)
+            gear = Counter(row.get("gear_id") for row in rows if row.get("gear_id")).most_common(1)
             days = _days_with(rows, "km")
             found.append(
                 {
@@ -627,7 +499,7 @@ def _training_load(activities: list[Row]) -> list[Row]:
                 "form": round(form, 1),
                 "monotony": monotony,
                 "strain": round(sum(last_week) * monotony, 1) if monotony is not None else None,
-                "is_warm_up": len(found) < 42,
+                "is_warm_up": int(len(found) < 42),
             }
         )
     return found
@@ -636,8 +508,8 @@ def _training_load(activities: list[Row]) -> list[Row]:
 def _gear(activities: list[Row]) -> list[Row]:
     used: dict[str, list[Row]] = defaultdict(list)
     for row in activities:
-        if row["gear_id"]:
-            used[row["gear_id"]].append(row)
+        if row.get("gear_id"):
+            used[row.get("gear_id")].append(row)
     names = {"b1": "Old <b>Faithful</b>", "b2": "Gravel 🚲", "g8": None}
     return [
         {
@@ -677,8 +549,7 @@ def without_gps() -> Page:
 def without_heart_rate() -> Page:
     """No heart rate, no power: no load, no zones, and no settings for them."""
     thin = page([row | {"average_heartrate": None} for row in rows(athlete(2, seed=6), "activities")])
-    for row in thin["tables"]["training_load_daily"]["rows"]:
-        row[1], row[3], row[4] = None, 0, 0.0 if row[2] else None
+    thin["tables"]["training_load_daily"]["rows"] = []
     return _unset(thin)
 
 
@@ -691,18 +562,19 @@ def public() -> Page:
     """What may be shown around: no routes, names, heart rate or ids."""
     shown = copy.deepcopy(athlete(4, seed=9))
     shown["public"], shown["athlete"] = True, {"id": None}
-    hidden = {"id", "name", "activity_id", "activity_name", "route", "average_heartrate", "gear_id"}
-    hidden |= {"longest_activity_id", "longest_activity_name", "most_used_gear_id"}
-    for name in ("training_load_daily", "zones"):
-        del shown["tables"][name]
-    shown["settings"] = dict.fromkeys(SETTINGS)
-    for name, table in shown["tables"].items():
-        kept = [column for column in table["columns"] if column not in hidden and (name, column) != ("gear", "name")]
-        held = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+    for table in TABLES:
+        held = rows(shown, table.name)
+        del shown["tables"][table.name]
+        if table.public is None:
+            continue
+        columns = table.public.split(", ")
         for row in held:
             if "started_local" in row:
                 row["started_local"] = row["started_local"][:10]
-        table["columns"], table["rows"] = kept, [[row[column] for column in kept] for row in held]
+        shown["tables"][table.name] = {
+            "columns": columns,
+            "rows": [[row[column] for column in columns] for row in held],
+        }
     return shown
 
 
