@@ -122,6 +122,9 @@ bench: $(DEV) ## speed and memory, as ratios of one run
 docs: $(RUNTIME) ## write README's tables and .env.example anew from the code
 	@$(VENV)/bin/python -m pipelines.documentation
 
+screenshots: $(DEV) ## README's pictures of the page, from the demo athlete (after make demo); whole pages in demo/site/screenshots
+	@PYTHONPATH=.:tests/page $(VENV)/bin/python tests/page/screenshots.py demo docs/page
+
 lock: $(DEV) ## compile requirements.in and requirements-dev.in into the lock files
 	@for name in requirements requirements-dev; do \
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \

@@ -1,4 +1,4 @@
-"""Pictures of a page: `python -m page.screenshots demo docs/page` for README; the tests take more of them."""
+"""Pictures of a page: `make screenshots` takes README's; the tests take whole pages in light, dark and on a phone."""
 
 import base64
 import sys
@@ -86,5 +86,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent))
     sys.exit(main())
