@@ -295,7 +295,7 @@ def page(lab: Lab) -> Iterator[Result]:
     """
     home = lab.first_sync(SHOWN).home
     lab.tell(f"flow of {SHOWN:,}, with dbt build")
-    home.time("flow", "--limit", "100", **SHOWN_WITH)
+    home.time("flow", "--limit", "100", more=SHOWN_WITH)
     file = home.folder / "site" / "index.html"
     routes = home.folder / "warehouse" / ".state" / "routes.json"
     first: list[float] = []
@@ -304,7 +304,7 @@ def page(lab: Lab) -> Iterator[Result]:
         routes.unlink(missing_ok=True)
         for seconds in (first, again):
             file.unlink(missing_ok=True)
-            seconds.append(home.time("page", **SHOWN_WITH).seconds)
+            seconds.append(home.time("page", more=SHOWN_WITH).seconds)
         lab.tell(f"page {again[-1]:.2f} s, with all routes drawn anew {first[-1]:.2f} s")
     size_mb = file.stat().st_size / MB
     yield Result(7, f"page of {SHOWN:,}, time", min(again), 1, "s", _span(again), {"page_s": again})
