@@ -35,7 +35,9 @@ def take(page: Shown, section: str, height: int, quality: int = 82) -> bytes:
     )
     page.settle()
     size = page.page.viewport_size or DESK
-    clip = {"x": 0, "y": page.page.evaluate("scrollY"), "width": size["width"], "height": height, "scale": 1}
+    # beside a section there is nothing to see but an empty margin
+    left = 0 if section == "top" or size == PHONE else 214
+    clip = {"x": left, "y": page.page.evaluate("scrollY"), "width": size["width"] - left, "height": height, "scale": 1}
     session = page.page.context.new_cdp_session(page.page)
     taken = session.send(
         "Page.captureScreenshot",

@@ -86,7 +86,7 @@ const DEFINITIONS = [
   ["Monotony, strain", "The mean of seven days' load by their standard deviation; their sum times that."],
   ["Zones", "Time by heart rate in five zones that start at 60, 70, 80 and 90 % of the way from resting to maximum heart rate (of the maximum where no resting one is set): from the splits of details, else the whole activity in the zone of its average."],
   ["Sports", "Strava's sport types in eight groups; what is unknown is Other."],
-  ["Map", "Routes simplified to about nine metres and rounded to about eleven; nothing is drawn beneath them."],
+  ["Map", "Routes simplified, to nine metres where there is room for it, and rounded to about eleven; nothing is drawn beneath them."],
 ];
 
 panel("definitions", [], (host) => {
