@@ -1,8 +1,9 @@
 # Each target sets up what it needs, the image or .venv from the locked requirements, once and again when they change.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo auth run run-all compact enrich flow schedule purge status sql backup restore revoke shell
-.PHONY: test test-fast test-container test-workflows soak lint format bench docs lock clean
+.PHONY: help build demo auth run run-all compact enrich flow schedule purge status sql page serve
+.PHONY: backup restore revoke shell
+.PHONY: test test-fast test-browser test-container test-workflows soak lint format bench docs screenshots lock clean
 
 VENV := .venv
 # the newest Python of 3.11 to 3.13 that really starts (pyenv's shims need not); PYTHON=… chooses another
@@ -61,6 +62,12 @@ status: ## whether Strava, bronze and warehouse add up, what is missing and why
 sql: ## query the warehouse, read only: make sql Q="FROM strava.activities_yearly"
 	@$(STRAVA) sql $(if $(Q),"$(subst ",\",$(Q))")
 
+page: ## the page to look at, one HTML file: site/index.html; with PUBLIC=1 one for others: site/public/index.html
+	@$(STRAVA) page $(if $(PUBLIC),--public)
+
+serve: ## serve the page at http://127.0.0.1:8000/, for this machine only; PORT=8001 for another port
+	@$(STRAVA) serve $(if $(PORT),--port "$(PORT)")
+
 backup: $(RUNTIME) ## shards, warehouse, output and tokens as one encrypted file: make backup FILE=strava.bundle
 	@$(VENV)/bin/python pipelines/strava.py backup "$(or $(FILE),strava.bundle)"
 
@@ -74,10 +81,13 @@ shell: ## a shell where the pipeline runs
 	@$(STRAVA) shell
 
 test: $(DEV) ## the whole test suite, offline
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not container and not workflows"
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not container and not workflows and not browser"
 
 test-fast: $(DEV) ## the tests that take less than a few seconds each
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not container and not workflows"
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not container and not workflows and not browser"
+
+test-browser: $(DEV) ## the page in Debian's Chromium (apt-get install chromium)
+	@$(VENV)/bin/python -m pytest -m browser tests/page
 
 test-container: $(DEV) ## the tests of the image, make, compose and the scheduler; they need a container engine
 	@$(VENV)/bin/python -m pytest -m container tests/containers
@@ -111,6 +121,9 @@ bench: $(DEV) ## speed and memory, as ratios of one run
 
 docs: $(RUNTIME) ## write README's tables and .env.example anew from the code
 	@$(VENV)/bin/python -m pipelines.documentation
+
+screenshots: $(DEV) ## README's pictures of the page, from the demo athlete (after make demo); whole pages in demo/site/screenshots
+	@PYTHONPATH=.:tests/page $(VENV)/bin/python tests/page/screenshots.py demo docs/page
 
 lock: $(DEV) ## compile requirements.in and requirements-dev.in into the lock files
 	@for name in requirements requirements-dev; do \

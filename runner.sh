@@ -104,9 +104,9 @@ show_history() {
   done
   for name in $(compgen -e | grep -E "$OURS"); do OPTIONS+=(--env "$name"); done
   OPTIONS+=(--env "STRAVA_HOME=$home" --env "STRAVA_WAREHOUSE=$warehouse" --env "STRAVA_TOKEN_FILE=$token")
-  # `auth` catches the browser, and a Strava on this machine answers, on this machine's own loopback
+  # `auth` catches the browser, `serve` answers it, and so does a Strava on this machine, on this machine's own loopback
   case "${1:-} $(setting STRAVA_API_URL '') $(setting STRAVA_OAUTH_URL '')" in
-    auth\ * | *//localhost* | *//127.* | *//\[::1\]*) OPTIONS+=(--network host) ;;
+    auth\ * | serve\ * | *//localhost* | *//127.* | *//\[::1\]*) OPTIONS+=(--network host) ;;
   esac
 }
 

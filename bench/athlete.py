@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -108,8 +108,8 @@ class Home:
         token_file.write_text(json.dumps({"refresh_token": strava.refresh_token()}))
         token_file.chmod(0o600)
 
-    def time(self, *arguments: str, enrich_limit: int | None = None) -> Finished:
-        """Run `python pipelines/strava.py` with `arguments` as a process of its own."""
+    def time(self, *arguments: str, enrich_limit: int | None = None, more: Mapping[str, str] | None = None) -> Finished:
+        """Run `python pipelines/strava.py` with `arguments`, and `more` settings, as a process of its own."""
         # each setting is given, so that none comes from a .env or config.toml of this checkout
         settings = {
             "STRAVA_CLIENT_ID": self.strava.client_id,
@@ -126,7 +126,7 @@ class Home:
             "STRAVA_LOOKBACK_DAYS": "30",
         }
         command = [sys.executable, str(REPO / "pipelines" / "strava.py"), *arguments]
-        return run_timed(command, clean_environment(self.folder) | settings)
+        return run_timed(command, clean_environment(self.folder) | settings | dict(more or {}))
 
     def dbt_traces(self) -> dict[str, int]:
         """What dbt leaves behind: each file of its logs and target with the time of its last change, ns since 1970."""

@@ -1,4 +1,4 @@
-"""The six measures. Both sides of a ratio are measured in turns, in one run, against the same simulated Strava.
+"""The seven measures. Both sides of a ratio are measured in turns, in one run, against the same simulated Strava.
 
 A ratio is of the best times: what else the machine does can only add to them, and rarely to both sides alike.
 """
@@ -17,6 +17,15 @@ from bench.processes import CommandFailed, Finished
 
 PER_PAGE = 200
 SMALL = 1000
+# a page of an athlete of eight years
+SHOWN = 3000
+SHOWN_WITH = {
+    "STRAVA_REST_HR": "52",
+    "STRAVA_MAX_HR": "188",
+    "STRAVA_FTP": "245",
+    "STRAVA_SEX": "f",
+    "STRAVA_GOALS": "Run 1000 km/year, All 6 h/week",
+}
 MB = 10**6
 DETAILS_OF_LARGE = 5000
 FIRST_SYNCS = (0, 1, 200, 201, SMALL)
@@ -279,6 +288,33 @@ def marts(lab: Lab) -> Iterator[Result]:
         yield Result(6, what, min(sums), target, "s of DuckDB", how, samples)
 
 
+def page(lab: Lab) -> Iterator[Result]:
+    """Point 7: `page` of 3,000 activities: the whole process, and the size of its file.
+
+    Routes are drawn once and kept; the first page, which draws them all, is shown without a target.
+    """
+    home = lab.first_sync(SHOWN).home
+    lab.tell(f"flow of {SHOWN:,}, with dbt build")
+    home.time("flow", "--limit", "100", more=SHOWN_WITH)
+    file = home.folder / "site" / "index.html"
+    routes = home.folder / "warehouse" / ".state" / "routes.json"
+    first: list[Finished] = []
+    again: list[Finished] = []
+    for _ in range(lab.repeat):
+        routes.unlink(missing_ok=True)
+        for runs in (first, again):
+            file.unlink(missing_ok=True)
+            runs.append(home.time("page", more=SHOWN_WITH))
+        lab.tell(f"page {again[-1].seconds:.2f} s, with all routes drawn anew {first[-1].seconds:.2f} s")
+    size_mb = file.stat().st_size / MB
+    for what, runs, target in ((f"page of {SHOWN:,}", again, 1), ("the same with all routes drawn anew", first, None)):
+        seconds = [run.seconds for run in runs]
+        cpu_s = [run.cpu_s for run in runs]
+        how = f"{_span(seconds)}, processor {_span(cpu_s)}"
+        yield Result(7, f"{what}, time", min(seconds), target, "s", how, {"page_s": seconds, "page_cpu_s": cpu_s})
+    yield Result(7, "its size", size_mb, 2, "MB", "with all that it needs inside")
+
+
 MEASURES: Mapping[int, Callable[[Lab], Iterator[Result]]] = {
     1: pull,
     2: details,
@@ -286,4 +322,5 @@ MEASURES: Mapping[int, Callable[[Lab], Iterator[Result]]] = {
     4: first_syncs,
     5: build,
     6: marts,
+    7: page,
 }

@@ -8,8 +8,7 @@ from typing import Any
 import duckdb
 
 from pipelines.settings import StravaSettings
-from pipelines.staging import DATASET, holds_table
-from pipelines.warehouse import open_warehouse, warehouse_error
+from pipelines.warehouse import DATASET, holds_table, open_warehouse, warehouse_error
 
 # table -> column -> type
 TABLES = {
@@ -32,7 +31,23 @@ def write_athlete_settings(settings: StravaSettings) -> None:
         WarehouseBusy: another process holds the DuckDB file.
         StorageFailed: it could not be written.
     """
-    wanted: dict[str, list[tuple[Any, ...]]] = {
+    try:
+        with open_warehouse(settings.warehouse_path) as connection:
+            held = read_athlete_settings(connection)
+            for table, rows in _wanted(settings).items():
+                if held[table] != rows:
+                    _replace(connection, table, rows)
+    except duckdb.Error as error:
+        raise warehouse_error(settings.warehouse_path, str(error)) from error
+
+
+def settings_are_known(connection: duckdb.DuckDBPyConnection, settings: StravaSettings) -> bool:
+    """Whether the opened warehouse says what the settings say; one of an older version never does."""
+    return read_athlete_settings(connection) == _wanted(settings)
+
+
+def _wanted(settings: StravaSettings) -> dict[str, list[tuple[Any, ...]]]:
+    return {
         "athlete_settings": [
             (
                 settings.rest_hr,
@@ -45,14 +60,6 @@ def write_athlete_settings(settings: StravaSettings) -> None:
         ],
         "goals": [(goal.sport_group, goal.measure, goal.period, goal.target) for goal in settings.goals_read],
     }
-    try:
-        with open_warehouse(settings.warehouse_path) as connection:
-            held = read_athlete_settings(connection)
-            for table, rows in wanted.items():
-                if held[table] != rows:
-                    _replace(connection, table, rows)
-    except duckdb.Error as error:
-        raise warehouse_error(settings.warehouse_path, str(error)) from error
 
 
 def read_athlete_settings(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Any, ...]] | None]:

@@ -78,6 +78,13 @@ class TokenFile:
             saved_at=_whole_number(held.get("saved_at")) or 0,
         )
 
+    def athlete_id(self) -> int | None:
+        """Whose tokens they are; None where that is not known, or there are none."""
+        try:
+            return self.load().athlete_id
+        except NotAuthorised:
+            return None
+
     def save(self, tokens: Tokens) -> None:
         """Put the tokens on disk; when this returns they survive a power cut."""
         with written_whole(self.path, mode=0o600) as file:

@@ -79,8 +79,8 @@ def _places(settings: StravaSettings) -> list[Place]:
     places = [
         Place(PurePosixPath("output"), settings.output_path),
         Place(PurePosixPath("warehouse"), warehouse.parent, own),
-        # the copy of a bucket's shards is fetched from there
-        Place(PurePosixPath("warehouse/.state"), settings.state_path, caches=("bronze-",)),
+        # the copy of a bucket's shards is fetched from there; the page is not state, nor is what is noted of it
+        Place(PurePosixPath("warehouse/.state"), settings.state_path, caches=("bronze-", "page.json", "routes.json")),
         Place(PurePosixPath("secrets"), token.parent, {"strava_token.json": token.name}),
     ]
     if "://" not in settings.bronze_url:
@@ -149,7 +149,7 @@ def restore(
         except OSError as error:
             raise storage_error(Path(error.filename or settings.home_path), error) from error
         finally:
-            if not _marker(settings).exists():
+            if not settings.restoring_path.exists():
                 _clear(places)
         finish_restore(settings)
     report.say(f"Restored: {len(unpacking.hashes):,} files of {unpacking.made_at[:16].replace('T', ' ')} UTC.")
@@ -161,7 +161,7 @@ def finish_restore(settings: StravaSettings) -> None:
     Raises:
         StorageFailed: something cannot be moved; the next call goes on from there.
     """
-    marker = _marker(settings)
+    marker = settings.restoring_path
     if not marker.exists():
         return
     names = json.loads(marker.read_bytes())
@@ -185,11 +185,6 @@ def finish_restore(settings: StravaSettings) -> None:
         raise storage_error(Path(error.filename or marker), error) from error
 
 
-def _marker(settings: StravaSettings) -> Path:
-    """Once this file is there, a restore can only go forward; it says which entries are new."""
-    return settings.state_path / f"{WORK}.json"
-
-
 def _clear(places: list[Place]) -> None:
     for place in places:
         shutil.rmtree(place.work, ignore_errors=True)
@@ -210,7 +205,7 @@ def _passphrase(settings: StravaSettings) -> str:
 @contextmanager
 def _still(settings: StravaSettings, report: Report) -> Iterator[None]:
     """Nobody runs, and nobody refreshes the tokens; a restore that was killed is at its end."""
-    with locked(settings.state_path / "run.lock", lambda: report.say("A run is going on; waiting for its end.")):
+    with locked(settings.lock_path, lambda: report.say("A run is going on; waiting for its end.")):
         finish_restore(settings)
         with TokenFile(settings.token_path).locked():
             yield
@@ -387,7 +382,7 @@ class _Unpacking:
         """From here on the restore can only go forward."""
         os.sync()
         names = {str(place.name): sorted(path.name for path in (place.work / "new").glob("*")) for place in self.places}
-        with written_whole(_marker(settings)) as file:
+        with written_whole(settings.restoring_path) as file:
             file.write(json.dumps(names).encode())
 
 

@@ -32,8 +32,9 @@ from pipelines.errors import (
 )
 from pipelines.freshness import to_fetch_again
 from pipelines.memory import give_back_what_is_free
+from pipelines.page import make_page, page_is_current, pages
 from pipelines.payloads import Payload
-from pipelines.progress import Report, Task, details_left
+from pipelines.progress import ANOTHER_RUN, Report, Task, details_left
 from pipelines.publish import publish
 from pipelines.pull import Pull, PullChoice, Pulled, days_before
 from pipelines.purge import Purge
@@ -46,13 +47,12 @@ from pipelines.sweep import utc_now
 from pipelines.transport import StravaAdapter, open_session, raise_for_refusal
 from pipelines.waiting import wait_for_window
 
-ANOTHER_RUN = "Another run is going on; waiting for its end."
 # waits for a Strava that is down, in a backfill: 60 times that of one request, each twice as long as the one before
 OUTAGES = 8
 OUTAGE_WAITS = 60
 LONGEST_OUTAGE_WAIT_S = 3600
 
-Step = Literal["pull", "enrich", "purge", "purge_if_wanted", "stage", "build", "build_if_needed"]
+Step = Literal["pull", "enrich", "purge", "purge_if_wanted", "stage", "build", "build_if_needed", "page_if_wanted"]
 
 
 @dataclass
@@ -324,7 +324,8 @@ class Run:
             )
             self._bronze.land(notes(payloads, versions))
 
-        return Purge(self._bronze, self._settings.output_path, self._settings.warehouse_path, self._report, land)
+        settings = self._settings
+        return Purge(self._bronze, settings.output_path, settings.warehouse_path, pages(settings), self._report, land)
 
     def stage(self) -> None:
         """Bring staging up to the shards, and to what the settings say of the athlete."""
@@ -350,6 +351,11 @@ class Run:
             told = build(self._settings)
         self._report.say(f"dbt: {told} in {time.monotonic() - began_at_s:.1f} s.")
         self._publish()
+
+    def page_if_wanted(self) -> None:
+        """The page, where the settings ask for one, unless it is there and would be the same."""
+        if self._settings.page and not page_is_current(self._settings, self._token_file.athlete_id):
+            make_page(self._settings, self._report, self._token_file.athlete_id)
 
     def _publish(self) -> None:
         """Bring the read-only copy up to the build, where the settings ask for one."""
@@ -401,7 +407,7 @@ def run_steps(
         # once a day is enough for what is new; the rest of the requests is for details
         steps_now = [step for step in steps if step != "pull" or done.listed_on != f"{budget.now():%Y-%m-%d}"]
         try:
-            with locked(settings.state_path / "run.lock", lambda: report.say(ANOTHER_RUN), stop.wait):
+            with locked(settings.lock_path, lambda: report.say(ANOTHER_RUN), stop.wait):
                 finish_restore(settings)
                 run = Run(settings, report, stop, done, budget, backfill)
                 spent = _round(run, done, steps_now, pull_choice, choice)
@@ -448,6 +454,7 @@ def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: Detail
         "stage": run.stage,
         "build": run.build,
         "build_if_needed": run.build_if_needed,
+        "page_if_wanted": run.page_if_wanted,
     }
     if "pull" in steps or "enrich" in steps:
         # before anything is begun: a build would only keep a newcomer waiting for the news
@@ -456,7 +463,7 @@ def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: Detail
     for step in steps:
         # what stops Strava's side does not keep what has landed from being staged and built, unless somebody wants out
         if (stopped and step == "enrich") or (
-            isinstance(stopped, Interrupted) and step in ("purge_if_wanted", "build_if_needed")
+            isinstance(stopped, Interrupted) and step in ("purge_if_wanted", "build_if_needed", "page_if_wanted")
         ):
             continue
         try:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRe
 
 from pipelines.budget import Window
 
+ANOTHER_RUN = "Another run is going on; waiting for its end."
 PLAIN_EVERY_S = 10
 BUDGET_EVERY_S = 0.2
 

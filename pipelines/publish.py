@@ -13,8 +13,7 @@ import duckdb
 from pipelines.athlete_settings import read_athlete_settings
 from pipelines.durable import written_whole
 from pipelines.errors import StorageFailed
-from pipelines.staging import DATASET
-from pipelines.warehouse import open_warehouse, warehouse_error
+from pipelines.warehouse import DATASET, open_warehouse, warehouse_error
 
 MODE = 0o444
 MAGIC_AT = 8

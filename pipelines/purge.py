@@ -7,7 +7,7 @@ rows of that activity, not newer than the intent, in a shard or in staging.
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,9 +20,8 @@ from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, TABLES, Bronze
 from pipelines.durable import remove, remove_half_written, written_whole
 from pipelines.payloads import EPOCH, Payload
 from pipelines.progress import Report
-from pipelines.staging import DATASET, holds_table
 from pipelines.sweep import purge_tombstone, read_tombstone
-from pipelines.warehouse import CATALOG, open_warehouse
+from pipelines.warehouse import CATALOG, DATASET, holds_table, open_warehouse
 
 ERASED_FROM = (ACTIVITIES, ACTIVITY_DETAILS)
 
@@ -40,6 +39,7 @@ class Buried:
 class Purge:
     """One purge; nobody else may write in `bronze` or `output` meanwhile.
 
+    pages: files that show what is in `warehouse`.
     land: lands payloads of an athlete as tombstones, each later than an instant.
     """
 
@@ -48,12 +48,14 @@ class Purge:
         bronze: Bronze,
         output: Path,
         warehouse: Path,
+        pages: Sequence[Path],
         report: Report,
         land: Callable[[int, list[Payload], datetime | None], None],
     ) -> None:
         self._bronze = bronze
         self._output = output
         self._warehouse = warehouse
+        self._pages = pages
         self._report = report
         self._land = land
 
@@ -105,6 +107,7 @@ class Purge:
             hashes[is_purged(id_, fetched_at)].add(payload_hash)
         holding = {Path(file) for held in versions.values() for id_, at, _, file in held if is_purged(id_, at)}
         if holding:
+            self._remove_pages()
             # half a file that a kill left may hold anything
             for folder in (self._output, *(self._bronze.folder / table for table in TABLES)):
                 remove_half_written(folder)
@@ -134,6 +137,14 @@ class Purge:
             for _, id_, _, instant, payload in self._bronze.tombstones()
             if read_tombstone(payload).get("purged")
         }
+
+    def _remove_pages(self) -> None:
+        """Remove the pages, which may show what is purged: they are made of the warehouse in a second."""
+        there = [path for path in self._pages if path.exists()]
+        for path in there:
+            remove(path)
+        if there:
+            self._report.say(f"Purge: {' and '.join(map(str, there))} removed; `make page` makes a page anew.")
 
     def _erase_from_outputs(self, hashes: set[bytes]) -> int:
         """Take the payloads with one of `hashes` out of the JSON arrays; how many files held one."""
@@ -185,6 +196,7 @@ class Purge:
             )
             connection.unregister("purged")
             if held:
+                self._remove_pages()
                 # while nobody else can open it
                 remove(self._warehouse)
         if held:

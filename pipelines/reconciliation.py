@@ -13,9 +13,8 @@ from pipelines.errors import StravaStatsError, WarehouseBusy
 from pipelines.payloads import EPOCH
 from pipelines.quarantine import Quarantine
 from pipelines.settings import StravaSettings
-from pipelines.staging import DATASET, holds_table
 from pipelines.sweep import Sweep, erased_instants, read_tombstone
-from pipelines.warehouse import open_warehouse
+from pipelines.warehouse import DATASET, holds_table, open_warehouse
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ def _compare_with_warehouse(
     try:
         # a run that is going on writes the warehouse; one that begins now waits until this look is over
         with (
-            locked(settings.state_path / "run.lock", _give_up),
+            locked(settings.lock_path, _give_up),
             open_warehouse(settings.warehouse_path, read_only=True) as connection,
         ):
             _compare_tables(reckoning, connection, held, athlete_id, live, with_details)

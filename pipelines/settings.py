@@ -76,6 +76,7 @@ SETTINGS: Mapping[str, Setting] = {
     "purge_deleted": Setting(
         ("STRAVA_PURGE_DELETED",), "whether each `flow` purges what was deleted at Strava: `true` or `false`"
     ),
+    "page": Setting(("STRAVA_PAGE",), "whether each `flow` makes the page: `true` or `false`"),
     "per_page": Setting(("PER_PAGE",), "activities per request of the list, 1 to 200"),
     "enrich_limit": Setting(
         ("ENRICH_LIMIT", "STRAVA_ENRICH_MAX"), "details to fetch per run at most: a number, 0 for none, or `all`"
@@ -141,6 +142,7 @@ class StravaSettings(BaseConfiguration):
     bronze_url: str = "data"
     publish: str | None = None
     purge_deleted: bool = False
+    page: bool = False
     per_page: int = MAX_PER_PAGE
     enrich_limit: str = "100"
     enrich_sleep_ms: int = 200
@@ -300,9 +302,24 @@ class StravaSettings(BaseConfiguration):
         return self.home_path / "output"
 
     @property
+    def site_path(self) -> Path:
+        """The absolute folder of the page."""
+        return self.home_path / "site"
+
+    @property
     def state_path(self) -> Path:
         """The absolute folder of what may be lost: dlt's working folder, the budget seen last, the last run."""
         return self.warehouse_path.parent / ".state"
+
+    @property
+    def lock_path(self) -> Path:
+        """The absolute path of the lock that every run holds."""
+        return self.state_path / "run.lock"
+
+    @property
+    def restoring_path(self) -> Path:
+        """The absolute path of a file that names what a restore moves in: as long as it is there, that is not done."""
+        return self.state_path / ".restoring.json"
 
     @property
     def enrich_max(self) -> int | None:

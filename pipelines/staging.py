@@ -18,9 +18,8 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.bronze import COLUMNS, TABLES, Bronze, bytes_per_row, known_cause, load_package
 from pipelines.errors import StorageFailed
-from pipelines.warehouse import CATALOG, ROWS_PER_GROUP, open_warehouse, quoted, refused_write
+from pipelines.warehouse import CATALOG, DATASET, ROWS_PER_GROUP, holds_table, open_warehouse, quoted, refused_write
 
-DATASET = "staging"
 LEAST_MEMORY_MB = 20
 
 
@@ -52,15 +51,6 @@ def _missing(connection: duckdb.DuckDBPyConnection, bronze: Bronze) -> dict[str,
     """By table, the shards that staging lacks; a table that is not there yet is in it even without shards."""
     missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
     return {table: paths for table, paths in missing.items() if paths or not holds_table(connection, table)}
-
-
-def holds_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Whether staging has `table`: a warehouse of an older version, or one half made, may lack it."""
-    rows = connection.execute(
-        "select 1 from duckdb_tables() where database_name = current_database() and schema_name = ? and table_name = ?",
-        [DATASET, table],
-    )
-    return rows.fetchone() is not None
 
 
 def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table: str) -> list[Path]:

@@ -1,6 +1,7 @@
 """The command: `python pipelines/strava.py COMMAND`; without one: pull, then enrich."""
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -8,11 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if __name__ == "__main__":
     # what is imported below takes a second, in which process 1 of a container would not even notice a signal
     for _number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(_number, lambda *_: os._exit(130))
+    # all of it stays: looking for garbage in between is a tenth of that second
+    gc.disable()
 
 REPO = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
@@ -21,19 +25,15 @@ if __name__ == "__main__":
 # dlt reads .dlt/ of this repository, wherever the command is called from
 os.environ.setdefault("DLT_PROJECT_DIR", str(REPO))
 
-from pipelines.auth import TokenFile, open_app  # noqa: E402
-from pipelines.authorize import authorise  # noqa: E402
-from pipelines.bundle import backup, restore  # noqa: E402
+# each command imports what it needs: all of it takes as long again as dlt's settings, and a page is made in less
 from pipelines.errors import BadSetting, DoesNotAddUp, Interrupted, StravaStatsError, exit_codes  # noqa: E402
-from pipelines.flow import DetailChoice, Step, run_steps  # noqa: E402
 from pipelines.memory import share_one_arena  # noqa: E402
-from pipelines.progress import Report  # noqa: E402
-from pipelines.pull import PullChoice  # noqa: E402
-from pipelines.schedule import run_on_schedule  # noqa: E402
+from pipelines.progress import ANOTHER_RUN, Report  # noqa: E402
 from pipelines.settings import StravaSettings, read_settings  # noqa: E402
-from pipelines.status import read_status, status_json, status_lines  # noqa: E402
 from pipelines.stop import StopFlag  # noqa: E402
-from pipelines.warehouse import open_warehouse, printed_query  # noqa: E402
+
+if TYPE_CHECKING:
+    from pipelines.flow import Step
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,11 @@ def _ids(text: str | None) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def _does(*steps: Step) -> Callable[[argparse.Namespace, Report, StopFlag], None]:
+def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], None]:
     def run(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
+        from pipelines.flow import DetailChoice, run_steps
+        from pipelines.pull import PullChoice
+
         settings = _settings(options)
         given = vars(options)
         backfill = given.get("backfill", False)
@@ -124,6 +127,9 @@ def _does(*steps: Step) -> Callable[[argparse.Namespace, Report, StopFlag], None
 
 
 def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
+    from pipelines.auth import TokenFile, open_app
+    from pipelines.authorize import authorise
+
     settings = _settings(options)
     file = TokenFile(settings.token_path)
 
@@ -144,12 +150,14 @@ def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
 
 
 def _revoke(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
+    from pipelines.auth import TokenFile, open_app
+
     settings = _settings(options)
     file = TokenFile(settings.token_path)
     known = open_app(settings, stop).revoke(file.load())
     file.remove()
     print(f"{'Revoked at Strava' if known else 'Strava did not know the token any more'}; {file.path} is removed.")
-    print("Your data stay where they are: delete data/, output/ and warehouse/ yourself if you want them gone.")
+    print("Your data stay where they are: delete data/, output/, warehouse/ and site/ yourself if you want them gone.")
 
 
 def _status_options(parser: argparse.ArgumentParser) -> None:
@@ -157,6 +165,8 @@ def _status_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _status(options: argparse.Namespace, report: Report, _stop: StopFlag) -> None:
+    from pipelines.status import read_status, status_json, status_lines
+
     status = read_status(_settings(options), report)
     if options.json:
         print(status_json(status))
@@ -171,6 +181,8 @@ def _status(options: argparse.Namespace, report: Report, _stop: StopFlag) -> Non
 
 
 def _schedule(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
+    from pipelines.schedule import run_on_schedule
+
     def tell(text: str) -> None:
         print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {text}", flush=True)
 
@@ -182,6 +194,8 @@ def _sql_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _sql(options: argparse.Namespace, _report: Report, _stop: StopFlag) -> None:
+    from pipelines.warehouse import open_warehouse, printed_query
+
     path = _settings(options).warehouse_path
     if not path.exists():
         raise BadSetting(
@@ -206,6 +220,49 @@ def _sql(options: argparse.Namespace, _report: Report, _stop: StopFlag) -> None:
                 statement = ""
 
 
+def _page_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--public",
+        action="store_true",
+        help="without routes, names, heart rates and ids, to be shown to others; goes to site/public/index.html",
+    )
+    parser.add_argument("--out", metavar="FILE", type=Path, help="where to write it instead")
+
+
+def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
+    from pipelines.durable import locked
+    from pipelines.page import make_page, require_warehouse
+
+    def token_athlete() -> int | None:
+        from pipelines.auth import TokenFile
+
+        return TokenFile(settings.token_path).athlete_id()
+
+    settings = _settings(options)
+    require_warehouse(settings)
+    # a reader keeps a run from opening the file for writing
+    with locked(settings.lock_path, lambda: report.say(ANOTHER_RUN), stop.wait):
+        if settings.restoring_path.exists():
+            from pipelines.bundle import finish_restore
+
+            finish_restore(settings)
+        make_page(settings, report, token_athlete, options.public, options.out and Path.cwd() / options.out)
+
+
+def _serve_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", metavar="N", default="8000", help="8000 unless given; 0 for any that is free")
+
+
+def _serve(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
+    from pipelines.serve import serve
+
+    def tell(text: str) -> None:
+        print(text, flush=True)
+
+    port = _whole_number("--port", options.port)
+    serve(_settings(options).site_path, port or 0, tell, stop)
+
+
 def _bundle_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", type=Path, help="the bundle; STRAVA_STATE_PASSPHRASE is its passphrase")
     parser.add_argument("--unencrypted", action="store_true", help="the bundle is open to everybody who gets the file")
@@ -217,10 +274,14 @@ def _restore_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _backup(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
+    from pipelines.bundle import backup
+
     backup(_settings(options), options.file, options.unencrypted, report, stop)
 
 
 def _restore(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
+    from pipelines.bundle import restore
+
     restore(_settings(options), options.file, options.force, options.unencrypted, report, stop)
 
 
@@ -242,9 +303,9 @@ COMMANDS = (
     ),
     Command(
         "flow",
-        "pull, enrich, and `dbt build` if anything landed",
+        "pull, enrich, and `dbt build` if anything landed; the page if STRAVA_PAGE is true",
         "python pipelines/strava.py flow --backfill",
-        _does("pull", "enrich", "purge_if_wanted", "stage", "build_if_needed"),
+        _does("pull", "enrich", "purge_if_wanted", "stage", "build_if_needed", "page_if_wanted"),
         _flow_options,
     ),
     Command(
@@ -263,7 +324,7 @@ COMMANDS = (
         "purge",
         "erase what was deleted at Strava from shards, JSON files and warehouse, for good",
         "python pipelines/strava.py purge",
-        _does("purge", "stage", "build_if_needed"),
+        _does("purge", "stage", "build_if_needed", "page_if_wanted"),
     ),
     Command(
         "status",
@@ -278,6 +339,20 @@ COMMANDS = (
         'python pipelines/strava.py sql "FROM strava.activities_yearly"',
         _sql,
         _sql_options,
+    ),
+    Command(
+        "page",
+        "make the page to look at, one HTML file: site/index.html",
+        "python pipelines/strava.py page",
+        _page,
+        _page_options,
+    ),
+    Command(
+        "serve",
+        "serve the page on 127.0.0.1, for this machine only, until Ctrl-C",
+        "python pipelines/strava.py serve --port 8000",
+        _serve,
+        _serve_options,
     ),
     Command(
         "backup",
@@ -345,6 +420,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    gc.freeze()
+    gc.enable()
     share_one_arena()
     code = main()
     sys.stdout.flush()

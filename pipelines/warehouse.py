@@ -15,6 +15,8 @@ from pipelines.errors import BadSetting, StorageFailed, StravaStatsError, Wareho
 HEADERS_BYTES = 3 * 4096
 # what the file is called once it is open for writing, whatever its name: no schema of ours is called so
 CATALOG = "warehouse"
+# the schema of what is loaded
+DATASET = "staging"
 # 100,000 activities pass through here within 250 MB
 LIMITS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
@@ -96,6 +98,15 @@ def refused_write(path: Path, told: str) -> StorageFailed | None:
         if os.strerror(number) in told:
             return storage_error(path, OSError(number, os.strerror(number)))
     return None
+
+
+def holds_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether staging has `table`: a warehouse of an older version, or one half made, may lack it."""
+    rows = connection.execute(
+        "select 1 from duckdb_tables() where database_name = current_database() and schema_name = ? and table_name = ?",
+        [DATASET, table],
+    )
+    return rows.fetchone() is not None
 
 
 def printed_query(connection: duckdb.DuckDBPyConnection, query: str) -> str:

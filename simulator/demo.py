@@ -20,6 +20,17 @@ REPO = Path(__file__).resolve().parent.parent
 HOME = REPO / "demo"
 WAREHOUSE = HOME / "warehouse" / "strava.duckdb"
 ACTIVITIES = 400
+PAGE = HOME / "site" / "index.html"
+# what an athlete tells of themselves, so that the page has nothing to miss
+ATHLETE = {
+    "STRAVA_REST_HR": "52",
+    "STRAVA_MAX_HR": "188",
+    "STRAVA_THRESHOLD_HR": "168",
+    "STRAVA_FTP": "245",
+    "STRAVA_SEX": "f",
+    "STRAVA_UNITS": "km",
+    "STRAVA_GOALS": "Run 1000 km/year, Ride 4000 km/year, All 6 h/week, All 15 days/month",
+}
 QUERIES = (
     "SELECT id, start_date, name, sport_type, distance FROM strava.activities ORDER BY start_date DESC LIMIT 10;",
     "SELECT a.id, (d.json->>'kudos_count')::INT AS kudos FROM strava.activities a "
@@ -53,9 +64,10 @@ def _settings(url: str, state: dict[str, Any], redirect_uri: str) -> dict[str, s
         "STRAVA_REDIRECT_URI": redirect_uri,
         "STRAVA_SCOPE": "read,activity:read,activity:read_all",
         "STRAVA_ENRICH_SLEEP_MS": "0",
+        "STRAVA_PAGE": "true",
         "PER_PAGE": "200",
         "ENRICH_LIMIT": "60",
-    }
+    } | ATHLETE
 
 
 def _free_port() -> int:
@@ -103,12 +115,14 @@ def _print_what_was_made() -> None:
         print(f"  data/                        {len(list((HOME / 'data').rglob('*.parquet')))} shards: the truth")
         print("  output/                      the same activities as JSON, as Strava sent them")
         print(f"  warehouse/strava.duckdb      {activities} activities of {first} to {last}, {details} with details")
+        print(f"  site/index.html              the page: {PAGE.stat().st_size / 1e6:.1f} MB, opens by double click")
         print("\nThe newest of them, by the first of three queries to try:\n")
         print(str(warehouse.sql(QUERIES[0])))
     print("Three queries to try:\n")
     for query in QUERIES:
         print(f'  STRAVA_HOME=demo make sql Q="{query}"\n')
     print("With your own account: README.md, “Quick start with an account”.")
+    print(f"\nThe page to look at: {PAGE.relative_to(REPO)}")
 
 
 def main() -> int:

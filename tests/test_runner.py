@@ -78,3 +78,16 @@ def test_an_image_without_an_engine_is_one_sentence(make):
     ran = make("exit 1", "build")
     assert "error: no container engine answers" in ran.err
     assert ran.code != 0
+
+
+def test_in_a_container_the_page_goes_to_site_and_only_serve_uses_the_machines_own_network(make, athlete):
+    docker = 'case $1 in info) echo "26.1 []" ;; image) [ $2 = prune ] ;; build) ;; run) echo "$@" ;; esac'
+    strava = {"STRAVA_API_URL": "https://strava.test/api", "STRAVA_OAUTH_URL": "https://strava.test/oauth"}
+    page = make(docker, "page", "PUBLIC=1", **strava)
+    assert page.out.strip().endswith(" strava-stats page --public"), page
+    assert f"type=bind,source={athlete.home}/site,target={athlete.home}/site" in page.out
+    assert "--network" not in page.out
+    serve = make(docker, "serve", "PORT=8123", **strava)
+    assert serve.out.strip().endswith(" strava-stats serve --port 8123"), serve
+    assert " --network host " in serve.out
+    assert "--publish" not in serve.out

@@ -1,0 +1,286 @@
+"""What the page shows, read from the marts: one JSON object, the same for the same warehouse, day and settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import duckdb
+import orjson
+
+VERSION = 1
+# decimals by the end of a column's name, which holds its unit
+DECIMALS = (
+    ("share", 4),
+    ("coverage", 3),
+    ("monotony", 2),
+    ("heartrate", 1),
+    # Strava's own decimals: sums of what is shown are the sums of what is stored
+    ("_m", 1),
+    ("_s", 1),
+    ("load", 1),
+    ("fitness", 1),
+    ("fatigue", 1),
+    ("form", 1),
+    ("strain", 0),
+)
+# of columns of several units: that of speeds
+MOST_DECIMALS = 3
+# what the athlete has to say for all figures to be there
+SETTINGS = ("rest_hr", "max_hr", "threshold_hr", "ftp_w", "sex")
+SETTINGS_TABLES = ("athlete_settings", "goals")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page: what it selects, of which rows, in which order.
+
+    `public` are the columns that anybody may see; None: nobody but the athlete sees any of it.
+    """
+
+    name: str
+    columns: str
+    order: str
+    public: str | None
+    source: str = ""
+    where: str = "true"
+
+
+TABLES = (
+    Table(
+        "activities",
+        "id, started_local, sport_type, sport_group, name, distance_m, moving_time_s, total_elevation_gain_m, "
+        "average_heartrate, kudos, route",
+        # the newest first
+        "started_local desc, id desc",
+        "started_local, sport_type, sport_group, distance_m, moving_time_s, total_elevation_gain_m, kudos",
+        source="(select dated.*, activities.map.summary_polyline as route from staging.int_activities__dated as dated "
+        "join strava.activities as activities on activities.id = dated.id)",
+    ),
+    Table(
+        "activities_daily",
+        "activity_date, sport_group, activities, distance_m, moving_time_s, total_elevation_gain_m",
+        "activity_date, sport_group",
+        "activity_date, sport_group, activities, distance_m, moving_time_s, total_elevation_gain_m",
+        source="staging.int_days__grouped",
+        where="sport_group <> 'All'",
+    ),
+    Table(
+        "records",
+        "sport_group, year, record, value, unit, activity_id, activity_name, activity_date",
+        "sport_group, year nulls first, record",
+        "sport_group, year, record, value, unit, activity_date",
+    ),
+    Table(
+        "eddington",
+        "sport_group, unit, eddington, days_needed_for_next",
+        "sport_group, unit",
+        "sport_group, unit, eddington, days_needed_for_next",
+    ),
+    Table(
+        "eddington_days",
+        "sport_group, unit, distance, days",
+        "sport_group, unit, distance",
+        "sport_group, unit, distance, days",
+        source="(select days.*, eddington.eddington from strava.eddington_days as days "
+        "join strava.eddington as eddington using (athlete_id, sport_group, unit))",
+        # beyond lie single days, as far as the longest of all
+        where="distance <= 1.5 * eddington + 10",
+    ),
+    Table(
+        "streaks",
+        "sport_group, period, longest, longest_start_date, longest_end_date, current, current_start_date",
+        "sport_group, period",
+        "sport_group, period, longest, longest_start_date, longest_end_date, current, current_start_date",
+    ),
+    Table(
+        "year_in_review",
+        "year, sport_group, activities, distance_m, moving_time_s, total_elevation_gain_m, kudos, active_days, "
+        "longest_distance_m, longest_activity_id, longest_activity_name, biggest_day_date, biggest_day_distance_m, "
+        "longest_day_streak, favourite_weekday, favourite_hour, most_used_gear_id, eddington_km, first_activity_date, "
+        "last_activity_date",
+        "year, sport_group",
+        "year, sport_group, activities, distance_m, moving_time_s, total_elevation_gain_m, kudos, active_days, "
+        "longest_distance_m, biggest_day_date, biggest_day_distance_m, longest_day_streak, favourite_weekday, "
+        "favourite_hour, eddington_km, first_activity_date, last_activity_date",
+    ),
+    Table(
+        "weekday_hours",
+        "year, sport_group, weekday, hour, activities, moving_time_s",
+        "year, sport_group, weekday, hour",
+        "year, sport_group, weekday, hour, activities, moving_time_s",
+    ),
+    Table(
+        "goals",
+        "sport_group, measure, period, period_start_date, period_end_date, target, achieved, share, expected_share",
+        "sport_group, measure, period, period_start_date, target",
+        "sport_group, measure, period, period_start_date, period_end_date, target, achieved, share, expected_share",
+    ),
+    Table(
+        "data_coverage",
+        "activities, with_route, with_heartrate, with_power, with_details, first_activity_date, last_activity_date, "
+        "misfits",
+        "activities",
+        "activities, with_route, with_heartrate, with_power, with_details, first_activity_date, last_activity_date, "
+        "misfits",
+    ),
+    Table(
+        "best_efforts",
+        "activity_id, activity_name, activity_date, year, sport_group, effort, distance_m, elapsed_time_s, "
+        "moving_time_s, rank_all_time, rank_in_year",
+        "sport_group, distance_m, effort, rank_all_time, activity_date, activity_id",
+        "activity_date, year, sport_group, effort, distance_m, elapsed_time_s, moving_time_s, rank_all_time, "
+        "rank_in_year",
+        where="rank_all_time <= 3 or rank_in_year = 1",
+    ),
+    Table(
+        "race_predictions",
+        "from_effort, from_activity_date, from_distance_m, from_time_s, to_effort, to_distance_m, predicted_time_s",
+        "from_distance_m, from_effort, to_distance_m, to_effort",
+        "from_effort, from_activity_date, from_distance_m, from_time_s, to_effort, to_distance_m, predicted_time_s",
+    ),
+    Table(
+        "zones",
+        "month_start_date, sport_group, zone, lowest_bpm, highest_bpm, moving_time_s, source",
+        "month_start_date, sport_group, zone, source",
+        None,
+    ),
+    Table(
+        "training_load_daily",
+        "date, load, coverage, fitness, fatigue, form, monotony, strain, is_warm_up",
+        "date",
+        None,
+        # without any load there is nothing to show
+        where="fitness is not null",
+    ),
+    Table(
+        "gear",
+        "gear_id, name, retired, is_primary, kind, activities, distance_m, moving_time_s, total_elevation_gain_m, "
+        "first_used_date, last_used_date, strava_distance_m",
+        "distance_m desc, gear_id",
+        "retired, is_primary, kind, activities, distance_m, moving_time_s, total_elevation_gain_m, first_used_date, "
+        "last_used_date, strava_distance_m",
+    ),
+)
+
+
+def athlete_shown(connection: duckdb.DuckDBPyConnection, of_token: Callable[[], int | None]) -> tuple[int | None, int]:
+    """Whose page it is, and how many athletes the warehouse has: `of_token` if they have activities, else who has most.
+
+    None where nobody has any.
+    """
+    athletes = connection.execute(
+        "select athlete_id from staging.int_activities__dated where athlete_id is not null "
+        "group by athlete_id order by count(*) desc, athlete_id"
+    ).fetchall()
+    ids = [athlete_id for (athlete_id,) in athletes]
+    if len(ids) > 1 and (wanted := of_token()) in ids:
+        return wanted, len(ids)
+    return next(iter(ids), None), len(ids)
+
+
+def page_json(
+    connection: duckdb.DuckDBPyConnection,
+    athlete_id: int | None,
+    public: bool,
+    drawn: Callable[[list[str | None]], list[str]],
+) -> bytes:
+    """The page's data as JSON; `drawn` makes routes of Strava's polylines.
+
+    What is `public` has no routes, names, heart rates or ids: only columns that a table lists as public are read.
+
+    Raises:
+        duckdb.CatalogException: a mart is not there.
+    """
+    settings = _settings(connection)
+    shown = {name: None if public else settings[name] for name in SETTINGS}
+    tables: dict[str, dict[str, Any]] = {}
+    for table in TABLES:
+        if public and table.public is None:
+            continue
+        columns, rows = _rows(connection, table, athlete_id, public)
+        if "route" in columns:
+            at = columns.index("route")
+            for row, route in zip(rows, drawn([row[at] for row in rows]), strict=True):
+                row[at] = route
+        tables[table.name] = {"columns": columns, "rows": rows}
+    data = {
+        "version": VERSION,
+        "today": str(today(connection, athlete_id)),
+        "units": settings["units"] or "km",
+        "public": public,
+        "athlete": {"id": None if public or athlete_id is None else str(athlete_id)},
+        "settings": shown,
+        "missing": [] if public else [name for name, value in shown.items() if value is None],
+        "source": {"built_at": _instant(built_at(connection)), "warehouse_version": duckdb.__version__},
+        "tables": tables,
+    }
+    return orjson.dumps(data)
+
+
+def today(connection: duckdb.DuckDBPyConnection, athlete_id: int | None) -> date:
+    """The athlete's local date; UTC's without one."""
+    row = connection.execute(
+        "select today from staging.int_athletes__today where athlete_id = ?", [athlete_id]
+    ).fetchone()
+    if row is None:
+        row = connection.execute("select make_timestamp(epoch_us(current_timestamp))::date").fetchone()
+    return row[0]  # type: ignore[index,no-any-return]  # the second query has a row
+
+
+def built_at(connection: duckdb.DuckDBPyConnection) -> datetime | None:
+    """When the last whole `dbt build` was (UTC)."""
+    row = connection.execute("select built_at from staging.dbt_builds").fetchone()
+    return row[0] if row else None
+
+
+def _settings(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    found = connection.execute("select * from staging.athlete_settings")
+    names = [name for name, *_ in found.description or ()]
+    row = found.fetchone() or [None] * len(names)
+    return {name: _rounded(value, MOST_DECIMALS) for name, value in zip(names, row, strict=True)}
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, table: Table, athlete_id: int | None, public: bool
+) -> tuple[list[str], list[list[Any]]]:
+    """Names of the columns and rows of `table`, as the page has them but for routes."""
+    columns = ((table.public if public else table.columns) or "").split(", ")
+    selected = ", ".join(_selected(column, public) for column in columns)
+    source = table.source or f"strava.{table.name}"
+    order = ", ".join(f"rows.{key}" for key in table.order.split(", "))
+    query = f"select {selected} from {source} as rows where athlete_id = ? and ({table.where}) order by {order}"
+    found = connection.execute(query, [athlete_id]).fetchall()
+    decimals = [_decimals(column) for column in columns]
+    return columns, [
+        [value if type(value) is str else _rounded(value, places) for value, places in zip(row, decimals, strict=True)]
+        for row in found
+    ]
+
+
+def _selected(column: str, public: bool) -> str:
+    """SQL for `column`: dates as text, instants to the minute (to the day where they are public), ids as text."""
+    if column == "started_local":
+        return f"strftime(rows.{column}, '{'%Y-%m-%d' if public else '%Y-%m-%dT%H:%M'}') as {column}"
+    if column in ("id", "date") or column.endswith(("_id", "_date")):
+        return f"rows.{column}::varchar as {column}"
+    if column == "is_warm_up":
+        # six thousand times `false` is 25 kB
+        return f"rows.{column}::tinyint as {column}"
+    return f"rows.{column}"
+
+
+def _decimals(column: str) -> int:
+    return next((places for ending, places in DECIMALS if column.endswith(ending)), MOST_DECIMALS)
+
+
+def _rounded(value: Any, places: int) -> Any:
+    """`value` as short as JSON can have it."""
+    if isinstance(value, float):
+        rounded = round(value, places)
+        return int(rounded) if rounded.is_integer() else rounded
+    return value
+
+
+def _instant(instant: datetime | None) -> str | None:
+    return None if instant is None else f"{instant:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,105 @@
+// Calendar: a square a day, a band a year.
+
+const CELL = 14;
+let calendarCard;
+let calendarYears = 3;
+
+panel("calendar", ["year", "sport", "measure", "units"], (host) => {
+  calendarCard ??= new Card(host, "Every day");
+  const days = chosenDays();
+  if (!days.length) {
+    calendarCard.aside.replaceChildren();
+    return calendarCard.empty(noneChosen());
+  }
+  const byDay = new Map();
+  for (const row of days) byDay.set(row.day, [...(byDay.get(row.day) ?? []), row]);
+  const valueOf = (day) => (byDay.get(day) ?? []).reduce((sum, row) => sum + (row[state.measure] ?? 0), 0);
+  const steps = stepsOf([...byDay.keys()].map(valueOf));
+  const newest = state.year ?? Math.max(THIS_YEAR, YEARS[0]);
+  const oldest = state.year ?? YEARS.at(-1);
+  const all = newest - oldest + 1;
+  const years = Array.from({ length: Math.min(all, calendarYears) }, (_, i) => newest - i);
+  const bands = years.map((year) => {
+    const active = new Set(days.filter((row) => row.year === year).map((row) => row.day)).size;
+    return h(
+      "div",
+      { class: "band" },
+      h("h4", {}, `${year}`, h("span", { class: "under" }, counted(active, "active day", "active days"))),
+      h(
+        "div",
+        { class: "picture", role: "img", "aria-label": `${MEASURES[state.measure].label} of each day of ${year}: ${counted(active, "active day", "active days")}` },
+        thin(host)
+          ? [yearBand(year, 1, 6, valueOf, steps), yearBand(year, 7, 12, valueOf, steps)]
+          : yearBand(year, 1, 12, valueOf, steps),
+      ),
+    );
+  });
+  calendarCard.aside.replaceChildren(heatLegend(steps));
+  calendarCard.show(
+    ...bands,
+    years.length < all
+      ? h(
+          "button",
+          {
+            type: "button",
+            class: "more",
+            on: {
+              click: () => {
+                calendarYears = all;
+                redraw("calendar");
+              },
+            },
+          },
+          `Show all ${all} years`,
+        )
+      : "",
+  );
+  tipsOver(calendarCard.stage, (day) =>
+    tipContent(
+      `${WEEKDAYS[weekdayOf(day)]}, ${dateText(dayText(day))}`,
+      (byDay.get(day) ?? []).map((row) => [row.sport_group, row.sport_group, measured(state.measure, row[state.measure])]),
+      byDay.has(day) ? null : "Rest",
+    ),
+  );
+  calendarCard.say(`${measureName()} of each day, by local date.`);
+  calendarCard.tableBehind(() => ({
+    caption: `${measureName()} by day`,
+    columns: [{ text: "Day", row: true }, "Sports", { text: measureName(), number: true }],
+    rows: [...byDay.keys()]
+      .filter((day) => years.includes(yearOf(dayText(day))))
+      .sort((a, b) => b - a)
+      .map((day) => [dateText(dayText(day)), byDay.get(day).map((row) => row.sport_group).join(", "), amount(state.measure, valueOf(day))]),
+  }));
+});
+
+/** The months of a year as columns of weeks. */
+function yearBand(year, firstMonth, lastMonth, valueOf, steps) {
+  const first = dayOf(year, firstMonth, 1);
+  const last = dayOf(year, lastMonth + 1, 0);
+  const origin = mondayOf(first);
+  const column = (day) => Math.floor((day - origin) / 7);
+  const left = 26;
+  const top = 16;
+  const width = left + (column(last) + 1) * CELL;
+  const cells = [];
+  for (let day = first; day <= last; day += 1) {
+    cells.push(
+      svg("rect", {
+        x: left + column(day) * CELL,
+        y: top + weekdayOf(day) * CELL,
+        width: CELL - 2,
+        height: CELL - 2,
+        rx: 2.5,
+        "data-heat": day > TODAY ? "future" : stepOf(valueOf(day), steps),
+        "data-tip": day > TODAY ? null : day,
+      }),
+    );
+  }
+  const months = [];
+  for (let month = firstMonth; month <= lastMonth; month += 1) {
+    const at = column(dayOf(year, month, 1) + 6);
+    months.push(svg("text", { x: left + at * CELL, y: 10 }, MONTHS[month - 1]));
+  }
+  const weekdays = [0, 2, 4].map((weekday) => svg("text", { x: 0, y: top + weekday * CELL + 10 }, WEEKDAYS[weekday].slice(0, 3)));
+  return svg("svg", { class: "heat", viewBox: `0 0 ${width} ${top + 7 * CELL}` }, months, weekdays, cells);
+}

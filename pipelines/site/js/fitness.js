@@ -1,0 +1,303 @@
+// Fitness, fatigue, form, what they rest on, and time in zones.
+
+const ENVIRONMENT = {
+  rest_hr: ["STRAVA_REST_HR", "your resting heart rate"],
+  max_hr: ["STRAVA_MAX_HR", "your maximum heart rate"],
+  threshold_hr: ["STRAVA_THRESHOLD_HR", "your threshold heart rate"],
+  ftp_w: ["STRAVA_FTP", "your functional threshold power in watts"],
+  sex: ["STRAVA_SEX", "m or f, for the weights of Banister's formula"],
+};
+
+/** Which of these settings are missing, as a sentence with their names; null when none is. */
+function missingSentence(names) {
+  const missing = names.filter((name) => DATA.missing.includes(name));
+  if (!missing.length) return null;
+  return ["Set ", missing.map((name, i) => [i ? (i === missing.length - 1 ? " and " : ", ") : "", h("code", {}, ENVIRONMENT[name][0])]).flat(), " to see more."];
+}
+
+let loadCard;
+panel("load", ["year"], (host) => {
+  loadCard ??= new Card(host, "Fitness, fatigue, form");
+  const all = rowsOf("training_load_daily");
+  if (!all.some((row) => row.load !== null)) {
+    loadCard.aside.replaceChildren();
+    const why = DATA.public
+      ? ["A public page leaves out training load."]
+      : [
+          ACTIVITIES.length ? "No activity has a training load. It is reckoned from heart rate or power, with your own numbers. " : "Training load appears with the first activities that have heart rate or power. ",
+          ...(missingSentence(["rest_hr", "max_hr", "ftp_w"]) ?? []),
+        ];
+    return loadCard.empty(why);
+  }
+  const rows = state.year === null ? all : all.filter((row) => yearOf(row.date) === state.year);
+  if (!rows.length) {
+    loadCard.aside.replaceChildren();
+    return loadCard.empty(`No days of ${state.year} are known.`);
+  }
+  const ink = colours();
+  const { axis, option } = chartBase(ink);
+  const dates = rows.map((row) => row.date);
+  const last = rows.at(-1);
+  const warm = rows.filter((row) => row.is_warm_up);
+  const rounded = (value) => (value === null ? NONE : tenths.format(value));
+  loadCard.aside.replaceChildren(
+    h(
+      "dl",
+      { class: "now" },
+      [
+        ["Fitness", last.fitness, "fitness"],
+        ["Fatigue", last.fatigue, "fatigue"],
+        ["Form", last.form, "form"],
+      ].map(([name, value, key]) => h("div", { "data-key": key }, h("dt", {}, name), h("dd", {}, rounded(value)))),
+    ),
+  );
+  const phone = thin(host);
+  const zones = [
+    ["Transition", 25, 60, ink["band-1"]],
+    ["Fresh", 5, 25, ink["band-2"]],
+    ["Optimal", -30, -10, ink["band-3"]],
+  ];
+  const grid = (top, height) => ({ left: 44, right: phone ? 10 : 76, top, height });
+  // a month's name stands under its first day, with the year where there are several
+  const labels = {
+    ...axis.axisLabel,
+    interval: (i) => dates[i].endsWith("-01") || dates.length < 20,
+    formatter: (date) => (dates.length < 20 ? dateText(date).slice(0, 6) : state.year === null ? monthText(date) : MONTHS[+date.slice(5, 7) - 1]),
+  };
+  const x = (gridIndex, shown) => ({
+    ...axis,
+    type: "category",
+    gridIndex,
+    data: dates,
+    boundaryGap: true,
+    axisLabel: shown ? labels : { show: false },
+    axisLine: { ...axis.axisLine, onZero: false },
+  });
+  const y = (gridIndex, name, extra = {}) => ({
+    ...axis,
+    type: "value",
+    gridIndex,
+    name,
+    nameLocation: "end",
+    nameGap: 12,
+    nameTextStyle: { color: ink.muted, fontSize: 11, align: "left", padding: [0, 0, 0, -36] },
+    splitNumber: 3,
+    ...extra,
+  });
+  // without a year: the last twelve months, the rest by the slider
+  const zoomed = state.year === null && rows.length > 380;
+  loadCard.draw(
+    {
+      ...option,
+      axisPointer: { link: [{ xAxisIndex: "all" }], label: { show: false } },
+      tooltip: {
+        ...option.tooltip,
+        formatter: ([{ dataIndex }]) => {
+          const row = rows[dataIndex];
+          return tipContent(
+            `${WEEKDAYS[weekdayOf(dayNumber(row.date))].slice(0, 3)}, ${dateText(row.date)}`,
+            [
+              [null, "Fitness", rounded(row.fitness)],
+              [null, "Fatigue", rounded(row.fatigue)],
+              [null, "Form", rounded(row.form)],
+              [null, "Load", row.load === null ? (row.coverage === null ? "rest" : "unknown") : rounded(row.load)],
+              [null, "Time with a load", percent(row.coverage)],
+              [null, "Monotony, strain", `${row.monotony === null ? NONE : hundredths.format(row.monotony)}, ${row.strain === null ? NONE : whole.format(row.strain)}`],
+            ],
+            row.is_warm_up ? "Warm-up: too few days before this one" : null,
+          );
+        },
+      },
+      grid: [grid(30, 160), grid(232, 120), grid(394, 64), grid(500, 22)],
+      xAxis: [x(0), x(1), x(2), x(3, true)],
+      yAxis: [
+        y(0, "Fitness and fatigue"),
+        y(1, "Form"),
+        y(2, "Load of the day", { splitNumber: 2 }),
+        y(3, "Share of the moving time with a load", { min: 0, max: 1, interval: 1, axisLabel: { ...axis.axisLabel, formatter: (value) => `${value * 100} %` } }),
+      ],
+      dataZoom: zoomed
+        ? [
+            { type: "inside", xAxisIndex: [0, 1, 2, 3], startValue: dates[Math.max(0, dates.length - 365)], endValue: dates.at(-1), zoomOnMouseWheel: "ctrl", moveOnMouseMove: !phone, moveOnMouseWheel: false, preventDefaultMouseMove: false },
+            {
+              type: "slider",
+              xAxisIndex: [0, 1, 2, 3],
+              bottom: 4,
+              height: 22,
+              left: 44,
+              right: phone ? 10 : 76,
+              brushSelect: false,
+              showDetail: false,
+              borderColor: ink.line,
+              fillerColor: "rgba(128,128,128,0.18)",
+              dataBackground: { lineStyle: { color: ink.fatigue }, areaStyle: { color: ink.grid } },
+              selectedDataBackground: { lineStyle: { color: ink.accent }, areaStyle: { color: ink.grid } },
+              handleStyle: { color: ink.card, borderColor: ink.muted },
+              moveHandleStyle: { color: ink.line },
+              emphasis: { handleStyle: { borderColor: ink.accent }, moveHandleStyle: { color: ink.muted } },
+            },
+          ]
+        : [],
+      series: [
+        {
+          type: "line",
+          name: "Fitness",
+          xAxisIndex: 0,
+          yAxisIndex: 0,
+          showSymbol: false,
+          lineStyle: { color: ink.accent, width: 2.4 },
+          itemStyle: { color: ink.accent },
+          areaStyle: { color: ink.accent, opacity: 0.1 },
+          emphasis: { disabled: true },
+          data: rows.map((row) => row.fitness),
+          markArea: warm.length
+            ? {
+                silent: true,
+                itemStyle: { color: ink.grid, opacity: 0.7 },
+                label: { color: ink.muted, fontSize: 11, position: "insideTop" },
+                data: [[{ name: warm.length > 5 ? "warm-up" : "", xAxis: warm[0].date }, { xAxis: warm.at(-1).date }]],
+              }
+            : undefined,
+        },
+        {
+          type: "line",
+          name: "Fatigue",
+          xAxisIndex: 0,
+          yAxisIndex: 0,
+          showSymbol: false,
+          lineStyle: { color: ink.fatigue, width: 1.2 },
+          itemStyle: { color: ink.fatigue },
+          emphasis: { disabled: true },
+          data: rows.map((row) => row.fatigue),
+        },
+        {
+          type: "line",
+          name: "Form",
+          xAxisIndex: 1,
+          yAxisIndex: 1,
+          showSymbol: false,
+          lineStyle: { color: ink.ink, width: 1.3 },
+          itemStyle: { color: ink.ink },
+          emphasis: { disabled: true },
+          data: rows.map((row) => row.form),
+          markArea: {
+            silent: true,
+            label: { show: !phone, color: ink.muted, fontSize: 11, position: "right" },
+            data: zones.map(([name, low, high, color]) => [{ name, yAxis: low, itemStyle: { color, opacity: 0.16 } }, { yAxis: high }]),
+          },
+        },
+        {
+          type: "bar",
+          name: "Load",
+          xAxisIndex: 2,
+          yAxisIndex: 2,
+          large: false,
+          barMinWidth: 0.6,
+          itemStyle: { color: ink.fatigue },
+          data: rows.map((row) => row.load),
+        },
+        {
+          type: "bar",
+          name: "Coverage",
+          xAxisIndex: 3,
+          yAxisIndex: 3,
+          barMinWidth: 0.6,
+          itemStyle: { color: ink.good },
+          data: rows.map((row) => row.coverage),
+        },
+      ],
+    },
+    `Training load, all sports, ${rangeText(dates[0], dates.at(-1))}: on the last day fitness ${rounded(last.fitness)}, fatigue ${rounded(last.fatigue)}, form ${rounded(last.form)}.`,
+    () => ({
+      caption: "Training load by day",
+      columns: [
+        { text: "Day", row: true },
+        ...["Load", "Time with a load", "Fitness", "Fatigue", "Form", "Monotony", "Strain"].map((text) => ({ text, number: true })),
+      ],
+      rows: [...rows].reverse().slice(0, 1500).map((row) => [
+        dateText(row.date) + (row.is_warm_up ? " (warm-up)" : ""),
+        rounded(row.load),
+        percent(row.coverage),
+        rounded(row.fitness),
+        rounded(row.fatigue),
+        rounded(row.form),
+        row.monotony === null ? NONE : hundredths.format(row.monotony),
+        row.strain === null ? NONE : whole.format(row.strain),
+      ]),
+    }),
+    zoomed ? 586 : 552,
+  );
+  loadCard.say([
+    "All sports. Days whose load is unknown count as rest, which the green strip shows. The first 42 days are warm-up. ",
+    ...(missingSentence(["rest_hr", "max_hr", "ftp_w"]) ?? []),
+  ]);
+});
+
+let zonesCard;
+panel("zones", ["year", "sport"], (host) => {
+  zonesCard ??= new Card(host, "Time in heart-rate zones");
+  const all = rowsOf("zones");
+  const rows = all.filter(
+    (row) => (state.sport === "All" || row.sport_group === state.sport) && (state.year === null || yearOf(row.month_start_date) === state.year),
+  );
+  if (!rows.length) {
+    zonesCard.aside.replaceChildren();
+    if (DATA.public) return zonesCard.empty("A public page leaves out heart rate.");
+    if (all.length) return zonesCard.empty(`No heart rate in this choice: ${chosenText()}.`);
+    return zonesCard.empty(["Zones need heart rate and your own numbers. ", ...(missingSentence(["max_hr", "rest_hr"]) ?? ["No activity has heart rate yet."])]);
+  }
+  const ink = colours();
+  const { axis, option, roomy } = chartBase(ink);
+  let months = [...new Set(rows.map((row) => row.month_start_date))].sort();
+  if (state.year === null) months = months.slice(thin(host) ? -12 : -24);
+  const sums = new Map(months.map((month) => [month, [0, 0, 0, 0, 0]]));
+  for (const row of rows) {
+    const held = sums.get(row.month_start_date);
+    if (held) held[row.zone - 1] += row.moving_time_s;
+  }
+  const bounds = [1, 2, 3, 4, 5].map((zone) => all.find((row) => row.zone === zone));
+  const named = (i) => {
+    const row = bounds[i];
+    if (!row) return `Zone ${i + 1}`;
+    const [low, high] = [row.lowest_bpm, row.highest_bpm].map((bpm) => (bpm === null ? null : whole.format(bpm)));
+    return `Zone ${i + 1} (${!+low ? `below ${high}` : high === null ? `from ${low}` : `${low}–${high}`} bpm)`;
+  };
+  const estimates = rows.some((row) => row.source === "average");
+  zonesCard.aside.replaceChildren(
+    h("ul", { class: "legend" }, [0, 1, 2, 3, 4].map((i) => h("li", {}, h("span", { class: "dot", "data-heat": i + 1, "aria-hidden": "true" }), named(i)))),
+  );
+  zonesCard.say(
+    `Hours by month${state.year === null ? `, the last ${months.length} with heart rate` : ""}. ${
+      estimates ? "Where an activity's splits are not known, all of its time counts in the zone of its average: an estimate." : "From the heart rate of each split."
+    }`,
+  );
+  zonesCard.draw(
+    {
+      ...option,
+      tooltip: {
+        ...option.tooltip,
+        axisPointer: { ...option.tooltip.axisPointer, type: "shadow" },
+        formatter: ([{ dataIndex }]) =>
+          tipContent(monthText(months[dataIndex]), [4, 3, 2, 1, 0].map((i) => [null, named(i), measured("moving_time_s", sums.get(months[dataIndex])[i])])),
+      },
+      grid: { ...roomy, right: 4 },
+      xAxis: { ...axis, type: "category", data: months, axisLabel: { ...axis.axisLabel, formatter: (month) => (state.year === null ? monthText(month) : MONTHS[+month.slice(5, 7) - 1]) } },
+      yAxis: { ...axis, type: "value", axisLabel: { ...axis.axisLabel, formatter: (value) => `${value} h` } },
+      series: [0, 1, 2, 3, 4].map((i) => ({
+        type: "bar",
+        name: named(i),
+        stack: "month",
+        barCategoryGap: "28%",
+        itemStyle: { color: ink.heat[i], borderColor: ink.card, borderWidth: 0.5 },
+        data: months.map((month) => +(sums.get(month)[i] / 3600).toFixed(2)),
+      })),
+    },
+    `Hours in each of five heart-rate zones by month, ${chosenText()}, ${months.length} months.`,
+    () => ({
+      caption: "Hours in each heart-rate zone by month",
+      columns: [{ text: "Month", row: true }, ...[0, 1, 2, 3, 4].map((i) => ({ text: named(i), number: true }))],
+      rows: months.map((month) => [monthText(month), ...sums.get(month).map((seconds) => amount("moving_time_s", seconds))]),
+    }),
+    240,
+  );
+});

@@ -1,0 +1,425 @@
+// All routes on one canvas, without tiles: a map service would learn where somebody lives.
+
+const decoded = new Map();
+
+/** The route's points as [x, y, x, y …] in the Mercator projection (degrees at the equator); y is north. */
+function decodeRoute(text) {
+  if (decoded.has(text)) return decoded.get(text);
+  const points = [];
+  const last = [0, 0];
+  let [value, shift, axis] = [0, 0, 0];
+  for (let i = 0; i < text.length; i += 1) {
+    const bits = text.charCodeAt(i) - 63;
+    value |= (bits & 31) << shift;
+    shift += 5;
+    if (bits < 32) {
+      last[axis] += value & 1 ? ~(value >> 1) : value >> 1;
+      if (axis) {
+        const latitude = Math.min(Math.max(last[0] / 1e4, -85), 85);
+        points.push(last[1] / 1e4, (Math.log(Math.tan(Math.PI / 4 + (latitude * Math.PI) / 360)) * 180) / Math.PI);
+      }
+      axis = 1 - axis;
+      value = 0;
+      shift = 0;
+    }
+  }
+  const made = Float64Array.from(points);
+  decoded.set(text, made);
+  return made;
+}
+
+function routesChosen() {
+  return ACTIVITIES.filter(
+    (row) =>
+      row.route &&
+      (state.sport === "All" || row.sport_group === state.sport) &&
+      (state.year === null || yearOf(row.started_local) === state.year),
+  );
+}
+
+function noRoutes() {
+  if (DATA.public) return "A public page leaves out routes.";
+  return ACTIVITIES.some((row) => row.route) ? `No routes in this choice: ${chosenText()}.` : "No activity has a route: indoors, or recorded without GPS.";
+}
+
+function routeTip(row) {
+  return tipContent(row.name ? bdi(row.name) : "Untitled", [
+    [row.sport_group, sportText(row.sport_type), dateText(row.started_local)],
+    [null, "Distance", distance(row.distance_m)],
+    [null, "Moving time", clock(row.moving_time_s)],
+    [null, "Climbed", climbed(row.total_elevation_gain_m)],
+  ]);
+}
+
+/** Routes whose starts are neighbours (cells of half a degree that touch) are of one region; biggest first. */
+function regionsOf(rows) {
+  const cells = new Map();
+  for (const row of rows) {
+    const points = decodeRoute(row.route);
+    if (points.length < 4) continue;
+    const key = `${Math.floor(points[0] * 2)}/${Math.floor(points[1] * 2)}`;
+    cells.set(key, [...(cells.get(key) ?? []), row]);
+  }
+  const regions = [];
+  const seen = new Set();
+  for (const start of cells.keys()) {
+    if (seen.has(start)) continue;
+    seen.add(start);
+    const [open, found] = [[start], []];
+    while (open.length) {
+      const key = open.pop();
+      found.push(...cells.get(key));
+      const [x, y] = key.split("/").map(Number);
+      for (const dx of [-1, 0, 1]) {
+        for (const dy of [-1, 0, 1]) {
+          const next = `${x + dx}/${y + dy}`;
+          if (cells.has(next) && !seen.has(next)) {
+            seen.add(next);
+            open.push(next);
+          }
+        }
+      }
+    }
+    regions.push(found);
+  }
+  return regions.sort((a, b) => b.length - a.length);
+}
+
+/** Where a region is, in whole tenths of degrees: its middle start. */
+function placeText(rows) {
+  const middle = (axis) => rows.map((row) => decodeRoute(row.route)[axis]).sort((a, b) => a - b)[Math.floor(rows.length / 2)];
+  const x = middle(0);
+  const latitude = (2 * Math.atan(Math.exp((middle(1) * Math.PI) / 180)) * 180) / Math.PI - 90;
+  return `${Math.abs(latitude).toFixed(1)}° ${latitude < 0 ? "S" : "N"}, ${Math.abs(x).toFixed(1)}° ${x < 0 ? "W" : "E"}`;
+}
+
+class RouteMap {
+  constructor(host) {
+    this.base = h("canvas", { "aria-hidden": "true" });
+    this.over = h("canvas", {
+      class: "over",
+      tabindex: "0",
+      role: "application",
+      "aria-roledescription": "map",
+      "aria-describedby": "map-help",
+    });
+    this.scaleBar = h("div", { class: "scale-bar", "aria-hidden": "true" }, h("span", {}), h("i", {}));
+    const button = (text, label, act) => h("button", { type: "button", "aria-label": label, title: label, on: { click: act } }, text);
+    this.element = h(
+      "div",
+      { class: "map" },
+      this.base,
+      this.over,
+      h(
+        "div",
+        { class: "map-buttons" },
+        button("+", "Zoom in", () => this.zoom(1.6)),
+        button("−", "Zoom out", () => this.zoom(1 / 1.6)),
+        button("⤢", "Show all of the region", () => this.fit()),
+      ),
+      this.scaleBar,
+    );
+    host.append(this.element);
+    this.pointers = new Map();
+    this.listen();
+    new ResizeObserver(() => this.resize()).observe(this.element);
+  }
+
+  show(rows, ink, label) {
+    this.ink = ink;
+    this.over.setAttribute("aria-label", label);
+    const same = this.rows && this.rows.length === rows.length && this.rows.every((row, i) => row === rows[i]);
+    this.rows = rows;
+    this.routes = rows.map((row) => decodeRoute(row.route));
+    this.hovered = null;
+    if (same) this.paintSoon();
+    else this.fit();
+  }
+
+  /** Show what most routes lie within; a single far one does not decide. */
+  fit() {
+    const [xs, ys] = [[], []];
+    for (const points of this.routes) {
+      for (let i = 0; i < points.length; i += 8) {
+        xs.push(points[i]);
+        ys.push(points[i + 1]);
+      }
+    }
+    if (!xs.length) return;
+    const spread = (values) => {
+      values.sort((a, b) => a - b);
+      const at = (share) => values[Math.round(share * (values.length - 1))];
+      const most = [at(0.01), at(0.99)];
+      return values.at(-1) - values[0] > 2.2 * (most[1] - most[0]) ? most : [values[0], values.at(-1)];
+    };
+    const [[west, east], [south, north]] = [spread(xs), spread(ys)];
+    this.x = (west + east) / 2;
+    this.y = (south + north) / 2;
+    const { clientWidth: width, clientHeight: height } = this.element;
+    this.scale = Math.min(width / Math.max(east - west, 1e-4), height / Math.max(north - south, 1e-4)) * 0.9;
+    this.paintSoon();
+  }
+
+  resize() {
+    const ratio = Math.min(window.devicePixelRatio || 1, 2);
+    const { clientWidth: width, clientHeight: height } = this.element;
+    if (!width || (this.width === width && this.height === height && this.ratio === ratio)) return;
+    const first = !this.width;
+    Object.assign(this, { width, height, ratio });
+    for (const canvas of [this.base, this.over]) {
+      canvas.width = width * ratio;
+      canvas.height = height * ratio;
+    }
+    if (!this.routes) return;
+    if (first) this.fit();
+    else this.paint();
+  }
+
+  paintSoon() {
+    cancelAnimationFrame(this.soon);
+    this.soon = requestAnimationFrame(() => this.paint());
+  }
+
+  trace(context, points) {
+    const { width, height, scale } = this;
+    context.beginPath();
+    for (let i = 0; i < points.length; i += 2) {
+      const x = width / 2 + (points[i] - this.x) * scale;
+      const y = height / 2 - (points[i + 1] - this.y) * scale;
+      if (i) context.lineTo(x, y);
+      else context.moveTo(x, y);
+    }
+  }
+
+  paint() {
+    if (!this.width) this.resize();
+    if (!this.width || !this.routes) return;
+    const context = this.base.getContext("2d");
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    context.clearRect(0, 0, this.width, this.height);
+    context.lineJoin = "round";
+    context.lineWidth = 1.3;
+    // where hundreds lie on each other, each must be faint for the ways gone often to stand out
+    context.globalAlpha = Math.min(0.9, Math.max(0.2, 8 / Math.sqrt(this.routes.length)));
+    this.routes.forEach((points, i) => {
+      context.strokeStyle = this.ink.sport[this.rows[i].sport_group] ?? this.ink.sport.Other;
+      this.trace(context, points);
+      context.stroke();
+    });
+    this.paintOver();
+    this.paintScale();
+  }
+
+  paintOver() {
+    const context = this.over.getContext("2d");
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    context.clearRect(0, 0, this.width, this.height);
+    const index = this.hovered ?? this.picked;
+    if (index === null || index === undefined || !this.routes[index]) return;
+    context.lineJoin = "round";
+    for (const [color, width] of [[this.ink.card, 5.5], [this.ink.accent, 2.6]]) {
+      context.strokeStyle = color;
+      context.lineWidth = width;
+      this.trace(context, this.routes[index]);
+      context.stroke();
+    }
+  }
+
+  /** A bar of a round length, true in the middle of the map. */
+  paintScale() {
+    const latitude = 2 * Math.atan(Math.exp((this.y * Math.PI) / 180)) - Math.PI / 2;
+    const metresPerPixel = (111_319.5 * Math.cos(latitude)) / this.scale;
+    const most = (metresPerPixel * 110) / METRES[state.units];
+    const power = 10 ** Math.floor(Math.log10(most));
+    const length = [5, 2, 1].map((step) => step * power).find((step) => step <= most);
+    this.scaleBar.firstElementChild.textContent = `${+length.toPrecision(1)} ${state.units}`;
+    this.scaleBar.lastElementChild.style.setProperty("width", `${(length * METRES[state.units]) / metresPerPixel}px`);
+  }
+
+  zoom(factor, px = this.width / 2, py = this.height / 2) {
+    const scale = Math.min(Math.max(this.scale * factor, 2), 2e6);
+    this.x += (px - this.width / 2) * (1 / this.scale - 1 / scale);
+    this.y -= (py - this.height / 2) * (1 / this.scale - 1 / scale);
+    this.scale = scale;
+    this.paintSoon();
+  }
+
+  pan(dx, dy) {
+    this.x -= dx / this.scale;
+    this.y += dy / this.scale;
+    this.paintSoon();
+  }
+
+  /** The route nearest to a place on the canvas, at most ten pixels away. */
+  nearest(px, py) {
+    let [best, found] = [100, null];
+    this.routes.forEach((points, index) => {
+      for (let i = 0; i + 3 < points.length; i += 2) {
+        const ax = this.width / 2 + (points[i] - this.x) * this.scale - px;
+        const ay = this.height / 2 - (points[i + 1] - this.y) * this.scale - py;
+        const bx = this.width / 2 + (points[i + 2] - this.x) * this.scale - px;
+        const by = this.height / 2 - (points[i + 3] - this.y) * this.scale - py;
+        const [dx, dy] = [bx - ax, by - ay];
+        const along = Math.min(1, Math.max(0, -(ax * dx + ay * dy) / (dx * dx + dy * dy || 1)));
+        const away = (ax + along * dx) ** 2 + (ay + along * dy) ** 2;
+        if (away < best) [best, found] = [away, index];
+      }
+    });
+    return found;
+  }
+
+  listen() {
+    const canvas = this.over;
+    const place = (event) => {
+      const box = canvas.getBoundingClientRect();
+      return [event.clientX - box.left, event.clientY - box.top];
+    };
+    canvas.addEventListener("pointerdown", (event) => {
+      this.pointers.set(event.pointerId, place(event));
+      this.moved = 0;
+      if (event.pointerType === "mouse") canvas.setPointerCapture(event.pointerId);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      const [x, y] = place(event);
+      const before = this.pointers.get(event.pointerId);
+      if (!before) return this.hover(event, x, y);
+      this.moved += Math.abs(x - before[0]) + Math.abs(y - before[1]);
+      hideTip();
+      if (this.pointers.size === 1 && event.pointerType === "mouse") this.pan(x - before[0], y - before[1]);
+      if (this.pointers.size === 2) {
+        const other = [...this.pointers].find(([id]) => id !== event.pointerId)[1];
+        const far = (place_) => Math.hypot(place_[0] - other[0], place_[1] - other[1]) || 1;
+        this.pan((x - before[0]) / 2, (y - before[1]) / 2);
+        this.zoom(far([x, y]) / far(before), (x + other[0]) / 2, (y + other[1]) / 2);
+      }
+      this.pointers.set(event.pointerId, [x, y]);
+    });
+    const up = (event) => {
+      if (this.pointers.delete(event.pointerId) && event.type === "pointerup" && this.moved < 5) {
+        this.pick(this.nearest(...place(event)));
+      }
+    };
+    for (const type of ["pointerup", "pointercancel"]) canvas.addEventListener(type, up);
+    canvas.addEventListener("pointerleave", () => {
+      this.hovered = null;
+      hideTip();
+      this.paintOver();
+    });
+    // the wheel scrolls the page, as everywhere, unless Ctrl is held or the map has the focus
+    canvas.addEventListener(
+      "wheel",
+      (event) => {
+        if (!event.ctrlKey && !event.metaKey && document.activeElement !== canvas) return;
+        event.preventDefault();
+        this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), ...place(event));
+      },
+      { passive: false },
+    );
+    canvas.addEventListener("keydown", (event) => {
+      const act = {
+        ArrowLeft: () => this.pan(60, 0),
+        ArrowRight: () => this.pan(-60, 0),
+        ArrowUp: () => this.pan(0, 60),
+        ArrowDown: () => this.pan(0, -60),
+        "+": () => this.zoom(1.4),
+        "=": () => this.zoom(1.4),
+        "-": () => this.zoom(1 / 1.4),
+        0: () => this.fit(),
+        Escape: () => this.pick(null),
+      }[event.key];
+      if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      act();
+    });
+  }
+
+  hover(event, x, y) {
+    cancelAnimationFrame(this.looking);
+    this.looking = requestAnimationFrame(() => {
+      const found = this.nearest(x, y);
+      if (found !== this.hovered) {
+        this.hovered = found;
+        this.paintOver();
+      }
+      this.over.style.setProperty("cursor", found === null ? "grab" : "pointer");
+      if (found === null) hideTip();
+      else showTip(event.clientX, event.clientY, routeTip(this.rows[found]));
+    });
+  }
+
+  pick(index) {
+    this.picked = index;
+    this.paintOver();
+    this.onPick?.(index === null ? null : this.rows[index]);
+  }
+}
+
+let mapCard;
+let routeMap;
+let regionPicked = 0;
+panel("map", ["year", "sport", "units"], (host) => {
+  mapCard ??= new Card(host, "All routes", { kind: "map-card" });
+  const rows = routesChosen();
+  if (!rows.length) {
+    routeMap = null;
+    mapCard.aside.replaceChildren();
+    return mapCard.empty(noRoutes());
+  }
+  const regions = regionsOf(rows);
+  if (!regions.length) return mapCard.empty(noRoutes());
+  if (regionPicked >= regions.length) regionPicked = 0;
+  const inRegion = regionPicked < 0 ? regions.flat() : regions[regionPicked];
+  // the newest on top
+  const shown = [...inRegion].sort((a, b) => (a.started_local < b.started_local ? -1 : 1));
+  const option = (value, text) => h("option", { value, selected: value === regionPicked }, text);
+  const picker =
+    regions.length > 1
+      ? h(
+          "label",
+          { class: "pick" },
+          h("span", {}, "Region"),
+          h(
+            "select",
+            {
+              id: "region",
+              on: {
+                change: (event) => {
+                  regionPicked = +event.target.value;
+                  redraw("map");
+                  document.getElementById("region").focus();
+                },
+              },
+            },
+            regions.slice(0, 40).map((region, i) => option(i, `${i + 1}: ${placeText(region)} (${counted(region.length, "route", "routes")})`)),
+            option(-1, `Everywhere (${counted(rows.length, "route", "routes")})`),
+          ),
+        )
+      : null;
+  mapCard.aside.replaceChildren(...[picker, legend(SPORTS.filter((sport) => shown.some((row) => row.sport_group === sport)))].filter(Boolean));
+  if (!routeMap) {
+    mapCard.show();
+    routeMap = new RouteMap(mapCard.stage);
+    const picked = h("p", { class: "picked", role: "status" });
+    mapCard.stage.append(picked);
+    routeMap.onPick = (row) =>
+      picked.replaceChildren(
+        ...(row
+          ? [dot(row.sport_group), h("strong", {}, bdi(row.name)), ` ${dateText(row.started_local)} · ${distance(row.distance_m)} · ${clock(row.moving_time_s)} `, viewOnStrava(row.id, row.name) ?? ""]
+          : []),
+      );
+  }
+  routeMap.pick(null);
+  routeMap.show(shown, colours(), `Map of ${counted(shown.length, "route", "routes")} around ${placeText(shown)}, ${chosenText()}`);
+  mapCard.say(
+    h(
+      "span",
+      { id: "map-help" },
+      `${counted(shown.length, "route", "routes")}, ${chosenText()}. Drag to move, Ctrl and wheel or two fingers to zoom; with the keyboard arrows, + and −, 0 for all. No background map: a map service would learn where you live.`,
+    ),
+  );
+  mapCard.tableBehind(() => ({
+    caption: `Routes on the map, ${chosenText()}`,
+    columns: [{ text: "Day", row: true }, "Sport", "Name", { text: "Distance", number: true }, { text: "Climbed", number: true }],
+    rows: [...shown].reverse().map((row) => [dateText(row.started_local), sportText(row.sport_type), stravaLink(row.id, bdi(row.name)), distance(row.distance_m), climbed(row.total_elevation_gain_m)]),
+  }));
+});

@@ -1,0 +1,96 @@
+// Method: what each figure means, what it was reckoned with, what is missing.
+
+let gapsCard;
+panel("gaps", [], (host) => {
+  gapsCard ??= new Card(host, "What is known");
+  const coverage = rowsOf("data_coverage")[0];
+  if (!coverage || !coverage.activities) {
+    gapsCard.empty("Nothing yet: no activity has reached the warehouse.");
+  } else {
+    const load = rowsOf("training_load_daily");
+    const of = (count) => (count === null || count === undefined ? null : count);
+    const bars = [
+      ["a route", of(coverage.with_route), "indoors, by hand, or without GPS"],
+      ["heart rate", of(coverage.with_heartrate), "recorded without a sensor"],
+      ["power", of(coverage.with_power), "recorded without a power meter"],
+      ["details (splits, laps, best efforts, gear names)", of(coverage.with_details), "still to be fetched, a few at each run, or refused"],
+    ].filter(([, count]) => count !== null);
+    gapsCard.show(
+      h(
+        "ul",
+        { class: "coverage" },
+        bars.map(([name, count, why]) =>
+          h(
+            "li",
+            {},
+            h("p", {}, h("strong", {}, whole.format(count)), ` of ${counted(coverage.activities, "activity", "activities")} with ${name}`, h("span", { class: "right" }, percent(count / coverage.activities))),
+            h("div", { class: "bar", "aria-hidden": "true" }, h("i", { css: { width: `${(count / coverage.activities) * 100}%` } })),
+            h("p", { class: "under" }, count < coverage.activities ? `The others: ${why}.` : "All of them."),
+          ),
+        ),
+      ),
+    );
+    const unknown = load.filter((row) => row.coverage !== null && row.load === null).length;
+    gapsCard.say(
+      [
+        `From ${dateText(coverage.first_activity_date)} to ${dateText(coverage.last_activity_date)}.`,
+        load.length ? `${counted(unknown, "active day has", "active days have")} no training load.` : "",
+        coverage.misfits ? `${counted(coverage.misfits, "activity holds", "activities hold")} a field of an unexpected form, kept but not counted.` : "",
+      ].join(" "),
+    );
+  }
+  const settings = [
+    ["rest_hr", "Resting heart rate", " bpm", "STRAVA_REST_HR=50"],
+    ["max_hr", "Maximum heart rate", " bpm", "STRAVA_MAX_HR=190"],
+    ["threshold_hr", "Threshold heart rate", " bpm", "STRAVA_THRESHOLD_HR=170"],
+    ["ftp_w", "Functional threshold power", " W", "STRAVA_FTP=250"],
+    ["sex", "Sex, for TRIMP's weights", "", "STRAVA_SEX=f"],
+  ];
+  if (DATA.public) return;
+  gapsCard.root.append(
+    h(
+      "div",
+      { class: "settings" },
+      h("h4", {}, "Settings in force"),
+      table({
+        caption: "Settings in force",
+        columns: [{ text: "Setting", row: true }, "Value", "How to set it, in .env or the environment"],
+        rows: settings.map(([name, text, unit, example]) => [
+          text,
+          DATA.settings[name] === null || DATA.settings[name] === undefined ? h("em", {}, "not set") : `${DATA.settings[name]}${unit}`,
+          h("code", {}, example),
+        ]),
+      }),
+    ),
+  );
+  // appended once, whatever is redrawn
+  const held = gapsCard.root.querySelectorAll(".settings");
+  if (held.length > 1) held[0].remove();
+});
+
+const DEFINITIONS = [
+  ["Day, week, month", "Of the local time at the start. Weeks run from Monday (ISO). Kilometres and miles both come from metres, once, at the end."],
+  ["Distance, time, climbed", "Strava's distance, moving time and elevation gain of each activity, added up."],
+  ["Against the span before", "The same days of the week, month or year before: this year so far against last year to the same day."],
+  ["Eddington number", "The largest E for which at least E days have at least E kilometres (or miles) in all. Kilometres and miles are reckoned apart, never one from the other."],
+  ["Streak", "Days, weeks or months in a row with at least one activity. A streak of days is current while its last day is today or yesterday, one of weeks or months while it reaches this one or the one before."],
+  ["Records", "The longest, highest and fastest activity of a sport and year. Fastest is distance by moving time over a whole activity of ten minutes and more; indoor and virtual activities, those entered by hand, flagged ones and speeds that nobody keeps up do not count. Of equals, the earliest stands."],
+  ["Best efforts", "Strava's own, from the details: the fastest stretch of each length within an activity, never reckoned from an activity's average."],
+  ["Race predictions", "Riegel: T₂ = T₁ · (D₂ / D₁)^1.06, only where both times lie between 3.5 and 230 minutes."],
+  ["TRIMP", "Banister 1991: minutes · r · 0.64 · e^(1.92 r) for men, 0.86 and 1.67 for women, r = (heart rate − rest) / (maximum − rest). From an activity's average heart rate, so an estimate."],
+  ["hrTSS", "100 · TRIMP / TRIMP of an hour at the threshold heart rate (unless set, rest + 0.85 · (maximum − rest))."],
+  ["TSS", "100 · s · NP · IF / (FTP · 3600), with IF = NP / FTP; Strava's weighted average power stands in for NP. Only from a power meter."],
+  ["Load", "TSS, else hrTSS, else unknown. It is never guessed: each day shows the share of its moving time that has a load."],
+  ["Fitness and fatigue", "Exponential means of the daily load with time constants of 42 and 7 days: x + (load − x) · (1 − e^(−1/τ)), from 0. The first 42 days are warm-up. (TrainingPeaks uses 1/τ.)"],
+  ["Form", "Yesterday's fitness less yesterday's fatigue."],
+  ["Monotony, strain", "The mean of seven days' load by their standard deviation; their sum times that."],
+  ["Zones", "Time by heart rate in five zones that start at 60, 70, 80 and 90 % of the way from resting to maximum heart rate (of the maximum where no resting one is set): from the splits of details, else the whole activity in the zone of its average."],
+  ["Sports", "Strava's sport types in eight groups; what is unknown is Other."],
+  ["Map", "Routes simplified, to nine metres where there is room for it, and rounded to about eleven; nothing is drawn beneath them."],
+];
+
+panel("definitions", [], (host) => {
+  const card = new Card(host, "What the figures mean", {});
+  card.show(h("dl", { class: "definitions" }, DEFINITIONS.map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text)))));
+  card.say("This page converts units and adds up what the filters choose; everything else is reckoned by dbt in the warehouse (schema strava).");
+});

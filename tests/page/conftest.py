@@ -1,0 +1,55 @@
+"""One browser for all tests, and pages of made-up athletes."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import synthetic
+from browser import Shown, launch, shown, written
+from playwright.sync_api import Browser, sync_playwright
+
+VARIANTS: dict[str, Callable[[], synthetic.Page]] = {
+    "fifteen years": synthetic.athlete,
+    "three years": lambda: synthetic.athlete(3, seed=2),
+    "empty": synthetic.empty,
+    "one activity": synthetic.one_activity,
+    "without GPS": synthetic.without_gps,
+    "without heart rate": synthetic.without_heart_rate,
+    "one sport": synthetic.one_sport,
+    "public": synthetic.public,
+}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with sync_playwright() as playwright:
+        opened = launch(playwright)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def variant() -> Callable[[str], synthetic.Page]:
+    """The data of a made-up athlete by name, made once."""
+    made: dict[str, synthetic.Page] = {}
+
+    def data_of(name: str) -> synthetic.Page:
+        return made[name] if name in made else made.setdefault(name, VARIANTS[name]())
+
+    return data_of
+
+
+@pytest.fixture
+def show(
+    browser: Browser, tmp_path: Path, variant: Callable[[str], synthetic.Page]
+) -> Callable[..., AbstractContextManager[Shown]]:
+    """Open the page of a variant, or of other data: with show("empty", viewport=PHONE) as page."""
+
+    def opened(data: str | synthetic.Page, fragment: str = "", **context: Any) -> AbstractContextManager[Shown]:
+        file = written(variant(data) if isinstance(data, str) else data, tmp_path / "index.html")
+        return shown(browser, file, fragment, **context)
+
+    return opened

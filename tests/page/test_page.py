@@ -1,0 +1,458 @@
+"""The page: the marts' own figures, whole, safe whatever a name holds, and silent about what is not public."""
+
+import base64
+import hashlib
+import json
+import math
+import re
+import subprocess
+import sys
+from datetime import date
+from html.parser import HTMLParser
+
+import duckdb
+import pytest
+from home import Athlete
+from said import assert_said
+
+from pipelines.page import SITE
+from pipelines.page_data import TABLES
+from pipelines.routes import decode
+from simulator import Simulator
+
+HOSTILE = (
+    "</script><script>alert(1)</script>",
+    "<!--<script>",
+    "<img src=x onerror=alert(2)>",
+    "'\"&amp;&lt;{{ 7 * 7 }}{% raw %}${1+1}",
+    "ركوب \u202eliart\u202c 🏔️🚴‍♀️",
+    "line\u2028and\u2029paragraph\nand\ttab \\u003c",
+)
+# numbers that stand nowhere else
+ATHLETE = {
+    "STRAVA_REST_HR": "51.375",
+    "STRAVA_MAX_HR": "187.625",
+    "STRAVA_THRESHOLD_HR": "168.875",
+    "STRAVA_FTP": "243.125",
+    "STRAVA_SEX": "f",
+    "STRAVA_UNITS": "mi",
+    "STRAVA_GOALS": "Run 1000 km/year, All 10 h/week",
+}
+HEARTRATE = 161.7
+SPORTS = ("Run", "Ride", "Walk", "Hike", "Swim")
+# of figures that have more than one decimal
+HALF_A_DIGIT = {
+    "share": 5.1e-5,
+    "expected_share": 5.1e-5,
+    "coverage": 5.1e-4,
+    "monotony": 5.1e-3,
+    "value": 5.1e-4,
+    "strain": 0.51,
+}
+
+
+class Parsed(HTMLParser):
+    """Elements with their attributes, and the text of scripts and styles, as a browser would find them."""
+
+    def __init__(self, html):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.texts = [], []
+        self._open = None
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag in ("script", "style"):
+            self._open = (tag, dict(attrs))
+            self.texts.append((*self._open, ""))
+
+    def handle_endtag(self, tag):
+        self._open = None
+
+    def handle_data(self, data):
+        if self._open:
+            tag, attributes, text = self.texts.pop()
+            self.texts.append((tag, attributes, text + data))
+
+    @property
+    def data(self):
+        (text,) = [text for tag, attributes, text in self.texts if attributes.get("id") == "data"]
+        return json.loads(text)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """An athlete with hostile names and settings of their own, after a flow that made the page."""
+    with Simulator(seed=11, activities=150) as strava:
+        for activity, name in zip(strava.activities()[3:], HOSTILE, strict=False):
+            strava.edit(activity["id"], name=name, average_heartrate=HEARTRATE, has_heartrate=True)
+        athlete = Athlete(tmp_path_factory.mktemp("home"), strava)
+        athlete.settings |= ATHLETE
+        athlete.authorise()
+        ran = athlete.spawn("flow", ENRICH_LIMIT="50", STRAVA_PAGE="true")
+        assert ran.code == 0, ran.err
+        yield athlete
+
+
+@pytest.fixture
+def page(built):
+    return Parsed(page_file(built).read_text())
+
+
+def page_file(athlete):
+    return athlete.home / "site" / "index.html"
+
+
+def rows_of(data, name):
+    table = data["tables"][name]
+    return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+
+
+def of_mart(athlete, query):
+    """Rows of `query` as dicts, with dates and ids as the page has them."""
+    with duckdb.connect(str(athlete.warehouse), read_only=True) as connection:
+        found = connection.execute(query)
+        names = [name for name, *_ in found.description]
+        return [dict(zip(names, map(as_text, names, row), strict=True)) for row in found.fetchall()]
+
+
+def as_text(name, value):
+    is_id = name == "id" or name.endswith("_id")
+    return str(value) if value is not None and (is_id or isinstance(value, date)) else value
+
+
+def is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@pytest.mark.parametrize("table", [table.name for table in TABLES if table.name != "activities"])
+def test_a_table_of_the_page_says_what_its_mart_says(built, page, table):
+    source = {
+        "activities_daily": "(select athlete_id, activity_date, sport_group, sum(activities) as activities, "
+        "sum(distance_m) as distance_m, sum(moving_time_s) as moving_time_s, "
+        "sum(total_elevation_gain_m) as total_elevation_gain_m "
+        "from strava.activities_daily join (select distinct sport_type, sport_group "
+        "from staging.int_activities__dated) using (sport_type) group by all)",
+        "best_efforts": "(from strava.best_efforts where rank_all_time <= 3 or rank_in_year = 1)",
+        "eddington_days": "(select d.* from strava.eddington_days d join strava.eddington e "
+        "using (athlete_id, sport_group, unit) where d.distance <= 1.5 * e.eddington + 10)",
+        "training_load_daily": "(from strava.training_load_daily where fitness is not null)",
+    }.get(table, f"strava.{table}")
+    shown = rows_of(page.data, table)
+    columns = ", ".join(page.data["tables"][table]["columns"])
+    stored = of_mart(built, f"select {columns} from {source}")
+    assert stored, "an empty mart proves nothing"
+    assert len(shown) == len(stored)
+    # whole rows, numbers aside, say which is which; what two rows share they may swap
+    numbers = [name for name in shown[0] if any(is_number(row[name]) for row in stored)]
+
+    def key(row):
+        texts = [str(row[name]) for name in row if name not in numbers]
+        return texts + [round(row[name] or 0) for name in numbers]
+
+    for ours, theirs in zip(sorted(shown, key=key), sorted(stored, key=key), strict=True):
+        for name, value in theirs.items():
+            if is_number(value):
+                assert ours[name] == pytest.approx(value, abs=HALF_A_DIGIT.get(name, 0.0501)), (name, ours)
+            else:
+                assert ours[name] == value, (name, ours)
+
+
+def test_the_page_has_each_activity_as_strava_listed_it(built, page):
+    shown = {row["id"]: row for row in rows_of(page.data, "activities")}
+    listed = {str(activity["id"]): activity for activity in built.strava.activities()}
+    assert shown.keys() == listed.keys()
+    for id_, activity in listed.items():
+        row = shown[id_]
+        assert row["name"] == activity["name"]
+        assert row["started_local"] == activity["start_date_local"][:16]
+        assert row["distance_m"] == pytest.approx(activity["distance"], abs=0.05)
+        assert row["moving_time_s"] == activity["moving_time"]
+        assert row["average_heartrate"] == pytest.approx(activity.get("average_heartrate"), abs=0.05)
+        assert row["kudos"] == activity["kudos_count"]
+
+
+def test_routes_begin_and_end_where_they_do(built, page):
+    shown = {row["id"]: row["route"] for row in rows_of(page.data, "activities")}
+    routes = 0
+    for activity in built.strava.activities():
+        points = decode((activity.get("map") or {}).get("summary_polyline") or "")
+        route = decode(shown[str(activity["id"])])
+        assert bool(route) == (len(points) > 1)
+        if route:
+            routes += 1
+            for point, drawn in ((points[0], route[0]), (points[-1], route[-1])):
+                assert math.dist(point, (drawn[0] * 10, drawn[1] * 10)) < 8
+    assert routes > 20
+
+
+def test_sums_of_the_page_are_those_of_the_warehouse(built, page):
+    stored = of_mart(
+        built,
+        "select year(year_start_date) as year, sum(distance_m) as m, sum(activities) as n "
+        "from strava.activities_yearly group by all",
+    )
+    for row in stored:
+        daily = [day for day in rows_of(page.data, "activities_daily") if day["activity_date"][:4] == str(row["year"])]
+        single = [one for one in rows_of(page.data, "activities") if one["started_local"][:4] == str(row["year"])]
+        for rows in (daily, single):
+            assert sum(one["distance_m"] for one in rows) == pytest.approx(row["m"], abs=0.01)
+        assert sum(day["activities"] for day in daily) == len(single) == row["n"]
+
+
+def test_the_head_of_the_data_says_whose_and_of_when_they_are(built, page):
+    data = {name: value for name, value in page.data.items() if name != "tables"}
+    ((today, built_at),) = built.sql("select today, built_at from staging.int_athletes__today, staging.dbt_builds")
+    assert data == {
+        "version": 1,
+        "today": str(today),
+        "units": "mi",
+        "public": False,
+        "athlete": {"id": str(built.strava.athlete_id)},
+        "settings": {"rest_hr": 51.375, "max_hr": 187.625, "threshold_hr": 168.875, "ftp_w": 243.125, "sex": "f"},
+        "missing": [],
+        "source": {"built_at": f"{built_at:%Y-%m-%dT%H:%M:%SZ}", "warehouse_version": duckdb.__version__},
+    }
+
+
+def test_a_name_cannot_leave_the_script_that_holds_the_data(built, page):
+    assert set(HOSTILE) <= {row["name"] for row in rows_of(page.data, "activities")}
+    assert [(tag, attributes) for tag, attributes, _ in page.texts] == [
+        ("style", {}),
+        ("script", {"type": "application/json", "id": "data"}),
+        ("script", {}),
+        ("script", {}),
+    ]
+    assert not {"img", "iframe", "object", "embed", "base"} & {tag for tag, _ in page.elements}
+    assert not [attributes for _, attributes in page.elements if any(name.startswith("on") for name in attributes)]
+    html = page_file(built).read_text()
+    assert html.count("</script") == 3
+    assert not {"\u2028", "\u2029"} & set(html.partition('id="data">')[2].partition("</script>")[0])
+
+
+def test_the_policy_admits_exactly_the_texts_of_the_file_and_no_request(page):
+    (policy,) = [a["content"] for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"]
+    rules = {name: sources for name, *sources in map(str.split, policy.split(";"))}
+    hashes = {"style": [], "script": []}
+    for tag, attributes, text in page.texts:
+        if "type" not in attributes:
+            digest = hashlib.sha256(text.encode()).digest()
+            hashes[tag].append(f"'sha256-{base64.b64encode(digest).decode()}'")
+    assert rules == {
+        "default-src": ["'none'"],
+        "script-src": hashes["script"],
+        "style-src": hashes["style"],
+        "img-src": ["data:"],
+        "base-uri": ["'none'"],
+        "form-action": ["'none'"],
+    }
+
+
+def test_nothing_is_loaded_from_anywhere(page):
+    addresses = [
+        (tag, name, value)
+        for tag, attributes in page.elements
+        for name, value in attributes.items()
+        if name in ("src", "href", "srcset", "action", "data", "poster", "xlink:href", "background")
+    ]
+    assert [each for each in addresses if not each[2].startswith(("#", "data:", "https://www.strava.com"))] == []
+    assert [each for each in addresses if each[0] != "a" and not each[2].startswith(("#", "data:"))] == []
+    texts = dict.fromkeys(("style", "script"), "")
+    for tag, attributes, text in page.texts:
+        if attributes.get("id") != "data":
+            texts[tag] += text
+    assert re.findall(r"url\((?!#|['\"]?data:)|@import", texts["style"]) == []
+    hosts = set(re.findall(r"(?:https?:)?//([a-z0-9.-]+\.[a-z]{2,})/", texts["script"]))
+    # the addresses of SVG's names and of licences are never asked
+    assert hosts <= {"www.strava.com", "www.w3.org", "www.apache.org", "github.com"}
+
+
+def test_making_it_again_gives_the_same_bytes_and_leaves_the_file_alone(built):
+    before, written_at = page_file(built).read_bytes(), page_file(built).stat().st_mtime_ns
+    ran = built.spawn("page")
+    assert (ran.code, "as it was" in ran.err) == (0, True), ran.err
+    assert page_file(built).read_bytes() == before
+    assert page_file(built).stat().st_mtime_ns == written_at
+    # routes drawn anew are the routes that were kept
+    (built.home / "warehouse" / ".state" / "routes.json").unlink()
+    again = built.home / "again.html"
+    assert built.spawn("page", "--out", str(again)).code == 0
+    assert again.read_bytes() == before
+    # the file of kept routes may hold anything
+    (built.home / "warehouse" / ".state" / "routes.json").write_text('{"maker": ')
+    assert built.spawn("page", "--out", str(again)).code == 0
+    assert again.read_bytes() == before
+
+
+def test_a_public_page_has_no_id_name_coordinate_or_heart_rate(built):
+    ran = built.spawn("page", "--public")
+    assert ran.code == 0, ran.err
+    assert page_file(built).exists()
+    public = built.home / "site" / "public" / "index.html"
+    assert str(public) in ran.err
+    html, data = public.read_text(), Parsed(public.read_text()).data
+    assert (data["public"], data["athlete"]["id"], data["missing"]) == (True, None, [])
+    assert set(data["settings"].values()) == {None}
+    assert {"training_load_daily", "zones"} & data["tables"].keys() == set()
+    assert data["tables"]["weekday_hours"]["rows"] != []
+    activities = built.strava.activities()
+    private = {str(built.strava.athlete_id), "51.375", "187.625", "168.875", "243.125", str(HEARTRATE)}
+    for activity in activities:
+        private |= {str(activity["id"]), activity["name"], json.dumps(activity["name"])[1:-1]}
+        private |= {activity.get("gear_id") or "", (activity.get("map") or {}).get("summary_polyline") or ""}
+        private |= {str(degrees) for degrees in activity.get("start_latlng") or ()}
+        private |= {activity["start_date_local"][:16]}
+    private |= {name for (name,) in built.sql("select name from strava.gear where name is not null")}
+    shown = Parsed(page_file(built).read_text()).data
+    private |= {row["route"] for row in rows_of(shown, "activities")}
+    # an activity may be called as the page calls a zone
+    own = "".join(path.read_text() for path in SITE.rglob("*.js")) + "".join(SPORTS)
+    private = {text for text in private if text and text not in own}
+    assert len(private) > 500
+    assert [text for text in private if text in html] == []
+    assert HEARTRATE in {row["average_heartrate"] for row in rows_of(shown, "activities")}
+    for name, table in data["tables"].items():
+        told = [
+            column for column in table["columns"] if re.search(r"(^|_)(id|name|bpm)$|^route$|^average_heart", column)
+        ]
+        assert told == [], name
+    assert len(rows_of(data, "activities")) == len(activities)
+
+
+def test_a_setting_that_changed_shows_without_a_build(built):
+    out = built.home / "changed.html"
+    ran = built.spawn("page", "--out", str(out), STRAVA_MAX_HR="", STRAVA_GOALS="Swim 20 km/month")
+    assert ran.code == 0, ran.err
+    data = Parsed(out.read_text()).data
+    assert (data["settings"]["max_hr"], data["missing"]) == (None, ["max_hr"])
+    assert [(goal["sport_group"], goal["target"]) for goal in rows_of(data, "goals")] == [("Swim", 20_000)]
+    assert rows_of(data, "zones") == []
+    assert built.spawn("page").code == 0, "and back"
+
+
+def test_flow_makes_the_page_only_when_it_would_be_another(built):
+    settings = {"STRAVA_PAGE": "true", "ENRICH_LIMIT": "0"}
+    assert built.spawn("page").code == 0
+    before, written_at = page_file(built).read_bytes(), page_file(built).stat().st_mtime_ns
+
+    def made(**more):
+        ran = built.spawn("flow", **settings | more)
+        assert ran.code == 0, ran.err
+        assert "dbt: nothing landed" in ran.err
+        return "Page: " in ran.err
+
+    assert not made()
+    assert page_file(built).stat().st_mtime_ns == written_at
+    page_file(built).unlink()
+    assert not made(STRAVA_PAGE="false")
+    assert made()
+    assert page_file(built).read_bytes() == before
+    assert made(STRAVA_FTP="250")
+    assert made()
+    note = built.home / "warehouse" / ".state" / "page.json"
+    made_from = json.loads(note.read_text())
+    note.write_text(json.dumps(made_from | {"today": "2020-01-01"}))
+    assert made(), "another day"
+    note.write_text(json.dumps(made_from | {"code": "of an older version"}))
+    assert made(), "another version"
+    assert not made()
+
+
+def test_without_a_warehouse_it_says_how_to_make_one(athlete, run):
+    assert_said(run("page"), 2, "There is no warehouse", "make flow", "make demo")
+    assert not (athlete.home / "warehouse").exists()
+
+
+def test_a_warehouse_that_was_never_built_is_said(athlete, run):
+    assert run("pull").code == 0
+    assert_said(run("page"), 2, "is not built yet", "make compact")
+    assert not (athlete.home / "site").exists()
+
+
+def test_a_warehouse_of_an_older_version_is_said(athlete, run):
+    assert run("pull").code == 0
+    with duckdb.connect(str(athlete.warehouse)) as connection:
+        connection.execute("create table staging.dbt_builds as select now()::timestamp as built_at")
+    assert_said(run("page"), 2, "of an older version", "make compact")
+
+
+def test_a_warehouse_that_somebody_writes_is_said(built):
+    hold = f"import duckdb; held = duckdb.connect({str(built.warehouse)!r}); print('held', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        ran = built.spawn("page")
+        holder.communicate("\n")
+    assert_said(ran, 5, "is held open", f"process {holder.pid}")
+
+
+def test_a_page_that_cannot_be_written_is_said_and_the_old_one_stays(built):
+    before = page_file(built).read_bytes()
+    assert_said(built.spawn("page", "--out", str(page_file(built) / "page.html")), 6, "could not be written")
+    assert page_file(built).read_bytes() == before
+    assert [path.name for path in page_file(built).parent.iterdir() if path.name.endswith(".tmp")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("activities", [0, 1])
+def test_an_account_with_nothing_or_one_activity_has_a_page(tmp_path, activities):
+    with Simulator(seed=5, activities=activities) as strava:
+        athlete = Athlete(tmp_path, strava)
+        athlete.authorise()
+        ran = athlete.spawn("flow", STRAVA_PAGE="true")
+        assert ran.code == 0, ran.err
+        data = Parsed(page_file(athlete).read_text()).data
+        assert data["athlete"]["id"] == (str(strava.athlete_id) if activities else None)
+        assert data["missing"] == ["rest_hr", "max_hr", "threshold_hr", "ftp_w", "sex"]
+        assert data["tables"].keys() == {table.name for table in TABLES}
+        assert len(rows_of(data, "activities")) == activities
+        assert len(rows_of(data, "activities_daily")) == activities
+
+
+@pytest.mark.slow
+def test_of_several_athletes_the_page_is_that_of_the_token_or_of_who_has_most(built, tmp_path):
+    copy = Athlete(tmp_path, built.strava)
+    copy.warehouse.parent.mkdir()
+    copy.warehouse.write_bytes(built.warehouse.read_bytes())
+    with duckdb.connect(str(copy.warehouse)) as connection:
+        connection.execute(
+            "update strava.activities set athlete_id = 7 where id in "
+            "(select id from strava.activities order by start_date limit 3)"
+        )
+
+    def shown():
+        ran = copy.spawn("page")
+        assert ran.code == 0, ran.err
+        assert "one of 2 in the warehouse" in ran.err
+        data = Parsed(page_file(copy).read_text()).data
+        return data["athlete"]["id"], len(rows_of(data, "activities"))
+
+    assert shown() == (str(built.strava.athlete_id), 147)
+    copy.authorise(athlete_id=7)
+    assert shown() == ("7", 3)
+    copy.authorise(athlete_id=8)
+    assert shown() == (str(built.strava.athlete_id), 147)
+
+
+@pytest.mark.slow
+def test_a_purge_removes_what_shows_the_purged_activity(athlete, run, strava):
+    gone = strava.activities()[4]
+    strava.edit(gone["id"], name="Never to be seen again")
+    assert run("flow", STRAVA_PAGE="true", ENRICH_LIMIT="0").code == 0
+    assert run("page", "--public").code == 0
+    public, routes = (
+        athlete.home / "site" / "public" / "index.html",
+        athlete.home / "warehouse" / ".state" / "routes.json",
+    )
+    assert "Never to be seen again" in page_file(athlete).read_text()
+    kept = len(json.loads(routes.read_text())["routes"])
+    strava.delete(gone["id"])
+    assert run("pull", "--all").code == 0
+    ran = run("purge")
+    assert (ran.code, "make page" in ran.err) == (0, True), ran.err
+    assert [path for path in (page_file(athlete), public, routes) if path.exists()] == []
+    assert run("page").code == 0
+    assert "Never to be seen again" not in page_file(athlete).read_text()
+    assert len(json.loads(routes.read_text())["routes"]) <= kept
