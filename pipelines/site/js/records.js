@@ -168,6 +168,7 @@ panel("eddington", ["sport", "units"], (host) => {
           type: "bar",
           name: "Days",
           barCategoryGap: "15%",
+          barMaxWidth: 46,
           data: days.map((row) => ({ value: row.days, itemStyle: { color: row.distance === e ? ink.accent : ink.fatigue, opacity: row.distance === e ? 1 : row.distance < e ? 0.75 : 0.4 } })),
         },
         {
