@@ -265,6 +265,7 @@ def test_the_weeks_table_holds_the_sums_of_its_days(show, variant):
     with show("three years") as page:
         head, *body = page.table("weekly")
         assert len(body) == 52
+        assert [body[0][0], body[-1][0]] == ["1 – 7\u00a0Dec\u00a02025", "23 – 29\u00a0Nov\u00a02026"]  # noqa: RUF001
         monday = TODAY - timedelta(days=TODAY.weekday(), weeks=51)
         for row in body:
             found = days(data, monday, monday + timedelta(days=6))

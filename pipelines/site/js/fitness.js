@@ -269,7 +269,7 @@ panel("zones", ["year", "sport"], (host) => {
     h("ul", { class: "legend" }, [0, 1, 2, 3, 4].map((i) => h("li", {}, h("span", { class: "dot", "data-heat": i + 1, "aria-hidden": "true" }), named(i)))),
   );
   zonesCard.say(
-    `Hours by month${state.year === null ? `, the last ${months.length} with heart rate` : ""}. ${
+    `Hours by month${state.year === null ? `, ${counted(months.length, "month", "months")} with heart rate` : ""}. ${
       estimates ? "Where an activity's splits are not known, all of its time counts in the zone of its average: an estimate." : "From the heart rate of each split."
     }`,
   );
