@@ -21,6 +21,6 @@ def datediff(first_date: str, second_date: str, datepart: str) -> str:
     return f"date_diff('{datepart}', {first_date}, {second_date})"
 
 
-def hash(field: str) -> str:
+def hash(field: str) -> str:  # noqa: A001 - dbt's name
     """Return the SQL that dbt makes of `dbt.hash` on DuckDB."""
     return f"md5(cast({field} as varchar))"
