@@ -188,7 +188,7 @@ def test_filters_choose_what_the_tiles_add_up_and_stay_in_the_address(show, vari
 def test_nonsense_in_the_address_is_ignored(show, variant):
     with show("three years", "#year=1066&sport=<script>alert(1)</script>&units=furlong&theme=pink&span=7") as page:
         assert shown_tiles(page) == tiles(variant("three years"), date(2026, 1, 1), TODAY)
-    with show("three years", "#year=%E0%A4%A&__proto__=1") as page:
+    with show("three years", "#year=%E0%A4%A&__proto__=1&measure=constructor&units=toString") as page:
         assert shown_tiles(page) == tiles(variant("three years"), date(2026, 1, 1), TODAY)
 
 
@@ -265,6 +265,7 @@ def test_the_weeks_table_holds_the_sums_of_its_days(show, variant):
     with show("three years") as page:
         head, *body = page.table("weekly")
         assert len(body) == 52
+        assert [body[0][0], body[-1][0]] == ["1 – 7\u00a0Dec\u00a02025", "23 – 29\u00a0Nov\u00a02026"]  # noqa: RUF001
         monday = TODAY - timedelta(days=TODAY.weekday(), weeks=51)
         for row in body:
             found = days(data, monday, monday + timedelta(days=6))

@@ -193,6 +193,7 @@ panel("load", ["year"], (host) => {
           yAxisIndex: 2,
           large: false,
           barMinWidth: 0.6,
+          barMaxWidth: 14,
           itemStyle: { color: ink.fatigue },
           data: rows.map((row) => row.load),
         },
@@ -202,6 +203,7 @@ panel("load", ["year"], (host) => {
           xAxisIndex: 3,
           yAxisIndex: 3,
           barMinWidth: 0.6,
+          barMaxWidth: 14,
           itemStyle: { color: ink.good },
           data: rows.map((row) => row.coverage),
         },
@@ -214,7 +216,7 @@ panel("load", ["year"], (host) => {
         { text: "Day", row: true },
         ...["Load", "Time with a load", "Fitness", "Fatigue", "Form", "Monotony", "Strain"].map((text) => ({ text, number: true })),
       ],
-      rows: [...rows].reverse().slice(0, 1500).map((row) => [
+      rows: [...rows].reverse().map((row) => [
         dateText(row.date) + (row.is_warm_up ? " (warm-up)" : ""),
         rounded(row.load),
         percent(row.coverage),
@@ -267,7 +269,7 @@ panel("zones", ["year", "sport"], (host) => {
     h("ul", { class: "legend" }, [0, 1, 2, 3, 4].map((i) => h("li", {}, h("span", { class: "dot", "data-heat": i + 1, "aria-hidden": "true" }), named(i)))),
   );
   zonesCard.say(
-    `Hours by month${state.year === null ? `, the last ${months.length} with heart rate` : ""}. ${
+    `Hours by month${state.year === null ? `, ${counted(months.length, "month", "months")} with heart rate` : ""}. ${
       estimates ? "Where an activity's splits are not known, all of its time counts in the zone of its average: an estimate." : "From the heart rate of each split."
     }`,
   );
@@ -288,6 +290,7 @@ panel("zones", ["year", "sport"], (host) => {
         name: named(i),
         stack: "month",
         barCategoryGap: "28%",
+        barMaxWidth: 46,
         itemStyle: { color: ink.heat[i], borderColor: ink.card, borderWidth: 0.5 },
         data: months.map((month) => +(sums.get(month)[i] / 3600).toFixed(2)),
       })),

@@ -74,7 +74,6 @@ function speed(metresPerSecond, sport) {
 
 /** A value of the records by its unit: metres up where the record is of height. */
 function recordValue(record) {
-  if (!record.value) return NONE;
   if (record.unit === "s") return clock(record.value);
   if (record.unit === "m/s") return speed(record.value, record.sport_group);
   return record.record === "longest_distance" ? distance(record.value) : climbed(record.value);

@@ -305,6 +305,10 @@ class RouteMap {
       hideTip();
       this.paintOver();
     });
+    // one finger scrolls the page, two are the map's
+    for (const type of ["touchstart", "touchmove"]) {
+      canvas.addEventListener(type, (event) => event.touches.length > 1 && event.preventDefault(), { passive: false });
+    }
     // the wheel scrolls the page, as everywhere, unless Ctrl is held or the map has the focus
     canvas.addEventListener(
       "wheel",

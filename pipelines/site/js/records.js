@@ -19,7 +19,8 @@ function whichActivity(id, name, date) {
 let recordsCard;
 panel("records", ["year", "sport", "units"], (host) => {
   recordsCard ??= new Card(host, "Records");
-  const of = (sport) => rowsOf("records").filter((row) => row.year === state.year && row.sport_group === sport);
+  // a highest point of 0 m is no record
+  const of = (sport) => rowsOf("records").filter((row) => row.year === state.year && row.sport_group === sport && row.value);
   const rows = of(state.sport);
   if (!rows.length) return recordsCard.empty(noneChosen());
   const sports = SPORTS.filter((sport) => of(sport).length);
@@ -136,6 +137,7 @@ panel("eddington", ["sport", "units"], (host) => {
   const { axis, option, roomy } = chartBase(ink);
   const e = number.eddington;
   const next = e + 1;
+  const top = Math.max(10, Math.ceil((3 * e) / 50) * 50);
   eddingtonCard.aside.replaceChildren(
     h(
       "dl",
@@ -147,7 +149,7 @@ panel("eddington", ["sport", "units"], (host) => {
     ),
   );
   eddingtonCard.say(
-    `${counted(e, "day", "days")} with at least ${e} ${state.units}. ${counted(number.days_needed_for_next, "more day", "more days")} of at least ${next} ${state.units} make it ${next}. All years.`,
+    `${counted(e, "day", "days")} with at least ${e} ${state.units}. ${counted(number.days_needed_for_next, "more day", "more days")} of at least ${next} ${state.units} ${number.days_needed_for_next === 1 ? "makes" : "make"} it ${next}. All years.${days[0].days > top ? " The highest bars are cut off." : ""}`,
   );
   eddingtonCard.draw(
     {
@@ -162,12 +164,13 @@ panel("eddington", ["sport", "units"], (host) => {
       },
       grid: { ...roomy, right: 8 },
       xAxis: { ...axis, type: "category", data: days.map((row) => `${row.distance}`), axisLabel: { ...axis.axisLabel, formatter: (text) => `${text} ${state.units}` } },
-      yAxis: { ...axis, type: "value", max: ({ max }) => Math.min(max, Math.max(10, Math.ceil((3 * e) / 50) * 50)), axisLabel: { ...axis.axisLabel, formatter: (value) => whole.format(value) } },
+      yAxis: { ...axis, type: "value", max: days[0].days > top ? top : null, axisLabel: { ...axis.axisLabel, formatter: (value) => whole.format(value) } },
       series: [
         {
           type: "bar",
           name: "Days",
           barCategoryGap: "15%",
+          barMaxWidth: 46,
           data: days.map((row) => ({ value: row.days, itemStyle: { color: row.distance === e ? ink.accent : ink.fatigue, opacity: row.distance === e ? 1 : row.distance < e ? 0.75 : 0.4 } })),
         },
         {

@@ -4,9 +4,9 @@ const DEFAULTS = { year: null, sport: "All", measure: "distance_m", span: "year"
 const ALLOWED = {
   year: (text) => (YEARS.includes(+text) ? +text : null),
   sport: (text) => (SPORTS.includes(text) ? text : "All"),
-  measure: (text) => (text in MEASURES ? text : DEFAULTS.measure),
+  measure: (text) => (Object.hasOwn(MEASURES, text) ? text : DEFAULTS.measure),
   span: (text) => (["week", "month", "year", "all"].includes(text) ? text : DEFAULTS.span),
-  units: (text) => (text in METRES ? text : DEFAULTS.units),
+  units: (text) => (Object.hasOwn(METRES, text) ? text : DEFAULTS.units),
   theme: (text) => (["light", "dark"].includes(text) ? text : "auto"),
 };
 const state = { ...DEFAULTS };
