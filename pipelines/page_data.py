@@ -24,6 +24,8 @@ DECIMALS = (
     ("form", 1),
     ("strain", 0),
 )
+# beyond, a double and JavaScript do not count in ones
+EXACT = 2**53
 # of columns of several units: that of speeds
 MOST_DECIMALS = 3
 # what the athlete has to say for all figures to be there
@@ -278,7 +280,7 @@ def _rounded(value: Any, places: int) -> Any:
     """`value` as short as JSON can have it."""
     if isinstance(value, float):
         rounded = round(value, places)
-        return int(rounded) if rounded.is_integer() else rounded
+        return int(rounded) if rounded.is_integer() and abs(rounded) < EXACT else rounded
     return value
 
 
