@@ -86,6 +86,13 @@ _LIVE = f"""
         where buried_at is null or newest.fetched_at > buried_at
     )
 """
+
+
+def _told(paths: str) -> str:
+    """SQL for the JSON of a payload at the list `paths`; null for one that DuckDB does not take (a lone surrogate)."""
+    return f"try(list_transform(cast(json_extract(payload, {paths}) as varchar[]), lambda each: nullif(each, 'null')))"
+
+
 _PARQUET: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["shard"]}
 _DUCKDB_LIMITS: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": "128MB"}
 
@@ -99,13 +106,21 @@ class Landed:
 
 
 @dataclass(frozen=True)
+class Version:
+    """What a summary or details fetched at an instant tell: the JSON of some fields, or all of an odd payload."""
+
+    fetched_at: datetime
+    fields: list[str | None] | None
+    odd_payload: str | None
+
+
+@dataclass(frozen=True)
 class Enriched:
-    """Payloads of an activity with details: its summary now and when they were fetched (None: not known), and they."""
+    """An activity with details: all versions of its summary and of its details, oldest first."""
 
     id: int
-    summary: str
-    summary_then: str | None
-    detail: str
+    summaries: list[Version]
+    details: list[Version]
 
 
 class _AppearWholeJob(FilesystemLoadJob):
@@ -421,43 +436,56 @@ class Bronze:
         """Ids of live activities that have no details, newest first; `since` and `until` are local dates."""
         return [id_ for id_, has_details in self._activities(athlete_id, since, until) if not has_details]
 
-    def behind_summaries(self, athlete_id: int) -> list[Enriched]:
-        """Live activities whose summary has a version newer than their details, newest activity first."""
-        candidates = self._query(
+    def told_otherwise(self, athlete_id: int, paths: list[str]) -> list[Enriched]:
+        """Live activities whose details tell something else at `paths` than their summary, newest activity first."""
+        told = _told("$paths")
+        rows = self._query(
             f"""
-            with {_LIVE.format(in_range="")}
-            select live.id, details.fetched_at
+            with {_LIVE.format(in_range="")},
+            enriched as (select id, max(fetched_at) as fetched_at from {{{ACTIVITY_DETAILS}}} group by id)
+            select live.id
             from live
-            inner join (select id, max(fetched_at) as fetched_at from {{{ACTIVITY_DETAILS}}} group by id) as details
-                on details.id = live.id and details.fetched_at < live.fetched_at
+            inner join enriched using (id)
+            inner join (select id, fetched_at, hash({told}) as told from {{{ACTIVITIES}}}) as summaries
+                on summaries.id = live.id and summaries.fetched_at = live.fetched_at
+            inner join (select id, fetched_at, hash({told}) as told from {{{ACTIVITY_DETAILS}}}) as details
+                on details.id = enriched.id and details.fetched_at = enriched.fetched_at
+            where summaries.told != details.told
             order by live.start_date desc nulls last, live.id desc
             """,
             athlete_id=athlete_id,
+            paths=paths,
         )
-        fetched_at = dict(candidates)
-        summaries, details = (self._payloads(table, list(fetched_at)) for table in (ACTIVITIES, ACTIVITY_DETAILS))
-        return [
-            Enriched(
-                id_,
-                summary=summaries[id_][-1][1],
-                summary_then=next((text for at, text in reversed(summaries[id_]) if at <= fetched_at[id_]), None),
-                detail=details[id_][-1][1],
-            )
-            for id_ in fetched_at
-        ]
+        ids = list(dict.fromkeys(id_ for (id_,) in rows))
+        summaries, details = (self._told(table, ids, paths) for table in (ACTIVITIES, ACTIVITY_DETAILS))
+        return [Enriched(id_, summaries[id_], details[id_]) for id_ in ids]
 
-    def _payloads(self, table: str, ids: list[int]) -> dict[int, list[tuple[datetime, str]]]:
-        """(fetched_at, payload) of all versions of `ids` in `table`, oldest first; payloads of others stay unread."""
-        versions: dict[int, list[tuple[datetime, str]]] = {id_: [] for id_ in ids}
+    def _told(self, table: str, ids: list[int], paths: list[str]) -> dict[int, list[Version]]:
+        """What all versions of `ids` in `table` tell at `paths`, oldest first."""
+        versions: dict[int, list[Version]] = {id_: [] for id_ in ids}
         if ids:
             rows = self._query(
-                f"select id, fetched_at, payload from {{{table}}} where list_contains($ids, id) "
-                "order by fetched_at, payload_hash",
+                f"select id, fetched_at, {_told('$paths')} as told, if(told is null, payload, null) from {{{table}}} "
+                "where list_contains($ids, id) order by fetched_at, payload_hash",
                 ids=ids,
+                paths=paths,
             )
-            for id_, fetched_at, payload in rows:
-                versions[id_].append((fetched_at, payload))
+            for id_, *told in rows:
+                versions[id_].append(Version(*told))
         return versions
+
+    def sweeps_begun(self, athlete_id: int) -> list[datetime]:
+        """For each complete sweep an instant by which it had begun, later than all that landed before, oldest first."""
+        rows = self._query(
+            f"""
+            select min(fetched_at) from {{{SWEEPS}}} where athlete_id = $athlete_id
+            group by json_extract_string(payload, '$.started_at')
+            having bool_or(json_extract_string(payload, '$.complete') = 'true')
+            order by 1
+            """,
+            athlete_id=athlete_id,
+        )
+        return [begun_by for (begun_by,) in rows]
 
     def ids(self, athlete_id: int, since: date | None = None, until: date | None = None) -> set[int]:
         """Ids of all live activities between the local dates `since` and `until`."""

@@ -29,7 +29,7 @@ from pipelines.errors import (
     StravaUnavailable,
     WarehouseBusy,
 )
-from pipelines.freshness import to_fetch_again
+from pipelines.freshness import PATHS, to_fetch_again
 from pipelines.memory import give_back_what_is_free
 from pipelines.payloads import Payload
 from pipelines.progress import Report, Task, details_left
@@ -288,9 +288,11 @@ class Run:
         return [id_ for id_ in wanted if not self._quarantine.waits(id_)]
 
     def _out_of_date(self, choice: DetailChoice, athlete_id: int) -> list[int]:
-        """Ids of activities whose details are to be fetched again, because their summary has changed since."""
+        """Ids of activities whose details are to be fetched again, because their summary says something else."""
         kudos_since = days_before(utc_now(), self._settings.lookback_days)
-        stale = to_fetch_again(self._bronze.behind_summaries(athlete_id), kudos_since)
+        told_otherwise = self._bronze.told_otherwise(athlete_id, PATHS)
+        sweeps = self._bronze.sweeps_begun(athlete_id) if told_otherwise else []
+        stale = to_fetch_again(told_otherwise, sweeps, kudos_since)
         in_range = self._bronze.ids(athlete_id, choice.since, choice.until) if stale else set()
         return [id_ for id_ in stale if id_ in in_range]
 
