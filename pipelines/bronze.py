@@ -404,14 +404,15 @@ class Bronze:
         rows = self._query(f"select max(fetched_at) from ({instants})")
         return rows[0][0] if rows else None
 
-    def seen(self, instant: datetime | None = None) -> dict[tuple[int, int], datetime]:
-        """Athlete and id of each activity, buried or not → its newest version's instant, up to `instant` if given."""
+    def seen(self, athlete_id: int, instant: datetime) -> dict[int, tuple[datetime, datetime | None]]:
+        """Ids of all activities, buried or not → instant and start of the newest version up to `instant` (UTC)."""
         rows = self._query(
-            f"select athlete_id, id, max(fetched_at) from {{{ACTIVITIES}}} "
-            "where id is not null and fetched_at <= coalesce($instant, timestamp '9999-12-31') group by all",
+            f"select id, max(fetched_at), max_by(start_date, {_VERSION_ORDER}) from {{{ACTIVITIES}}} "
+            "where id is not null and athlete_id = $athlete_id and fetched_at <= $instant group by id",
+            athlete_id=athlete_id,
             instant=instant,
         )
-        return {(athlete_id, id_): fetched_at for athlete_id, id_, fetched_at in rows}
+        return {id_: (fetched_at, start) for id_, fetched_at, start in rows}
 
     def tombstones(self) -> list[tuple[int, int, datetime | None, datetime, str]]:
         """Athlete, id, start, instant and payload of all tombstones, oldest first."""
