@@ -134,6 +134,20 @@ def test_a_corrupt_activity_is_passed_over_and_not_asked_for_again_at_once(athle
     assert details_asked(athlete) == []
 
 
+def test_a_clock_that_was_set_back_makes_no_refused_one_wait_for_years(athlete, run, strava):
+    corrupt = newest_first(strava)[2]
+    strava.fault("500", id=corrupt)
+    assert run(ENRICH_LIMIT="all").code == 0
+    state = athlete.home / "warehouse" / ".state" / "quarantine.json"
+    held = json.loads(state.read_text())
+    # refused when it was 2037 here
+    held[str(corrupt)]["next_try_at_s"] += 10 * 365 * 86400
+    state.write_text(json.dumps(held))
+    strava.clear_requests()
+    run(ENRICH_LIMIT="all")
+    assert set(details_asked(athlete)) == {corrupt}
+
+
 def test_two_corrupt_ones_in_a_row_at_the_very_end_are_passed_over_too(athlete, run, strava):
     *_, last_but_one, last = newest_first(strava)
     for id_ in (last_but_one, last):

@@ -91,7 +91,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             LongMirror.launcher.close()
             print(f"\nseed {seed}, histories {arguments.first} to {number - 1}, {time.monotonic() - began_at_s:.0f} s")
-            for name in ("steps", "changes", "faults", "runs", "kills", "requests", "quiet_pulls", "held_back"):
+            for name in (
+                "steps",
+                "changes",
+                "faults",
+                "runs",
+                "kills",
+                "requests",
+                "quiet_pulls",
+                "held_back",
+                *("purges", "torn"),
+            ):
                 print(f"  {name.replace('_', ' '):<12}{getattr(tally, name):>9,}")
             print(f"  {'differences':<12}{len(failed):>9,}", *failed, sep="\n    ")
     return 1 if failed else 0
