@@ -21,6 +21,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from soak.batch import Batch, Ended
 from soak.processes import Command, Launcher
 from soak.strava import ALL, CHANGES, LESS, NO_LIMITS, Change, Strava
 from soak.truth import Warehouse, bronze_rows, list_differences, live_in_bronze, staging_differences
@@ -82,6 +83,8 @@ class Mirror(RuleBasedStateMachine):
 
     launcher: ClassVar[Launcher]
     folder: ClassVar[Path]
+    batch: ClassVar[Batch]
+    name: ClassVar[str] = "a history"
     tally: ClassVar[Tally] = Tally()
     tell: ClassVar[Callable[[str], None]] = staticmethod(lambda _told: None)
 
@@ -281,52 +284,38 @@ class Mirror(RuleBasedStateMachine):
         shutil.rmtree(self.home)
 
     def _compare(self) -> None:
-        data = self.home / "data"
+        """A quiet pull and all details; bronze and staging are compared at once, `strava.*` with the batch."""
         self._let_all_be_well()
-        truth = self.strava.truth()
         if self.may_wait_to_land or self._is_too_much_gone():
             self._pull_in_peace()
-        confirmed = ["--confirm-deletions"] if self._is_too_much_gone() else []
-        started = self._start(
-            "flow",
-            *confirmed,
-            STRAVA_SWEEP_HOURS="0",
-            ENRICH_LIMIT="all",
-            STRAVA_PUBLISH=str(self.published),
-            STRAVA_PURGE_DELETED=str(self._purges_at_the_end()).lower(),
-        )
-        self._read_the_copy()
-        ran = started.wait()
+        if self._is_too_much_gone():
+            self._check(self._start("pull", "--confirm-deletions", STRAVA_SWEEP_HOURS="0").wait())
+        ran = self._start(STRAVA_SWEEP_HOURS="0", ENRICH_LIMIT="all").wait()
         self._check(ran)
-        warehouse = Warehouse(self.athlete.warehouse)
-        details = {id_: self.strava.detail(id_) for id_ in truth}
-        tombstones = bronze_rows(data, "tombstones")
-        buried = {(row["id"], row["fetched_at"]) for row in tombstones}
-        last = {row["id"]: json.loads(row["payload"]) for row in tombstones}
-        purged = {id_ for id_, tombstone in last.items() if tombstone["purged"]} - truth.keys()
-        differences = [
-            *list_differences(data, truth),
-            *staging_differences(self.athlete.warehouse, data),
-            *warehouse.differences(truth, details, self.strava.versions, self.seen, purged, bool(self.torn)),
-            *(f"a version of {id_} ends {at} for no reason" for id_, at in warehouse.gaps() if (id_, at) not in buried),
-            *(f"{id_} is purged and still in bronze" for id_ in purged & self._in_bronze()),
-            *([] if Warehouse(self.published) == warehouse else ["the published copy is another warehouse"]),
-        ]
+        self._assert_none(self._differences_in_bronze(), ran)
+        self.batch.add(self._ended(), self.home / "data")
+
+    def _assert_none(self, differences: list[str], ran: Ran) -> None:
         assert differences == [], "\n".join([f"{len(differences)} differences:", *differences[:20], ran.err])
 
-    def _in_bronze(self) -> set[int]:
-        return {row["id"] for table in ERASED_FROM for row in bronze_rows(self.home / "data", table)}
+    def _differences_in_bronze(self) -> list[str]:
+        data = self.home / "data"
+        return list_differences(data, self.strava.truth()) + staging_differences(self.athlete.warehouse, data)
 
-    def _purges_at_the_end(self) -> bool:
-        return self.steps % 3 == 0
-
-    def _read_the_copy(self) -> None:
-        """As a dashboard does while a flow runs: whatever there is can be read, and makes sense."""
-        if self.published.exists():
-            with duckdb.connect(str(self.published), read_only=True) as connection:
-                merged = connection.execute("select count(*) from strava.activities").fetchone()
-                summed = connection.execute("select coalesce(sum(activities), 0) from strava.activities_yearly")
-                assert merged == summed.fetchone()
+    def _ended(self) -> Ended:
+        truth, tombstones = self.strava.truth(), bronze_rows(self.home / "data", "tombstones")
+        last = {row["id"]: json.loads(row["payload"]) for row in tombstones}
+        return Ended(
+            self.name,
+            self.strava.athlete_id,
+            truth,
+            {id_: self.strava.detail(id_) for id_ in truth},
+            self.strava.versions,
+            self.seen,
+            {id_ for id_, tombstone in last.items() if tombstone["purged"]} - truth.keys(),
+            bool(self.torn),
+            {(row["id"], row["fetched_at"]) for row in tombstones},
+        )
 
     def _is_too_much_gone(self) -> bool:
         """Whether a complete walk has to hold back."""
@@ -443,7 +432,38 @@ def _words(command: tuple[str, ...]) -> str:
 
 
 class LongMirror(Mirror):
-    """The same with purges and kills during `dbt build`, which take their time."""
+    """The same with purges, kills during `dbt build` and a whole flow at the end, which take their time."""
+
+    def _compare(self) -> None:
+        """A quiet flow, which publishes and in a third of the histories purges, and all there is compared."""
+        self._let_all_be_well()
+        if self.may_wait_to_land or self._is_too_much_gone():
+            self._pull_in_peace()
+        confirmed = ["--confirm-deletions"] if self._is_too_much_gone() else []
+        settings = {"STRAVA_PUBLISH": str(self.published), "STRAVA_PURGE_DELETED": str(self.steps % 3 == 0).lower()}
+        started = self._start("flow", *confirmed, STRAVA_SWEEP_HOURS="0", ENRICH_LIMIT="all", **settings)
+        self._read_the_copy()
+        ran = started.wait()
+        self._check(ran)
+        warehouse, ended = Warehouse(self.athlete.warehouse), self._ended()
+        differences = [
+            *self._differences_in_bronze(),
+            *ended.differences(warehouse),
+            *(f"{id_} is purged and still in bronze" for id_ in ended.purged & self._in_bronze()),
+            *([] if Warehouse(self.published) == warehouse else ["the published copy is another warehouse"]),
+        ]
+        self._assert_none(differences, ran)
+
+    def _in_bronze(self) -> set[int]:
+        return {row["id"] for table in ERASED_FROM for row in bronze_rows(self.home / "data", table)}
+
+    def _read_the_copy(self) -> None:
+        """As a dashboard does while a flow runs: whatever there is can be read, and makes sense."""
+        if self.published.exists():
+            with duckdb.connect(str(self.published), read_only=True) as connection:
+                merged = connection.execute("select count(*) from strava.activities").fetchone()
+                summed = connection.execute("select coalesce(sum(activities), 0) from strava.activities_yearly")
+                assert merged == summed.fetchone()
 
     @rule()
     def purge(self) -> None:
