@@ -223,11 +223,20 @@ def bytes_per_row(path: Path) -> int:
 class Bronze:
     """The shards of one folder: landing new ones, and what they know.
 
-    url: where they live, if that is an object store; `folder` is a copy of it then.
+    url: where they live, if that is an object store; `folder` is a copy of it then. rows_of: the rows of a shard of a
+    table, by its name, as the warehouse has them; none where it has not.
     """
 
-    def __init__(self, folder: Path, work_path: Path, warn: Callable[[str], None], url: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        work_path: Path,
+        warn: Callable[[str], None],
+        url: str | None = None,
+        rows_of: Callable[[str, str], pa.Table | None] = lambda _table, _shard: None,
+    ) -> None:
         self.folder = folder
+        self._rows_of = rows_of
         self._url = url
         # where new shards wait until dlt has taken them into its package
         self.waiting_path = work_path / "waiting"
@@ -553,7 +562,13 @@ class Bronze:
             path.rename(path.with_suffix(".parquet.torn"))
         else:
             return name
-        self._warn(f"The shard {path} is damaged and was set aside as {path.name}.torn; restore it from a backup.")
+        told = "restore it from a backup"
+        rows = self._rows_of(path.parent.name, path.stem) if self._url is None else None
+        if rows:
+            with written_whole(path) as file:
+                pq.write_table(rows.select(SCHEMA.names).cast(SCHEMA), file, **_PARQUET)
+            told = "the warehouse had its rows, and it was written anew"
+        self._warn(f"The shard {path} is damaged and was set aside as {path.name}.torn; {told}.")
         return None
 
     def write_outputs(self, output: Path, this_pull: str) -> None:
@@ -606,9 +621,12 @@ def _json_array(paths: Iterable[Path]) -> Iterable[bytes]:
     yield b"]\n" if separator != b"[" else b"[]\n"
 
 
-def open_bronze(settings: StravaSettings, report: Report) -> Bronze:
-    """The bronze of `settings`."""
-    return Bronze(settings.bronze_path, settings.state_path / "dlt", report.warn, settings.bronze_store)
+def open_bronze(
+    settings: StravaSettings, report: Report, rows_of: Callable[[str, str], pa.Table | None] | None = None
+) -> Bronze:
+    """The bronze of `settings`; `rows_of` as in `Bronze`."""
+    options = {"rows_of": rows_of} if rows_of is not None else {}
+    return Bronze(settings.bronze_path, settings.state_path / "dlt", report.warn, settings.bronze_store, **options)
 
 
 def load_package(pipeline: dlt.Pipeline) -> None:

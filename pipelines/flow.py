@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 from pipelines.auth import RefreshTokenAuth, TokenFile, open_app
@@ -39,7 +39,7 @@ from pipelines.purge import Purge
 from pipelines.quarantine import Quarantine
 from pipelines.settings import StravaSettings
 from pipelines.source import NewVersions, activity_details, notes
-from pipelines.staging import load_staging
+from pipelines.staging import load_staging, staged_rows
 from pipelines.stop import StopFlag
 from pipelines.sweep import utc_now
 from pipelines.transport import StravaAdapter, open_session, raise_for_refusal
@@ -98,7 +98,7 @@ class Run:
         self._sent_before_wait = 0
         self._not_found: set[int] = set()
         self._details_left: int | None = None
-        self._bronze = open_bronze(settings, report)
+        self._bronze = open_bronze(settings, report, partial(staged_rows, settings.warehouse_path))
         self._quarantine = Quarantine(settings.state_path / "quarantine.json")
         self._token_file = TokenFile(settings.token_path)
         self._started_at = datetime.now(UTC)

@@ -140,6 +140,27 @@ def test_a_torn_shard_is_set_aside_and_named_and_what_it_held_is_fetched_again(a
     assert "warning" not in run("pull").err
 
 
+@pytest.mark.slow
+def test_a_torn_shard_whose_rows_are_in_the_warehouse_is_written_anew_with_all_it_held(athlete, run, strava):
+    gone, renamed, *_ = [activity["id"] for activity in strava.activities()]
+    assert run("flow", ENRICH_LIMIT="3").code == 0
+    strava.edit(renamed, name="renamed")
+    assert run("pull").code == 0
+    held = {path: pq.read_table(path).to_pylist() for path in (athlete.home / "data").rglob("*.parquet")}
+    for path in held:
+        path.write_bytes(path.read_bytes()[:-20])
+    # what is gone at Strava by then, and what was there before an edit, nobody could fetch again
+    strava.delete(gone)
+    ran = run("flow", ENRICH_LIMIT="3", STRAVA_SWEEP_HOURS="0")
+    assert ran.code == 0, ran.err
+    assert ran.err.count("the warehouse had its rows, and it was written anew") == len(held)
+    assert {path: pq.read_table(path).to_pylist() for path in held} == held
+    assert "0 new or changed" in ran.err or "nothing new" in ran.err
+    assert {id_ for (id_,) in athlete.sql("select id from strava.activities")} == all_ids(strava)
+    assert athlete.sql("select id from strava.deleted_activities") == [(gone,)]
+    assert run("status").code == 0
+
+
 def test_a_torn_copy_of_a_shard_does_not_stop_staging(athlete, run, strava):
     run("pull")
     [shard] = athlete.shards()

@@ -109,6 +109,7 @@ class Mirror(RuleBasedStateMachine):
         self.seen: set[tuple[int, str]] = set()
         self.shards: dict[Path, bytes] = {}
         self.torn: set[Path] = set()
+        self.was_torn = False
         self.published = self.home / "shared" / "strava.duckdb"
         self.in_trouble = False
         self.may_wait_to_land = False
@@ -160,8 +161,10 @@ class Mirror(RuleBasedStateMachine):
         self._step(f"of the shard {path.name} there is {how}")
         self.tally.torn += 1
         self.torn.add(path)
-        # what only it held of the past is lost; what is still at Strava has to come back
-        self.seen -= {(row["id"], row["payload_hash"]) for row in _rows(self.shards[path])}
+        self.was_torn = True
+        # what only it held of the past is lost, unless the warehouse has it; what is still at Strava has to come back
+        if path.parent.name == "activities":
+            self.seen -= {(row["id"], row["payload_hash"]) for row in _rows(self.shards[path])}
         path.write_bytes(TEARS[how](self.shards[path]))
 
     @rule()
@@ -313,7 +316,7 @@ class Mirror(RuleBasedStateMachine):
             self.strava.versions,
             self.seen,
             {id_ for id_, tombstone in last.items() if tombstone["purged"]} - truth.keys(),
-            bool(self.torn),
+            self.was_torn,
             {(row["id"], row["fetched_at"]) for row in tombstones},
         )
 
@@ -368,8 +371,14 @@ class Mirror(RuleBasedStateMachine):
         assert "Traceback" not in ran.out + ran.err, ran.err
         present = {path: path.read_bytes() for path in (self.home / "data").rglob("*.parquet")}
         for path in self.torn & present.keys():
-            # nothing had to read it yet
-            del present[path]
+            if (rows := _rows_if_whole(present[path])) is None:
+                # nothing had to read it yet
+                del present[path]
+                continue
+            # from the warehouse, with all that it held
+            self.torn.discard(path)
+            if path.parent.name == "activities":
+                self.seen |= {(row["id"], row["payload_hash"]) for row in rows}
         touched = [path for path, whole in self.shards.items() if present.get(path) != whole and path not in self.torn]
         purged_at = self._purged_at() if touched else {}
         for path in touched:
@@ -396,9 +405,9 @@ class Mirror(RuleBasedStateMachine):
         self.in_trouble = False
         self.athlete.settings["SOAK_CLOCK_S"] = "0"
         if any(path.exists() for path in self.torn):
-            # it is looked for where it is read; and `status` says: without it, delete the DuckDB file
             self._check(self._start("pull", "--all").wait())
         if self.torn:
+            # as `status` says of shards that staging has and bronze has not
             self._forget_the_warehouse()
         # windows open again, and what was refused may be asked for
         self._let_pass(MONTH_S)
@@ -425,6 +434,13 @@ def _rows(shard: bytes) -> list[dict[str, Any]]:
     with pq.ParquetFile(io.BytesIO(shard)) as file:
         rows: list[dict[str, Any]] = file.read().to_pylist()
     return rows
+
+
+def _rows_if_whole(shard: bytes) -> list[dict[str, Any]] | None:
+    try:
+        return _rows(shard)
+    except (OSError, ValueError):
+        return None
 
 
 def _words(command: tuple[str, ...]) -> str:
