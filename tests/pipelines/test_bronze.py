@@ -1,9 +1,11 @@
 import json
+import os
 import re
 import secrets
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -106,6 +108,31 @@ def test_every_shard_that_can_be_seen_is_whole(athlete, run, strava):
         watcher.join()
     assert torn == []
     assert seen == {path.name for path in athlete.shards()}
+
+
+def test_what_appears_is_on_the_disk_before_it_has_its_name_and_then_the_name_is(athlete, run, monkeypatch):
+    # nobody cuts the power here: what is told to the disk, in which order, is all there is to see
+    told = []
+    fsync, replace = os.fsync, Path.replace
+
+    def watched_fsync(descriptor):
+        told.append(("on disk", os.fstat(descriptor).st_ino))
+        fsync(descriptor)
+
+    def watched_replace(path, target):
+        told.append(("appears", path.stat().st_ino, Path(target)))
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(Path, "replace", watched_replace)
+    assert run(ENRICH_LIMIT="2").code == 0
+    appeared = {step[2]: place for place, step in enumerate(told) if step[0] == "appears"}
+    durable = [*(athlete.home / "data").rglob("*.parquet"), athlete.token_file]
+    assert set(durable) <= appeared.keys()
+    for path in durable:
+        place = appeared[path]
+        assert ("on disk", path.stat().st_ino) in told[:place], path
+        assert ("on disk", path.parent.stat().st_ino) in told[place:], path
 
 
 def test_shards_are_never_touched_again(athlete, run, strava):

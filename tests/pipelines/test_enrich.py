@@ -1,4 +1,5 @@
 import json
+import time
 from itertools import pairwise
 
 import pytest
@@ -132,6 +133,25 @@ def test_a_corrupt_activity_is_passed_over_and_not_asked_for_again_at_once(athle
     strava.clear_requests()
     run(ENRICH_LIMIT="all")
     assert details_asked(athlete) == []
+
+
+def test_a_refused_one_waits_twice_as_long_each_time(athlete, run, strava):
+    corrupt = newest_first(strava)[0]
+    strava.fault("500", times=None, id=corrupt)
+    state = athlete.home / "warehouse" / ".state" / "quarantine.json"
+    for delay_s in (3600, 7200, 14400):
+        began_s = time.time()
+        assert run(ENRICH_LIMIT="1", STRAVA_RETRY_WAIT_S="0.001").code == 0
+        held = json.loads(state.read_text())
+        waits_s = held[str(corrupt)]["next_try_at_s"] - began_s
+        assert -2 < waits_s - delay_s < 60
+        strava.clear_requests()
+        run(ENRICH_LIMIT="1")
+        assert corrupt not in details_asked(athlete)
+        # so much later
+        held[str(corrupt)]["next_try_at_s"] -= delay_s + 1
+        state.write_text(json.dumps(held))
+    assert "500" in run("status").out
 
 
 def test_a_clock_that_was_set_back_makes_no_refused_one_wait_for_years(athlete, run, strava):
