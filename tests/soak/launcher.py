@@ -5,6 +5,7 @@ starts a command (its process id), `{"wait": id}` waits for its end (its exit co
 clock is wrong by SOAK_CLOCK_S of its environment. Its dbt is a process of its own as well, and forked as well.
 """
 
+import gc
 import json
 import os
 import subprocess
@@ -76,6 +77,8 @@ if __name__ == "__main__":
 
     from pipelines import build, strava
 
+    # what is here now is not looked through, page by copied page, in each fork
+    gc.freeze()
     for line in sys.stdin:
         wish = json.loads(line)
         if "wait" in wish:
