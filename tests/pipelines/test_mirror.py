@@ -34,12 +34,12 @@ def histories(count, steps):
 
 
 def test_whatever_happened_one_quiet_flow_later_the_warehouse_equals_strava(mirror):
-    run_state_machine_as_test(mirror, settings=histories(28, 7))
+    run_state_machine_as_test(mirror, settings=histories(25, 6))
     assert mirror.tally.examples >= 24
     mirror.batch.settle()
     assert mirror.batch.differences == []
 
 
 def test_flows_that_purge_publish_and_are_killed_while_they_build_end_in_the_same_warehouse(mirror):
-    run_state_machine_as_test(LongMirror, settings=histories(3, 6))
-    assert mirror.tally.examples >= 2
+    run_state_machine_as_test(LongMirror, settings=histories(2, 6))
+    assert mirror.tally.examples == 2
