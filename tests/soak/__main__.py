@@ -22,7 +22,18 @@ from soak.processes import Launcher
 LONG_EVERY = 8
 # so many others are built into one warehouse at a time
 BUILT_AT_ONCE = 12
-TOLD = ("steps", "changes", "faults", "runs", "kills", "requests", "quiet_pulls", "held_back", "purges", "torn")
+TOLD = (
+    "steps",
+    "changes",
+    "faults",
+    "runs",
+    "kills",
+    "requests",
+    "quiet_pulls",
+    "held_back",
+    "locked_out",
+    *("purges", "torn"),
+)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

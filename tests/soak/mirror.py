@@ -69,6 +69,7 @@ class Tally:
     purges: int = 0
     torn: int = 0
     held_back: int = 0
+    locked_out: int = 0
     differences: list[str] = field(default_factory=list)
 
 
@@ -366,6 +367,7 @@ class Mirror(RuleBasedStateMachine):
         self.may_wait_to_land = may_be_killed and ran.code == KILLED
         if self.may_wait_to_land:
             self.tally.kills += 1
+            self._authorise_if_locked_out()
         else:
             assert ran.code in may_be | (CODES_IN_TROUBLE if self.in_trouble else {0}), (ran.code, ran.err)
         assert "Traceback" not in ran.out + ran.err, ran.err
@@ -392,6 +394,13 @@ class Mirror(RuleBasedStateMachine):
         for path in present.keys() - self.shards.keys():
             pq.ParquetFile(path).close()
         self.shards = present
+
+    def _authorise_if_locked_out(self) -> None:
+        """A kill while Strava's answer with a new token was under way: the old one is dead, nobody has the new one."""
+        held = json.loads(self.athlete.token_file.read_bytes())
+        if not self.strava.knows(held["refresh_token"]):
+            self.tally.locked_out += 1
+            self.athlete.authorise(scope=self.strava.scope, athlete_id=held.get("athlete_id"))
 
     def _purged_at(self) -> dict[int, datetime]:
         """Ids of what was ever purged, each with the last instant."""
