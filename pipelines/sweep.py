@@ -82,7 +82,7 @@ class Sweep:
 
     def is_recent(self, now: datetime, hours: float) -> bool:
         """Whether it began less than `hours` ago; one of the future began under a clock that has been set since."""
-        return now - timedelta(hours=hours * SLACK) < self.started_at <= now + timedelta(hours=1)
+        return now - timedelta(hours=hours * SLACK) < self.started_at <= now + timedelta(hours=min(hours, 1))
 
 
 def sweep_to_do(last: Sweep | None, now: datetime, hours: float) -> Sweep | None:
