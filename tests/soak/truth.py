@@ -194,22 +194,20 @@ class Warehouse:
     def _of_deleted(self, live: set[int], purged: set[int], torn: bool) -> Iterable[str]:
         held = {row["id"]: row for row in self.deleted}
         expected = {row["id"] for row in self.history} - live | purged
-        if torn:
-            # a tombstone whose versions were in the torn shard, and in no warehouse
-            expected |= {id_ for id_, row in held.items() if row["payload"] is None} - live
+        last = {row["id"]: row["payload_hash"] for row in self.history}
+        # a tombstone whose versions were in a torn shard, and in no warehouse
+        bare = {id_ for id_, row in held.items() if torn and row["payload"] is None} - live - purged - last.keys()
         if len(held) < len(self.deleted):
             yield "strava.deleted_activities has an id twice"
         yield from (
-            f"strava.deleted_activities {'has' if id_ in held else 'lacks'} {id_}" for id_ in held.keys() ^ expected
+            f"strava.deleted_activities {'has' if id_ in held else 'lacks'} {id_}"
+            for id_ in held.keys() - bare ^ expected
         )
-        last = {row["id"]: row["payload_hash"] for row in self.history}
         for id_ in held.keys() & expected:
             row = held[id_]
             if id_ in purged or row["purged"]:
                 if id_ not in purged or id_ in last or (row["payload"], row["name"]) != (None, None):
                     yield f"strava.deleted_activities tells {row['name']!r} of {id_}, purged: {row['purged']}"
-                continue
-            if row["payload"] is None and id_ not in last:
                 continue
             if hashlib.sha256(row["payload"].encode()).hexdigest() != last[id_]:
                 yield f"strava.deleted_activities.payload of {id_} is not its last version"
