@@ -89,6 +89,13 @@ _LIVE = f"""
         where buried_at is null or newest.fetched_at > buried_at
     )
 """
+
+
+def _told(paths: str) -> str:
+    """SQL for the JSON of a payload at the list `paths`; null for one that DuckDB does not take (a lone surrogate)."""
+    return f"try(list_transform(cast(json_extract(payload, {paths}) as varchar[]), lambda each: nullif(each, 'null')))"
+
+
 _PARQUET: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["shard"]}
 _DUCKDB_LIMITS: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": "128MB"}
 
@@ -102,13 +109,21 @@ class Landed:
 
 
 @dataclass(frozen=True)
+class Version:
+    """What a summary or details fetched at an instant tell: the JSON of some fields, or all of an odd payload."""
+
+    fetched_at: datetime
+    fields: list[str | None] | None
+    odd_payload: str | None
+
+
+@dataclass(frozen=True)
 class Enriched:
-    """Payloads of an activity with details: its summary now and when they were fetched (None: not known), and they."""
+    """An activity with details: all versions of its summary and of its details, oldest first."""
 
     id: int
-    summary: str
-    summary_then: str | None
-    detail: str
+    summaries: list[Version]
+    details: list[Version]
 
 
 class _AppearWholeJob(FilesystemLoadJob):
@@ -217,11 +232,20 @@ def bytes_per_row(path: Path) -> int:
 class Bronze:
     """The shards of one folder: landing new ones, and what they know.
 
-    url: where they live, if that is an object store; `folder` is a copy of it then.
+    url: where they live, if that is an object store; `folder` is a copy of it then. rows_of: the rows of a shard of a
+    table, by its name, as the warehouse has them; none where it has not.
     """
 
-    def __init__(self, folder: Path, work_path: Path, warn: Callable[[str], None], url: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        work_path: Path,
+        warn: Callable[[str], None],
+        url: str | None = None,
+        rows_of: Callable[[str, str], pa.Table | None] = lambda _table, _shard: None,
+    ) -> None:
         self.folder = folder
+        self._rows_of = rows_of
         self._url = url
         # where new shards wait until dlt has taken them into its package
         self.waiting_path = work_path / "waiting"
@@ -398,14 +422,15 @@ class Bronze:
         rows = self._query(f"select max(fetched_at) from ({instants})")
         return rows[0][0] if rows else None
 
-    def seen(self, instant: datetime | None = None) -> dict[tuple[int, int], datetime]:
-        """Athlete and id of each activity, buried or not → its newest version's instant, up to `instant` if given."""
+    def seen(self, athlete_id: int, instant: datetime) -> dict[int, tuple[datetime, datetime | None]]:
+        """Ids of all activities, buried or not → instant and start of the newest version up to `instant` (UTC)."""
         rows = self._query(
-            f"select athlete_id, id, max(fetched_at) from {{{ACTIVITIES}}} "
-            "where id is not null and fetched_at <= coalesce($instant, timestamp '9999-12-31') group by all",
+            f"select id, max(fetched_at), max_by(start_date, {_VERSION_ORDER}) from {{{ACTIVITIES}}} "
+            "where id is not null and athlete_id = $athlete_id and fetched_at <= $instant group by id",
+            athlete_id=athlete_id,
             instant=instant,
         )
-        return {(athlete_id, id_): fetched_at for athlete_id, id_, fetched_at in rows}
+        return {id_: (fetched_at, start) for id_, fetched_at, start in rows}
 
     def tombstones(self) -> list[tuple[int, int, datetime | None, datetime, str]]:
         """Athlete, id, start, instant and payload of all tombstones, oldest first."""
@@ -430,43 +455,56 @@ class Bronze:
         """Ids of live activities that have no details, newest first; `since` and `until` are local dates."""
         return [id_ for id_, has_details in self._activities(athlete_id, since, until) if not has_details]
 
-    def behind_summaries(self, athlete_id: int) -> list[Enriched]:
-        """Live activities whose summary has a version newer than their details, newest activity first."""
-        candidates = self._query(
+    def told_otherwise(self, athlete_id: int, paths: list[str]) -> list[Enriched]:
+        """Live activities whose details tell something else at `paths` than their summary, newest activity first."""
+        told = _told("$paths")
+        rows = self._query(
             f"""
-            with {_LIVE.format(in_range="")}
-            select live.id, details.fetched_at
+            with {_LIVE.format(in_range="")},
+            enriched as (select id, max(fetched_at) as fetched_at from {{{ACTIVITY_DETAILS}}} group by id)
+            select live.id
             from live
-            inner join (select id, max(fetched_at) as fetched_at from {{{ACTIVITY_DETAILS}}} group by id) as details
-                on details.id = live.id and details.fetched_at < live.fetched_at
+            inner join enriched using (id)
+            inner join (select id, fetched_at, hash({told}) as told from {{{ACTIVITIES}}}) as summaries
+                on summaries.id = live.id and summaries.fetched_at = live.fetched_at
+            inner join (select id, fetched_at, hash({told}) as told from {{{ACTIVITY_DETAILS}}}) as details
+                on details.id = enriched.id and details.fetched_at = enriched.fetched_at
+            where summaries.told != details.told
             order by live.start_date desc nulls last, live.id desc
             """,
             athlete_id=athlete_id,
+            paths=paths,
         )
-        fetched_at = dict(candidates)
-        summaries, details = (self._payloads(table, list(fetched_at)) for table in (ACTIVITIES, ACTIVITY_DETAILS))
-        return [
-            Enriched(
-                id_,
-                summary=summaries[id_][-1][1],
-                summary_then=next((text for at, text in reversed(summaries[id_]) if at <= fetched_at[id_]), None),
-                detail=details[id_][-1][1],
-            )
-            for id_ in fetched_at
-        ]
+        ids = list(dict.fromkeys(id_ for (id_,) in rows))
+        summaries, details = (self._told(table, ids, paths) for table in (ACTIVITIES, ACTIVITY_DETAILS))
+        return [Enriched(id_, summaries[id_], details[id_]) for id_ in ids]
 
-    def _payloads(self, table: str, ids: list[int]) -> dict[int, list[tuple[datetime, str]]]:
-        """(fetched_at, payload) of all versions of `ids` in `table`, oldest first; payloads of others stay unread."""
-        versions: dict[int, list[tuple[datetime, str]]] = {id_: [] for id_ in ids}
+    def _told(self, table: str, ids: list[int], paths: list[str]) -> dict[int, list[Version]]:
+        """What all versions of `ids` in `table` tell at `paths`, oldest first."""
+        versions: dict[int, list[Version]] = {id_: [] for id_ in ids}
         if ids:
             rows = self._query(
-                f"select id, fetched_at, payload from {{{table}}} where list_contains($ids, id) "
-                "order by fetched_at, payload_hash",
+                f"select id, fetched_at, {_told('$paths')} as told, if(told is null, payload, null) from {{{table}}} "
+                "where list_contains($ids, id) order by fetched_at, payload_hash",
                 ids=ids,
+                paths=paths,
             )
-            for id_, fetched_at, payload in rows:
-                versions[id_].append((fetched_at, payload))
+            for id_, *told in rows:
+                versions[id_].append(Version(*told))
         return versions
+
+    def sweeps_begun(self, athlete_id: int) -> list[datetime]:
+        """For each complete sweep an instant by which it had begun, later than all that landed before, oldest first."""
+        rows = self._query(
+            f"""
+            select min(fetched_at) from {{{SWEEPS}}} where athlete_id = $athlete_id
+            group by json_extract_string(payload, '$.started_at')
+            having bool_or(json_extract_string(payload, '$.complete') = 'true')
+            order by 1
+            """,
+            athlete_id=athlete_id,
+        )
+        return [begun_by for (begun_by,) in rows]
 
     def ids(self, athlete_id: int, since: date | None = None, until: date | None = None) -> set[int]:
         """Ids of all live activities between the local dates `since` and `until`."""
@@ -533,7 +571,13 @@ class Bronze:
             path.rename(path.with_suffix(".parquet.torn"))
         else:
             return name
-        self._warn(f"The shard {path} is damaged and was set aside as {path.name}.torn; restore it from a backup.")
+        told = "restore it from a backup"
+        rows = self._rows_of(path.parent.name, path.stem) if self._url is None else None
+        if rows:
+            with written_whole(path) as file:
+                pq.write_table(rows.select(SCHEMA.names).cast(SCHEMA), file, **_PARQUET)
+            told = "the warehouse had its rows, and it was written anew"
+        self._warn(f"The shard {path} is damaged and was set aside as {path.name}.torn; {told}.")
         return None
 
     def write_outputs(self, output: Path, this_pull: str) -> None:
@@ -586,9 +630,12 @@ def _json_array(paths: Iterable[Path]) -> Iterable[bytes]:
     yield b"]\n" if separator != b"[" else b"[]\n"
 
 
-def open_bronze(settings: StravaSettings, report: Report) -> Bronze:
-    """The bronze of `settings`."""
-    return Bronze(settings.bronze_path, settings.state_path / "dlt", report.warn, settings.bronze_store)
+def open_bronze(
+    settings: StravaSettings, report: Report, rows_of: Callable[[str, str], pa.Table | None] | None = None
+) -> Bronze:
+    """The bronze of `settings`; `rows_of` as in `Bronze`."""
+    options = {"rows_of": rows_of} if rows_of is not None else {}
+    return Bronze(settings.bronze_path, settings.state_path / "dlt", report.warn, settings.bronze_store, **options)
 
 
 def load_package(pipeline: dlt.Pipeline) -> None:

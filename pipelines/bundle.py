@@ -17,12 +17,16 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+import pyarrow.parquet as pq
+
 from pipelines.auth import TokenFile
+from pipelines.bronze import TOMBSTONES
 from pipelines.durable import locked, storage_error, written_whole
 from pipelines.errors import BadSetting, Interrupted, StorageFailed
 from pipelines.progress import Report
 from pipelines.settings import StravaSettings
 from pipelines.stop import StopFlag
+from pipelines.sweep import read_tombstone
 from pipelines.warehouse import open_warehouse, refused_write
 
 FORMAT = 1
@@ -36,6 +40,7 @@ GZIP, OPENPGP = b"\x1f\x8b", (b"\x8c", b"\xc3")
 GPG = ("gpg", "--batch", "--no-options", "--quiet", "--no-symkey-cache", "--pinentry-mode", "loopback")
 GPG_ENCRYPT = ("--symmetric", "--cipher-algo", "AES256", "--s2k-digest-algo", "SHA512", "--s2k-count", "65011712")
 WORK = ".restoring"
+DATA = PurePosixPath("data")
 NOT_STATE = {WORK, f"{WORK}.json", "run.lock"}
 
 
@@ -84,7 +89,7 @@ def _places(settings: StravaSettings) -> list[Place]:
         Place(PurePosixPath("secrets"), token.parent, {"strava_token.json": token.name}),
     ]
     if "://" not in settings.bronze_url:
-        places.insert(0, Place(PurePosixPath("data"), settings.bronze_path))
+        places.insert(0, Place(DATA, settings.bronze_path))
     return places
 
 
@@ -145,6 +150,7 @@ def restore(
         try:
             with _opened(settings, file, unencrypted) as stream:
                 unpacking.run(stream, stop)
+            purges = _keep_purges(places)
             unpacking.commit(settings)
         except OSError as error:
             raise storage_error(Path(error.filename or settings.home_path), error) from error
@@ -153,6 +159,8 @@ def restore(
                 _clear(places)
         finish_restore(settings)
     report.say(f"Restored: {len(unpacking.hashes):,} files of {unpacking.made_at[:16].replace('T', ' ')} UTC.")
+    if purges:
+        report.say("What was purged here since the backup is erased again by the next flow.")
 
 
 def finish_restore(settings: StravaSettings) -> None:
@@ -183,6 +191,32 @@ def finish_restore(settings: StravaSettings) -> None:
         marker.unlink()
     except OSError as error:
         raise storage_error(Path(error.filename or marker), error) from error
+
+
+def _keep_purges(places: list[Place]) -> bool:
+    """Take over the purges of what is here that the bundle does not know; whether there were any.
+
+    They are later than all that the bundle may hold of those activities: whichever flow comes next completes them.
+    """
+    kept = False
+    for place in places:
+        new = place.work / "new" / TOMBSTONES
+        for shard in place.folder.glob(f"{TOMBSTONES}/*.parquet") if place.name == DATA else ():
+            if not (new / shard.name).exists() and _holds_purge(shard):
+                new.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(shard, new / shard.name)
+                kept = True
+    return kept
+
+
+def _holds_purge(shard: Path) -> bool:
+    try:
+        with pq.ParquetFile(shard) as file:
+            payloads = file.read(columns=["payload"]).column("payload").to_pylist()
+    except (OSError, ValueError, KeyError):
+        # damaged, which may be why somebody restores
+        return False
+    return any(read_tombstone(payload or "").get("purged") for payload in payloads)
 
 
 def _clear(places: list[Place]) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 from pipelines.athlete_settings import write_athlete_settings
@@ -30,7 +30,7 @@ from pipelines.errors import (
     StravaUnavailable,
     WarehouseBusy,
 )
-from pipelines.freshness import to_fetch_again
+from pipelines.freshness import PATHS, to_fetch_again
 from pipelines.memory import give_back_what_is_free
 from pipelines.page import make_page, page_is_current, pages
 from pipelines.payloads import Payload
@@ -41,7 +41,7 @@ from pipelines.purge import Purge
 from pipelines.quarantine import Quarantine
 from pipelines.settings import StravaSettings
 from pipelines.source import NewVersions, activity_details, notes
-from pipelines.staging import load_staging
+from pipelines.staging import load_staging, staged_rows
 from pipelines.stop import StopFlag
 from pipelines.sweep import utc_now
 from pipelines.transport import StravaAdapter, open_session, raise_for_refusal
@@ -99,7 +99,7 @@ class Run:
         self._sent_before_wait = 0
         self._not_found: set[int] = set()
         self._details_left: int | None = None
-        self._bronze = open_bronze(settings, report)
+        self._bronze = open_bronze(settings, report, partial(staged_rows, settings.warehouse_path))
         self._quarantine = Quarantine(settings.state_path / "quarantine.json")
         self._token_file = TokenFile(settings.token_path)
         self._started_at = datetime.now(UTC)
@@ -289,9 +289,11 @@ class Run:
         return [id_ for id_ in wanted if not self._quarantine.waits(id_)]
 
     def _out_of_date(self, choice: DetailChoice, athlete_id: int) -> list[int]:
-        """Ids of activities whose details are to be fetched again, because their summary has changed since."""
+        """Ids of activities whose details are to be fetched again, because their summary says something else."""
         kudos_since = days_before(utc_now(), self._settings.lookback_days)
-        stale = to_fetch_again(self._bronze.behind_summaries(athlete_id), kudos_since)
+        told_otherwise = self._bronze.told_otherwise(athlete_id, PATHS)
+        sweeps = self._bronze.sweeps_begun(athlete_id) if told_otherwise else []
+        stale = to_fetch_again(told_otherwise, sweeps, kudos_since)
         in_range = self._bronze.ids(athlete_id, choice.since, choice.until) if stale else set()
         return [id_ for id_ in stale if id_ in in_range]
 

@@ -1,11 +1,14 @@
-"""Which details are worth a request again: their summary has changed in something that only they tell more of."""
+"""Which details are worth a request again: they tell something else than their summary, and may be behind it."""
 
 import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from pipelines.bronze import Enriched
+from pipelines.bronze import Enriched, Version
+
+# what versions tell, each by the instant at which it was fetched, oldest first
+_Versions = list[tuple[datetime, dict[str, Any]]]
 
 # what an athlete edits, what a crop moves, and what Strava reckons anew
 TELLING = (
@@ -26,42 +29,77 @@ TELLING = (
     "photo_count",
     "total_photo_count",
     "athlete_count",
-    "summary_polyline",
+    "map.summary_polyline",
 )
 KUDOS = ("kudos_count",)
 
 
-def to_fetch_again(enriched: Iterable[Enriched], kudos_since: datetime) -> list[int]:
+# where they stand in a payload
+PATHS = [f"$.{field}" for field in TELLING + KUDOS]
+
+
+def to_fetch_again(enriched: Iterable[Enriched], sweeps: list[datetime], kudos_since: datetime) -> list[int]:
     """Ids of those whose details are out of date: changed ones first, then those that only got other kudos.
 
-    Kudos count for activities that start at `kudos_since` (UTC) or later: the older ones hardly get any.
+    enriched: what is told at PATHS. sweeps: when complete walks of the list had begun. Kudos count for activities that
+    start at `kudos_since` (UTC) or later: the older ones hardly get any.
     """
     changed: list[int] = []
     kudos: list[int] = []
     for activity in enriched:
-        now, then, detail = (_object(text) for text in (activity.summary, activity.summary_then, activity.detail))
-        if _differ(now, then, detail, TELLING):
+        summaries, details = _read(activity.summaries), _read(activity.details)
+        if _are_outdated(summaries, details, sweeps, TELLING):
             changed.append(activity.id)
-        elif _differ(now, then, detail, KUDOS) and str(now.get("start_date", "")) >= kudos_since.isoformat():
+        elif (
+            _are_outdated(summaries, details, sweeps, KUDOS)
+            and str(summaries[-1][1].get("start_date") or "") >= kudos_since.isoformat()
+        ):
             kudos.append(activity.id)
     return changed + kudos
 
 
-def _differ(now: dict[str, Any], then: dict[str, Any], detail: dict[str, Any], fields: tuple[str, ...]) -> bool:
-    """Whether `fields` of the summary are others than when the details were fetched, and news to the details."""
-    told = _told(now, fields)
-    return told != _told(detail, fields) and (not then or told != _told(then, fields))
+def _are_outdated(summaries: _Versions, details: _Versions, sweeps: list[datetime], fields: tuple[str, ...]) -> bool:
+    """Whether the last of `details` tell something else in `fields` than the last of `summaries`, which came later.
+
+    Strava may say a thing differently in the two for ever. That is so when it has said both twice: details came back
+    the same though the list was read in between, and the summary had not changed.
+    """
+
+    def told(version: dict[str, Any]) -> list[Any]:
+        return [version.get(field) for field in fields]
+
+    fetched_at, detail = details[-1]
+    now = told(summaries[-1][1])
+    read_at = [*sweeps, *(at for at, _ in summaries)]
+    if now == told(detail) or not any(at > fetched_at for at in read_at):
+        return False
+    for at, earlier in details[-2::-1]:
+        if told(earlier) != told(detail):
+            break
+        then = max((landed_at for landed_at, _ in summaries if landed_at <= at), default=at)
+        unchanged = all(told(summary) == now for landed_at, summary in summaries if landed_at >= then)
+        if unchanged and any(at < between < fetched_at for between in read_at):
+            return False
+    return True
 
 
-def _told(held: dict[str, Any], fields: tuple[str, ...]) -> list[Any]:
-    route = held.get("map")
-    flat = held | {"summary_polyline": route.get("summary_polyline") if isinstance(route, dict) else None}
-    return [flat.get(field) for field in fields]
+def _read(versions: Iterable[Version]) -> _Versions:
+    return [
+        (version.fetched_at, _at_paths(version.odd_payload) if version.fields is None else _parsed(version.fields))
+        for version in versions
+    ]
 
 
-def _object(text: str | None) -> dict[str, Any]:
+def _parsed(fields: Iterable[str | None]) -> dict[str, Any]:
+    return {path[2:]: json.loads(text or "null") for path, text in zip(PATHS, fields, strict=True)}
+
+
+def _at_paths(payload: str | None) -> dict[str, Any]:
     try:
-        held = json.loads(text or "{}")
+        held = json.loads(payload or "{}")
     except ValueError:
         return {}
-    return held if isinstance(held, dict) else {}
+    if not isinstance(held, dict):
+        return {}
+    route = held.get("map")
+    return held | {"map.summary_polyline": route.get("summary_polyline") if isinstance(route, dict) else None}

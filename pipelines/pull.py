@@ -13,7 +13,7 @@ from pipelines.payloads import EPOCH, Payload
 from pipelines.progress import Report, Task
 from pipelines.settings import StravaSettings
 from pipelines.source import NewVersions, activities
-from pipelines.sweep import RollCall, Sweep, continued, sweep_to_do, utc_now
+from pipelines.sweep import RollCall, Sweep, continued, live_at, sweep_to_do, utc_now
 from pipelines.walk import ActivityWalk
 
 
@@ -93,6 +93,7 @@ class Pull:
         versions = NewVersions(ACTIVITIES, landed, self._athlete_id, self._began_at, self._bronze.waiting_path)
         roll = RollCall(self._bronze.live(self._athlete_id, start), start)
         gone = set(sweep.gone) if sweep is not None else set()
+        counted = self._counted(sweep) if sweep is not None and sweep.reached > EPOCH else set()
         try:
             with self._report.task("Activities") as task:
                 walked = _Span(self._began_at)
@@ -108,7 +109,7 @@ class Pull:
                 while not walk.finished:
                     self._bronze.land(activities(walk, versions, start))
                     if sweep is not None and not walk.finished:
-                        self._record_progress(sweep, walk, versions, roll, gone)
+                        self._record_progress(sweep, walk, versions, roll, gone, counted)
                     if walk.waits_for is not None:
                         walk.go_on(self._wait(walk.waits_for, task))
         finally:
@@ -128,7 +129,7 @@ class Pull:
             gone = self._burial.unknown_by_id(absent)
         except StravaStatsError:
             if sweep is not None:
-                self._record_progress(sweep, walk, versions, roll, gone)
+                self._record_progress(sweep, walk, versions, roll, gone, counted)
             raise
         if sweep is None:
             if gone != absent or (gone and not walk.listed):
@@ -136,22 +137,44 @@ class Pull:
             self._burial.bury(gone, "lookback", confirmed)
             return True
         reason = self._burial.bury(gone, "sweep", confirmed)
-        done = continued(sweep, reached=walk.reached, listed=roll.met(), landed=versions.count, gone=gone)
         kept = len(absent & self._bronze.live(self._athlete_id).keys()) if absent else 0
+        listed = roll.met() - self._counted_wrongly(counted, roll)
+        done = continued(sweep, reached=walk.reached, listed=listed, landed=versions.count, gone=gone)
         self._record(replace(done, complete=True, reason=reason, kept=kept))
         return True
+
+    def _counted(self, sweep: Sweep) -> set[int]:
+        """Ids that the earlier parts of `sweep` have listed."""
+        known = self._bronze.last_sweep(self._athlete_id)
+        if known is None:
+            return set()
+        tombstones = [tombstone for tombstone in self._bronze.tombstones() if tombstone[0] == self._athlete_id]
+        starts = live_at(known[0], self._bronze.seen(self._athlete_id, known[0]), tombstones)
+        return {id_ for id_, start in starts.items() if (start or EPOCH) < sweep.reached} - set(sweep.gone)
+
+    def _counted_wrongly(self, counted: set[int], roll: RollCall) -> int:
+        """How many of those that earlier parts of a sweep have `counted` moved into this one, or are gone by now."""
+        live = self._bronze.live(self._athlete_id).keys() if counted else set()
+        return len(roll.met_again(counted) | (counted - live))
 
     def _lookback_start(self) -> datetime:
         cursor = self._bronze.cursor(self._athlete_id)
         return EPOCH if cursor is None else days_before(cursor, self._settings.lookback_days)
 
     def _record_progress(
-        self, sweep: Sweep, walk: ActivityWalk, versions: NewVersions, roll: RollCall, gone: set[int]
+        self,
+        sweep: Sweep,
+        walk: ActivityWalk,
+        versions: NewVersions,
+        roll: RollCall,
+        gone: set[int],
+        counted: set[int],
     ) -> None:
         """Note how far an unfinished sweep has come, once; newest first, it has come nowhere before its end."""
         if walk.reached > self._noted and walk.oldest_first:
             self._noted = walk.reached
-            absent, listed = gone | roll.absent(until=walk.reached), roll.met(until=walk.reached)
+            absent = gone | roll.absent(until=walk.reached)
+            listed = roll.met(until=walk.reached) - self._counted_wrongly(counted, roll)
             self._record(continued(sweep, reached=walk.reached, listed=listed, landed=versions.count, gone=absent))
 
     def _record(self, sweep: Sweep) -> None:

@@ -116,7 +116,7 @@ class Purge:
             for path in sorted(holding):
                 rows += self._bronze.erase(path, is_purged)
                 shards += 1
-        removed = self._remove_warehouse(purged_at)
+        removed = self._remove_warehouse(purged_at, outputs_are_clean=bool(holding))
         if not rows and not removed:
             return False
         told = f"{_count(rows, 'row')} erased from {_count(shards, 'shard')} and {_count(outputs, 'JSON file')}"
@@ -171,7 +171,7 @@ class Purge:
                 beside.write(b"]\n")
         return changed
 
-    def _remove_warehouse(self, purged_at: dict[int, datetime]) -> bool:
+    def _remove_warehouse(self, purged_at: dict[int, datetime], outputs_are_clean: bool) -> bool:
         """Remove the DuckDB file if it holds rows of `purged_at`; whether it did.
 
         Rows that are deleted in it stay readable in its free blocks. It is a cache, so it is made anew.
@@ -194,9 +194,16 @@ class Purge:
                 for table in ERASED_FROM
                 if holds_table(connection, table)
             )
-            connection.unregister("purged")
             if held:
                 self._remove_pages()
+                if not outputs_are_clean and holds_table(connection, ACTIVITIES):
+                    # as after a restore, where the shards are in a bucket and rid of them
+                    rows = connection.execute(
+                        "select distinct payload_hash, coalesce(rows.fetched_at <= purged.purged_at, false) "
+                        f"from {CATALOG}.{DATASET}.{ACTIVITIES} as rows left join purged using (id)"
+                    ).fetchall()
+                    kept = {payload_hash for payload_hash, is_purged in rows if not is_purged}
+                    self._erase_from_outputs({bytes.fromhex(text) for text, _ in rows if text not in kept})
                 # while nobody else can open it
                 remove(self._warehouse)
         if held:

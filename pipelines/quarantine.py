@@ -31,11 +31,10 @@ class Quarantine:
     def add(self, activity_id: int, reason: str) -> None:
         """Note a refusal; the next try waits twice as long as before."""
         refusals = int(self._refused.get(str(activity_id), {}).get("refusals", 0)) + 1
-        delay_s = min(FIRST_DELAY_S * 2 ** (refusals - 1), LONGEST_DELAY_S)
         self._refused[str(activity_id)] = {
             "reason": reason,
             "refusals": refusals,
-            "next_try_at_s": int(self._now_s()) + delay_s,
+            "next_try_at_s": int(self._now_s()) + _delay_s(refusals),
         }
         self._write()
 
@@ -54,8 +53,16 @@ class Quarantine:
     def waits(self, activity_id: int) -> bool:
         """Whether it is too early to ask for this activity again."""
         refusal = self._refused.get(str(activity_id))
-        return refusal is not None and self._now_s() < int(refusal["next_try_at_s"])
+        if refusal is None:
+            return False
+        left_s = int(refusal["next_try_at_s"]) - self._now_s()
+        # more than was ever meant: the clock has been set back since
+        return 0 < left_s <= _delay_s(int(refusal["refusals"]))
 
     def _write(self) -> None:
         with written_whole(self._path) as file:
             file.write(json.dumps(self._refused, indent=1).encode())
+
+
+def _delay_s(refusals: int) -> int:
+    return int(min(FIRST_DELAY_S * 2 ** (refusals - 1), LONGEST_DELAY_S))

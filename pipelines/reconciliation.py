@@ -10,10 +10,9 @@ from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, TABLES, Bronze
 from pipelines.build import built_at
 from pipelines.durable import locked
 from pipelines.errors import StravaStatsError, WarehouseBusy
-from pipelines.payloads import EPOCH
 from pipelines.quarantine import Quarantine
 from pipelines.settings import StravaSettings
-from pipelines.sweep import Sweep, erased_instants, read_tombstone
+from pipelines.sweep import Sweep, live_at, read_tombstone
 from pipelines.warehouse import DATASET, holds_table, open_warehouse
 
 
@@ -93,15 +92,7 @@ def _compare_with_strava(
             )
         return
     swept_at = known[0]
-    newest = {id_: at for (athlete, id_), at in bronze.seen(swept_at).items() if athlete == athlete_id}
-    buried: dict[int, datetime] = {}
-    for _, id_, _, at, payload in tombstones:
-        if at <= swept_at:
-            buried[id_] = at
-        # what a purge has erased since was there all the same
-        erased = [instant for instant in erased_instants(payload) if instant <= swept_at]
-        newest[id_] = max([newest.get(id_, EPOCH), *erased])
-    live_then = {id_ for id_, at in newest.items() if at > buried.get(id_, EPOCH)}
+    live_then = live_at(swept_at, bronze.seen(athlete_id, swept_at), tombstones).keys()
     reckoning.listed, reckoning.kept, reckoning.swept_at = sweep.listed, sweep.kept, sweep.ended_at
     reckoning.landed_since, reckoning.deleted_since = len(live - live_then), len(live_then - live)
     if reckoning.landed_since:

@@ -10,6 +10,7 @@ from typing import Any
 
 import dlt
 import duckdb
+import pyarrow as pa
 from dlt.common.destination.client import SqlModel
 from dlt.destinations import duckdb as duckdb_destination
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
@@ -17,7 +18,7 @@ from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.bronze import COLUMNS, TABLES, Bronze, bytes_per_row, known_cause, load_package
-from pipelines.errors import StorageFailed
+from pipelines.errors import StorageFailed, StravaStatsError
 from pipelines.warehouse import CATALOG, DATASET, ROWS_PER_GROUP, holds_table, open_warehouse, quoted, refused_write
 
 LEAST_MEMORY_MB = 20
@@ -45,6 +46,19 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
                     raise
                 _load(connection, _missing(connection, bronze), warehouse, work_path)
     return sum(map(len, missing.values()))
+
+
+def staged_rows(warehouse: Path, table: str, shard: str) -> pa.Table | None:
+    """The rows of `shard` as staging has them, in their order; None where it has none, or cannot be asked now."""
+    if not warehouse.exists():
+        return None
+    try:
+        with open_warehouse(warehouse, read_only=True) as connection:
+            query = f"select * from {DATASET}.{table} where shard = ? order by rowid"
+            rows = connection.execute(query, [shard]).to_arrow_table()
+    except (StravaStatsError, duckdb.Error):
+        return None
+    return rows if len(rows) else None
 
 
 def _missing(connection: duckdb.DuckDBPyConnection, bronze: Bronze) -> dict[str, list[Path]]:

@@ -82,7 +82,7 @@ class Sweep:
 
     def is_recent(self, now: datetime, hours: float) -> bool:
         """Whether it began less than `hours` ago; one of the future began under a clock that has been set since."""
-        return now - timedelta(hours=hours * SLACK) < self.started_at <= now + timedelta(hours=1)
+        return now - timedelta(hours=hours * SLACK) < self.started_at <= now + timedelta(hours=min(hours, 1))
 
 
 def sweep_to_do(last: Sweep | None, now: datetime, hours: float) -> Sweep | None:
@@ -114,6 +114,10 @@ class RollCall:
                 if starts_at >= self._start:
                     self._met.append(payload.id)
                     self._met_starts_s.append(_seconds(starts_at))
+
+    def met_again(self, ids: Iterable[int]) -> set[int]:
+        """Those of `ids` that it has met."""
+        return set(ids) & set(self._met)
 
     def met(self, until: datetime | None = None) -> int:
         """How many there are that start before `until` (None: all), each counted once however often it was listed."""
@@ -169,6 +173,26 @@ def erased_instants(text: str) -> list[datetime]:
     """When the versions that a tombstone's payload erased had been fetched (UTC)."""
     held = read_tombstone(text).get("erased_fetched_at")
     return [_instant(instant) for instant in held] if isinstance(held, list) else []
+
+
+def live_at(
+    instant: datetime,
+    seen: Mapping[int, tuple[datetime, datetime | None]],
+    tombstones: Iterable[tuple[int, int, datetime | None, datetime, str]],
+) -> dict[int, datetime | None]:
+    """Ids of the activities that lived at `instant` (UTC), each with its start; also of those that are purged by now.
+
+    seen: instant and start of the newest version until then. tombstones: all there are, oldest first.
+    """
+    newest, buried = dict(seen), dict[int, datetime]()
+    for _, id_, start, at, payload in tombstones:
+        if at <= instant:
+            buried[id_] = at
+        # what a purge has erased since was there all the same
+        erased = max((each for each in erased_instants(payload) if each <= instant), default=EPOCH)
+        if erased > newest.get(id_, (EPOCH, None))[0]:
+            newest[id_] = erased, start
+    return {id_: start for id_, (at, start) in newest.items() if at > buried.get(id_, EPOCH)}
 
 
 def _payload(id_: int | None, athlete_id: int, start_date: datetime | None, held: Mapping[str, object]) -> Payload:

@@ -70,6 +70,12 @@ def speak(strava: Simulator, id_: int, text: bytes) -> None:
         strava._rows[id_] = (strava._rows[id_][0], text)
 
 
+def speak_in_details(strava: Simulator, id_: int, **fields: Any) -> None:
+    """Let the details of an activity say `fields`, whatever its summary says."""
+    with strava.lock:
+        strava._detail_only.setdefault(id_, {}).update(fields)
+
+
 def until(condition: Callable[[], Any], within_s: float = 30) -> None:
     """Wait for something that another process does."""
     ends_at_s = time.monotonic() + within_s

@@ -1,9 +1,11 @@
 import json
+import os
 import re
 import secrets
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -108,6 +110,31 @@ def test_every_shard_that_can_be_seen_is_whole(athlete, run, strava):
     assert seen == {path.name for path in athlete.shards()}
 
 
+def test_what_appears_is_on_the_disk_before_it_has_its_name_and_then_the_name_is(athlete, run, monkeypatch):
+    # nobody cuts the power here: what is told to the disk, in which order, is all there is to see
+    told = []
+    fsync, replace = os.fsync, Path.replace
+
+    def watched_fsync(descriptor):
+        told.append(("on disk", os.fstat(descriptor).st_ino))
+        fsync(descriptor)
+
+    def watched_replace(path, target):
+        told.append(("appears", path.stat().st_ino, Path(target)))
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(Path, "replace", watched_replace)
+    assert run(ENRICH_LIMIT="2").code == 0
+    appeared = {step[2]: place for place, step in enumerate(told) if step[0] == "appears"}
+    durable = [*(athlete.home / "data").rglob("*.parquet"), athlete.token_file]
+    assert set(durable) <= appeared.keys()
+    for path in durable:
+        place = appeared[path]
+        assert ("on disk", path.stat().st_ino) in told[:place], path
+        assert ("on disk", path.parent.stat().st_ino) in told[place:], path
+
+
 def test_shards_are_never_touched_again(athlete, run, strava):
     run(ENRICH_LIMIT="2")
     tables = ("activities", "activity_details")
@@ -138,6 +165,27 @@ def test_a_torn_shard_is_set_aside_and_named_and_what_it_held_is_fetched_again(a
     assert shard.with_name(shard.name + ".torn").exists()
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
     assert "warning" not in run("pull").err
+
+
+@pytest.mark.slow
+def test_a_torn_shard_whose_rows_are_in_the_warehouse_is_written_anew_with_all_it_held(athlete, run, strava):
+    gone, renamed, *_ = [activity["id"] for activity in strava.activities()]
+    assert run("flow", ENRICH_LIMIT="3").code == 0
+    strava.edit(renamed, name="renamed")
+    assert run("pull").code == 0
+    held = {path: pq.read_table(path).to_pylist() for path in (athlete.home / "data").rglob("*.parquet")}
+    for path in held:
+        path.write_bytes(path.read_bytes()[:-20])
+    # what is gone at Strava by then, and what was there before an edit, nobody could fetch again
+    strava.delete(gone)
+    ran = run("flow", ENRICH_LIMIT="3", STRAVA_SWEEP_HOURS="0")
+    assert ran.code == 0, ran.err
+    assert ran.err.count("the warehouse had its rows, and it was written anew") == len(held)
+    assert {path: pq.read_table(path).to_pylist() for path in held} == held
+    assert "0 new or changed" in ran.err or "nothing new" in ran.err
+    assert {id_ for (id_,) in athlete.sql("select id from strava.activities")} == all_ids(strava)
+    assert athlete.sql("select id from strava.deleted_activities") == [(gone,)]
+    assert run("status").code == 0
 
 
 def test_a_torn_copy_of_a_shard_does_not_stop_staging(athlete, run, strava):

@@ -80,6 +80,53 @@ def test_a_new_machine_goes_on_from_a_bundle_as_if_it_were_the_old_one(athlete, 
     assert elsewhere.sql("select count(*) from strava.activity_details") == [(5,)]
 
 
+@pytest.mark.slow
+def test_what_was_purged_since_the_backup_does_not_come_back_with_it(athlete, run, strava, bundle):
+    gone, back = (activity["id"] for activity in strava.activities()[2:4])
+    for id_ in (gone, back):
+        strava.delete(id_)
+    assert run("flow", ENRICH_LIMIT="0", STRAVA_SWEEP_HOURS="0", STRAVA_PURGE_DELETED="true").code == 0
+    assert {gone, back}.isdisjoint(ids(athlete))
+    strava.restore(back)
+    ran = restore(athlete, run, bundle, "--force")
+    assert (ran.code, "is erased again by the next flow" in ran.err) == (0, True), ran.err
+    assert ids(athlete).count(gone) == 1
+    # the token in the bundle has rotated since
+    athlete.authorise()
+    # no new purges are asked for
+    assert run("flow", ENRICH_LIMIT="0", STRAVA_SWEEP_HOURS="0").code == 0
+    for table in ("activities", "activity_details"):
+        assert gone not in ids(athlete, table)
+    listed = [each["id"] for path in (athlete.home / "output").iterdir() for each in json.loads(path.read_bytes())]
+    assert gone not in listed
+    assert athlete.sql("select id, purged from strava.deleted_activities") == [(gone, True)]
+    assert athlete.sql("select count(*) from strava.activities") == [(59,)]
+    assert (ids(athlete).count(back), back in listed) == (1, True)
+    assert run("status").code == 0
+
+
+def test_a_restore_over_a_damaged_tombstone_goes_through(athlete, run, bundle):
+    folder = athlete.home / "data" / "tombstones"
+    folder.mkdir()
+    (folder / "tombstones_1_20260101000000_abc.parquet").write_bytes(b"PAR1 half")
+    ran = restore(athlete, run, bundle, "--force")
+    assert (ran.code, "erased again" in ran.err) == (0, False), ran.err
+    assert not folder.exists()
+
+
+@pytest.mark.slow
+def test_what_was_purged_is_purged_again_on_a_machine_that_knows_nothing_of_it(athlete, run, strava, bundle, elsewhere):
+    gone = strava.activities()[2]["id"]
+    strava.delete(gone)
+    assert run("flow", ENRICH_LIMIT="0", STRAVA_SWEEP_HOURS="0", STRAVA_PURGE_DELETED="true").code == 0
+    assert restore(elsewhere, run, bundle).code == 0
+    elsewhere.authorise()
+    settings = {"STRAVA_HOME": str(elsewhere.home), "ENRICH_LIMIT": "0", "STRAVA_SWEEP_HOURS": "0"}
+    assert run("flow", STRAVA_PURGE_DELETED="true", **settings).code == 0
+    assert gone not in ids(elsewhere) + ids(elsewhere, "activity_details")
+    assert elsewhere.sql("select id, purged from strava.deleted_activities") == [(gone, True)]
+
+
 def test_the_bundle_is_encrypted_for_its_passphrase_only_and_readable_by_its_owner_only(
     athlete, run, bundle, elsewhere
 ):

@@ -1,8 +1,9 @@
 import json
+import time
 from itertools import pairwise
 
 import pytest
-from landed import DETAIL, all_ids, ask, assert_one_sentence, details_asked, ids, speak, versions
+from landed import DETAIL, all_ids, ask, assert_one_sentence, details_asked, ids, speak, speak_in_details, versions
 
 from simulator import Simulator
 
@@ -134,6 +135,39 @@ def test_a_corrupt_activity_is_passed_over_and_not_asked_for_again_at_once(athle
     assert details_asked(athlete) == []
 
 
+def test_a_refused_one_waits_twice_as_long_each_time(athlete, run, strava):
+    corrupt = newest_first(strava)[0]
+    strava.fault("500", times=None, id=corrupt)
+    state = athlete.home / "warehouse" / ".state" / "quarantine.json"
+    for delay_s in (3600, 7200, 14400):
+        began_s = time.time()
+        assert run(ENRICH_LIMIT="1", STRAVA_RETRY_WAIT_S="0.001").code == 0
+        held = json.loads(state.read_text())
+        waits_s = held[str(corrupt)]["next_try_at_s"] - began_s
+        assert -2 < waits_s - delay_s < 60
+        strava.clear_requests()
+        run(ENRICH_LIMIT="1")
+        assert corrupt not in details_asked(athlete)
+        # so much later
+        held[str(corrupt)]["next_try_at_s"] -= delay_s + 1
+        state.write_text(json.dumps(held))
+    assert "500" in run("status").out
+
+
+def test_a_clock_that_was_set_back_makes_no_refused_one_wait_for_years(athlete, run, strava):
+    corrupt = newest_first(strava)[2]
+    strava.fault("500", id=corrupt)
+    assert run(ENRICH_LIMIT="all").code == 0
+    state = athlete.home / "warehouse" / ".state" / "quarantine.json"
+    held = json.loads(state.read_text())
+    # refused when it was 2037 here
+    held[str(corrupt)]["next_try_at_s"] += 10 * 365 * 86400
+    state.write_text(json.dumps(held))
+    strava.clear_requests()
+    run(ENRICH_LIMIT="all")
+    assert set(details_asked(athlete)) == {corrupt}
+
+
 def test_two_corrupt_ones_in_a_row_at_the_very_end_are_passed_over_too(athlete, run, strava):
     *_, last_but_one, last = newest_first(strava)
     for id_ in (last_but_one, last):
@@ -234,6 +268,43 @@ def test_details_that_come_back_as_they_were_are_not_asked_for_for_ever(athlete,
     strava.clear_requests()
     run(ENRICH_LIMIT="all")
     assert details_asked(athlete) == []
+
+
+def test_an_edit_that_was_taken_back_before_the_list_showed_it_leaves_no_details_behind(athlete, run, strava):
+    run("pull")
+    first, second, *_ = newest_first(strava)
+    before = {id_: strava.summary(id_) for id_ in (first, second)}
+    strava.edit(first, name="for a minute")
+    strava.edit(second, distance=1.5)
+    # the list is not read in between
+    assert run("enrich", ENRICH_LIMIT="all").code == 0
+    assert run("enrich", ENRICH_LIMIT="all").code == 0
+    # another edit of the one, which the details know of already
+    strava.edit(first, name=before[first]["name"], commute=not before[first]["commute"])
+    strava.edit(second, distance=before[second]["distance"])
+    strava.clear_requests()
+    assert run(ENRICH_LIMIT="all", STRAVA_SWEEP_HOURS="0").code == 0
+    assert details_asked(athlete) == [first, second]
+    told = {id_: json.loads(text) for id_, text in versions(athlete, "activity_details")}
+    assert told[first]["name"] == before[first]["name"]
+    assert told[second]["distance"] == before[second]["distance"]
+    strava.clear_requests()
+    run(ENRICH_LIMIT="all", STRAVA_SWEEP_HOURS="0")
+    assert details_asked(athlete) == []
+
+
+def test_details_that_say_a_thing_differently_for_ever_are_asked_for_once_more_and_never_again(athlete, run, strava):
+    first, second, *_ = newest_first(strava)
+    speak_in_details(strava, first, name="only the details say so")
+    # DuckDB refuses half a surrogate pair
+    speak(strava, second, json.dumps(dict(strava.summary(second), name="\ud800")).encode())
+    speak_in_details(strava, second, name="whole")
+    asked = []
+    for _ in range(4):
+        strava.clear_requests()
+        run(ENRICH_LIMIT="all", STRAVA_SWEEP_HOURS="0")
+        asked.append([details_asked(athlete).count(id_) for id_ in (first, second)])
+    assert asked == [[1, 1], [1, 1], [0, 0], [0, 0]]
 
 
 @pytest.mark.parametrize(("days", "again"), [("30", 1), ("0", 0)])

@@ -2,26 +2,44 @@
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from soak.mirror import Mirror
+from hypothesis.stateful import run_state_machine_as_test
+from soak.batch import Batch
+from soak.mirror import LongMirror, Mirror
 from soak.processes import Launcher
 
+pytestmark = pytest.mark.slow
 
-@pytest.fixture(autouse=True, scope="module")
-def launcher(tmp_path_factory):
+
+@pytest.fixture
+def mirror(tmp_path):
     Mirror.launcher = Launcher()
-    Mirror.folder = tmp_path_factory.mktemp("mirror")
-    yield
+    Mirror.folder = tmp_path
+    Mirror.batch = Batch(tmp_path / "batch", Mirror.launcher)
+    Mirror.tally.examples = 0
+    yield Mirror
     Mirror.launcher.close()
 
 
-# no shrinking: an example takes seconds, and the sequence that is printed can be read as it is
-Mirror.TestCase.settings = settings(
-    max_examples=6,
-    stateful_step_count=10,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-TestMirror = pytest.mark.slow(Mirror.TestCase)
+def histories(count, steps):
+    # no shrinking: an example takes seconds, and the sequence that is printed can be read as it is
+    return settings(
+        max_examples=count,
+        stateful_step_count=steps,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def test_whatever_happened_one_quiet_flow_later_the_warehouse_equals_strava(mirror):
+    run_state_machine_as_test(mirror, settings=histories(25, 6))
+    assert mirror.tally.examples >= 24
+    mirror.batch.settle()
+    assert mirror.batch.differences == []
+
+
+def test_flows_that_purge_publish_and_are_killed_while_they_build_end_in_the_same_warehouse(mirror):
+    run_state_machine_as_test(LongMirror, settings=histories(2, 6))
+    assert mirror.tally.examples == 2

@@ -114,3 +114,21 @@ def test_a_purge_erases_from_the_bucket_too(athlete, bucket):
     held = athlete.sql("select id from staging.activities union all select id from staging.activity_details")
     assert (gone["id"],) not in held
     assert len(set(held)) == 59
+
+
+def test_what_was_purged_from_a_bucket_does_not_come_back_with_a_backup(athlete, bucket, tmp_path_factory):
+    file = str(tmp_path_factory.mktemp("backups") / "strava.bundle")
+    gone = athlete.strava.activities()[2]["id"]
+    athlete.strava.edit(gone, name="Nobody is to know")
+    assert athlete.spawn("flow", ENRICH_LIMIT="0").code == 0
+    assert athlete.spawn("backup", file, "--unencrypted").code == 0
+    athlete.strava.delete(gone)
+    assert athlete.spawn("flow", "--all", ENRICH_LIMIT="0", STRAVA_PURGE_DELETED="true").code == 0
+    assert athlete.spawn("restore", file, "--force", "--unencrypted").code == 0
+    athlete.authorise()
+    (output,) = (athlete.home / "output").iterdir()
+    assert "Nobody is to know" in output.read_text()
+    ran = athlete.spawn("flow", ENRICH_LIMIT="0")
+    assert ran.code == 0, ran.err
+    assert "Nobody is to know" not in output.read_text()
+    assert athlete.sql("select count(*) from staging.activities where id = ?", gone) == [(0,)]

@@ -146,6 +146,34 @@ def test_a_sweep_that_was_cut_and_went_on_counts_nothing_twice(athlete, run, str
     assert status(run)["activities"]["listed"] == len(strava.activities()) == 61
 
 
+@pytest.mark.parametrize("purge", ["false", "true"])
+def test_a_sweep_that_was_cut_counts_once_what_moved_and_not_what_went_meanwhile(athlete, run, strava, purge):
+    run("pull")
+    ids = [activity["id"] for activity in reversed(strava.activities())]
+    strava.delete(ids[2])
+    strava.fault("503", times=None, path=LIST, after=4)
+    assert run("pull", "--all", PER_PAGE="9", STRAVA_RETRY_WAIT_S="0.001").code == 4
+    strava.clear_faults()
+    # listed by then: one moves to where the sweep has not been, so do one that was missing, and one beyond moves back
+    newest, oldest = strava.activities()[0]["start_date"], strava.activities()[-1]["start_date"]
+    strava.restore(ids[2])
+    for id_ in ids[1:3]:
+        strava.edit(id_, start_date=newest)
+    strava.edit(ids[50], start_date=oldest)
+    # and one goes, which its details tell
+    strava.delete(ids[5])
+    assert run("enrich", "--ids", str(ids[5])).code == 0
+    # cut once more
+    strava.fault("503", times=None, path=LIST, after=2)
+    assert run("pull", PER_PAGE="9", STRAVA_RETRY_WAIT_S="0.001").code == 4
+    strava.clear_faults()
+    assert run("flow", ENRICH_LIMIT="0", PER_PAGE="9", STRAVA_PURGE_DELETED=purge).code == 0
+    numbers = status(run)["activities"]
+    assert (numbers["listed"], numbers["kept"], numbers["stored"], numbers["deleted"]) == (58, 1, 59, 1)
+    assert run("pull", "--all").code == 0
+    assert status(run)["activities"]["listed"] == 59
+
+
 def test_a_shard_that_is_gone_does_not_add_up_and_the_next_step_mends_it(athlete, run, strava):
     run("pull")
     strava.add(name="alone in its shard")

@@ -1,5 +1,7 @@
 import json
+from datetime import datetime, timedelta
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from landed import LIST, NO_LIMITS, all_ids, details_asked, ids, names
@@ -228,6 +230,20 @@ def test_a_sweep_of_another_clock_does_not_count(athlete, run, strava):
     strava.clear_requests()
     run("pull")
     assert athlete.requests(LIST)[0].query["after"] == "0"
+
+
+def test_a_clock_that_was_set_back_puts_off_no_sweep_that_is_always_due(athlete, run, strava):
+    run("pull")
+    (shard,) = athlete.shards("sweeps")
+    # as of half an hour from now
+    began_at = datetime.fromisoformat(records(athlete, "sweeps")[0]["started_at"].removesuffix("Z"))
+    rows = pq.read_table(shard).to_pylist()
+    later = (began_at + timedelta(minutes=30)).isoformat() + "Z"
+    rows[0]["payload"] = json.dumps(json.loads(rows[0]["payload"]) | {"started_at": later})
+    pq.write_table(pa.Table.from_pylist(rows, pq.read_schema(shard)), shard)
+    late = strava.add(start_date="2015-06-07T08:09:10Z")["id"]
+    assert run("pull", **ALWAYS).code == 0
+    assert late in ids(athlete)
 
 
 # --- what follows

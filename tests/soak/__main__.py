@@ -14,8 +14,26 @@ from hypothesis import HealthCheck, Phase
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
-from soak.mirror import LongMirror
+from soak.batch import Batch
+from soak.mirror import LongMirror, Mirror
 from soak.processes import Launcher
+
+# one in so many goes through whole flows, with dbt in each
+LONG_EVERY = 8
+# so many others are built into one warehouse at a time
+BUILT_AT_ONCE = 12
+TOLD = (
+    "steps",
+    "changes",
+    "faults",
+    "runs",
+    "kills",
+    "requests",
+    "quiet_pulls",
+    "held_back",
+    "locked_out",
+    *("purges", "torn"),
+)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -32,13 +50,13 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _try_history(seed: int, steps: int) -> bool:
-    """Go through the history of this seed; whether it could be repeated, where there was a difference."""
+def _try_history(seed: int, number: int, steps: int) -> bool:
+    """Go through the history of this number; whether it could be repeated, where there was a difference."""
 
-    class History(LongMirror):
-        pass
+    class History(Mirror if number % LONG_EVERY else LongMirror):  # type: ignore[misc]
+        name = f"history {number}"
 
-    hypothesis.seed(seed)(History)
+    hypothesis.seed(seed * 1_000_003 + number)(History)
     settings = hypothesis.settings(
         max_examples=1,
         stateful_step_count=steps,
@@ -55,25 +73,38 @@ def _try_history(seed: int, steps: int) -> bool:
     return True
 
 
+def _settle(batch: Batch, seed: int, steps: int) -> list[str]:
+    """Build what waits, and tell of differences; how to repeat each."""
+    batch.settle()
+    failed = []
+    for name, differences in batch.differences:
+        failed.append(f"make soak SEED={seed} FROM={name.split()[-1]} EXAMPLES=1 STEPS={steps}")
+        print(f"{name}: DIFFERENT in strava.*", differences, failed[-1], sep="\n", flush=True)
+    batch.differences.clear()
+    return failed
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run; see the module."""
     arguments = _arguments(argv)
     logging.disable(logging.CRITICAL)
     seed = arguments.seed if arguments.seed is not None else random.randrange(10**6)  # noqa: S311 - a choice of tests
     seconds = arguments.seconds or (600 if arguments.examples is None else float("inf"))
-    tally, began_at_s, number, failed = LongMirror.tally, time.monotonic(), arguments.first, []
+    tally, began_at_s, number, failed = Mirror.tally, time.monotonic(), arguments.first, []
+    interrupted = False
     print(f"seed {seed}")
-    LongMirror.launcher = Launcher()
+    Mirror.launcher = Launcher()
     if not arguments.quiet:
-        LongMirror.tell = staticmethod(lambda told: print(told, flush=True))
+        Mirror.tell = staticmethod(lambda told: print(told, flush=True))
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        LongMirror.folder = Path(folder)
+        Mirror.folder = Path(folder)
+        Mirror.batch = batch = Batch(Path(folder) / "batch", Mirror.launcher)
         try:
             while time.monotonic() - began_at_s < seconds:
                 if arguments.examples is not None and number >= arguments.first + arguments.examples:
                     break
                 known, kills, requests = len(tally.differences), tally.kills, tally.requests
-                repeated = _try_history(seed * 1_000_003 + number, arguments.steps)
+                repeated = _try_history(seed, number, arguments.steps)
                 print(
                     f"history {number}: {tally.kills - kills} kills, {tally.requests - requests} requests, "
                     f"{'equal' if len(tally.differences) == known else 'DIFFERENT'}; "
@@ -85,15 +116,20 @@ def main(argv: Sequence[str] | None = None) -> int:
                     failed.append(f"{again}{'' if repeated else '  (not each time)'}")
                     print(tally.differences[known], failed[-1], sep="\n", flush=True)
                 number += 1
+                if len(batch) >= BUILT_AT_ONCE:
+                    failed += _settle(batch, seed, arguments.steps)
         except KeyboardInterrupt:
-            print(f"stopped; to go on: make soak SEED={seed} FROM={number} STEPS={arguments.steps}")
-            return 130
+            interrupted = True
         finally:
-            LongMirror.launcher.close()
-            print(f"\nseed {seed}, histories {arguments.first} to {number - 1}, {time.monotonic() - began_at_s:.0f} s")
-            for name in ("steps", "changes", "faults", "runs", "kills", "requests", "quiet_pulls", "held_back"):
+            failed += _settle(batch, seed, arguments.steps)
+            Mirror.launcher.close()
+            print(f"\nto go on: make soak SEED={seed} FROM={number} STEPS={arguments.steps}")
+            print(f"seed {seed}, histories {arguments.first} to {number - 1}, {time.monotonic() - began_at_s:.0f} s")
+            for name in TOLD:
                 print(f"  {name.replace('_', ' '):<12}{getattr(tally, name):>9,}")
             print(f"  {'differences':<12}{len(failed):>9,}", *failed, sep="\n    ")
+    if interrupted:
+        return 130
     return 1 if failed else 0
 
 

@@ -1,15 +1,23 @@
 """Forks the command: a real process of its own, to be killed, without the second that Python's imports take.
 
 Run as a program it reads a JSON object per line and answers with a number: `{"arguments", "environment", "folder"}`
-starts a command (its process id), `{"wait": id}` waits for its end (its exit code; -9 if it was killed).
+starts a command (its process id), `{"wait": id}` waits for its end (its exit code; -9 if it was killed). A command's
+clock is wrong by SOAK_CLOCK_S of its environment. Its dbt is a process of its own as well, and forked as well.
 """
 
+import gc
 import json
 import os
+import subprocess
 import sys
+import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import time_machine
 
 
 def _become(arguments: Sequence[str], environment: dict[str, str], folder: Path) -> None:
@@ -21,6 +29,9 @@ def _become(arguments: Sequence[str], environment: dict[str, str], folder: Path)
     os.environ.clear()
     os.environ.update(environment, DLT_PROJECT_DIR=project)
     os.chdir(environment["STRAVA_HOME"])
+    build.subprocess = SimpleNamespace(run=_run_dbt)  # type: ignore[attr-defined]
+    if wrong_by_s := float(environment.get("SOAK_CLOCK_S", "0")):
+        time_machine.travel(time.time() + wrong_by_s, tick=True).start()
     code = 0
     try:
         code = strava.main(arguments)
@@ -36,9 +47,38 @@ def _become(arguments: Sequence[str], environment: dict[str, str], folder: Path)
         os._exit(code)
 
 
-if __name__ == "__main__":
-    from pipelines import strava
+def _run_dbt(command: Sequence[str], *, env: Mapping[str, str], **_how: Any) -> subprocess.CompletedProcess[str]:
+    """As `subprocess.run` of `python -m dbt.cli.main …`, without the seconds that its imports take."""
+    said = Path(env["DBT_LOG_PATH"]).with_name("said")
+    said.parent.mkdir(parents=True, exist_ok=True)
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        for number in (1, 2):
+            os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        os.environ.clear()
+        os.environ.update(env)
+        code = 1
+        try:
+            cli(command[command.index("dbt.cli.main") + 1 :], standalone_mode=True)
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(status), said.read_text(), "")
 
+
+if __name__ == "__main__":
+    import dbt.adapters.duckdb  # noqa: F401 - dbt would import it at each build
+    from dbt.cli.main import cli
+
+    from pipelines import build, strava
+
+    # what is here now is not looked through, page by copied page, in each fork
+    gc.freeze()
     for line in sys.stdin:
         wish = json.loads(line)
         if "wait" in wish:

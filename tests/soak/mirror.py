@@ -1,5 +1,6 @@
 """The state machine: an athlete, a Strava that stumbles, commands that are killed; in the end the mirror is exact."""
 
+import io
 import json
 import os
 import shutil
@@ -7,17 +8,20 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Set
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+import duckdb
 import pyarrow.parquet as pq
 from home import Athlete, Ran
 from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from soak.batch import Batch, Ended
 from soak.processes import Command, Launcher
 from soak.strava import ALL, CHANGES, LESS, NO_LIMITS, Change, Strava
 from soak.truth import Warehouse, bronze_rows, list_differences, live_in_bronze, staging_differences
@@ -27,15 +31,26 @@ FAULTS = (
     *("errors_string", "no_rate_headers", "late_in_window", "short_page", "shift"),
 )
 PATHS = (None, "/athlete/activities", "/api/v3/activities/", "/oauth/token")
+DAY_S = 86400
+CLOCKS_S = (0, 0, -400 * DAY_S, -2 * DAY_S, -3600, 3600, 2 * DAY_S, 400 * DAY_S)
+# how a shard is torn: what is left of its bytes
+TEARS: dict[str, Callable[[bytes], bytes]] = {
+    "nothing of it": lambda _whole: b"",
+    "half of it": lambda whole: whole[: len(whole) // 2],
+    "all but its end": lambda whole: whole[:-4],
+    "another end": lambda whole: whole[:-40] + bytes(255 - byte for byte in whole[-40:]),
+}
 # what a run may end with while something is wrong at Strava: well, refused by it, not authorised, down
 CODES_IN_TROUBLE = {0, 2, 3, 4}
 KILLED = -9
+BUSY = 5
 MONTH_S = 31 * 86400
 PARSED = Path("warehouse/.state/dbt/target/partial_parse.msgpack")
 
 CHANGE = st.builds(Change, st.sampled_from(CHANGES), st.integers(0, 10**6))
 # no dbt in these: it takes 5 s, and has no say in what is fetched
 COMMAND = st.sampled_from([("pull",), ("pull",), ("pull", "--all"), ()])
+ERASED_FROM = ("activities", "activity_details")
 SWEEP_HOURS = st.sampled_from(["24", "24", "0"])
 
 
@@ -51,7 +66,10 @@ class Tally:
     kills: int = 0
     requests: int = 0
     quiet_pulls: int = 0
+    purges: int = 0
+    torn: int = 0
     held_back: int = 0
+    locked_out: int = 0
     differences: list[str] = field(default_factory=list)
 
 
@@ -66,6 +84,8 @@ class Mirror(RuleBasedStateMachine):
 
     launcher: ClassVar[Launcher]
     folder: ClassVar[Path]
+    batch: ClassVar[Batch]
+    name: ClassVar[str] = "a history"
     tally: ClassVar[Tally] = Tally()
     tell: ClassVar[Callable[[str], None]] = staticmethod(lambda _told: None)
 
@@ -89,6 +109,9 @@ class Mirror(RuleBasedStateMachine):
         self.commands: list[Command] = []
         self.seen: set[tuple[int, str]] = set()
         self.shards: dict[Path, bytes] = {}
+        self.torn: set[Path] = set()
+        self.was_torn = False
+        self.published = self.home / "shared" / "strava.duckdb"
         self.in_trouble = False
         self.may_wait_to_land = False
         self.steps = 0
@@ -125,6 +148,26 @@ class Mirror(RuleBasedStateMachine):
         self._step(f"{timedelta(seconds=seconds)} pass")
         self._let_pass(seconds)
 
+    @rule(wrong_by_s=st.sampled_from(CLOCKS_S))
+    def set_the_clock(self, wrong_by_s: int) -> None:
+        self._step(f"this machine's clock is wrong by {timedelta(seconds=wrong_by_s)}")
+        self.athlete.settings["SOAK_CLOCK_S"] = str(wrong_by_s)
+
+    @rule(number=st.integers(0, 10**6), how=st.sampled_from(sorted(TEARS)))
+    def tear(self, number: int, how: str) -> None:
+        shards = sorted(self.shards.keys() - self.torn)
+        if not shards:
+            return
+        path = shards[number % len(shards)]
+        self._step(f"of the shard {path.name} there is {how}")
+        self.tally.torn += 1
+        self.torn.add(path)
+        self.was_torn = True
+        # what only it held of the past is lost, unless the warehouse has it; what is still at Strava has to come back
+        if path.parent.name == "activities":
+            self.seen -= {(row["id"], row["payload_hash"]) for row in _rows(self.shards[path])}
+        path.write_bytes(TEARS[how](self.shards[path]))
+
     @rule()
     def expire(self) -> None:
         self._step("all access tokens die")
@@ -144,7 +187,10 @@ class Mirror(RuleBasedStateMachine):
         if state_too:
             # what waits in there unlanded may be lost, and so may what is known of limits
             shutil.rmtree(warehouse, ignore_errors=True)
-        for path in warehouse.glob("strava.duckdb*"):
+        self._forget_the_warehouse()
+
+    def _forget_the_warehouse(self) -> None:
+        for path in (self.home / "warehouse").glob("strava.duckdb*"):
             path.unlink()
 
     # --- commands
@@ -195,6 +241,15 @@ class Mirror(RuleBasedStateMachine):
         for ran in [command.wait() for command in started]:
             self._check(ran)
 
+    @rule(command=COMMAND, sweep_hours=SWEEP_HOURS)
+    def run_while_somebody_reads(self, command: tuple[str, ...], sweep_hours: str) -> None:
+        self._step(f"run {_words(command)}, sweep after {sweep_hours} h, while somebody holds the warehouse open")
+        held = self.athlete.warehouse.exists()
+        with duckdb.connect(str(self.athlete.warehouse), read_only=True) if held else nullcontext():
+            ran = self._start(*command, STRAVA_SWEEP_HOURS=sweep_hours).wait()
+        self._check(ran, may_be={BUSY} if held else set())
+        assert ran.code != BUSY or f"process {os.getpid()}" in ran.err, ran.err
+
     @rule()
     def pull_in_peace(self) -> None:
         self._step("a quiet pull")
@@ -233,24 +288,38 @@ class Mirror(RuleBasedStateMachine):
         shutil.rmtree(self.home)
 
     def _compare(self) -> None:
-        data = self.home / "data"
+        """A quiet pull and all details; bronze and staging are compared at once, `strava.*` with the batch."""
         self._let_all_be_well()
-        truth = self.strava.truth()
         if self.may_wait_to_land or self._is_too_much_gone():
             self._pull_in_peace()
-        confirmed = ["--confirm-deletions"] if self._is_too_much_gone() else []
-        ran = self._start("flow", *confirmed, STRAVA_SWEEP_HOURS="0", ENRICH_LIMIT="all").wait()
+        if self._is_too_much_gone():
+            self._check(self._start("pull", "--confirm-deletions", STRAVA_SWEEP_HOURS="0").wait())
+        ran = self._start(STRAVA_SWEEP_HOURS="0", ENRICH_LIMIT="all").wait()
         self._check(ran)
-        warehouse = Warehouse(self.athlete.warehouse)
-        details = {id_: self.strava.detail(id_) for id_ in truth}
-        buried = {(row["id"], row["fetched_at"]) for row in bronze_rows(data, "tombstones")}
-        differences = [
-            *list_differences(data, truth),
-            *staging_differences(self.athlete.warehouse, data),
-            *warehouse.differences(truth, details, self.strava.versions, self.seen),
-            *(f"a version of {id_} ends {at} for no reason" for id_, at in warehouse.gaps() if (id_, at) not in buried),
-        ]
+        self._assert_none(self._differences_in_bronze(), ran)
+        self.batch.add(self._ended(), self.home / "data")
+
+    def _assert_none(self, differences: list[str], ran: Ran) -> None:
         assert differences == [], "\n".join([f"{len(differences)} differences:", *differences[:20], ran.err])
+
+    def _differences_in_bronze(self) -> list[str]:
+        data = self.home / "data"
+        return list_differences(data, self.strava.truth()) + staging_differences(self.athlete.warehouse, data)
+
+    def _ended(self) -> Ended:
+        truth, tombstones = self.strava.truth(), bronze_rows(self.home / "data", "tombstones")
+        last = {row["id"]: json.loads(row["payload"]) for row in tombstones}
+        return Ended(
+            self.name,
+            self.strava.athlete_id,
+            truth,
+            {id_: self.strava.detail(id_) for id_ in truth},
+            self.strava.versions,
+            self.seen,
+            {id_ for id_, tombstone in last.items() if tombstone["purged"]} - truth.keys(),
+            self.was_torn,
+            {(row["id"], row["fetched_at"]) for row in tombstones},
+        )
 
     def _is_too_much_gone(self) -> bool:
         """Whether a complete walk has to hold back."""
@@ -293,25 +362,62 @@ class Mirror(RuleBasedStateMachine):
         self.commands.append(self.launcher.start(*arguments, environment=self.athlete.environment(**settings)))
         return self.commands[-1]
 
-    def _check(self, ran: Ran, may_be_killed: bool = False) -> None:
-        """No traceback, a documented exit code, no shard touched that was there before."""
+    def _check(self, ran: Ran, may_be_killed: bool = False, may_be: Set[int] = frozenset()) -> None:
+        """No traceback, a documented exit code, no shard touched that was there before, but for what is purged."""
         self.may_wait_to_land = may_be_killed and ran.code == KILLED
         if self.may_wait_to_land:
             self.tally.kills += 1
+            self._authorise_if_locked_out()
         else:
-            assert ran.code in (CODES_IN_TROUBLE if self.in_trouble else {0}), (ran.code, ran.err)
+            assert ran.code in may_be | (CODES_IN_TROUBLE if self.in_trouble else {0}), (ran.code, ran.err)
         assert "Traceback" not in ran.out + ran.err, ran.err
         present = {path: path.read_bytes() for path in (self.home / "data").rglob("*.parquet")}
-        assert self.shards.items() <= present.items(), "a shard was changed or removed"
+        for path in self.torn & present.keys():
+            if (rows := _rows_if_whole(present[path])) is None:
+                # nothing had to read it yet
+                del present[path]
+                continue
+            # from the warehouse, with all that it held
+            self.torn.discard(path)
+            if path.parent.name == "activities":
+                self.seen |= {(row["id"], row["payload_hash"]) for row in rows}
+        touched = [path for path, whole in self.shards.items() if present.get(path) != whole and path not in self.torn]
+        purged_at = self._purged_at() if touched else {}
+        for path in touched:
+            left = _rows(present[path]) if path in present else []
+            erased = [row for row in _rows(self.shards[path]) if row not in left]
+            assert len(erased) + len(left) == len(_rows(self.shards[path])), f"{path.name} was written anew"
+            for row in erased:
+                is_purged = row["fetched_at"] <= purged_at.get(row["id"], datetime.min)
+                assert is_purged, f"{path.name} has lost a version of {row['id']}"
+            self.seen -= {(row["id"], row["payload_hash"]) for row in erased}
         for path in present.keys() - self.shards.keys():
             pq.ParquetFile(path).close()
         self.shards = present
+
+    def _authorise_if_locked_out(self) -> None:
+        """A kill while Strava's answer with a new token was under way: the old one is dead, nobody has the new one."""
+        held = json.loads(self.athlete.token_file.read_bytes())
+        if not self.strava.knows(held["refresh_token"]):
+            self.tally.locked_out += 1
+            self.athlete.authorise(scope=self.strava.scope, athlete_id=held.get("athlete_id"))
+
+    def _purged_at(self) -> dict[int, datetime]:
+        """Ids of what was ever purged, each with the last instant."""
+        tombstones = bronze_rows(self.home / "data", "tombstones", but=self.torn)
+        return {row["id"]: row["fetched_at"] for row in tombstones if json.loads(row["payload"])["purged"]}
 
     def _let_all_be_well(self) -> None:
         self.strava.clear_faults()
         self.strava.set_limits(**NO_LIMITS)
         self.strava.set_usage(**dict.fromkeys(NO_LIMITS, 0))
         self.in_trouble = False
+        self.athlete.settings["SOAK_CLOCK_S"] = "0"
+        if any(path.exists() for path in self.torn):
+            self._check(self._start("pull", "--all").wait())
+        if self.torn:
+            # as `status` says of shards that staging has and bronze has not
+            self._forget_the_warehouse()
         # windows open again, and what was refused may be asked for
         self._let_pass(MONTH_S)
 
@@ -333,17 +439,73 @@ class Mirror(RuleBasedStateMachine):
         return held.get("athlete_id")
 
 
+def _rows(shard: bytes) -> list[dict[str, Any]]:
+    with pq.ParquetFile(io.BytesIO(shard)) as file:
+        rows: list[dict[str, Any]] = file.read().to_pylist()
+    return rows
+
+
+def _rows_if_whole(shard: bytes) -> list[dict[str, Any]] | None:
+    try:
+        return _rows(shard)
+    except (OSError, ValueError):
+        return None
+
+
 def _words(command: tuple[str, ...]) -> str:
     return " ".join(command) or "pull, enrich"
 
 
 class LongMirror(Mirror):
-    """The same with kills during `dbt build`, which take their time."""
+    """The same with purges, kills during `dbt build` and a whole flow at the end, which take their time."""
 
-    @rule(delay_ms=st.integers(500, 9000), machine_too=st.booleans())
-    def kill_a_flow(self, delay_ms: int, machine_too: bool) -> None:
-        self._step(f"kill flow after {delay_ms} ms{', dbt too' if machine_too else ''}")
-        started = self._start("flow")
+    def _compare(self) -> None:
+        """A quiet flow, which publishes and in a third of the histories purges, and all there is compared."""
+        self._let_all_be_well()
+        if self.may_wait_to_land or self._is_too_much_gone():
+            self._pull_in_peace()
+        confirmed = ["--confirm-deletions"] if self._is_too_much_gone() else []
+        settings = {"STRAVA_PUBLISH": str(self.published), "STRAVA_PURGE_DELETED": str(self.steps % 3 == 0).lower()}
+        started = self._start("flow", *confirmed, STRAVA_SWEEP_HOURS="0", ENRICH_LIMIT="all", **settings)
+        self._read_the_copy()
+        ran = started.wait()
+        self._check(ran)
+        warehouse, ended = Warehouse(self.athlete.warehouse), self._ended()
+        differences = [
+            *self._differences_in_bronze(),
+            *ended.differences(warehouse),
+            *(f"{id_} is purged and still in bronze" for id_ in ended.purged & self._in_bronze()),
+            *([] if Warehouse(self.published) == warehouse else ["the published copy is another warehouse"]),
+        ]
+        self._assert_none(differences, ran)
+
+    def _in_bronze(self) -> set[int]:
+        return {row["id"] for table in ERASED_FROM for row in bronze_rows(self.home / "data", table)}
+
+    def _read_the_copy(self) -> None:
+        """As a dashboard does while a flow runs: whatever there is can be read, and makes sense."""
+        if self.published.exists():
+            with duckdb.connect(str(self.published), read_only=True) as connection:
+                merged = connection.execute("select count(*) from strava.activities").fetchone()
+                summed = connection.execute("select coalesce(sum(activities), 0) from strava.activities_yearly")
+                assert merged == summed.fetchone()
+
+    @rule()
+    def purge(self) -> None:
+        self._step("purge")
+        self.tally.purges += 1
+        self._check(self._start("purge").wait())
+        purged_at = self._purged_at()
+        for table in ERASED_FROM:
+            for row in bronze_rows(self.home / "data", table, but=self.torn):
+                assert row["fetched_at"] > purged_at.get(row["id"], datetime.min), f"{row['id']} is not erased"
+
+    @rule(delay_ms=st.integers(500, 9000), machine_too=st.booleans(), purges=st.booleans())
+    def kill_a_flow(self, delay_ms: int, machine_too: bool, purges: bool) -> None:
+        purge_deleted = str(purges).lower()
+        self._step(f"kill flow after {delay_ms} ms{', dbt too' if machine_too else ''}, purge deleted {purge_deleted}")
+        started = self._start("flow", STRAVA_PUBLISH=str(self.published), STRAVA_PURGE_DELETED=purge_deleted)
+        self._read_the_copy()
         time.sleep(delay_ms / 1000)
         children = started.stop()
         started.kill()

@@ -59,6 +59,11 @@ class Strava(Simulator):
         with self.lock:
             self._at_request.clear()
 
+    def knows(self, refresh_token: str) -> bool:
+        """Whether it would accept this refresh token."""
+        with self.lock:
+            return refresh_token in self.tokens._by_refresh
+
     def truth(self) -> dict[int, bytes]:
         """The summaries that the athlete's token may see, by id, as the list hands them out."""
         with self.lock:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from importlib.util import find_spec
 from itertools import pairwise
@@ -26,9 +26,10 @@ FOLLOWED = {
 DETAILS_FOLLOW = find_spec("pipelines.freshness") is not None
 
 
-def bronze_rows(data: Path, table: str) -> Rows:
-    """The rows of all shards of `table`, oldest first."""
-    rows = [row for path in (data / table).glob("*.parquet") for row in pq.ParquetFile(path).read().to_pylist()]
+def bronze_rows(data: Path, table: str, but: Collection[Path] = ()) -> Rows:
+    """The rows of all shards of `table` that are none of `but`, oldest first."""
+    paths = [path for path in (data / table).glob("*.parquet") if path not in but]
+    rows = [row for path in paths for row in pq.ParquetFile(path).read().to_pylist()]
     return sorted(rows, key=lambda row: row["fetched_at"])
 
 
@@ -82,14 +83,19 @@ class Warehouse:
                 names = [column[0] for column in result.description]
                 return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
-            self.activities = rows("from strava.activities")
-            self.details = rows("from strava.activity_details")
+            self.activities = rows("from strava.activities order by id")
+            self.details = rows("from strava.activity_details order by id")
             self.history = rows("from strava.activities_history order by id, version")
-            self.deleted = rows("from strava.deleted_activities")
+            self.deleted = rows("from strava.deleted_activities order by id")
             self.rollups = {
-                period: rows(f"from strava.activities_{name}")
+                period: rows(f"from strava.activities_{name} order by all")
                 for period, name in (("day", "daily"), ("week", "weekly"), ("month", "monthly"), ("year", "yearly"))
             }
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Warehouse) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def differences(
         self,
@@ -97,18 +103,21 @@ class Warehouse:
         details: Mapping[int, dict[str, Any]],
         versions: set[tuple[int, str]],
         seen: set[tuple[int, str]],
+        purged: set[int],
+        torn: bool,
     ) -> list[str]:
         """What differs from Strava.
 
         truth: summaries by id, as listed; details: what the detail endpoint answers, by id; versions: (id, hash) of all
-        summaries there ever were, of which those `seen` were there at a quiet pull.
+        summaries there ever were, of which those `seen` were there at a quiet pull, and not erased since. purged: ids
+        of what is gone and erased. torn: whether shards, and with them versions, got lost.
         """
         return [
             *self._of_activities(truth),
             *self._of_details(details),
             *self._of_rollups([json.loads(text) for text in truth.values()]),
-            *self._of_history(set(truth), versions, seen),
-            *self._of_deleted(set(truth)),
+            *self._of_history(set(truth), versions, seen, torn),
+            *self._of_deleted(set(truth), purged, torn),
         ]
 
     def _of_activities(self, truth: Mapping[int, bytes]) -> Iterable[str]:
@@ -153,7 +162,9 @@ class Warehouse:
                     if abs(stored[key][measure] - value) > 0.01:
                         yield f"{measure} of {key} by {period} is {stored[key][measure]}, reckoned {value}"
 
-    def _of_history(self, live: set[int], versions: set[tuple[int, str]], seen: set[tuple[int, str]]) -> Iterable[str]:
+    def _of_history(
+        self, live: set[int], versions: set[tuple[int, str]], seen: set[tuple[int, str]], torn: bool
+    ) -> Iterable[str]:
         chains: dict[int, Rows] = defaultdict(list)
         for row in self.history:
             chains[row["id"]].append(row)
@@ -168,7 +179,7 @@ class Warehouse:
                 unchanged = row["payload_hash"] == following["payload_hash"]
                 if row["valid_to"] is None or not row["valid_from"] < row["valid_to"] <= following["valid_from"]:
                     yield f"version {row['version']} of {id_} overlaps the next"
-                elif row["valid_to"] == following["valid_from"] and unchanged:
+                elif row["valid_to"] == following["valid_from"] and unchanged and not torn:
                     yield f"version {following['version']} of {id_} is no other than the one before"
             last = chain[-1]["valid_to"]
             if (last is None) != (id_ in live) or last != gone_at.get(id_):
@@ -180,16 +191,24 @@ class Warehouse:
             if row["id"] == following["id"] and row["valid_to"] != following["valid_from"]:
                 yield row["id"], row["valid_to"]
 
-    def _of_deleted(self, live: set[int]) -> Iterable[str]:
+    def _of_deleted(self, live: set[int], purged: set[int], torn: bool) -> Iterable[str]:
         held = {row["id"]: row for row in self.deleted}
-        expected = {row["id"] for row in self.history} - live
+        expected = {row["id"] for row in self.history} - live | purged
+        last = {row["id"]: row["payload_hash"] for row in self.history}
+        # a tombstone whose versions were in a torn shard, and in no warehouse
+        bare = {id_ for id_, row in held.items() if torn and row["payload"] is None} - live - purged - last.keys()
         if len(held) < len(self.deleted):
             yield "strava.deleted_activities has an id twice"
-        for id_ in held.keys() ^ expected:
-            yield f"strava.deleted_activities {'has' if id_ in held else 'lacks'} {id_}"
-        last = {row["id"]: row["payload_hash"] for row in self.history}
+        yield from (
+            f"strava.deleted_activities {'has' if id_ in held else 'lacks'} {id_}"
+            for id_ in held.keys() - bare ^ expected
+        )
         for id_ in held.keys() & expected:
             row = held[id_]
+            if id_ in purged or row["purged"]:
+                if id_ not in purged or id_ in last or (row["payload"], row["name"]) != (None, None):
+                    yield f"strava.deleted_activities tells {row['name']!r} of {id_}, purged: {row['purged']}"
+                continue
             if hashlib.sha256(row["payload"].encode()).hexdigest() != last[id_]:
                 yield f"strava.deleted_activities.payload of {id_} is not its last version"
             summary = json.loads(row["payload"])
