@@ -96,8 +96,18 @@ def _told(paths: str) -> str:
     return f"try(list_transform(cast(json_extract(payload, {paths}) as varchar[]), lambda each: nullif(each, 'null')))"
 
 
+def _told_hash(paths: str) -> str:
+    """SQL for a number that is another one where `_told` is: 1 and 1.0 are no difference."""
+    return (
+        f"hash(list_transform({_told(paths)}, lambda each: coalesce(cast(try_cast(each as double) as varchar), each)))"
+    )
+
+
 _PARQUET: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["shard"]}
 _DUCKDB_LIMITS: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": "128MB"}
+_TOLD_SCHEMA = pa.schema(
+    {"file": pa.string(), "id": pa.int64(), "fetched_at": pa.timestamp("us"), "told": pa.uint64()},
+)
 
 
 @dataclass(frozen=True)
@@ -457,7 +467,7 @@ class Bronze:
 
     def told_otherwise(self, athlete_id: int, paths: list[str]) -> list[Enriched]:
         """Live activities whose details tell something else at `paths` than their summary, newest activity first."""
-        told = _told("$paths")
+        kept = {f"told_in_{table}": str(self._keep_told(table, paths)) for table in (ACTIVITIES, ACTIVITY_DETAILS)}
         rows = self._query(
             f"""
             with {_LIVE.format(in_range="")},
@@ -465,19 +475,46 @@ class Bronze:
             select live.id
             from live
             inner join enriched using (id)
-            inner join (select id, fetched_at, hash({told}) as told from {{{ACTIVITIES}}}) as summaries
+            inner join read_parquet($told_in_{ACTIVITIES}) as summaries
                 on summaries.id = live.id and summaries.fetched_at = live.fetched_at
-            inner join (select id, fetched_at, hash({told}) as told from {{{ACTIVITY_DETAILS}}}) as details
+            inner join read_parquet($told_in_{ACTIVITY_DETAILS}) as details
                 on details.id = enriched.id and details.fetched_at = enriched.fetched_at
             where summaries.told != details.told
             order by live.start_date desc nulls last, live.id desc
             """,
             athlete_id=athlete_id,
-            paths=paths,
+            **kept,
         )
         ids = list(dict.fromkeys(id_ for (id_,) in rows))
         summaries, details = (self._told(table, ids, paths) for table in (ACTIVITIES, ACTIVITY_DETAILS))
         return [Enriched(id_, summaries[id_], details[id_]) for id_ in ids]
+
+    def _keep_told(self, table: str, paths: list[str]) -> Path:
+        """A file of what each version in `table` tells at `paths`, as hashes; it takes each shard in once.
+
+        Shards do not change, and to read all payloads at each enrichment would take longer than what it fetches.
+        """
+        path = self.waiting_path.parent / f"told_{table}.parquet"
+        shards = {shard.name: shard for shard in self.shards(table)}
+        # a hash is that of one version of DuckDB
+        made_by = f"{duckdb.__version__} {paths}"
+        kept = _kept_told(path, made_by)
+        known = set(pc.unique(kept.column("file")).to_pylist())
+        told = [kept.filter(pc.is_in(kept.column("file"), pa.array(shards, pa.string())))]
+        for name in shards.keys() - known:
+            try:
+                query = f"select id, fetched_at, {_told_hash('$paths')} from {{{table}}}"
+                rows = self._run_query(query, {"paths": paths}, {table: [shards[name]]})
+            except duckdb.Error:
+                # damaged, or taken away just now by a purge
+                self.set_aside_damaged()
+                continue
+            columns = [[name] * len(rows), *zip(*rows, strict=True)]
+            told.append(pa.table(columns, schema=_TOLD_SCHEMA))
+        if known != shards.keys() or not path.exists():
+            with written_whole(path, durable=False) as file:
+                pq.write_table(pa.concat_tables(told).replace_schema_metadata({"made_by": made_by}), file)
+        return path
 
     def _told(self, table: str, ids: list[int], paths: list[str]) -> dict[int, list[Version]]:
         """What all versions of `ids` in `table` tell at `paths`, oldest first."""
@@ -541,8 +578,11 @@ class Bronze:
             self.set_aside_damaged()
         return self._run_query(sql, parameters)
 
-    def _run_query(self, sql: str, parameters: dict[str, Any]) -> list[Any]:
-        used = {table: [str(p) for p in self.shards(table)] for table in TABLES if f"{{{table}}}" in sql}
+    def _run_query(
+        self, sql: str, parameters: dict[str, Any], shards: dict[str, list[Path]] | None = None
+    ) -> list[Any]:
+        held = shards or {table: self.shards(table) for table in TABLES if f"{{{table}}}" in sql}
+        used = {table: list(map(str, paths)) for table, paths in held.items()}
         if not any(used.values()):
             return []
         # a lone shard with other types would be read as it is, and be no error before Python meets its values
@@ -600,6 +640,17 @@ class Bronze:
                     # what is whole of that pull is written by the next one
                     if not self.set_aside_damaged():
                         raise
+
+
+def _kept_told(path: Path, made_by: str) -> pa.Table:
+    """What `path` keeps; nothing where it is not there, was made otherwise or cannot be read."""
+    try:
+        kept = pq.read_table(path)
+    except (OSError, ValueError):
+        return _TOLD_SCHEMA.empty_table()
+    metadata = kept.schema.metadata or {}
+    whole = metadata.get(b"made_by") == made_by.encode() and kept.schema.equals(_TOLD_SCHEMA)
+    return kept.replace_schema_metadata(None) if whole else _TOLD_SCHEMA.empty_table()
 
 
 def _read_to_its_end(path: Path) -> None:
