@@ -137,23 +137,21 @@ class Home:
         """Remove the DuckDB file, which is a cache: the next `build` makes it anew from the shards."""
         (self.folder / "warehouse" / "strava.duckdb").unlink()
 
-    def model_seconds(self) -> dict[str, float]:
-        """Seconds in which the last dbt build executed each model, by name: DuckDB's time and little besides."""
+    def model_runs(self) -> list[tuple[datetime, datetime, str]]:
+        """When the last dbt build began and ended to execute each model, and its name, in the order of their begins."""
         results = json.loads(
             (self.folder / "warehouse" / ".state" / "dbt" / "target" / "run_results.json").read_bytes()
         )
-        took: dict[str, float] = {}
+        runs = []
         for result in results["results"]:
             kind, _, name = result["unique_id"].split(".", 2)
-            if kind != "model":
-                continue
             for phase in result["timing"]:
-                if phase["name"] == "execute":
+                if kind == "model" and phase["name"] == "execute":
                     began_at, ended_at = (
                         datetime.fromisoformat(phase[moment]) for moment in ("started_at", "completed_at")
                     )
-                    took[name] = (ended_at - began_at).total_seconds()
-        return took
+                    runs.append((began_at, ended_at, name))
+        return sorted(runs)
 
 
 def _answer(url: str, body: bytes | None = None) -> Any:
