@@ -76,7 +76,7 @@ _TYPED = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in _KINDS.
 # what a table without shards is read as
 _NO_ROWS = f"(select {', '.join(f'cast(null as {kind}) as {name}' for name, kind in _KINDS.items())} where false)"
 # an activity lives iff its newest version is newer than its newest tombstone
-_LIVE = f"""
+LIVE = f"""
     newest as (
         select id, max(fetched_at) as fetched_at, max_by(start_date, {_VERSION_ORDER}) as start_date
         from {{{{{ACTIVITIES}}}}}
@@ -91,23 +91,8 @@ _LIVE = f"""
 """
 
 
-def _told(paths: str) -> str:
-    """SQL for the JSON of a payload at the list `paths`; null for one that DuckDB does not take (a lone surrogate)."""
-    return f"try(list_transform(cast(json_extract(payload, {paths}) as varchar[]), lambda each: nullif(each, 'null')))"
-
-
-def _told_hash(paths: str) -> str:
-    """SQL for a number that is another one where `_told` is: 1 and 1.0 are no difference."""
-    return (
-        f"hash(list_transform({_told(paths)}, lambda each: coalesce(cast(try_cast(each as double) as varchar), each)))"
-    )
-
-
 _PARQUET: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["shard"]}
 _DUCKDB_LIMITS: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": "128MB"}
-_TOLD_SCHEMA = pa.schema(
-    {"file": pa.string(), "id": pa.int64(), "fetched_at": pa.timestamp("us"), "told": pa.uint64()},
-)
 
 
 @dataclass(frozen=True)
@@ -116,24 +101,6 @@ class Landed:
 
     hashes: dict[int | bytes, bytes]
     newest_fetched_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Version:
-    """What a summary or details fetched at an instant tell: the JSON of some fields, or all of an odd payload."""
-
-    fetched_at: datetime
-    fields: list[str | None] | None
-    odd_payload: str | None
-
-
-@dataclass(frozen=True)
-class Enriched:
-    """An activity with details: all versions of its summary and of its details, oldest first."""
-
-    id: int
-    summaries: list[Version]
-    details: list[Version]
 
 
 class _AppearWholeJob(FilesystemLoadJob):
@@ -372,7 +339,7 @@ class Bronze:
 
     def landed(self, table: str) -> Landed:
         """What is known of `table`, so that only new or changed payloads land; what is buried lands anew."""
-        rows = self._query(
+        rows = self.query(
             f"""
             select coalesce(cast(id as varchar), payload_hash), any_value(id),
                    max_by(payload_hash, {_VERSION_ORDER}), max(fetched_at)
@@ -381,7 +348,7 @@ class Bronze:
         )
         buried: dict[int, datetime] = {}
         if table in (ACTIVITIES, ACTIVITY_DETAILS):
-            buried = dict(self._query(f"select id, max(fetched_at) from {{{TOMBSTONES}}} group by id"))
+            buried = dict(self.query(f"select id, max(fetched_at) from {{{TOMBSTONES}}} group by id"))
         return Landed(
             {
                 id_ if id_ is not None else bytes.fromhex(key): bytes.fromhex(newest)
@@ -397,7 +364,7 @@ class Bronze:
         Read from the shards, so it can never be ahead of them. A start in the future of its own fetch (a watch with a
         wrong clock) would hide all that follows: it does not count.
         """
-        rows = self._query(
+        rows = self.query(
             f"select max(start_date) from {{{ACTIVITIES}}} where athlete_id = $athlete_id and start_date <= fetched_at",
             athlete_id=athlete_id,
         )
@@ -408,8 +375,8 @@ class Bronze:
 
         One without a start counts as one of 1970.
         """
-        rows = self._query(
-            f"with {_LIVE.format(in_range='')} "
+        rows = self.query(
+            f"with {LIVE.format(in_range='')} "
             "select id, start_date from live where coalesce(start_date, timestamp '1970-01-01') >= $start",
             athlete_id=athlete_id,
             start=start,
@@ -419,7 +386,7 @@ class Bronze:
     def last_sweep(self, athlete_id: int, complete: bool = False) -> tuple[datetime, str] | None:
         """When the newest record of a sweep, or of a `complete` one, landed, and its payload."""
         only = "and json_extract_string(payload, '$.complete') = 'true'" if complete else ""
-        rows = self._query(
+        rows = self.query(
             f"select fetched_at, payload from {{{SWEEPS}}} where athlete_id = $athlete_id {only} "
             "order by fetched_at desc limit 1",
             athlete_id=athlete_id,
@@ -429,12 +396,12 @@ class Bronze:
     def newest_fetched_at(self) -> datetime | None:
         """The newest instant in any table: what comes later than this is later than all."""
         instants = " union all ".join(f"select fetched_at from {{{table}}}" for table in TABLES)
-        rows = self._query(f"select max(fetched_at) from ({instants})")
+        rows = self.query(f"select max(fetched_at) from ({instants})")
         return rows[0][0] if rows else None
 
     def seen(self, athlete_id: int, instant: datetime) -> dict[int, tuple[datetime, datetime | None]]:
         """Ids of all activities, buried or not → instant and start of the newest version up to `instant` (UTC)."""
-        rows = self._query(
+        rows = self.query(
             f"select id, max(fetched_at), max_by(start_date, {_VERSION_ORDER}) from {{{ACTIVITIES}}} "
             "where id is not null and athlete_id = $athlete_id and fetched_at <= $instant group by id",
             athlete_id=athlete_id,
@@ -444,19 +411,19 @@ class Bronze:
 
     def tombstones(self) -> list[tuple[int, int, datetime | None, datetime, str]]:
         """Athlete, id, start, instant and payload of all tombstones, oldest first."""
-        return self._query(
+        return self.query(
             f"select athlete_id, id, start_date, fetched_at, payload from {{{TOMBSTONES}}} "
             "where id is not null order by fetched_at, payload_hash"
         )
 
     def rows_by_shard(self, table: str) -> dict[str, int]:
         """The names inside the shards of `table`, each with how many rows bear it; a copied shard counts once."""
-        rows = self._query(f"select shard, count(*) from {{{table}}} group by shard, filename")
+        rows = self.query(f"select shard, count(*) from {{{table}}} group by shard, filename")
         return dict(rows)
 
     def versions(self, table: str, ids: Iterable[int]) -> list[tuple[int, datetime, str, str]]:
         """Id, instant, payload hash and file of each row of `table` that is of one of `ids`."""
-        return self._query(
+        return self.query(
             f"select id, fetched_at, payload_hash, filename from {{{table}}} where id in (select unnest($ids))",
             ids=list(ids),
         )
@@ -465,74 +432,9 @@ class Bronze:
         """Ids of live activities that have no details, newest first; `since` and `until` are local dates."""
         return [id_ for id_, has_details in self._activities(athlete_id, since, until) if not has_details]
 
-    def told_otherwise(self, athlete_id: int, paths: list[str]) -> list[Enriched]:
-        """Live activities whose details tell something else at `paths` than their summary, newest activity first."""
-        kept = {f"told_in_{table}": str(self._keep_told(table, paths)) for table in (ACTIVITIES, ACTIVITY_DETAILS)}
-        rows = self._query(
-            f"""
-            with {_LIVE.format(in_range="")},
-            enriched as (select id, max(fetched_at) as fetched_at from {{{ACTIVITY_DETAILS}}} group by id)
-            select live.id
-            from live
-            inner join enriched using (id)
-            inner join read_parquet($told_in_{ACTIVITIES}) as summaries
-                on summaries.id = live.id and summaries.fetched_at = live.fetched_at
-            inner join read_parquet($told_in_{ACTIVITY_DETAILS}) as details
-                on details.id = enriched.id and details.fetched_at = enriched.fetched_at
-            where summaries.told != details.told
-            order by live.start_date desc nulls last, live.id desc
-            """,
-            athlete_id=athlete_id,
-            **kept,
-        )
-        ids = list(dict.fromkeys(id_ for (id_,) in rows))
-        summaries, details = (self._told(table, ids, paths) for table in (ACTIVITIES, ACTIVITY_DETAILS))
-        return [Enriched(id_, summaries[id_], details[id_]) for id_ in ids]
-
-    def _keep_told(self, table: str, paths: list[str]) -> Path:
-        """A file of what each version in `table` tells at `paths`, as hashes; it takes each shard in once.
-
-        Shards do not change, and to read all payloads at each enrichment would take longer than what it fetches.
-        """
-        path = self.waiting_path.parent / f"told_{table}.parquet"
-        shards = {shard.name: shard for shard in self.shards(table)}
-        # a hash is that of one version of DuckDB
-        made_by = f"{duckdb.__version__} {paths}"
-        kept = _kept_told(path, made_by)
-        known = set(pc.unique(kept.column("file")).to_pylist())
-        told = [kept.filter(pc.is_in(kept.column("file"), pa.array(shards, pa.string())))]
-        for name in shards.keys() - known:
-            try:
-                query = f"select id, fetched_at, {_told_hash('$paths')} from {{{table}}}"
-                rows = self._run_query(query, {"paths": paths}, {table: [shards[name]]})
-            except duckdb.Error:
-                # damaged, or taken away just now by a purge
-                self.set_aside_damaged()
-                continue
-            columns = [[name] * len(rows), *zip(*rows, strict=True)]
-            told.append(pa.table(columns, schema=_TOLD_SCHEMA))
-        if known != shards.keys() or not path.exists():
-            with written_whole(path, durable=False) as file:
-                pq.write_table(pa.concat_tables(told).replace_schema_metadata({"made_by": made_by}), file)
-        return path
-
-    def _told(self, table: str, ids: list[int], paths: list[str]) -> dict[int, list[Version]]:
-        """What all versions of `ids` in `table` tell at `paths`, oldest first."""
-        versions: dict[int, list[Version]] = {id_: [] for id_ in ids}
-        if ids:
-            rows = self._query(
-                f"select id, fetched_at, {_told('$paths')} as told, if(told is null, payload, null) from {{{table}}} "
-                "where list_contains($ids, id) order by fetched_at, payload_hash",
-                ids=ids,
-                paths=paths,
-            )
-            for id_, *told in rows:
-                versions[id_].append(Version(*told))
-        return versions
-
     def sweeps_begun(self, athlete_id: int) -> list[datetime]:
         """For each complete sweep an instant by which it had begun, later than all that landed before, oldest first."""
-        rows = self._query(
+        rows = self.query(
             f"""
             select min(fetched_at) from {{{SWEEPS}}} where athlete_id = $athlete_id
             group by json_extract_string(payload, '$.started_at')
@@ -557,9 +459,9 @@ class Bronze:
             in_range = (
                 f"and {local} between coalesce($since, date '0001-01-01') and coalesce($until, date '9999-12-31')"
             )
-        return self._query(
+        return self.query(
             f"""
-            with {_LIVE.format(in_range=in_range)}
+            with {LIVE.format(in_range=in_range)}
             select live.id, details.id is not null
             from live
             left join (select distinct id from {{{ACTIVITY_DETAILS}}}) as details on details.id = live.id
@@ -569,7 +471,7 @@ class Bronze:
             **({"since": since, "until": until} if in_range else {}),
         )
 
-    def _query(self, sql: str, **parameters: Any) -> list[Any]:
+    def query(self, sql: str, **parameters: Any) -> list[Any]:
         """Rows of `sql`, in which `{table}` stands for the rows of that table's shards; none where it has no shard."""
         try:
             return self._run_query(sql, parameters)
@@ -577,6 +479,14 @@ class Bronze:
             # damaged, or taken away just now by a purge
             self.set_aside_damaged()
         return self._run_query(sql, parameters)
+
+    def query_shard(self, table: str, shard: Path, sql: str, **parameters: Any) -> list[Any]:
+        """As `query`, of one shard of `table`; none where it is damaged or was taken away just now."""
+        try:
+            return self._run_query(sql, parameters, {table: [shard]})
+        except duckdb.Error:
+            self.set_aside_damaged()
+            return []
 
     def _run_query(
         self, sql: str, parameters: dict[str, Any], shards: dict[str, list[Path]] | None = None
@@ -640,17 +550,6 @@ class Bronze:
                     # what is whole of that pull is written by the next one
                     if not self.set_aside_damaged():
                         raise
-
-
-def _kept_told(path: Path, made_by: str) -> pa.Table:
-    """What `path` keeps; nothing where it is not there, was made otherwise or cannot be read."""
-    try:
-        kept = pq.read_table(path)
-    except (OSError, ValueError):
-        return _TOLD_SCHEMA.empty_table()
-    metadata = kept.schema.metadata or {}
-    whole = metadata.get(b"made_by") == made_by.encode() and kept.schema.equals(_TOLD_SCHEMA)
-    return kept.replace_schema_metadata(None) if whole else _TOLD_SCHEMA.empty_table()
 
 
 def _read_to_its_end(path: Path) -> None:

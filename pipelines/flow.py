@@ -44,6 +44,7 @@ from pipelines.source import NewVersions, activity_details, notes
 from pipelines.staging import load_staging, staged_rows
 from pipelines.stop import StopFlag
 from pipelines.sweep import utc_now
+from pipelines.told import Told
 from pipelines.transport import StravaAdapter, open_session, raise_for_refusal
 from pipelines.waiting import wait_for_window
 
@@ -291,7 +292,7 @@ class Run:
     def _out_of_date(self, choice: DetailChoice, athlete_id: int) -> list[int]:
         """Ids of activities whose details are to be fetched again, because their summary says something else."""
         kudos_since = days_before(utc_now(), self._settings.lookback_days)
-        told_otherwise = self._bronze.told_otherwise(athlete_id, PATHS)
+        told_otherwise = Told(self._bronze, self._settings.state_path, PATHS).otherwise(athlete_id)
         sweeps = self._bronze.sweeps_begun(athlete_id) if told_otherwise else []
         stale = to_fetch_again(told_otherwise, sweeps, kudos_since)
         in_range = self._bronze.ids(athlete_id, choice.since, choice.until) if stale else set()

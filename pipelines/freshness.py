@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from pipelines.bronze import Enriched, Version
+from pipelines.told import Enriched, Version
 
 # what versions tell, each by the instant at which it was fetched, oldest first
 _Versions = list[tuple[datetime, dict[str, Any]]]
