@@ -81,10 +81,10 @@ shell: ## a shell where the pipeline runs
 	@$(STRAVA) shell
 
 test: $(DEV) ## the whole test suite, offline
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not container and not workflows and not browser"
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not container and not workflows and not browser"
 
 test-fast: $(DEV) ## the tests that take less than a few seconds each
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow and not container and not workflows and not browser"
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not container and not workflows and not browser"
 
 test-browser: $(DEV) ## the page in Debian's Chromium (apt-get install chromium)
 	@$(VENV)/bin/python -m pytest -m browser tests/page

@@ -1,5 +1,6 @@
 """How requests travel: paced, within the budget, tried again when Strava stumbles; and answers as typed errors."""
 
+import logging
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -103,6 +104,8 @@ class _Session(requests.Session):
 
 def open_session(adapter: StravaAdapter) -> requests.Session:
     """A session whose every request goes through `adapter`."""
+    # of a header that is none it would show a traceback, and go on as we do
+    logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
     session = _Session()
     session.headers["User-Agent"] = "strava-stats"
     session.mount("https://", adapter)
