@@ -32,8 +32,6 @@ TELLING = (
     "map.summary_polyline",
 )
 KUDOS = ("kudos_count",)
-
-
 # where they stand in a payload
 PATHS = [f"$.{field}" for field in TELLING + KUDOS]
 

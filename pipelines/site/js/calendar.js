@@ -38,20 +38,10 @@ panel("calendar", ["year", "sport", "measure", "units"], (host) => {
   calendarCard.show(
     ...bands,
     years.length < all
-      ? h(
-          "button",
-          {
-            type: "button",
-            class: "more",
-            on: {
-              click: () => {
-                calendarYears = all;
-                redraw("calendar");
-              },
-            },
-          },
-          `Show all ${all} years`,
-        )
+      ? moreButton(`Show all ${all} years`, () => {
+          calendarYears = all;
+          redraw("calendar");
+        })
       : "",
   );
   tipsOver(calendarCard.stage, (day) =>

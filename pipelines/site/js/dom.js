@@ -126,3 +126,8 @@ function tipContent(heading, rows, note = null) {
     note ? h("p", {}, note) : null,
   );
 }
+
+/** A button below a list that shows a part of it; `more` shows more. */
+function moreButton(text, more) {
+  return h("button", { type: "button", class: "more", on: { click: more } }, text);
+}

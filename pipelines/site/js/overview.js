@@ -334,21 +334,11 @@ panel("recent", ["year", "sport", "units"], (host) => {
       ),
     ),
     rows.length > shown.length
-      ? h(
-          "button",
-          {
-            type: "button",
-            class: "more",
-            on: {
-              click: () => {
-                recentShown += 16;
-                redraw("recent");
-                host.querySelectorAll(".recent > li")[shown.length]?.querySelector("a")?.focus();
-              },
-            },
-          },
-          `Show more of ${whole.format(rows.length)}`,
-        )
+      ? moreButton(`Show more of ${whole.format(rows.length)}`, () => {
+          recentShown += 16;
+          redraw("recent");
+          host.querySelectorAll(".recent > li")[shown.length]?.querySelector("a")?.focus();
+        })
       : "",
   );
   recentCard.say(null);

@@ -54,21 +54,11 @@ panel("routes", ["year", "sport", "units"], (host) => {
       ),
     ),
     rows.length > shown.length
-      ? h(
-          "button",
-          {
-            type: "button",
-            class: "more",
-            on: {
-              click: () => {
-                routesShown += batch;
-                redraw("routes");
-                host.querySelectorAll(".sketches > li")[shown.length]?.querySelector("a")?.focus();
-              },
-            },
-          },
-          `Show more of ${whole.format(rows.length)}`,
-        )
+      ? moreButton(`Show more of ${whole.format(rows.length)}`, () => {
+          routesShown += batch;
+          redraw("routes");
+          host.querySelectorAll(".sketches > li")[shown.length]?.querySelector("a")?.focus();
+        })
       : "",
   );
   routesCard.stage.querySelectorAll(".sketches > li").forEach((item, i) => {
