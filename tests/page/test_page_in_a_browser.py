@@ -436,7 +436,8 @@ def test_the_keyboard_reaches_everything(show):
         page.look_at("eddington")
         page.page.locator('[data-panel="eddington"] summary').focus()
         keyboard.press("Enter")
-        assert page.page.locator('[data-panel="eddington"] table').is_visible()
+        # `toggle`, on which the table is made, comes a moment after the key
+        page.page.locator('[data-panel="eddington"] table').wait_for(state="visible", timeout=5000)
 
 
 def test_a_switch_keeps_the_focus_when_its_panel_is_drawn_anew(show):
