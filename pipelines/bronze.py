@@ -3,7 +3,7 @@
 A shard appears whole or not at all, is named after what its rows say, and is never written twice.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -15,7 +15,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from dlt.common.configuration.utils import get_resolved_traces
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.destination.client import PreparedTableSchema
 from dlt.common.metrics import LoadJobMetrics
@@ -25,11 +24,21 @@ from dlt.destinations import filesystem
 from dlt.destinations.impl.filesystem.configuration import FilesystemDestinationClientConfiguration
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient, FilesystemLoadJob
 from dlt.extract import DltResource
+from dlt.extract.items import DataItemWithMeta
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from pipelines.durable import remove, storage_error, written_whole
+from pipelines.durable import remove, written_whole
 from pipelines.errors import StorageFailed, StravaStatsError
 from pipelines.object_store import aws_credentials, fetch_missing, put_back, store_error
+from pipelines.packages import (
+    forget_packages,
+    holds_packages,
+    known_cause,
+    load_package,
+    open_pipeline,
+    root,
+    take_out_files,
+)
 from pipelines.payloads import EPOCH
 from pipelines.progress import Report
 from pipelines.settings import StravaSettings
@@ -229,17 +238,15 @@ class Bronze:
         self._warn = warn
         # Arrow's own pool keeps what it has freed: 40 MB more at 100,000 activities, and not faster
         pa.set_memory_pool(pa.system_memory_pool())
-        try:
-            self._pipeline = dlt.pipeline(
-                "strava_bronze",
-                pipelines_dir=str(work_path),
-                destination=self._destination(),
-                dataset_name=url.rpartition("/")[2] if url else folder.name,
-            )
-        except OSError as error:
-            raise storage_error(Path(error.filename or work_path), error) from error
-        # the cursor is read from the shards: dlt's state has nothing worth a look on a fresh machine
-        self._pipeline.config.restore_from_destination = False
+        # files of a package that a killed run has left, until they have landed
+        self._taken_out_path = work_path / "taken_out"
+        self._pipeline = open_pipeline(
+            "strava_bronze",
+            work_path,
+            take_out_to=self._taken_out_path,
+            destination=self._destination(),
+            dataset_name=url.rpartition("/")[2] if url else folder.name,
+        )
 
     def _destination(self) -> shards:
         options: dict[str, Any] = {
@@ -259,16 +266,17 @@ class Bronze:
         if self._url is not None:
             fetch_missing(self._pipeline, self._url, TABLES, self.folder)
 
-    def land(self, resource: DltResource) -> None:
-        """Extract `resource` and make its rows shards; when this returns they survive a power cut.
+    def land(self, *resources: DltResource) -> None:
+        """Extract `resources` and make their rows shards; when this returns they survive a power cut.
 
         Raises:
             StorageFailed: a file could not be written; what was extracted waits for `finish_pending`.
         """
         try:
             self.waiting_path.mkdir(parents=True, exist_ok=True)
-            self._pipeline.extract(resource, loader_file_format="parquet")
-            self._load()
+            self._pipeline.extract(resources, loader_file_format="parquet")
+            self._pipeline.normalize()
+            load_package(self._pipeline)
         except (OSError, PipelineStepFailed) as error:
             raise self._cause(error) from error
         self.fetch()
@@ -276,30 +284,31 @@ class Bronze:
     def finish_pending(self) -> None:
         """Land what a killed run had extracted, and forget what it had not.
 
-        dlt's `run()` would load such a package and extract nothing, or wipe it when it was the first.
-
         Raises:
-            StorageFailed: a file could not be written.
+            StorageFailed: a file could not be written; nothing of it is lost.
         """
         rmtree(self.waiting_path, ignore_errors=True)
         self.fetch()
-        if not self._pipeline.has_pending_data:
-            return
-        # half of a package that a kill left in the middle of its normalization: the whole one is still there
-        for half in Path(self._pipeline.working_dir, "load", "new").glob("*"):
-            rmtree(half)
-        # normalized whole, and killed before dlt forgot what it was made from: made again, it would be in its own way
-        for whole in Path(self._pipeline.working_dir, "load", "normalized").glob("*"):
-            rmtree(Path(self._pipeline.working_dir, "normalize", "extracted", whole.name), ignore_errors=True)
         try:
-            self._load()
-        except PipelineStepFailed as error:
-            cause = self._cause(error)
-            if isinstance(cause, StorageFailed | KeyboardInterrupt):
-                raise cause from error
-            # torn by a power cut: the shards' cursor has not moved past it, so it is asked for again
+            if holds_packages(self._pipeline) or self._taken_out_path.exists():
+                take_out_files(Path(self._pipeline.working_dir), self._taken_out_path)
+                forget_packages(self._pipeline)
+                self._land_taken_out()
+                rmtree(self._taken_out_path)
+        except OSError as error:
+            raise self._cause(error) from error
+
+    def _land_taken_out(self) -> None:
+        files = {
+            path: _readable_name(path, thoroughly=True) for path in sorted(self._taken_out_path.glob("*/*.parquet"))
+        }
+        if None in files.values():
+            # a power cut: the shards' cursor has not moved past it, so it is asked for again
             self._warn("What a killed run had fetched but not landed is damaged; it will be fetched again.")
-            self._pipeline.drop()
+        whole = [path for path, name in files.items() if name is not None]
+        tables = [(table, [path for path in whole if path.parent.name == table]) for table in TABLES]
+        if whole:
+            self.land(*(_files(table, paths) for table, paths in tables if paths))
 
     def _cause(self, error: Exception) -> BaseException:
         """The typed error behind `error`; what an object store says has no types of its own that reach here."""
@@ -307,10 +316,6 @@ class Bronze:
         if self._url is None or isinstance(cause, StravaStatsError | KeyboardInterrupt):
             return cause
         return store_error(self._url, root(error))
-
-    def _load(self) -> None:
-        self._pipeline.normalize()
-        load_package(self._pipeline)
 
     def erase(self, shard: Path, is_purged: Callable[[int | None, datetime], bool]) -> int:
         """Take the rows out of `shard` whose id and instant `is_purged` says yes to; how many those were.
@@ -509,18 +514,10 @@ class Bronze:
 
         A name can be read of a shard with damage elsewhere; to look `thoroughly` takes as long as to load it.
         """
-        try:
-            name = shard_name(path)
-            if thoroughly:
-                _read_to_its_end(path)
-        except FileNotFoundError:
-            return None
-        except duckdb.OutOfMemoryException:
-            raise
-        except (OSError, ValueError, KeyError, IndexError, duckdb.Error):
-            path.rename(path.with_suffix(".parquet.torn"))
-        else:
+        name = _readable_name(path, thoroughly)
+        if name is not None or not path.exists():
             return name
+        path.rename(path.with_suffix(".parquet.torn"))
         told = "restore it from a backup"
         rows = self._rows_of(path.parent.name, path.stem) if self._url is None else None
         if rows:
@@ -552,6 +549,19 @@ class Bronze:
                         raise
 
 
+def _readable_name(path: Path, thoroughly: bool) -> str | None:
+    """The name that the rows of the shard at `path` bear; None if it, or `thoroughly` some of the rest, is damaged."""
+    try:
+        name = shard_name(path)
+        if thoroughly:
+            _read_to_its_end(path)
+    except duckdb.OutOfMemoryException:
+        raise
+    except (OSError, ValueError, KeyError, IndexError, duckdb.Error):
+        return None
+    return name
+
+
 def _read_to_its_end(path: Path) -> None:
     """Read every value of the shard at `path`, as its type.
 
@@ -561,6 +571,17 @@ def _read_to_its_end(path: Path) -> None:
     with duckdb.connect(":memory:", config=_DUCKDB_LIMITS) as connection:
         query = f"select max(hash({', '.join(_KINDS)})) from (select {_TYPED} from read_parquet($path))"
         connection.execute(query, {"path": str(path)})
+
+
+def _files(table: str, paths: list[Path]) -> DltResource:
+    """The shards at `paths` as a resource of `table`."""
+
+    @dlt.resource(name=table, columns=COLUMNS, write_disposition="append")
+    def files() -> Iterator[DataItemWithMeta]:
+        for path in paths:
+            yield dlt.mark.with_file_import(str(path), "parquet", pq.read_metadata(path).num_rows, hints=[])
+
+    return files()
 
 
 def _stamp(name: str) -> str:
@@ -586,32 +607,3 @@ def open_bronze(
     """The bronze of `settings`; `rows_of` as in `Bronze`."""
     options = {"rows_of": rows_of} if rows_of is not None else {}
     return Bronze(settings.bronze_path, settings.state_path / "dlt", report.warn, settings.bronze_store, **options)
-
-
-def load_package(pipeline: dlt.Pipeline) -> None:
-    """Load what `pipeline` has normalized, and forget it: dlt would keep a folder per package for ever."""
-    # with one worker dlt 1.31 sleeps a second after a job that is done already
-    pipeline.load(workers=2)
-    rmtree(Path(pipeline.working_dir, "load", "loaded"), ignore_errors=True)
-    # 3,000 notes per package on where each of dlt's settings was found, kept for a trace that is switched off
-    get_resolved_traces().clear()
-
-
-def root(error: BaseException) -> BaseException:
-    """The innermost of dlt's wrappings."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return error
-
-
-def known_cause(error: BaseException, path: Path) -> BaseException:
-    """The typed error inside dlt's wrappings, or dlt's own where there is none; `path` is what was being written."""
-    cause: BaseException | None = error
-    while cause is not None:
-        # dlt wraps even a second Ctrl-C
-        if isinstance(cause, StravaStatsError | KeyboardInterrupt):
-            return cause
-        if isinstance(cause, OSError):
-            return storage_error(Path(cause.filename or path), cause)
-        cause = cause.__cause__ or cause.__context__
-    return error

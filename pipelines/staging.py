@@ -17,8 +17,9 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from pipelines.bronze import COLUMNS, TABLES, Bronze, bytes_per_row, known_cause, load_package
+from pipelines.bronze import COLUMNS, TABLES, Bronze, bytes_per_row
 from pipelines.errors import StorageFailed, StravaStatsError
+from pipelines.packages import forget_packages, holds_packages, known_cause, load_package, open_pipeline
 from pipelines.warehouse import CATALOG, DATASET, ROWS_PER_GROUP, holds_table, open_warehouse, quoted, refused_write
 
 LEAST_MEMORY_MB = 20
@@ -85,17 +86,16 @@ def _memory_mb(missing: dict[str, list[Path]]) -> int:
 def _load(
     connection: duckdb.DuckDBPyConnection, missing: dict[str, list[Path]], warehouse: Path, work_path: Path
 ) -> None:
-    pipeline = dlt.pipeline(
+    pipeline = open_pipeline(
         "strava_staging",
-        pipelines_dir=str(work_path),
+        work_path,
         # dlt works on duplicates of the connection, which do not know what is in use
         destination=duckdb_destination(DuckDbCredentials(connection, local_config={"schema": f"{CATALOG}.main"})),
         dataset_name=DATASET,
     )
-    pipeline.config.restore_from_destination = False
     # what a killed run left is in the rows or it is not: the comparison above knows better than the package
-    if pipeline.has_pending_data:
-        pipeline.drop()
+    if holds_packages(pipeline):
+        forget_packages(pipeline)
     try:
         rows = [_rows_of(table, paths, work_path) for table, paths in missing.items()]
         pipeline.extract(rows, loader_file_format="model")

@@ -19,9 +19,9 @@ from soak.mirror import LongMirror, Mirror
 from soak.processes import Launcher
 
 # one in so many goes through whole flows, with dbt in each
-LONG_EVERY = 8
+LONG_EVERY = 25
 # so many others are built into one warehouse at a time
-BUILT_AT_ONCE = 12
+BUILT_AT_ONCE = 40
 TOLD = (
     "steps",
     "changes",

@@ -14,7 +14,7 @@ from soak.processes import Launcher
 from soak.truth import TABLES, Warehouse
 
 # so many stay together, so that a build merges new ones into what is there
-TOGETHER = 60
+TOGETHER = 120
 
 
 @dataclass(frozen=True)

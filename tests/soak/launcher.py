@@ -2,12 +2,15 @@
 
 Run as a program it reads a JSON object per line and answers with a number: `{"arguments", "environment", "folder"}`
 starts a command (its process id), `{"wait": id}` waits for its end (its exit code; -9 if it was killed). A command's
-clock is wrong by SOAK_CLOCK_S of its environment. Its dbt is a process of its own as well, and forked as well.
+clock is wrong by SOAK_CLOCK_S of its environment, and it dies at SOAK_KILL_AT (see `_die_at_change`).
+Its dbt is a process of its own as well, and forked as well.
 """
 
 import gc
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +21,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import time_machine
+
+CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
 
 
 def _become(arguments: Sequence[str], environment: dict[str, str], folder: Path) -> None:
@@ -32,6 +37,8 @@ def _become(arguments: Sequence[str], environment: dict[str, str], folder: Path)
     build.subprocess = SimpleNamespace(run=_run_dbt)  # type: ignore[attr-defined]
     if wrong_by_s := float(environment.get("SOAK_CLOCK_S", "0")):
         time_machine.travel(time.time() + wrong_by_s, tick=True).start()
+    if at := environment.get("SOAK_KILL_AT"):
+        _die_at_change(at)
     code = 0
     try:
         code = strava.main(arguments)
@@ -45,6 +52,23 @@ def _become(arguments: Sequence[str], environment: dict[str, str], folder: Path)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _die_at_change(at: str) -> None:
+    """SIGKILL before Python makes, writes, renames or removes a file or folder: for the `at`th time, if that is a
+    number, else the first whose event and path match all of that expression.
+    """
+    left = int(at) if at.isdecimal() else 0
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal left
+        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if writes or event in CHANGES:
+            left -= 1
+            if left == 0 or (left < 0 and re.fullmatch(at, f"{event} {arguments[0]}")):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(watch)
 
 
 def _run_dbt(command: Sequence[str], *, env: Mapping[str, str], **_how: Any) -> subprocess.CompletedProcess[str]:
@@ -73,9 +97,13 @@ def _run_dbt(command: Sequence[str], *, env: Mapping[str, str], **_how: Any) -> 
 
 if __name__ == "__main__":
     import dbt.adapters.duckdb  # noqa: F401 - dbt would import it at each build
+
+    # the commands, and dlt, import what they need when they need it
+    import pyarrow.dataset  # noqa: F401
+    import sqlglot.dialects.duckdb  # noqa: F401
     from dbt.cli.main import cli
 
-    from pipelines import build, strava
+    from pipelines import build, bundle, flow, staging, status, strava  # noqa: F401
 
     # what is here now is not looked through, page by copied page, in each fork
     gc.freeze()

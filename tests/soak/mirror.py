@@ -51,6 +51,8 @@ CHANGE = st.builds(Change, st.sampled_from(CHANGES), st.integers(0, 10**6))
 # no dbt in these: it takes 5 s, and has no say in what is fetched
 COMMAND = st.sampled_from([("pull",), ("pull",), ("pull", "--all"), ()])
 ERASED_FROM = ("activities", "activity_details")
+# a first pull changes files so often; others, half as often
+CHANGES_OF_FILES = 330
 SWEEP_HOURS = st.sampled_from(["24", "24", "0"])
 
 
@@ -233,6 +235,12 @@ class Mirror(RuleBasedStateMachine):
         time.sleep(delay_ms / 1000)
         started.kill()
         self._check(started.wait(), may_be_killed=True)
+
+    @rule(command=COMMAND, sweep_hours=SWEEP_HOURS, number=st.integers(1, CHANGES_OF_FILES))
+    def kill_at_a_file(self, command: tuple[str, ...], sweep_hours: str, number: int) -> None:
+        self._step(f"kill {_words(command)}, sweep after {sweep_hours} h, at change {number} of a file")
+        ran = self._start(*command, STRAVA_SWEEP_HOURS=sweep_hours, SOAK_KILL_AT=str(number)).wait()
+        self._check(ran, may_be_killed=True)
 
     @rule(commands=st.tuples(COMMAND, COMMAND), sweep_hours=SWEEP_HOURS)
     def two_at_once(self, commands: tuple[tuple[str, ...], tuple[str, ...]], sweep_hours: str) -> None:
