@@ -84,11 +84,17 @@ _KINDS = dict(zip(SCHEMA.names, ("bigint", "bigint", *["timestamp"] * 2, *["varc
 _TYPED = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in _KINDS.items())
 # what a table without shards is read as
 _NO_ROWS = f"(select {', '.join(f'cast(null as {kind}) as {name}' for name, kind in _KINDS.items())} where false)"
-# an activity lives iff its newest version is newer than its newest tombstone
+# an activity lives iff its newest version is newer than its newest tombstone; where a shard got lost, its details may
+# be all that is known of it
 LIVE = f"""
+    known as (
+        from {{{{{ACTIVITIES}}}}}
+        union all by name
+        from {{{{{ACTIVITY_DETAILS}}}}} where id not in (select id from {{{{{ACTIVITIES}}}}} where id is not null)
+    ),
     newest as (
         select id, max(fetched_at) as fetched_at, max_by(start_date, {_VERSION_ORDER}) as start_date
-        from {{{{{ACTIVITIES}}}}}
+        from known
         where athlete_id = $athlete_id and id is not null {{in_range}}
         group by id
     ),

@@ -60,8 +60,9 @@ class Burial:
             return held
         if gone:
             landed = self._bronze.landed(ACTIVITIES)
+            hashes = {id_: landed.hashes[id_].hex() for id_ in gone & landed.hashes.keys()}
             tombstones = [
-                tombstone(id_, self._athlete_id, live[id_], landed.hashes[id_].hex(), self._reason, noticed_by)
+                tombstone(id_, self._athlete_id, live[id_], hashes.get(id_), self._reason, noticed_by)
                 for id_ in sorted(gone)
             ]
             self._land(TOMBSTONES, tombstones, landed.newest_fetched_at)

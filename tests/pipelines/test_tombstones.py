@@ -117,3 +117,22 @@ def test_a_warehouse_of_the_version_without_tombstones_gets_what_it_lacks_from_t
     assert built.sql("from strava.activities order by id") == before
     assert built.sql("select count(*) from strava.activities_history") == [(N,)]
     assert NOTHING_LANDED in build_if_needed(built)
+
+
+def test_an_activity_known_by_its_details_alone_is_told_and_buried_and_erased_when_it_is_gone(built):
+    (gone, kept) = (id_ for (id_,) in built.sql("select id from strava.activity_details order by id"))
+    built.strava.delete(gone)
+    # as after a disk's fault
+    for shard in built.shards():
+        shard.write_bytes(shard.read_bytes()[:100])
+    built.warehouse.unlink()
+    ran = built.spawn("status")
+    assert ran.code == 1
+    assert "2 known by their details alone" in ran.out
+    done(built, "flow")
+    assert built.sql("select id from strava.activity_details") == [(kept,)]
+    assert built.sql("select id, payload from strava.deleted_activities") == [(gone, None)]
+    assert built.spawn("status").code == 0
+    done(built, "purge")
+    details = [row for shard in built.shards("activity_details") for row in pq.read_table(shard).to_pylist()]
+    assert [row["id"] for row in details] == [kept]
