@@ -167,9 +167,11 @@ class Run:
         scopes = self._token_file.load().scopes
         return Burial(athlete_id, scopes, self._client, self._bronze, self._report, self._land_notes)
 
-    def _land_notes(self, table: str, payloads: list[Payload], newest: datetime | None) -> None:
-        """Land in `table` what the pipeline itself has to say, later than `newest`."""
-        athlete_id, landed = self._athlete_id(), Landed({}, newest)
+    def _land_notes(
+        self, table: str, payloads: list[Payload], newest: datetime | None, athlete_id: int | None = None
+    ) -> None:
+        """Land in `table` what the pipeline itself has to say of an athlete (None: this one), later than `newest`."""
+        athlete_id, landed = athlete_id or self._athlete_id(), Landed({}, newest)
         versions = NewVersions(table, landed, athlete_id, self._started_at, self._bronze.waiting_path)
         self._bronze.land(notes(payloads, versions))
 
@@ -322,10 +324,7 @@ class Run:
 
     def _purge(self) -> Purge:
         def land(athlete_id: int, payloads: list[Payload], newest: datetime | None) -> None:
-            versions = NewVersions(
-                TOMBSTONES, Landed({}, newest), athlete_id, self._started_at, self._bronze.waiting_path
-            )
-            self._bronze.land(notes(payloads, versions))
+            self._land_notes(TOMBSTONES, payloads, newest, athlete_id)
 
         settings = self._settings
         return Purge(self._bronze, settings.output_path, settings.warehouse_path, pages(settings), self._report, land)

@@ -45,7 +45,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=1, metavar="N", help="the number of the first history")
     parser.add_argument("--examples", type=int, default=None, metavar="N", help="how many (default: as time allows)")
     parser.add_argument("--seconds", type=float, default=None, help="how long (default: 600, or until --examples)")
-    parser.add_argument("--steps", type=int, default=30, help="steps of a history (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=10, help="steps of a history (default: %(default)s)")
     parser.add_argument("--quiet", action="store_true", help="a line per history, not one per step")
     return parser.parse_args(argv)
 
