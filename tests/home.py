@@ -89,7 +89,8 @@ class Athlete:
         self.strava.advance(seconds)
         path = self.home / "warehouse" / ".state" / "budget.json"
         seen = json.loads(path.read_text())
-        for clock in ("wall_s", "running_s"):
+        # there is none as long as Strava has not answered
+        for clock in ("wall_s", "running_s") if seen["anchor"] else ():
             seen["anchor"][clock] -= seconds
         path.write_text(json.dumps(seen))
 
