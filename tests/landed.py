@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,13 @@ def speak_in_details(strava: Simulator, id_: int, **fields: Any) -> None:
         strava._detail_only.setdefault(id_, {}).update(fields)
 
 
-def until(condition: Callable[[], Any], within_s: float = 30) -> None:
-    """Wait for something that another process does."""
+def until(condition: Callable[[], Any], within_s: float = 120) -> None:
+    """Wait for something that another process does; what vanishes while `condition` looks is not there yet."""
     ends_at_s = time.monotonic() + within_s
-    while not condition():
+    while True:
+        with suppress(FileNotFoundError):
+            if condition():
+                return
         assert time.monotonic() < ends_at_s, "it did not come to that"
         time.sleep(0.002)
 
