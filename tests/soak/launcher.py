@@ -1,9 +1,9 @@
 """Forks the command: a real process of its own, to be killed, without the second that Python's imports take.
 
-Run as a program it reads a JSON object per line and answers with a number: `{"arguments", "environment", "folder"}`
-starts a command (its process id), `{"wait": id}` waits for its end (its exit code; -9 if it was killed). A command's
-clock is wrong by SOAK_CLOCK_S of its environment, and it dies at SOAK_KILL_AT (see `_die_at_change`).
-Its dbt is a process of its own as well, and forked as well.
+Run as a program it reads a JSON object per line and answers with its `number` and one more: `{"arguments",
+"environment", "folder"}` starts a command (its process id), `{"wait": id}` waits for its end (its exit code; -9 if it
+was killed). A command's clock is wrong by SOAK_CLOCK_S of its environment, and it dies at SOAK_KILL_AT (see
+`_die_at_change`). Its dbt is a process of its own as well, and forked as well.
 """
 
 import gc
@@ -107,11 +107,14 @@ if __name__ == "__main__":
 
     # what is here now is not looked through, page by copied page, in each fork
     gc.freeze()
+    codes: dict[int, int] = {}
     for line in sys.stdin:
         wish = json.loads(line)
         if "wait" in wish:
-            _, status = os.waitpid(wish["wait"], 0)
-            answer = os.waitstatus_to_exitcode(status)
+            # who was interrupted while waiting asks again
+            if wish["wait"] not in codes:
+                codes[wish["wait"]] = os.waitstatus_to_exitcode(os.waitpid(wish["wait"], 0)[1])
+            answer = codes[wish["wait"]]
         elif (answer := os.fork()) == 0:
             _become(wish["arguments"], wish["environment"], Path(wish["folder"]))
-        print(answer, flush=True)
+        print(wish["number"], answer, flush=True)

@@ -30,6 +30,7 @@ class Launcher:
             start_new_session=True,
         )
         self._lock = Lock()
+        self._wishes = 0
 
     def ask(self, **wish: object) -> int:
         """What the launcher answers."""
@@ -37,9 +38,13 @@ class Launcher:
         assert stdin is not None
         assert stdout is not None
         with self._lock:
-            stdin.write(json.dumps(wish) + "\n")
+            self._wishes += 1
+            stdin.write(json.dumps(wish | {"number": self._wishes}) + "\n")
             stdin.flush()
-            return int(stdout.readline())
+            # before it may be the answer to one who was interrupted
+            while (answer := stdout.readline().split())[0] != str(self._wishes):
+                pass
+            return int(answer[1])
 
     def start(self, *arguments: str, environment: Mapping[str, str]) -> "Command":
         """Start the command."""
