@@ -117,4 +117,7 @@ if __name__ == "__main__":
             answer = codes[wish["wait"]]
         elif (answer := os.fork()) == 0:
             _become(wish["arguments"], wish["environment"], Path(wish["folder"]))
+        else:
+            # the system gives the same id again, some thousands of processes later
+            codes.pop(answer, None)
         print(wish["number"], answer, flush=True)
