@@ -58,7 +58,7 @@ def make_page(
             data = public_data.public_json(connection, athlete_id, public_data.last_day(datetime.now(UTC)))
         else:
             data = page_data.page_json(connection, athlete_id, Routes(_routes_path(settings)))
-        made_from = _made_from(connection, athlete_id)
+            made_from = _made_from(connection, athlete_id)
     html = render(data)
     changed = _held(path) != html
     if changed:

@@ -42,6 +42,7 @@ RECORDS = (
 UNITS_MM = (("km", 1_000_000), ("mi", 1_609_344))
 # a distance beyond is a slip
 FURTHEST = 2000
+NO_LONGER = ("weekday_hours", "best_efforts", "race_predictions", "gear")
 Row = dict[str, Any]
 
 
@@ -131,6 +132,8 @@ def tables_of(facts: list[Facts], goals: list[Goal], today: date) -> dict[str, l
         "streaks": [_streak(group, days[group], period, today) for group in groups for period in PERIODS],
         "year_in_review": [row for group in groups for row in _years(group, days[group])],
         "goals": [_goal(goal, days.get(goal.sport_group, {}), today) for goal in goals],
+        # for whoever reads the data of public pages: they used to have these
+        **{name: [] for name in NO_LONGER},
     }
 
 

@@ -574,7 +574,7 @@ def public() -> Page:
     ]
     goals = [Goal(row["sport_group"], row["measure"], row["period"], row["target"]) for row in rows(private, "goals")]
     tables = {
-        name: {"columns": list(held[0]), "rows": [list(row.values()) for row in held]}
+        name: {"columns": list(held[0]) if held else [], "rows": [list(row.values()) for row in held]}
         for name, held in tables_of(facts, goals, TODAY).items()
     }
     hidden = {"athlete": {"id": None}, "settings": dict.fromkeys(SETTINGS), "missing": []}
