@@ -213,7 +213,7 @@ def test_making_it_again_gives_the_same_bytes_and_leaves_the_file_alone(built):
     assert again.read_bytes() == before
 
 
-def test_a_public_page_has_no_id_name_coordinate_heart_rate_or_instant(built):
+def test_a_public_page_has_no_id_name_coordinate_or_heart_rate(built):
     ran = built.spawn("page", "--public")
     assert ran.code == 0, ran.err
     assert page_file(built).exists()
