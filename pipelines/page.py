@@ -5,13 +5,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipelines import page_data, routes
+from pipelines import page_data, public_data, routes
 from pipelines.athlete_settings import settings_are_known, write_athlete_settings
 from pipelines.durable import written_whole
 from pipelines.errors import BadSetting
@@ -53,14 +54,17 @@ def make_page(
     _let_settings_be_known(settings)
     with _opened(settings) as connection:
         athlete_id, athletes = page_data.athlete_shown(connection, token_athlete)
-        data = page_data.page_json(connection, athlete_id, public, Routes(_routes_path(settings)))
-        made_from = _made_from(connection, athlete_id)
+        if public:
+            data = public_data.public_json(connection, athlete_id, public_data.last_day(datetime.now(UTC)))
+        else:
+            data = page_data.page_json(connection, athlete_id, Routes(_routes_path(settings)))
+            made_from = _made_from(connection, athlete_id)
     html = render(data)
     changed = _held(path) != html
     if changed:
         with written_whole(path) as file:
             file.write(html)
-    if path == page_path(settings):
+    if not public and path == page_path(settings):
         with written_whole(_note(settings), durable=False) as file:
             file.write(json.dumps(made_from).encode())
     whose = f", of athlete {athlete_id}, one of {athletes} in the warehouse" if athletes > 1 and not public else ""

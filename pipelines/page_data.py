@@ -1,4 +1,4 @@
-"""What the page shows, read from the marts: one JSON object, the same for the same warehouse, day and settings."""
+"""What the athlete's own page shows, read from the marts: the same JSON for the same warehouse, day and settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,15 +35,11 @@ SETTINGS_TABLES = ("athlete_settings", "goals")
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the page: what it selects, of which rows, in which order.
-
-    `public` are the columns that anybody may see; None: nobody but the athlete sees any of it.
-    """
+    """A table of the page: what it selects, of which rows, in which order."""
 
     name: str
     columns: str
     order: str
-    public: str | None
     source: str = ""
     where: str = "true"
 
@@ -55,7 +51,6 @@ TABLES = (
         "average_heartrate, kudos, route",
         # the newest first
         "started_local desc, id desc",
-        "started_local, sport_type, sport_group, distance_m, moving_time_s, total_elevation_gain_m, kudos",
         source="(select dated.*, activities.map.summary_polyline as route from staging.int_activities__dated as dated "
         "join strava.activities as activities on activities.id = dated.id)",
     ),
@@ -63,7 +58,6 @@ TABLES = (
         "activities_daily",
         "activity_date, sport_group, activities, distance_m, moving_time_s, total_elevation_gain_m",
         "activity_date, sport_group",
-        "activity_date, sport_group, activities, distance_m, moving_time_s, total_elevation_gain_m",
         source="staging.int_days__grouped",
         where="sport_group <> 'All'",
     ),
@@ -71,19 +65,16 @@ TABLES = (
         "records",
         "sport_group, year, record, value, unit, activity_id, activity_name, activity_date",
         "sport_group, year nulls first, record",
-        "sport_group, year, record, value, unit, activity_date",
     ),
     Table(
         "eddington",
         "sport_group, unit, eddington, days_needed_for_next",
         "sport_group, unit",
-        "sport_group, unit, eddington, days_needed_for_next",
     ),
     Table(
         "eddington_days",
         "sport_group, unit, distance, days",
         "sport_group, unit, distance",
-        "sport_group, unit, distance, days",
         source="(select days.*, eddington.eddington from strava.eddington_days as days "
         "join strava.eddington as eddington using (athlete_id, sport_group, unit))",
         # beyond lie single days, as far as the longest of all
@@ -93,7 +84,6 @@ TABLES = (
         "streaks",
         "sport_group, period, longest, longest_start_date, longest_end_date, current, current_start_date",
         "sport_group, period",
-        "sport_group, period, longest, longest_start_date, longest_end_date, current, current_start_date",
     ),
     Table(
         "year_in_review",
@@ -102,56 +92,44 @@ TABLES = (
         "longest_day_streak, favourite_weekday, favourite_hour, most_used_gear_id, eddington_km, first_activity_date, "
         "last_activity_date",
         "year, sport_group",
-        "year, sport_group, activities, distance_m, moving_time_s, total_elevation_gain_m, kudos, active_days, "
-        "longest_distance_m, biggest_day_date, biggest_day_distance_m, longest_day_streak, favourite_weekday, "
-        "favourite_hour, eddington_km, first_activity_date, last_activity_date",
     ),
     Table(
         "weekday_hours",
         "year, sport_group, weekday, hour, activities, moving_time_s",
         "year, sport_group, weekday, hour",
-        "year, sport_group, weekday, hour, activities, moving_time_s",
     ),
     Table(
         "goals",
         "sport_group, measure, period, period_start_date, period_end_date, target, achieved, share, expected_share",
         "sport_group, measure, period, period_start_date, target",
-        "sport_group, measure, period, period_start_date, period_end_date, target, achieved, share, expected_share",
     ),
     Table(
         "data_coverage",
         "activities, with_route, with_heartrate, with_power, with_details, first_activity_date, last_activity_date, "
         "misfits",
         "activities",
-        "activities, with_route, with_heartrate, with_power, with_details, first_activity_date, last_activity_date, "
-        "misfits",
     ),
     Table(
         "best_efforts",
         "activity_id, activity_name, activity_date, year, sport_group, effort, distance_m, elapsed_time_s, "
         "moving_time_s, rank_all_time, rank_in_year",
         "sport_group, distance_m, effort, rank_all_time, activity_date, activity_id",
-        "activity_date, year, sport_group, effort, distance_m, elapsed_time_s, moving_time_s, rank_all_time, "
-        "rank_in_year",
         where="rank_all_time <= 3 or rank_in_year = 1",
     ),
     Table(
         "race_predictions",
         "from_effort, from_activity_date, from_distance_m, from_time_s, to_effort, to_distance_m, predicted_time_s",
         "from_distance_m, from_effort, to_distance_m, to_effort",
-        "from_effort, from_activity_date, from_distance_m, from_time_s, to_effort, to_distance_m, predicted_time_s",
     ),
     Table(
         "zones",
         "month_start_date, sport_group, zone, lowest_bpm, highest_bpm, moving_time_s, source",
         "month_start_date, sport_group, zone, source",
-        None,
     ),
     Table(
         "training_load_daily",
         "date, load, coverage, fitness, fatigue, form, monotony, strain, is_warm_up",
         "date",
-        None,
         # without any load there is nothing to show
         where="fitness is not null",
     ),
@@ -160,8 +138,6 @@ TABLES = (
         "gear_id, name, retired, is_primary, kind, activities, distance_m, moving_time_s, total_elevation_gain_m, "
         "first_used_date, last_used_date, strava_distance_m",
         "distance_m desc, gear_id",
-        "retired, is_primary, kind, activities, distance_m, moving_time_s, total_elevation_gain_m, first_used_date, "
-        "last_used_date, strava_distance_m",
     ),
 )
 
@@ -184,23 +160,18 @@ def athlete_shown(connection: duckdb.DuckDBPyConnection, of_token: Callable[[], 
 def page_json(
     connection: duckdb.DuckDBPyConnection,
     athlete_id: int | None,
-    public: bool,
     drawn: Callable[[list[str | None]], list[str]],
 ) -> bytes:
     """The page's data as JSON; `drawn` makes routes of Strava's polylines.
 
-    What is `public` has no routes, names, heart rates or ids: only columns that a table lists as public are read.
-
     Raises:
         duckdb.CatalogException: a mart is not there.
     """
-    settings = _settings(connection)
-    shown = {name: None if public else settings[name] for name in SETTINGS}
+    settings = settings_in_force(connection)
+    shown = {name: settings[name] for name in SETTINGS}
     tables: dict[str, dict[str, Any]] = {}
     for table in TABLES:
-        if public and table.public is None:
-            continue
-        columns, rows = _rows(connection, table, athlete_id, public)
+        columns, rows = _rows(connection, table, athlete_id)
         if "route" in columns:
             at = columns.index("route")
             for row, route in zip(rows, drawn([row[at] for row in rows]), strict=True):
@@ -210,10 +181,10 @@ def page_json(
         "version": VERSION,
         "today": str(today(connection, athlete_id)),
         "units": settings["units"] or "km",
-        "public": public,
-        "athlete": {"id": None if public or athlete_id is None else str(athlete_id)},
+        "public": False,
+        "athlete": {"id": None if athlete_id is None else str(athlete_id)},
         "settings": shown,
-        "missing": [] if public else [name for name, value in shown.items() if value is None],
+        "missing": [name for name, value in shown.items() if value is None],
         "source": {"built_at": _instant(built_at(connection)), "warehouse_version": duckdb.__version__},
         "tables": tables,
     }
@@ -236,7 +207,8 @@ def built_at(connection: duckdb.DuckDBPyConnection) -> datetime | None:
     return row[0] if row else None
 
 
-def _settings(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+def settings_in_force(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """What the athlete set, by name; None what is not set."""
     found = connection.execute("select * from staging.athlete_settings")
     names = [name for name, *_ in found.description or ()]
     row = found.fetchone() or [None] * len(names)
@@ -244,11 +216,11 @@ def _settings(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 
 
 def _rows(
-    connection: duckdb.DuckDBPyConnection, table: Table, athlete_id: int | None, public: bool
+    connection: duckdb.DuckDBPyConnection, table: Table, athlete_id: int | None
 ) -> tuple[list[str], list[list[Any]]]:
     """Names of the columns and rows of `table`, as the page has them but for routes."""
-    columns = ((table.public if public else table.columns) or "").split(", ")
-    selected = ", ".join(_selected(column, public) for column in columns)
+    columns = table.columns.split(", ")
+    selected = ", ".join(_selected(column) for column in columns)
     source = table.source or f"strava.{table.name}"
     order = ", ".join(f"rows.{key}" for key in table.order.split(", "))
     query = f"select {selected} from {source} as rows where athlete_id = ? and ({table.where}) order by {order}"
@@ -260,10 +232,10 @@ def _rows(
     ]
 
 
-def _selected(column: str, public: bool) -> str:
-    """SQL for `column`: dates as text, instants to the minute (to the day where they are public), ids as text."""
+def _selected(column: str) -> str:
+    """SQL for `column`: dates as text, instants to the minute, ids as text."""
     if column == "started_local":
-        return f"strftime(rows.{column}, '{'%Y-%m-%d' if public else '%Y-%m-%dT%H:%M'}') as {column}"
+        return f"strftime(rows.{column}, '%Y-%m-%dT%H:%M') as {column}"
     if column in ("id", "date") or column.endswith(("_id", "_date")):
         return f"rows.{column}::varchar as {column}"
     if column == "is_warm_up":

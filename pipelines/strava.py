@@ -224,7 +224,7 @@ def _page_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--public",
         action="store_true",
-        help="without routes, names, heart rates and ids, to be shown to others; goes to site/public/index.html",
+        help="dates, sports, rounded figures and what follows from them, for others; goes to site/public/index.html",
     )
     parser.add_argument("--out", metavar="FILE", type=Path, help="where to write it instead")
 

@@ -1,4 +1,4 @@
-"""One browser for all tests, and pages of made-up athletes."""
+"""One athlete with a page, one browser for all tests, and pages of made-up athletes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 import synthetic
 from browser import Shown, launch, shown, written
+from home import Athlete
+from made_page import ATHLETE, HEARTRATE, HOSTILE
 from playwright.sync_api import Browser, sync_playwright
+
+from simulator import Simulator
 
 VARIANTS: dict[str, Callable[[], synthetic.Page]] = {
     "fifteen years": synthetic.athlete,
@@ -20,6 +24,20 @@ VARIANTS: dict[str, Callable[[], synthetic.Page]] = {
     "one sport": synthetic.one_sport,
     "public": synthetic.public,
 }
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Athlete]:
+    """An athlete with hostile names and settings of their own, after a flow that made the page."""
+    with Simulator(seed=11, activities=150) as strava:
+        for activity, name in zip(strava.activities()[3:], HOSTILE, strict=False):
+            strava.edit(activity["id"], name=name, average_heartrate=HEARTRATE, has_heartrate=True)
+        athlete = Athlete(tmp_path_factory.mktemp("home"), strava)
+        athlete.settings |= ATHLETE
+        athlete.authorise()
+        ran = athlete.spawn("flow", ENRICH_LIMIT="50", STRAVA_PAGE="true")
+        assert ran.code == 0, ran.err
+        yield athlete
 
 
 @pytest.fixture(scope="session")

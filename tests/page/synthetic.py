@@ -1,6 +1,5 @@
 """The page's data for made-up athletes: deterministic, hostile where it may be, thin where asked for."""
 
-import copy
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -8,7 +7,9 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+from pipelines.goals import Goal
 from pipelines.page_data import TABLES
+from pipelines.public_data import Facts, tables_of
 from simulator.polyline import encode
 
 TODAY = date(2026, 11, 26)
@@ -559,23 +560,25 @@ def one_sport() -> Page:
 
 
 def public() -> Page:
-    """What may be shown around: no routes, names, heart rate or ids."""
-    shown = copy.deepcopy(athlete(4, seed=9))
-    shown["public"], shown["athlete"] = True, {"id": None}
-    for table in TABLES:
-        held = rows(shown, table.name)
-        del shown["tables"][table.name]
-        if table.public is None:
-            continue
-        columns = table.public.split(", ")
-        for row in held:
-            if "started_local" in row:
-                row["started_local"] = row["started_local"][:10]
-        shown["tables"][table.name] = {
-            "columns": columns,
-            "rows": [[row[column] for column in columns] for row in held],
-        }
-    return shown
+    """What may be shown around, put together as the program does it."""
+    private = athlete(4, seed=9)
+    facts = [
+        Facts(
+            _day(row),
+            row["sport_group"],
+            round(row["distance_m"], -2),
+            round(row["moving_time_s"] / 60) * 60,
+            round(row["total_elevation_gain_m"], -1),
+        )
+        for row in rows(private, "activities")
+    ]
+    goals = [Goal(row["sport_group"], row["measure"], row["period"], row["target"]) for row in rows(private, "goals")]
+    tables = {
+        name: {"columns": list(held[0]) if held else [], "rows": [list(row.values()) for row in held]}
+        for name, held in tables_of(facts, goals, TODAY).items()
+    }
+    hidden = {"athlete": {"id": None}, "settings": dict.fromkeys(SETTINGS), "missing": []}
+    return {**private, "public": True, **hidden, "tables": tables}
 
 
 def _unset(shown: Page) -> Page:

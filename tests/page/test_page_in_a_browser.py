@@ -39,6 +39,8 @@ PANELS = (
     "definitions",
 )
 
+NOT_PUBLIC = ("hours", "load", "zones", "efforts", "predictions", "map", "routes", "gear")
+
 
 def days(data: synthetic.Page, first: date, last: date, sport: str = "All") -> list[dict[str, Any]]:
     return [
@@ -86,7 +88,9 @@ def shown_tiles(page: Shown) -> dict[str, str]:
 def test_every_part_says_something_without_complaint_request_or_sideways_scroll(show, name, viewport):
     with show(name, viewport=viewport) as page:
         page.look_at_all()
-        said = {panel: page.page.locator(f'[data-panel="{panel}"]').inner_text().strip() for panel in PANELS}
+        panels = [panel for panel in PANELS if name != "public" or panel not in NOT_PUBLIC]
+        assert page.page.locator("[data-panel]").count() == len(panels)
+        said = {panel: page.page.locator(f'[data-panel="{panel}"]').inner_text().strip() for panel in panels}
         assert [panel for panel, text in said.items() if not text] == []
         width = page.page.evaluate("document.documentElement.scrollWidth")
         assert width <= viewport["width"]
@@ -150,15 +154,35 @@ def test_links_lead_to_strava_by_whole_ids_and_give_nothing_away(show, variant):
         assert "Powered by Strava" in page.words()
 
 
-def test_a_public_page_has_no_links_names_or_routes(show):
+def test_a_public_page_shows_what_it_holds_says_what_it_leaves_out_and_leads_to_nothing_that_is_not_there(show):
     with show("public") as page:
         page.look_at_all()
+        page.open_tables()
         assert page.page.locator('a[href^="http"]').count() == 0
         assert page.page.locator("main bdi, .map canvas").count() == 0
-        assert "A public page leaves out routes." in page.words()
-        assert "Untitled" not in page.words()
-        assert "bpm" not in page.words()
+        sections = page.page.locator("main > section").evaluate_all("(all) => all.map((one) => `#${one.id}`)")
+        links = page.page.locator(".rail a").evaluate_all("(all) => all.map((one) => one.hash)")
+        assert sections == links == ["#overview", "#calendar", "#trends", "#records", "#review", "#method"]
+        assert "Left out: times of day, places and routes" in page.words()
+        assert "As of the end of 26 Nov 2026." in page.words()
+        assert not re.search(r"Untitled|bpm|Fastest|TRIMP|STRAVA_|\d\d:00\b to", page.words())
         assert "Powered by Strava" in page.words()
+
+
+def test_a_public_page_answers_to_every_filter(show, variant):
+    data = variant("public")
+    with show("public") as page:
+        page.choose_year(2025)
+        page.choose("sport", "Run")
+        page.look_at_all()
+        assert shown_tiles(page) == tiles(data, date(2025, 1, 1), date(2025, 12, 31), "Run")
+        furthest = max(
+            row["distance_m"]
+            for row in rows(data, "activities")
+            if row["sport_group"] == "Run" and row["started_local"].startswith("2025")
+        )
+        record = page.page.locator('[data-record="longest_distance"] .big').inner_text().replace("\u00a0", " ")
+        assert record == f"{rounded(furthest / 1000, 1)} km"
 
 
 # filters

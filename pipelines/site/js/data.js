@@ -16,6 +16,9 @@ function rowsOf(name) {
   return rowsHeld.get(name);
 }
 
+// a public page holds nothing for these
+const LEFT_OUT = DATA.public ? ["hours", "load", "zones", "efforts", "predictions", "map", "routes", "gear"] : [];
+
 /** Days since 1970-01-01 of "2026-11-26". */
 function dayNumber(text) {
   return Date.UTC(+text.slice(0, 4), +text.slice(5, 7) - 1, +text.slice(8, 10)) / 86400000;

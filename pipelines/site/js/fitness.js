@@ -21,13 +21,10 @@ panel("load", ["year"], (host) => {
   const all = rowsOf("training_load_daily");
   if (!all.some((row) => row.load !== null)) {
     loadCard.aside.replaceChildren();
-    const why = DATA.public
-      ? ["A public page leaves out training load."]
-      : [
-          ACTIVITIES.length ? "No activity has a training load. It is reckoned from heart rate or power, with your own numbers. " : "Training load appears with the first activities that have heart rate or power. ",
-          ...(missingSentence(["rest_hr", "max_hr", "ftp_w"]) ?? []),
-        ];
-    return loadCard.empty(why);
+    return loadCard.empty([
+      ACTIVITIES.length ? "No activity has a training load. It is reckoned from heart rate or power, with your own numbers. " : "Training load appears with the first activities that have heart rate or power. ",
+      ...(missingSentence(["rest_hr", "max_hr", "ftp_w"]) ?? []),
+    ]);
   }
   const rows = state.year === null ? all : all.filter((row) => yearOf(row.date) === state.year);
   if (!rows.length) {
@@ -244,7 +241,6 @@ panel("zones", ["year", "sport"], (host) => {
   );
   if (!rows.length) {
     zonesCard.aside.replaceChildren();
-    if (DATA.public) return zonesCard.empty("A public page leaves out heart rate.");
     if (all.length) return zonesCard.empty(`No heart rate in this choice: ${chosenText()}.`);
     return zonesCard.empty(["Zones need heart rate and your own numbers. ", ...(missingSentence(["max_hr", "rest_hr"]) ?? ["No activity has heart rate yet."])]);
   }

@@ -30,9 +30,9 @@ panel("gear", ["units"], (host) => {
             "Used",
             { text: "Strava says", number: true },
           ],
-          rows: held.map((row, i) => [
+          rows: held.map((row) => [
             [
-              row.name ? bdi(row.name) : h("span", { class: "under" }, row.gear_id ? `Unnamed (${row.gear_id})` : `${title} ${i + 1}`),
+              row.name ? bdi(row.name) : h("span", { class: "under" }, `Unnamed (${row.gear_id})`),
               row.retired ? h("span", { class: "badge" }, "retired") : null,
               row.is_primary ? h("span", { class: "badge" }, "primary") : null,
             ],

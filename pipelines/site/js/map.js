@@ -38,7 +38,6 @@ function routesChosen() {
 }
 
 function noRoutes() {
-  if (DATA.public) return "A public page leaves out routes.";
   return ACTIVITIES.some((row) => row.route) ? `No routes in this choice: ${chosenText()}.` : "No activity has a route: indoors, or recorded without GPS.";
 }
 

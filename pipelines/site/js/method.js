@@ -2,7 +2,14 @@
 
 let gapsCard;
 panel("gaps", [], (host) => {
-  gapsCard ??= new Card(host, "What is known");
+  gapsCard ??= new Card(host, DATA.public ? "What this page holds" : "What is known");
+  if (DATA.public) {
+    gapsCard.show(
+      h("p", {}, "Of each activity: its date, its group of sports, the distance in steps of 100 m, the moving time in minutes, the climbing in steps of 10 m. Every other figure here is computed from these alone."),
+      h("p", {}, "Left out: times of day, places and routes, heart rate and power, gear, names, best efforts. A day appears once it is over everywhere on Earth."),
+    );
+    return;
+  }
   const coverage = rowsOf("data_coverage")[0];
   if (!coverage || !coverage.activities) {
     gapsCard.empty("Nothing yet: no activity has reached the warehouse.");
@@ -46,7 +53,6 @@ panel("gaps", [], (host) => {
     ["ftp_w", "Functional threshold power", " W", "STRAVA_FTP=250"],
     ["sex", "Sex, for TRIMP's weights", "", "STRAVA_SEX=f"],
   ];
-  if (DATA.public) return;
   gapsCard.root.append(
     h(
       "div",
@@ -74,7 +80,8 @@ const DEFINITIONS = [
   ["Against the span before", "The same days of the week, month or year before: this year so far against last year to the same day."],
   ["Eddington number", "The largest E for which at least E days have at least E kilometres (or miles) in all. Kilometres and miles are reckoned apart, never one from the other."],
   ["Streak", "Days, weeks or months in a row with at least one activity. A streak of days is current while its last day is today or yesterday, one of weeks or months while it reaches this one or the one before."],
-  ["Records", "The longest, highest and fastest activity of a sport and year. Fastest is distance by moving time over a whole activity of ten minutes and more; indoor and virtual activities, those entered by hand, flagged ones and speeds that nobody keeps up do not count. Of equals, the earliest stands."],
+  ["Records", "The longest and highest activity of a sport and year. Of equals, the earliest stands."],
+  ["Fastest", "The record of distance by moving time over a whole activity of ten minutes and more; indoor and virtual activities, those entered by hand, flagged ones and speeds that nobody keeps up do not count."],
   ["Best efforts", "Strava's own, from the details: the fastest stretch of each length within an activity, never reckoned from an activity's average."],
   ["Race predictions", "Riegel: T₂ = T₁ · (D₂ / D₁)^1.06, only where both times lie between 3.5 and 230 minutes."],
   ["TRIMP", "Banister 1991: minutes · r · 0.64 · e^(1.92 r) for men, 0.86 and 1.67 for women, r = (heart rate − rest) / (maximum − rest). From an activity's average heart rate, so an estimate."],
@@ -89,8 +96,12 @@ const DEFINITIONS = [
   ["Map", "Routes simplified, to nine metres where there is room for it, and rounded to about eleven; nothing is drawn beneath them."],
 ];
 
+// what only the figures that a public page leaves out need
+const NOT_PUBLIC = ["Fastest", "Best efforts", "Race predictions", "TRIMP", "hrTSS", "TSS", "Load", "Fitness and fatigue", "Form", "Monotony, strain", "Zones", "Map"];
+
 panel("definitions", [], (host) => {
   const card = new Card(host, "What the figures mean", {});
-  card.show(h("dl", { class: "definitions" }, DEFINITIONS.map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text)))));
-  card.say("This page converts units and adds up what the filters choose; everything else is reckoned by dbt in the warehouse (schema strava).");
+  const shown = DEFINITIONS.filter(([name]) => !DATA.public || !NOT_PUBLIC.includes(name));
+  card.show(h("dl", { class: "definitions" }, shown.map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text)))));
+  card.say(DATA.public ? "This page converts units and adds up what the filters choose." : "This page converts units and adds up what the filters choose; everything else is reckoned by dbt in the warehouse (schema strava).");
 });

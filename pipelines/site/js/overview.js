@@ -261,7 +261,9 @@ panel("goals", ["sport", "units"], (host) => {
     return goalsCard.empty(
       all.length
         ? `No goal for ${state.sport}.`
-        : ["No goals set. ", h("code", {}, "STRAVA_GOALS=\"Run 1000 km/year, All 8 h/week\""), " in .env sets two."],
+        : DATA.public
+          ? "No goals set."
+          : ["No goals set. ", h("code", {}, "STRAVA_GOALS=\"Run 1000 km/year, All 8 h/week\""), " in .env sets two."],
     );
   }
   goalsCard.show(
@@ -305,7 +307,7 @@ panel("recent", ["year", "sport", "units"], (host) => {
   );
   if (!rows.length) return recentCard.empty(noneChosen());
   const shown = rows.slice(0, recentShown);
-  const hearts = !DATA.public && shown.some((row) => row.average_heartrate);
+  const hearts = shown.some((row) => row.average_heartrate);
   recentCard.show(
     h(
       "ol",
@@ -318,11 +320,11 @@ panel("recent", ["year", "sport", "units"], (host) => {
           h(
             "div",
             { class: "what" },
-            h("p", {}, row.name === null || row.name === undefined ? h("strong", {}, sportText(row.sport_type)) : h("strong", {}, bdi(row.name))),
+            h("p", {}, row.name === null || row.name === undefined ? h("strong", {}, sportOf(row)) : h("strong", {}, bdi(row.name))),
             h(
               "p",
               { class: "under" },
-              `${dateText(row.started_local)}${row.started_local.length > 10 ? `, ${row.started_local.slice(11)}` : ""} · ${sportText(row.sport_type)}`,
+              `${dateText(row.started_local)}${row.started_local.length > 10 ? `, ${row.started_local.slice(11)}` : ""}${row.sport_type ? ` · ${sportText(row.sport_type)}` : ""}`,
             ),
           ),
           fact("Distance", row.distance_m ? distance(row.distance_m) : NONE),
@@ -351,6 +353,11 @@ function fact(name, value) {
 /** "Backcountry Ski" of "BackcountrySki". */
 function sportText(type) {
   return (type || "Unknown").replace(/(?<=[a-z])(?=[A-Z])/g, " ");
+}
+
+/** The sport of an activity, or its group where no more is known (a public page). */
+function sportOf(row) {
+  return row.sport_type ? sportText(row.sport_type) : row.sport_group;
 }
 
 function redraw(name) {

@@ -7,6 +7,8 @@ const RECORDS = {
   highest_point: "Highest point",
   fastest: "Fastest",
 };
+// a public page has the first three
+const RECORDS_SHOWN = Object.entries(RECORDS).filter(([record]) => rowsOf("records").some((row) => row.record === record));
 
 /** What the activity is called and when it was, with its link. */
 function whichActivity(id, name, date) {
@@ -28,7 +30,7 @@ panel("records", ["year", "sport", "units"], (host) => {
     h(
       "dl",
       { class: "records" },
-      Object.entries(RECORDS).map(([record, name]) => {
+      RECORDS_SHOWN.map(([record, name]) => {
         // over all sports, the fastest is whatever rolls: it is told by sport below
         const row = rows.find((one) => one.record === record);
         if (!row || (state.sport === "All" && record === "fastest")) return null;
@@ -44,10 +46,10 @@ panel("records", ["year", "sport", "units"], (host) => {
       ? table({
           caption: `Records by sport, ${state.year ?? "all years"}`,
           kind: "by-sport",
-          columns: [{ text: "Sport", row: true }, ...Object.values(RECORDS).map((text) => ({ text, number: true }))],
+          columns: [{ text: "Sport", row: true }, ...RECORDS_SHOWN.map(([, text]) => ({ text, number: true }))],
           rows: sports.map((sport) => [
             [dot(sport), sport],
-            ...Object.keys(RECORDS).map((record) => {
+            ...RECORDS_SHOWN.map(([record]) => {
               const row = of(sport).find((one) => one.record === record);
               return row ? stravaLink(row.activity_id, recordValue(row)) : NONE;
             }),
@@ -56,7 +58,7 @@ panel("records", ["year", "sport", "units"], (host) => {
       : "",
   );
   recordsCard.say(
-    `${state.year ?? "All years"}. Fastest is the average over a whole activity of ten minutes and more, outdoors, recorded and not flagged.`,
+    `${state.year ?? "All years"}.${DATA.public ? "" : " Fastest is the average over a whole activity of ten minutes and more, outdoors, recorded and not flagged."}`,
   );
 });
 

@@ -58,6 +58,15 @@ function goTo(id) {
   (place.matches("section") ? place.querySelector("h2") : place).focus({ preventScroll: true });
 }
 
+/** Remove sections without a panel, and what leads to them. */
+function dropEmptySections() {
+  for (const section of document.querySelectorAll("main > section")) {
+    if (section.querySelector("[data-panel]")) continue;
+    document.querySelector(`.rail a[href="#${section.id}"]`).parentElement.remove();
+    section.remove();
+  }
+}
+
 function followSections() {
   const links = new Map([...document.querySelectorAll(".rail a")].map((link) => [link.hash.slice(1), link]));
   const observer = new IntersectionObserver(
@@ -81,10 +90,11 @@ const coverageKnown = rowsOf("data_coverage")[0];
 document.getElementById("subtitle").textContent = coverageKnown?.activities
   ? `${counted(coverageKnown.activities, "activity", "activities")}, ${rangeText(coverageKnown.first_activity_date, coverageKnown.last_activity_date)}`
   : "No activities yet";
-document.getElementById("built").textContent = `As of ${dateText(DATA.today)}.`;
+document.getElementById("built").textContent = `As of ${DATA.public ? "the end of " : ""}${dateText(DATA.today)}.`;
 makeControls();
 syncControls();
 watchPanels();
+dropEmptySections();
 followSections();
 
 document.addEventListener("click", (event) => {

@@ -15,6 +15,10 @@ const panels = [];
 /** A part of the page: drawn when it comes into view, and again when one of what it `needs` changes. */
 function panel(name, needs, draw) {
   const host = document.querySelector(`[data-panel="${name}"]`);
+  if (LEFT_OUT.includes(name)) {
+    host.remove();
+    return;
+  }
   panels.push({ host, needs: new Set([...needs, "theme"]), draw, stale: true, near: false });
 }
 
