@@ -29,7 +29,7 @@ class Disk:
 
     def note(self, event: str, arguments: tuple[Any, ...]) -> None:
         """An event of Python's audit hooks."""
-        if event == "open" and isinstance(arguments[0], str | bytes) and arguments[2] & WRITES:
+        if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike) and arguments[2] & WRITES:
             path = self._path(arguments[0])
             if path is not None:
                 self._contents.add(path)
@@ -37,7 +37,8 @@ class Disk:
                     self._names.add(path)
         elif event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir"):
             path = self._path(arguments[0])
-            if path is None:
+            # the event comes before the call: a folder that is there is not made
+            if path is None or (event == "os.mkdir" and path.exists()):
                 return
             was_synced = path not in self._contents
             self._contents.discard(path)
@@ -90,7 +91,8 @@ def watched(root: Path, monkeypatch: Any) -> Iterator[Disk]:
 
     def noted_fsync(descriptor: Any) -> None:
         fsync(descriptor)
-        disk.synced(Path(os.readlink(f"/proc/self/fd/{descriptor if isinstance(descriptor, int) else descriptor.fileno()}")))
+        number = descriptor if isinstance(descriptor, int) else descriptor.fileno()
+        disk.synced(Path(os.readlink(f"/proc/self/fd/{number}")))
 
     def noted_sync() -> None:
         sync()
