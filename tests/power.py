@@ -92,7 +92,7 @@ def watched(root: Path, monkeypatch: Any) -> Iterator[Disk]:
     def noted_fsync(descriptor: Any) -> None:
         fsync(descriptor)
         number = descriptor if isinstance(descriptor, int) else descriptor.fileno()
-        disk.synced(Path(os.readlink(f"/proc/self/fd/{number}")))
+        disk.synced(Path(f"/proc/self/fd/{number}").readlink())
 
     def noted_sync() -> None:
         sync()
