@@ -27,7 +27,7 @@ from dlt.extract import DltResource
 from dlt.extract.items import DataItemWithMeta
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from pipelines.durable import remove, written_whole
+from pipelines.durable import make_folder, remove, written_whole
 from pipelines.errors import StorageFailed, StravaStatsError
 from pipelines.object_store import aws_credentials, fetch_missing, put_back, store_error
 from pipelines.packages import (
@@ -280,6 +280,9 @@ class Bronze:
         """
         try:
             self.waiting_path.mkdir(parents=True, exist_ok=True)
+            for resource in resources:
+                # dlt makes these folders too, but a power cut may take them, and the first shards with them
+                make_folder(self.folder / resource.name)
             self._pipeline.extract(resources, loader_file_format="parquet")
             self._pipeline.normalize()
             load_package(self._pipeline)

@@ -36,7 +36,7 @@ def written_whole(path: Path, mode: int = 0o644, durable: bool = True) -> Iterat
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         try:
             # an older umask must not widen or narrow what the caller asked for
@@ -55,6 +55,19 @@ def written_whole(path: Path, mode: int = 0o644, durable: bool = True) -> Iterat
             _fsync_folder(path.parent)
     except OSError as error:
         raise storage_error(path, error) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and those above it where they are missing, so that a power cut does not take what is put in.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    missing = [folder, *folder.parents]
+    missing = missing[: next((place for place, path in enumerate(missing) if path.exists()), 0)]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        _fsync_folder(path.parent)
 
 
 def remove(path: Path) -> None:

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import resource
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
@@ -19,6 +19,8 @@ from pipelines.budget import DAY_S, QUARTER_S, Budget
 from pipelines.clock import MachineClock
 from pipelines.errors import BudgetSpent, ReserveTooLarge, StorageFailed
 
+# requests that processes share in the test of the lock: enough to overlap for a second
+SHARED = 3000
 NOON_S = datetime(2026, 3, 4, 12, 5, tzinfo=UTC).timestamp()
 
 
@@ -154,7 +156,29 @@ def test_a_refusal_at_the_turn_of_a_window_does_not_shut_the_new_one(budget, clo
     budget.answered(ticket, {"Date": formatdate(clocks.strava_s, usegmt=True)})
     budget.refused(ticket)
     clocks.pass_time(6)
-    budget.take()
+    assert budget.spent() is None
+
+
+def test_an_answer_from_the_window_before_does_not_open_the_new_one(budget, clocks):
+    answer(budget, rates("5,100", "1,1"), clocks)
+    clocks.pass_time(10 * 60 - 0.5)
+    late, date = budget.take(), formatdate(clocks.strava_s, usegmt=True)
+    clocks.pass_time(5)
+    answer(budget, rates("5,100", "5,7"), clocks)
+    budget.answered(late, {"Date": date} | rates("5,100", "2,2"))
+    assert shown(budget) == [("15-minute", 5, 5), ("daily", 7, 100)]
+    with pytest.raises(BudgetSpent, match="5 of 5 requests"):
+        budget.take()
+
+
+def test_what_later_headers_told_of_silent_requests_is_not_counted_again_after_a_late_answer(budget, clocks):
+    answer(budget, rates("10,100", "1,1"), clocks)
+    budget.answered(budget.take(), {})
+    early = budget.take()
+    budget.answered(budget.take(), {})
+    answer(budget, rates("10,100", "5,5"), clocks)
+    budget.answered(early, {"Date": formatdate(clocks.strava_s, usegmt=True)} | rates("10,100", "3,3"))
+    assert shown(budget)[0] == ("15-minute", 5, 10)
 
 
 @pytest.mark.parametrize(
@@ -276,31 +300,33 @@ def test_requests_that_are_paced_take_their_time(budget, clocks):
 # --- processes
 
 
-def take_all(path, taken):
+def take_all(path, all_there, taken):
+    """Take what there is to take, once all processes are there; more than there is ends too."""
     budget = Budget(path)
-    while True:
-        try:
+    all_there.wait(60)
+    with suppress(BudgetSpent):
+        for _ in range(2 * SHARED):
             ticket = budget.take()
-        except BudgetSpent:
-            return
-        with taken.get_lock():
-            taken.value += 1
-        budget.answered(ticket, {})
+            with taken.get_lock():
+                taken.value += 1
+            budget.answered(ticket, {})
 
 
 def test_processes_at_once_do_not_overrun_a_window_together(tmp_path):
     path = tmp_path / "budget.json"
     budget = Budget(path)
-    budget.answered(budget.take(), rates("100000,400", "1,100"))
+    budget.answered(budget.take(), rates(f"100000,{SHARED + 100}", "1,100"))
     context = multiprocessing.get_context("spawn")
-    taken = context.Value("i", 0)
-    workers = [context.Process(target=take_all, args=(path, taken)) for _ in range(3)]
+    taken, all_there = context.Value("i", 0), context.Barrier(3)
+    workers = [context.Process(target=take_all, args=(path, all_there, taken)) for _ in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
-    assert taken.value == 300
-    json.loads(path.read_bytes())
+        worker.join(120)
+        worker.kill()
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    assert taken.value == SHARED
+    assert json.loads(path.read_bytes())["in_flight"] == {}
 
 
 # --- clocks
@@ -328,6 +354,17 @@ def test_a_reboot_into_the_past_shuts_a_window_for_its_own_length_at_most(tmp_pa
         budget.take()
     after.pass_time(QUARTER_S)
     budget.take()
+
+
+def test_days_after_a_reboot_are_days_however_short_the_machine_has_run(tmp_path, clocks):
+    answer(Budget(tmp_path / "b", clocks.machine), rates("5,100", "5,5"), clocks)
+    after = Clocks(boot="another")
+    after.pass_time(3 * DAY_S)
+    after.running_s = clocks.running_s + 60
+    budget = Budget(tmp_path / "b", after.machine)
+    assert abs(budget.now().timestamp() - after.strava_s) <= 1
+    assert shown(budget) == [("15-minute", 0, 5), ("daily", 0, 100)]
+    assert budget.spent() is None
 
 
 @pytest.mark.parametrize("wrong_s", [-400 * DAY_S, 400 * DAY_S])

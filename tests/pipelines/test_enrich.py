@@ -307,6 +307,28 @@ def test_details_that_say_a_thing_differently_for_ever_are_asked_for_once_more_a
     assert asked == [[1, 1], [1, 1], [0, 0], [0, 0]]
 
 
+def test_details_of_many_versions_are_asked_for_once_for_each_change(athlete, run, strava):
+    first, *_ = newest_first(strava)
+    run(ENRICH_LIMIT="all")
+    asked = []
+    for number in range(3):
+        strava.edit(first, name=f"edit {number}")
+        for _ in range(2):
+            strava.clear_requests()
+            assert run(ENRICH_LIMIT="all", STRAVA_SWEEP_HOURS="0").code == 0
+            asked.append(details_asked(athlete))
+    assert asked == [[first], []] * 3
+    # the summary differs for ever now: asked once more, and never again, however many versions there are
+    speak_in_details(strava, first, name="only the details say so")
+    strava.edit(first, distance=4321.5)
+    asked = []
+    for _ in range(4):
+        strava.clear_requests()
+        run(ENRICH_LIMIT="all", STRAVA_SWEEP_HOURS="0")
+        asked.append(details_asked(athlete))
+    assert asked == [[first], [first], [], []]
+
+
 @pytest.mark.parametrize(("days", "again"), [("30", 1), ("0", 0)])
 def test_other_kudos_are_worth_a_request_within_the_lookback_only(athlete, run, strava, days, again):
     run(ENRICH_LIMIT="all")

@@ -2,7 +2,9 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from home import Athlete
 from landed import LIST, NO_LIMITS, all_ids, assert_one_sentence, ids, names, pages_asked, versions
+from soak.strava import Strava
 
 from simulator import Simulator
 
@@ -64,6 +66,20 @@ def test_an_activity_deleted_in_mid_walk_hides_no_other(athlete, run, strava):
     strava.fault("shift", path=LIST, after=1, delete=True)
     assert run("pull", PER_PAGE="100").code == 0
     assert all_ids(strava) <= set(ids(athlete))
+
+
+def test_an_edit_between_two_pages_that_overlap_is_kept(tmp_path):
+    with Strava(seed=7, activities=250) as strava:
+        athlete = Athlete(tmp_path, strava)
+        athlete.authorise()
+        # the list is asked oldest first: the last of the first page begins the window of the second
+        on_both = strava.activities()[-100]["id"]
+        before = strava.summary(on_both)["name"]
+        # a token, the athlete; when the first page is on its way
+        strava.at_request(3, lambda: strava.edit(on_both, name="edited between two pages"))
+        assert athlete.spawn("pull", PER_PAGE="100").code == 0
+        assert names(athlete, on_both) == [before, "edited between two pages"]
+        assert len(ids(athlete)) == strava.count + 1
 
 
 def test_a_run_with_nothing_new_writes_no_shard_and_needs_no_token(athlete, run, strava):

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from landed import contents, ids, speak, until
+from landed import contents, ids, speak, until, versions
 from said import assert_said
 
 TABLES = ("activities", "activity_details")
@@ -208,6 +208,26 @@ def test_a_purge_killed_at_any_moment_is_completed_by_the_next(athlete, run, str
         assert athlete.sql("select count(*), count(distinct id) from strava.activities") == [(59, 59)]
         restore(athlete.home)
     assert reached == set(moments)
+
+
+@pytest.mark.slow
+def test_a_purge_that_was_killed_leaves_an_activity_that_came_back_in_the_json_files(athlete, run, strava, secret):
+    id_, name = secret
+    strava.delete(id_)
+    assert run("pull", "--all").code == 0
+    process = athlete.start("purge")
+    intents = len(athlete.shards("tombstones")) + 1
+    until(lambda: len(athlete.shards("tombstones")) == intents)
+    process.kill()
+    process.communicate(timeout=30)
+    # as if it had been killed before any row was erased
+    assert ids(athlete).count(id_) == 2
+    strava.restore(id_)
+    time.sleep(1)
+    assert run("flow", "--all", ENRICH_LIMIT="0").code == 0
+    [kept] = [row for row in versions(athlete) if row[0] == id_]
+    assert name in kept[1]
+    assert name in [activity["name"] for activity in json.loads(outputs(athlete)[-1].read_bytes())]
 
 
 def happened(moment):

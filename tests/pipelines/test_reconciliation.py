@@ -8,7 +8,10 @@ from contextlib import contextmanager
 
 import duckdb
 import pytest
+from home import Athlete
 from landed import LIST, until
+
+from simulator import Simulator
 
 HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 
@@ -84,6 +87,21 @@ def test_what_came_and_went_since_the_sweep_is_counted(athlete, run, strava):
     run("pull", "--all")
     numbers = status(run)["activities"]
     assert (numbers["listed"], numbers["stored"], numbers["landed_since"], numbers["deleted_since"]) == (62, 62, 0, 0)
+
+
+def test_what_another_athlete_of_the_same_history_deleted_is_not_counted(athlete, run, strava, tmp_path_factory):
+    run("pull")
+    with Simulator(seed=8, activities=5) as strava_of_other:
+        other = Athlete(tmp_path_factory.mktemp("other"), strava_of_other)
+        other.authorise()
+        settings = other.settings | {"STRAVA_BRONZE_URL": str(athlete.home / "data")}
+        assert strava_of_other.athlete_id != strava.athlete_id
+        assert run("pull", **settings).code == 0
+        strava_of_other.delete(strava_of_other.activities()[2]["id"])
+        assert run("pull", "--all", **settings).code == 0
+    assert len(athlete.shards("tombstones")) == 1
+    numbers = status(run)["activities"]
+    assert (numbers["stored"], numbers["deleted"], numbers["deleted_since"]) == (60, 0, 0)
 
 
 @pytest.mark.slow

@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from home import Athlete
 from landed import LIST, NO_LIMITS, all_ids, details_asked, ids, names
+from soak.strava import Strava
 
 from simulator import Simulator
 
@@ -108,6 +110,22 @@ def test_a_deletion_within_the_lookback_is_noticed_without_a_sweep(athlete, run,
     assert buried(athlete) == [gone]
     assert records(athlete, "tombstones")[0]["noticed_by"] == "lookback"
     assert len(athlete.shards("sweeps")) == 1
+
+
+def test_an_activity_that_the_walk_missed_and_that_answers_500_by_id_is_not_gone(tmp_path):
+    with Strava(seed=7, activities=250) as strava:
+        athlete = Athlete(tmp_path, strava)
+        athlete.authorise()
+        assert athlete.spawn("pull", PER_PAGE="100").code == 0
+        moved = newest(strava)
+        # its start is edited when the first page is on its way: it is in no window of this walk, though it is there
+        strava.at_request(1, lambda: strava.edit(moved, start_date="2015-06-07T08:09:10Z"))
+        strava.fault("500", times=None, id=moved)
+        ran = athlete.spawn("pull", "--all", PER_PAGE="100")
+        assert ran.code == 0, ran.err
+        assert athlete.requests(f"/activities/{moved}")
+        assert buried(athlete) == []
+        assert athlete.sql("select count(distinct id) from staging.activities") == [(250,)]
 
 
 def test_the_only_activity_of_the_lookback_can_go_too(athlete, run, strava):

@@ -1,0 +1,177 @@
+// The page's scripts under Node, without a browser: their own functions, and what they draw as text.
+//
+// Reads a line of JSON from standard input: { data, choices, evaluate } and answers with the value as a line of JSON,
+// or { error }. Elements are bare trees: enough to hold text, attributes and children, nothing is laid out.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import vm from "node:vm";
+
+const [site] = process.argv.slice(2);
+const names = readFileSync(join(site, "scripts.txt"), "utf8").split("\n").filter((name) => name.endsWith(".js"));
+const scripts = names.map((name) => new vm.Script(readFileSync(join(site, name), "utf8"), { filename: name }));
+
+class Element {
+  constructor(tag) {
+    this.tag = tag;
+    this.attributes = {};
+    this.children = [];
+    this.styles = {};
+    this.listeners = {};
+    this.hidden = false;
+    this.clientWidth = 1200;
+    this.style = { setProperty: (name, value) => (this.styles[name] = value) };
+    this.classList = { add() {}, remove() {}, toggle() {} };
+    this.dataset = new Proxy(this.attributes, {
+      get: (held, key) => held[`data-${String(key)}`],
+      set: (held, key, value) => ((held[`data-${String(key)}`] = value), true),
+    });
+  }
+  get childElementCount() {
+    return this.children.length;
+  }
+  get isConnected() {
+    return true;
+  }
+  get textContent() {
+    return this.children.map((child) => (child instanceof Element ? child.textContent : String(child))).join("");
+  }
+  set textContent(text) {
+    this.children = [String(text)];
+  }
+  setAttribute(name, value) {
+    this.attributes[name] = String(value);
+  }
+  removeAttribute(name) {
+    delete this.attributes[name];
+  }
+  append(...children) {
+    this.children.push(...children);
+  }
+  replaceChildren(...children) {
+    this.children = children;
+  }
+  remove() {}
+  focus() {}
+  matches() {
+    return false;
+  }
+  closest() {
+    return null;
+  }
+  querySelector(selector) {
+    return this.querySelectorAll(selector)[0] ?? null;
+  }
+  /** Only the last part of a selector counts, and of that a tag or a class: as far as our scripts need it. */
+  querySelectorAll(selector) {
+    const part = selector.split(/[ >]+/).at(-1);
+    const is = part.startsWith(".")
+      ? (one) => (one.attributes.class ?? "").split(" ").includes(part.slice(1))
+      : (one) => one.tag === part;
+    return all(this, is);
+  }
+  /** A canvas that nothing is drawn on. */
+  getContext() {
+    return new Proxy({}, { get: () => () => ({ width: 0, addColorStop() {} }), set: () => true });
+  }
+  getBoundingClientRect() {
+    return { width: this.clientWidth, height: 400, left: 0, top: 0 };
+  }
+  addEventListener(event, listener) {
+    this.listeners[event] = listener;
+  }
+}
+
+/** The elements of `tree` that `wanted` says yes to. */
+function all(tree, wanted, found = []) {
+  if (!(tree instanceof Element)) return found;
+  if (wanted(tree)) found.push(tree);
+  for (const child of tree.children) all(child, wanted, found);
+  return found;
+}
+
+/** The scripts at work on `data`, with the filters of the address after `#`. */
+function opened(data, hash) {
+  const held = new Map();
+  const element = (key) => held.get(key) ?? held.set(key, new Element(key)).get(key);
+  element("#data").textContent = JSON.stringify(data);
+  const hosts = {};
+  const document = {
+    body: new Element("body"),
+    documentElement: new Element("html"),
+    activeElement: null,
+    createElement: (tag) => new Element(tag),
+    createElementNS: (_, tag) => new Element(tag),
+    getElementById: (id) => element(`#${id}`),
+    querySelector: (selector) => {
+      const name = /^\[data-panel="(.+)"\]$/.exec(selector)?.[1];
+      if (!name) return null;
+      hosts[name] ??= new Element("div");
+      hosts[name].dataset.panel = name;
+      return hosts[name];
+    },
+    querySelectorAll: () => [],
+    addEventListener() {},
+  };
+  class Observer {
+    observe() {}
+  }
+  const charts = [];
+  const context = vm.createContext({
+    document,
+    all,
+    charts,
+    hosts,
+    URLSearchParams,
+    IntersectionObserver: Observer,
+    ResizeObserver: Observer,
+    location: { hash, href: `file:///index.html${hash}` },
+    history: { replaceState: (_state, _title, address) => (context.location.hash = address) },
+    getComputedStyle: (probe) => ({ color: probe.styles.color, getPropertyValue: () => "" }),
+    matchMedia: () => ({ matches: false, addEventListener() {} }),
+    requestAnimationFrame: () => 0,
+    cancelAnimationFrame() {},
+    addEventListener() {},
+    devicePixelRatio: 1,
+    echarts: {
+      init: () => {
+        const chart = { setOption: (option) => (chart.option = option), dispose() {}, resize() {} };
+        charts.push(chart);
+        return chart;
+      },
+    },
+  });
+  context.window = context;
+  for (const script of scripts) script.runInContext(context);
+  // what a panel shows, as text; and what its table says, row by row
+  vm.runInContext(
+    `const drawn = (name) => {
+       const one = panels.find(({ host }) => host.dataset.panel === name);
+       drawPanel(one);
+       return one.host;
+     };
+     const textOf = (name) => drawn(name).textContent.replaceAll("\\u00a0", " ");
+     const rowsShown = (name) => {
+       for (const details of all(drawn(name), ({ tag }) => tag === "details")) {
+         details.open = true;
+         details.listeners.toggle?.();
+       }
+       return all(drawn(name), ({ tag }) => tag === "tr").map((row) =>
+         row.children.map((cell) => cell.textContent.replaceAll("\\u00a0", " ")));
+     };`,
+    context,
+  );
+  return context;
+}
+
+let current = null;
+for await (const line of createInterface({ input: process.stdin })) {
+  const { data, hash, evaluate } = JSON.parse(line);
+  try {
+    if (data !== undefined) current = opened(data, hash ?? "");
+    const value = vm.runInContext(evaluate, current);
+    console.log(JSON.stringify({ value: value === undefined ? null : value }));
+  } catch (error) {
+    console.log(JSON.stringify({ error: `${error.stack}` }));
+  }
+}

@@ -1,0 +1,311 @@
+"""The page's scripts under Node: formats, dates, sums, filters, comparisons and shades, without a browser."""
+
+import copy
+from datetime import date, timedelta
+
+import pytest
+import synthetic
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripts import Scripts
+
+EPOCH = date(1970, 1, 1)
+DATES = st.dates(date(1900, 1, 1), date(2200, 12, 31))
+MILE_M = 1609.344
+FOOT_M = 0.3048
+GAP = "\u00a0"
+
+
+@pytest.fixture(scope="module")
+def node():
+    with Scripts() as scripts:
+        yield scripts
+
+
+@pytest.fixture(scope="module")
+def data():
+    return synthetic.athlete(3, seed=2)
+
+
+@pytest.fixture
+def page(node, data):
+    """The page of three years, with no choice made."""
+    node.open(data)
+    return node
+
+
+@pytest.fixture
+def shown(node, data):
+    """What a panel shows with these filters, as text."""
+
+    def text(panel, of=data, **choices):
+        node.open(of, **choices)
+        return node(f"textOf({panel!r})")
+
+    return text
+
+
+def daily(data):
+    table = data["tables"]["activities_daily"]
+    return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+
+
+def total(data, measure, sport="All", first=date.min, last=date.max):
+    return sum(
+        row[measure] or 0
+        for row in daily(data)
+        if sport in ("All", row["sport_group"]) and str(first) <= row["activity_date"] <= str(last)
+    )
+
+
+# --- formats, worked out by hand
+
+
+@pytest.mark.parametrize(
+    ("units", "metres_per_second", "sport", "text"),
+    [
+        # 1.25 m/s: 100 m in 80 s, 91.44 m in 73.152 s
+        ("km", 1.25, "Swim", "1:20 /100 m"),
+        ("mi", 1.25, "Swim", "1:13 /100 yd"),
+        # 1000 m in 300 s, a mile in 482.8 s
+        ("km", 10 / 3, "Run", "5:00 /km"),
+        ("mi", 10 / 3, "Run", "8:03 /mi"),
+        ("km", 1.25, "Walk", "13:20 /km"),
+        ("km", 10, "Ride", "36.0 km/h"),
+        ("mi", 10, "Ride", "22.4 mi/h"),
+        ("km", 10, "Snow", "36.0 km/h"),
+        ("km", 0, "Run", "–"),
+        ("km", None, "Run", "–"),
+    ],
+)
+def test_a_speed_is_said_as_the_sport_says_it(node, data, units, metres_per_second, sport, text):
+    node.open(data, units=units)
+    assert node.call("speed", metres_per_second, sport).replace(GAP, " ") == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0:00"), (59.4, "0:59"), (59.5, "1:00"), (2830, "47:10"), (3599.6, "1:00:00"), (3723, "1:02:03"), (None, "–")],
+)
+def test_a_time_is_said_in_hours_only_where_there_are_any(page, seconds, text):
+    assert page.call("clock", seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("units", "measure", "value", "text"),
+    [
+        ("km", "distance_m", 4200, "4.2 km"),
+        ("km", "distance_m", 99_949, "99.9 km"),
+        ("km", "distance_m", 99_950, "100 km"),
+        ("km", "distance_m", 1_234_567, "1,235 km"),
+        ("mi", "distance_m", 16_093.44, "10.0 mi"),
+        ("km", "distance_m", 0, "0 km"),
+        ("km", "moving_time_s", 5400, "1.5 h"),
+        ("km", "moving_time_s", 1_000_000, "278 h"),
+        ("km", "total_elevation_gain_m", 12.5, "13 m"),
+        ("mi", "total_elevation_gain_m", 304.8, "1,000 ft"),
+        ("km", "activities", 1, "1 activity"),
+        ("km", "activities", 1200, "1,200 activities"),
+        ("km", "distance_m", None, "–"),
+    ],
+)
+def test_a_total_has_its_unit_and_as_many_digits_as_it_deserves(node, data, units, measure, value, text):
+    node.open(data, units=units)
+    assert node.call("measured", measure, value).replace(GAP, " ") == text
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "text"),
+    [
+        (112, 100, "+12 %"),
+        (88, 100, "−12 %"),
+        (100.4, 100, "±0 %"),
+        (5, 0, None),
+        (0, 100, "−100 %"),
+        (2500, 100, "+2,400 %"),
+    ],
+)
+def test_a_change_is_against_what_was_before(page, now, before, text):
+    said = page.call("change", now, before)
+    assert (said and said.replace(GAP, " ")) == text
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "text"),
+    [
+        ("2026-11-16", "2026-11-22", "16 – 22 Nov 2026"),
+        ("2026-10-26", "2026-11-01", "26 Oct – 1 Nov 2026"),
+        ("2025-12-29", "2026-01-04", "29 Dec 2025 – 4 Jan 2026"),
+        ("2026-11-16", "2026-11-16", "16 Nov 2026"),
+        (None, "2026-11-16", "–"),
+    ],
+)
+def test_a_range_says_once_what_its_ends_share(page, first, last, text):
+    assert page.call("rangeText", first, last).replace(GAP, " ") == text
+
+
+def test_what_has_words_of_its_own_uses_them(page):
+    assert page.call("percent", 0.747) == f"75{GAP}%"
+    assert page.call("percent", None) == "–"
+    assert page.call("hourText", 7) == "07:00"
+    assert page.call("monthText", "2026-02-11") == f"Feb{GAP}2026"
+    assert page.call("sportText", "BackcountrySki") == "Backcountry Ski"
+    assert page.call("stravaUrl", "17") == "https://www.strava.com/activities/17"
+    assert page.call("stravaUrl", "javascript:alert(1)") is None
+
+
+# --- dates
+
+
+@settings(max_examples=150, deadline=None)
+@given(day=DATES)
+def test_a_day_number_is_a_day_in_no_zone(node, data, day):
+    if node("typeof panels === 'undefined' || !panels.length"):
+        node.open(data)
+    number = (day - EPOCH).days
+    text = f"{day:%Y-%m-%d}".rjust(10, "0")
+    expression = (
+        f"[dayNumber({text!r}), dayText({number}), weekdayOf({number}), dayText(mondayOf({number})), yearOf({text!r})]"
+    )
+    assert node(expression) == [number, text, day.weekday(), str(day - timedelta(day.weekday())), day.year]
+
+
+# --- sums, filters, comparisons
+
+
+@pytest.mark.parametrize("sport", ["All", "Run", "Swim"])
+@pytest.mark.parametrize(("units", "metre", "foot", "height"), [("km", 1000, 1, "m"), ("mi", MILE_M, FOOT_M, "ft")])
+def test_tiles_add_up_the_days_of_the_choice(shown, data, sport, units, metre, foot, height):
+    text = shown("tiles", sport=sport, units=units, span="all")
+    distance, climbed = total(data, "distance_m", sport) / metre, total(data, "total_elevation_gain_m", sport) / foot
+    assert f"Activities{total(data, 'activities', sport):,}" in text
+    assert f"Distance{distance:,.0f} {units}" in text if distance >= 99.95 else f"{distance:,.1f} {units}" in text
+    assert f"Climbed{climbed:,.0f} {height}" in text
+
+
+def test_a_sum_holds_the_days_from_its_first_to_its_last(page, data):
+    first, last = sorted(date.fromisoformat(row["activity_date"]) for row in daily(data))[10:200:150]
+    for sport in ("All", "Ride"):
+        sums = page.call("sumOf", sport, (first - EPOCH).days, (last - EPOCH).days)
+        for measure, value in sums.items():
+            assert value == pytest.approx(total(data, measure, sport, first, last)), measure
+    (only,) = [row for row in daily(data) if row["activity_date"] == str(last)][:1]
+    assert page.call("sumOf", only["sport_group"], *[(last - EPOCH).days] * 2)["activities"] == only["activities"]
+
+
+@pytest.mark.parametrize(
+    ("today", "span", "first", "before"),
+    [
+        ("2026-11-26", "year", (2026, 1, 1), ((2025, 1, 1), (2025, 11, 26))),
+        ("2026-11-26", "month", (2026, 11, 1), ((2026, 10, 1), (2026, 10, 26))),
+        ("2026-11-26", "week", (2026, 11, 23), ((2026, 11, 16), (2026, 11, 19))),
+        # a month, and a year, that has no such day
+        ("2026-03-31", "month", (2026, 3, 1), ((2026, 2, 1), (2026, 2, 28))),
+        ("2024-02-29", "year", (2024, 1, 1), ((2023, 1, 1), (2023, 2, 28))),
+        ("2026-01-02", "week", (2025, 12, 29), ((2025, 12, 22), (2025, 12, 26))),
+    ],
+)
+def test_a_span_is_set_against_the_same_days_of_the_one_before(node, data, today, span, first, before):
+    node.open(data | {"today": today}, span=span)
+    spans = node("spans()")
+    dates = [[str(EPOCH + timedelta(day)) for day in spans[name]] for name in ("now", "before")]
+    assert dates == [[str(date(*first)), today], [str(date(*day)) for day in before]]
+
+
+def test_a_past_year_is_set_against_the_whole_year_before(node, data):
+    node.open(data, year=2025)
+    spans = node("spans()")
+    assert [str(EPOCH + timedelta(day)) for day in spans["now"] + spans["before"]] == [
+        *("2025-01-01", "2025-12-31"),
+        *("2024-01-01", "2024-12-31"),
+    ]
+
+
+def test_what_the_address_says_is_chosen_and_nonsense_is_not(node, data):
+    node.open(data, year=2025, sport="Run", measure="activities", span="week", units="mi", theme="dark")
+    choices = {"year": 2025, "sport": "Run", "measure": "activities", "span": "week", "units": "mi", "theme": "dark"}
+    assert node("state") == choices
+    assert node("chosenText()") == "Run, 2025"
+    node.open(data, year=1066, sport="Quidditch", measure="toString", span="decade", units="furlong", theme="pink")
+    defaults = {"year": None, "sport": "All", "measure": "distance_m", "span": "year", "units": "km", "theme": "auto"}
+    assert node("state") == defaults
+    node("choose({ sport: 'Run', year: 2025 })")
+    assert node("location.hash") == "#year=2025&sport=Run"
+
+
+@pytest.mark.parametrize("sport", ["All", "Ride"])
+def test_weeks_months_and_days_hold_the_sums_of_their_days(node, data, sport):
+    node.open(data, sport=sport, measure="activities")
+    monday = synthetic.TODAY - timedelta(synthetic.TODAY.weekday())
+    weeks = node("rowsShown('weekly')")[1:]
+    mondays = [monday - timedelta(7 * (51 - n)) for n in range(52)]
+    assert [row[-1] for row in weeks] == [
+        f"{total(data, 'activities', sport, first, first + timedelta(6)):,}" for first in mondays
+    ]
+    months = node("rowsShown('months')")
+    assert [row[-1] for row in months[1:4]] == [
+        f"{total(data, 'activities', sport, date(year, 1, 1), date(year, 12, 31)):,}" for year in (2026, 2025, 2024)
+    ]
+    may = [row[5] for row in months[1:4]]
+    assert may == [f"{total(data, 'activities', sport, date(y, 5, 1), date(y, 5, 31)):,}" for y in (2026, 2025, 2024)]
+    days = {row[0]: row[-1] for row in node("rowsShown('calendar')") if len(row) == 3}
+    assert sum(map(int, list(days.values())[1:])) == total(data, "activities", sport)
+
+
+def test_the_review_is_of_the_chosen_year_against_the_one_before(shown, data):
+    table = data["tables"]["year_in_review"]
+    years = {
+        row["year"]: row
+        for row in (dict(zip(table["columns"], values, strict=True)) for values in table["rows"])
+        if row["sport_group"] == "All"
+    }
+    text = shown("review", year=2025)
+    assert text.startswith("2025")
+    assert f"Activities{years[2025]['activities']:,}{years[2024]['activities']:,} activities in 2024" in text
+    assert f"Active days{years[2025]['active_days']}{years[2024]['active_days']} days in 2024" in text
+    assert f"Kudos{years[2025]['kudos']:,}{years[2024]['kudos']:,} in 2024" in text
+    assert f"Longest streak{years[2025]['longest_day_streak']} days" in text
+    assert shown("review").startswith("2026")
+    # the first year has none before it
+    assert " in 2023" not in shown("review", year=2024)
+
+
+def test_a_choice_without_activities_says_so(shown, data):
+    without = copy.deepcopy(data)
+    table = without["tables"]["activities_daily"]
+    place = table["columns"].index("sport_group")
+    table["rows"] = [row for row in table["rows"] if row[place] != "Run" or row[0] > "2026"]
+    assert "No activities in this choice: Run, 2025." in shown("calendar", of=without, sport="Run", year=2025)
+    assert "No activities yet." in shown("calendar", of=synthetic.empty())
+
+
+# --- shades and routes
+
+
+@settings(max_examples=60, deadline=None)
+@given(values=st.lists(st.integers(0, 10**6), min_size=1, max_size=80))
+def test_shades_are_five_steps_of_about_as_many_cells_and_none_is_for_nothing(node, data, values):
+    if node("typeof panels === 'undefined' || !panels.length"):
+        node.open(data)
+    steps = node.call("stepsOf", values)
+    shades = node(f"{values}.map((value) => stepOf(value, {steps}))")
+    assert [shade == 0 for shade in shades] == [value == 0 for value in values]
+    by_value = sorted((value, shade) for value, shade in zip(values, shades, strict=True) if value)
+    assert [shade for _, shade in by_value] == sorted(shade for _, shade in by_value)
+    distinct = len(set(values) - {0})
+    if distinct == len([value for value in values if value]) >= 10:
+        counts = [sum(shade == step for _, shade in by_value) for step in range(1, 6)]
+        assert max(counts) - min(counts) <= 2
+
+
+def test_a_step_begins_above_its_bound(page):
+    steps = page.call("stepsOf", list(range(1, 11)))
+    assert steps == [2, 4, 6, 8]
+    assert page(f"[0, 1, 2, 3, 4, 5, 8, 9, 10].map((value) => stepOf(value, {steps}))") == [0, 1, 1, 2, 2, 3, 4, 5, 5]
+
+
+def test_every_sport_has_its_own_dot_and_bar(page):
+    page("textOf('weekly')")
+    series = page("charts[0].option.series.map(({ name, itemStyle }) => [name, itemStyle.color])")
+    assert series == [[name, f"var(--sport-{name.lower()})"] for name, _ in series]
+    assert len({colour for _, colour in series}) == len(series) > 3
