@@ -7,6 +7,7 @@ order: the environment, `.env`, then dlt's `secrets.toml` and `config.toml`.
 import hashlib
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from pipelines.goals import Goal, parse_goals
 REPO = Path(__file__).resolve().parent.parent
 SECTIONS = ("sources", "strava")
 MAX_PER_PAGE = 200
+# of a host all but what separates the parts of an address
+_HOST = re.compile(r"[^\x00-\x20\x7f/?#@%\\<>^`{|}*]+")
 # a hundred years
 MOST_HOURS = 876_600
 # what a number of the athlete's may be: beyond it is another unit, or a slip
@@ -355,8 +358,10 @@ class StravaSettings(BaseConfiguration):
 def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        # a port that is none is only met when it is read
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        # a port or a host that is none is only met when it is read
+        host = parts.hostname or ""
+        host.encode("idna")
+        return parts.scheme in ("http", "https") and bool(_HOST.fullmatch(host)) and parts.port != 0
     except ValueError:
         return False
 
