@@ -35,6 +35,9 @@ class Route:
     """How a request gets to `url`: through which of `proxies`, and trusting which certificates.
 
     `proxies` and `verify` are as `requests` takes them.
+
+    Raises:
+        BadSetting: the proxy has no host.
     """
 
     def __init__(self, url: str, proxies: Mapping[str, str] | None, verify: object) -> None:
@@ -42,6 +45,9 @@ class Route:
         self.host = host_of(url)
         self._proxy = select_proxy(url, dict(proxies or {}))
         self._ca_path = verify if isinstance(verify, str) else ""
+        if self._proxy and host_of(self._proxy) == "?":
+            # requests would trip over it in several ways
+            raise self._no_proxy()
 
     @property
     def through(self) -> str:
@@ -88,6 +94,10 @@ class Route:
         names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
         return next((name for name in names if os.environ.get(name)), "of this system's settings")
 
+    def _no_proxy(self) -> BadSetting:
+        name = self._proxy_variable
+        return BadSetting(f"{name} is not the address of a proxy: it must look like http://host:port.")
+
     def _proxy_failed(self, error: BaseException, causes: list[BaseException]) -> StravaStatsError | str | None:
         name, proxy = self._proxy_variable, self._proxy or ""
         if isinstance(error, requests.exceptions.InvalidSchema) and proxy.lower().startswith("socks"):
@@ -96,7 +106,7 @@ class Route:
                 "http://host:port, or install PySocks into .venv."
             )
         if isinstance(error, _MISSPELLED):
-            return BadSetting(f"{name} is not the address of a proxy: it must look like http://host:port.")
+            return self._no_proxy()
         if not isinstance(error, requests.exceptions.ProxyError):
             return None
         unverified = next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)

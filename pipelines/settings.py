@@ -33,7 +33,7 @@ REPO = Path(__file__).resolve().parent.parent
 SECTIONS = ("sources", "strava")
 MAX_PER_PAGE = 200
 # of a host all but what separates the parts of an address
-_HOST = re.compile(r"[^\x00-\x20\x7f/?#@%\\<>^`{|}*]+")
+_HOST = re.compile(r"[^\x00-\x20\x7f/?#@\\<>^`{|}*]+")
 # a hundred years
 MOST_HOURS = 876_600
 # what a number of the athlete's may be: beyond it is another unit, or a slip
@@ -194,7 +194,7 @@ class StravaSettings(BaseConfiguration):
         ):
             if not _is_address(url):
                 name = SETTINGS[field].names[0]
-                raise BadSetting(f"{name} is {url!r}: it must be an address that starts with https:// or http://.")
+                raise BadSetting(f"{name} is {without_password(url)!r}: it must be an address that starts with https:// or http://.")
         self._check_athlete()
         _ = self.enrich_max
         _ = self.publish_path
@@ -286,7 +286,7 @@ class StravaSettings(BaseConfiguration):
         scheme, _, place = self.bronze_url.rstrip("/").partition("://")
         if scheme != "s3" or "/" not in place:
             raise BadSetting(
-                f"STRAVA_BRONZE_URL is {self.bronze_url!r}: it must be a folder, here or in a bucket: s3://bucket/folder."
+                f"STRAVA_BRONZE_URL is {without_password(self.bronze_url)!r}: it must be a folder, here or in a bucket: s3://bucket/folder."
             )
         return f"s3://{place}"
 
@@ -353,6 +353,11 @@ class StravaSettings(BaseConfiguration):
                 "Client ID and Client Secret into .env (see .env.example). To try without an account: make demo."
             )
         return self.client_id, self.client_secret
+
+
+def without_password(url: str) -> str:
+    """`url` as it may be shown."""
+    return re.sub(r"//[^/]*@", "//…@", url)
 
 
 def _is_address(text: str) -> bool:
