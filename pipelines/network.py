@@ -8,19 +8,20 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.utils import select_proxy
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import HTTPError
 
 from pipelines.errors import BadSetting, StravaStatsError, StravaUnavailable
 
 FAILURES = (requests.exceptions.RequestException, HTTPError, OSError, ValueError)
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+BUCKET_CA_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 KEPT = "What was fetched is kept; run again later."
 _MISSPELLED = (
     requests.exceptions.InvalidURL,
@@ -40,14 +41,31 @@ class Route:
         BadSetting: the proxy has no host.
     """
 
-    def __init__(self, url: str, proxies: Mapping[str, str] | None, verify: object) -> None:
+    def __init__(
+        self,
+        url: str,
+        proxies: Mapping[str, str] | None,
+        verify: object,
+        ca_variables: Sequence[str] = CA_VARIABLES,
+    ) -> None:
         self.url = url
+        self._ca_variables = ca_variables
         self.host = host_of(url)
         self._proxy = select_proxy(url, dict(proxies or {}))
         self._ca_path = verify if isinstance(verify, str) else ""
         if self._proxy and host_of(self._proxy) == "?":
             # requests would trip over it in several ways
             raise self._no_proxy()
+
+    @classmethod
+    def to_bucket(cls, url: str) -> "Route":
+        """The way to an object store at `url`, as botocore goes it.
+
+        Raises:
+            BadSetting: the proxy has no host.
+        """
+        path = next((value for name in BUCKET_CA_VARIABLES if (value := os.environ.get(name))), True)
+        return cls(url, get_environ_proxies(url), path, BUCKET_CA_VARIABLES)
 
     @property
     def through(self) -> str:
@@ -67,6 +85,17 @@ class Route:
         if isinstance(error, _MISSPELLED) and not isinstance(error, requests.exceptions.JSONDecodeError):
             return BadSetting(f"{self.host} cannot be asked: check the addresses STRAVA_API_URL and STRAVA_OAUTH_URL.")
         return _words(error, causes) + (f", by {self.through}" if self._proxy else "")
+
+    def wrong_setting(self, error: BaseException) -> BadSetting | None:
+        """The setting at which `error` of botocore's lies, if it is one."""
+        causes = list(_causes(error))
+        kinds = {type(cause).__name__ for cause in causes}
+        if "InvalidProxiesConfigError" in kinds:
+            return self._no_proxy()
+        statuses = {getattr(cause, "status", None) for cause in causes}
+        if self._proxy and (407 in statuses or any("(407)" in str(cause) for cause in causes)):
+            return self.proxy_refused()
+        return self._ca_error(causes)
 
     def proxy_refused(self) -> BadSetting:
         """A proxy that wants another user and password (407)."""
@@ -147,7 +176,7 @@ class Route:
 
     @property
     def _ca_variable(self) -> str:
-        return next((name for name in CA_VARIABLES if os.environ.get(name)), CA_VARIABLES[0])
+        return next((name for name in self._ca_variables if os.environ.get(name)), self._ca_variables[0])
 
     def _unverified(self, what: str, error: ssl.SSLCertVerificationError) -> StravaUnavailable:
         reason = str(error.verify_message).rstrip(".")
