@@ -172,12 +172,10 @@ class OAuthApp:
             raise self._refused(response)
         try:
             answer = response.json()
-            access_token = str(answer["access_token"])
-            if not _SENDABLE.fullmatch(access_token):
-                raise ValueError
             return replace(
                 before,
-                access_token=access_token,
+                # no match is no token
+                access_token=_SENDABLE.fullmatch(str(answer["access_token"]))[0],  # type: ignore[index]
                 refresh_token=str(answer["refresh_token"]),
                 expires_at=int(answer["expires_at"]),
                 athlete_id=(answer.get("athlete") or {}).get("id") or before.athlete_id,

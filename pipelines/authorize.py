@@ -22,7 +22,13 @@ from pipelines.terminal import one_line
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # what an address is wrapped in when it is copied from a chat, a terminal or a text
-WRAPPING = " \t\r\n\"'`´‘’‚‛“”„«»‹›<>()[]{}*,;\ufeff\u200b\u200e\u200f\u00a0"
+WRAPPING = "".join(
+    (
+        " \t\r\n\u00a0\ufeff\u200b\u200e\u200f",
+        "\"'`\u00b4\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a",
+        "<>()[]{}*,;",
+    )
+)
 SCOPE = re.compile(r"[a-z][a-z0-9_]*(:[a-z0-9_]+)*")
 CODE = re.compile(r"[\x21-\x7e]+")
 READ_AT_ONCE = 1 << 16

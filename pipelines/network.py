@@ -68,9 +68,9 @@ class Route:
         return cls(url, get_environ_proxies(url), path, BUCKET_CA_VARIABLES)
 
     @property
-    def through(self) -> str:
-        """The proxy and the variable that names it, without user and password; empty without one."""
-        return f"the proxy {host_of(self._proxy)} ({self._proxy_variable})" if self._proxy else ""
+    def _through(self) -> str:
+        """The proxy and the variable that names it, without user and password."""
+        return f"the proxy {host_of(self._proxy or '')} ({self._proxy_variable})"
 
     def failed(self, error: BaseException) -> StravaStatsError | str:
         """What `error`, raised while sending, means: an error that no further try mends, or else a few words."""
@@ -84,7 +84,7 @@ class Route:
             return self._unverified(f"Strava ({self.host}) could not be used: its certificate", unverified)
         if isinstance(error, _MISSPELLED) and not isinstance(error, requests.exceptions.JSONDecodeError):
             return BadSetting(f"{self.host} cannot be asked: check the addresses STRAVA_API_URL and STRAVA_OAUTH_URL.")
-        return _words(error, causes) + (f", by {self.through}" if self._proxy else "")
+        return _words(error, causes) + (f", by {self._through}" if self._proxy else "")
 
     def wrong_setting(self, error: BaseException) -> BadSetting | None:
         """The setting at which `error` of botocore's lies, if it is one."""
@@ -94,18 +94,22 @@ class Route:
             return self._no_proxy()
         statuses = {getattr(cause, "status", None) for cause in causes}
         if self._proxy and (407 in statuses or any("(407)" in str(cause) for cause in causes)):
-            return self.proxy_refused()
+            return self._proxy_refused()
         return self._ca_error(causes)
 
-    def proxy_refused(self) -> BadSetting:
-        """A proxy that wants another user and password (407)."""
-        name = self._proxy_variable
+    def refusal(self, response: requests.Response) -> StravaStatsError | None:
+        """What is wrong with an answer that is not Strava's: a proxy wants a password, or it leads elsewhere."""
+        if response.status_code == requests.codes.proxy_authentication_required and self._proxy:
+            return self._proxy_refused()
+        return self._sent_elsewhere(response.headers["location"]) if response.is_redirect else None
+
+    def _proxy_refused(self) -> BadSetting:
         return BadSetting(
-            f"The proxy {host_of(self._proxy or '')} refuses to serve us (407): set {name} to http://user:password@host:port "
-            "with what it accepts."
+            f"T{self._through[1:]} refuses to serve us (407): put user and password that it accepts into "
+            f"{self._proxy_variable}, as in http://user:password@host:port."
         )
 
-    def sent_elsewhere(self, location: str) -> StravaUnavailable:
+    def _sent_elsewhere(self, location: str) -> StravaUnavailable:
         """A redirect, which is never followed: a token or the client secret would go with it."""
         try:
             target = urljoin(self.url, location)
@@ -128,11 +132,10 @@ class Route:
         return BadSetting(f"{name} is not the address of a proxy: it must look like http://host:port.")
 
     def _proxy_failed(self, error: BaseException, causes: list[BaseException]) -> StravaStatsError | str | None:
-        name, proxy = self._proxy_variable, self._proxy or ""
-        if isinstance(error, requests.exceptions.InvalidSchema) and proxy.lower().startswith("socks"):
+        if isinstance(error, requests.exceptions.InvalidSchema) and str(self._proxy).lower().startswith("socks"):
             return BadSetting(
-                f"{name} names a SOCKS proxy, for which the package PySocks is missing: name a proxy of the kind "
-                "http://host:port, or install PySocks into .venv."
+                f"{self._proxy_variable} names a SOCKS proxy, for which the package PySocks is missing: name a proxy "
+                "of the kind http://host:port, or install PySocks into .venv."
             )
         if isinstance(error, _MISSPELLED):
             return self._no_proxy()
@@ -140,17 +143,17 @@ class Route:
             return None
         unverified = next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
         if unverified is not None:
-            return self._unverified(f"The certificate of {self.through}", unverified)
-        refused = next((found for cause in causes if (found := _TUNNEL_REFUSED.search(str(cause)))), None)
-        if refused is None:
-            return f"{self.through} could not be reached"
-        status = int(refused[1])
+            return self._unverified(f"The certificate of {self._through}", unverified)
+        answered = next((found for cause in causes if (found := _TUNNEL_REFUSED.search(str(cause)))), None)
+        return self._tunnel_refused(int(answered[1])) if answered else f"{self._through} could not be reached"
+
+    def _tunnel_refused(self, status: int) -> StravaStatsError | str:
         if status == requests.codes.proxy_authentication_required:
-            return self.proxy_refused()
-        said = f"{self.through} answered {status}"
+            return self._proxy_refused()
+        reason = f"{self._through} answered {status}"
         if status < requests.codes.internal_server_error:
-            return StravaUnavailable(f"Strava ({self.host}) could not be used: {said}. {KEPT}")
-        return said
+            return StravaUnavailable(f"Strava ({self.host}) could not be used: {reason}. {KEPT}")
+        return reason
 
     def _ca_error(self, causes: list[BaseException]) -> BadSetting | None:
         """What is wrong with the file of certificates, where a variable names one and that was the trouble."""

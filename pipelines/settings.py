@@ -194,7 +194,9 @@ class StravaSettings(BaseConfiguration):
         ):
             if not _is_address(url):
                 name = SETTINGS[field].names[0]
-                raise BadSetting(f"{name} is {without_password(url)!r}: it must be an address that starts with https:// or http://.")
+                raise BadSetting(
+                    f"{name} is {without_password(url)!r}: it must be an address that starts with https:// or http://."
+                )
         self._check_athlete()
         _ = self.enrich_max
         _ = self.publish_path

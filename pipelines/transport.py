@@ -50,34 +50,35 @@ class StravaAdapter(HTTPAdapter):
         for attempt in range(TRIES):
             if attempt:
                 self._stop.wait(self._retry_wait_s * 2 ** (attempt - 1))
-            ticket = self._wait_for_turn()
-            try:
-                response = super().send(request, *args, **kwargs)
-                # read here, so that a body cut short is tried again too
-                body = response.content
-            except FAILURES as error:
-                failed = route.failed(error)
-                if self._budget is not None and ticket is not None:
-                    self._budget.answered(ticket, {})
-                if isinstance(failed, StravaStatsError):
-                    raise failed from None
-                trouble = failed
-                continue
-            if self._budget is not None and ticket is not None:
-                self._budget.answered(ticket, response.headers)
-                if response.status_code == requests.codes.too_many_requests:
-                    raise self._budget.refused(ticket, self.reserve)
-            if response.status_code == requests.codes.proxy_authentication_required and route.through:
-                raise route.proxy_refused()
-            if response.is_redirect:
-                raise route.sent_elsewhere(response.headers["location"])
-            # a revocation is answered with nothing at all (RFC 7009)
-            sound = _looks_like_json(body) or (request.method == "POST" and not body)
-            accepted = response.status_code < requests.codes.multiple_choices
-            if response.status_code < requests.codes.internal_server_error and ((accepted and sound) or not response.ok):
-                return response
-            trouble = f"it answered {response.status_code}" + (" with something else than JSON" if accepted else "")
+            answer = self._send_once(request, route, args, kwargs)
+            if isinstance(answer, requests.Response):
+                return answer
+            trouble = answer
         raise StravaUnavailable(f"Strava ({route.host}) could not be used after {TRIES} tries: {trouble}. {KEPT}")
+
+    def _send_once(
+        self, request: requests.PreparedRequest, route: Route, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> requests.Response | str:
+        """The answer, or why it is worth another try."""
+        ticket = self._wait_for_turn()
+        try:
+            response = super().send(request, *args, **kwargs)
+            # read here, so that a body cut short is tried again too
+            body = response.content
+        except FAILURES as error:
+            if self._budget is not None and ticket is not None:
+                self._budget.answered(ticket, {})
+            failed = route.failed(error)
+            if isinstance(failed, StravaStatsError):
+                raise failed from None
+            return failed
+        if self._budget is not None and ticket is not None:
+            self._budget.answered(ticket, response.headers)
+            if response.status_code == requests.codes.too_many_requests:
+                raise self._budget.refused(ticket, self.reserve)
+        if (refusal := route.refusal(response)) is not None:
+            raise refusal
+        return _trouble_with(response, body, request.method == "POST") or response
 
     def _wait_for_turn(self) -> Ticket | None:
         self._stop.wait(self._next_at_s - time.monotonic())
@@ -120,6 +121,18 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
+def _trouble_with(response: requests.Response, body: bytes, may_be_empty: bool) -> str:
+    """Why an answer is worth another try; empty where it is Strava's word, yes or no."""
+    status = response.status_code
+    if requests.codes.bad_request <= status < requests.codes.internal_server_error:
+        return ""
+    if status >= requests.codes.multiple_choices:
+        return f"it answered {status}"
+    # a revocation is answered with nothing at all (RFC 7009)
+    sound = _looks_like_json(body) or (may_be_empty and not body)
+    return "" if sound else f"it answered {status} with something else than JSON"
+
+
 def _looks_like_json(body: bytes) -> bool:
     """Whether `body` begins and ends like JSON; who reads it parses it, and once is enough."""
     return (body.lstrip()[:1], body.rstrip()[-1:]) in ((b"[", b"]"), (b"{", b"}"))
@@ -138,7 +151,8 @@ def raise_for_refusal(response: requests.Response, *_args: Any, **_kwargs: Any) 
     errors = refusals(response)
     match response.status_code:
         case requests.codes.unauthorized if scopes := missing_scopes(response):
-            raise NotAuthorised(f"The token lacks the scope {one_line(scopes[0])}. Run `make auth` and leave its box ticked.")
+            scope = one_line(scopes[0])
+            raise NotAuthorised(f"The token lacks the scope {scope}. Run `make auth` and leave its box ticked.")
         case requests.codes.unauthorized:
             raise NotAuthorised("Strava does not accept the access token, even a fresh one. Run `make auth`.")
         case requests.codes.forbidden if ("Application", "Status", "Inactive") in errors:

@@ -17,7 +17,7 @@ class Account:
 
 
 def read_account(path: Path) -> Account:
-    """Read a file of SummaryActivities; each needs `id`, `athlete.id` and `start_date`, all else may be null or missing.
+    """Read a file of SummaryActivities; each needs `id`, `athlete.id` and `start_date`, nothing else.
 
     Raises OSError if the file cannot be read, ValueError if it holds something else.
     """

@@ -47,9 +47,10 @@ SUMMARY: Final[Mapping[str, Shares]] = {
 }
 
 ALWAYS: Final = frozenset(
-    "achievement_count athlete athlete_count comment_count commute display_hide_heartrate_option elapsed_time flagged "
-    "has_heartrate has_kudoed heartrate_opt_out id id_str kudos_count manual map moving_time name photo_count pr_count "
-    "private resource_state start_date start_date_local timezone total_photo_count trainer type visibility".split()
+    "achievement_count athlete athlete_count comment_count commute display_hide_heartrate_option "  # noqa: SIM905
+    "elapsed_time flagged has_heartrate has_kudoed heartrate_opt_out id id_str kudos_count manual map moving_time name "
+    "photo_count pr_count private resource_state start_date start_date_local timezone total_photo_count trainer type "
+    "visibility".split()
 )
 """Fields of every real summary, in one type each."""
 

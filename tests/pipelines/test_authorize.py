@@ -181,14 +181,14 @@ def test_what_does_not_come_from_strava_is_answered_and_forgotten(newcomer, auth
         # somebody connects and says half a word, for as long as this goes on
         with socket.create_connection(("127.0.0.1", urlsplit(redirect_uri).port)) as slow:
             slow.sendall(b"GET /exch")
-            for query in (
+            queries = (
                 "state=stolen&code=stolen",
                 "error=%1b%5d0;pwned%07",
                 f"state={state[:-1]}&error=access_denied",
                 f"state={state}",
                 "",
-            ):
-                answers.append(requests.get(f"{redirect_uri}?{query}", timeout=5))
+            )
+            answers.extend(requests.get(f"{redirect_uri}?{query}", timeout=5) for query in queries)
             ours = f"{redirect_uri}?state={state}&error=access_denied"
             answers.append(requests.get(ours, headers={"Host": "evil.example"}, timeout=5))
             answers.append(requests.get(ours.replace("exchange_token", "else"), timeout=5))
@@ -264,13 +264,9 @@ def test_an_address_that_comes_in_lines_is_waited_for(newcomer):
     assert held(newcomer)["scope"] == "read,activity:read,activity:read_all"
 
 
-@pytest.mark.parametrize("wrong", ["scope=read,activity:read_all%22", "scope=read%1b[2J", "scope=Read"])
+@pytest.mark.parametrize("wrong", ["scope=read%22,activity:read_all", "scope=read%1b[2J", "scope=Read"])
 def test_a_scope_that_is_none_is_refused_before_the_code_is_used(newcomer, auth, wrong):
     ran = auth(lambda person: person.decide().partition("scope=")[0] + wrong + "&x=y")
-    if "%22" in wrong:
-        # a quote at the end belongs to whatever the address was copied from
-        assert (ran.code, held(newcomer)["scope"]) == (0, "read,activity:read_all")
-        return
     assert_said(ran, 3, "not as Strava made it", "make auth")
     assert newcomer.requests(TOKEN) == []
     assert not newcomer.token_file.exists()
