@@ -105,6 +105,11 @@ SETTINGS: Mapping[str, Setting] = {
         ("STRAVA_SWEEP_HOURS",),
         "how often a pull walks the whole list, for late uploads, edits and deletions of any age, hours; 0 for always",
     ),
+    "details_days": Setting(
+        ("STRAVA_DETAILS_DAYS",),
+        "how old details may get before they are fetched again, days (a description edited alone shows nowhere else); "
+        "at most 20 a day; 0 for never",
+    ),
     "schedule": Setting(
         ("STRAVA_SCHEDULE",), "when `schedule` runs the flow: minute, hour, day, month, weekday, as in cron"
     ),
@@ -153,6 +158,7 @@ class StravaSettings(BaseConfiguration):
     max_wait_s: int = 900
     lookback_days: int = 30
     sweep_hours: float = 24
+    details_days: float = 30
     retry_wait_s: float = 1.0
     schedule: str = "7 * * * *"
     time_zone: str = "UTC"
@@ -181,10 +187,6 @@ class StravaSettings(BaseConfiguration):
             raise BadSetting(f"STRAVA_RESERVE is {self.reserve}: it must be 0 or more requests.")
         if self.max_wait_s < 0:
             raise BadSetting(f"STRAVA_MAX_WAIT_S is {self.max_wait_s}: it must be 0 or more seconds.")
-        if self.lookback_days < 0:
-            raise BadSetting(f"STRAVA_LOOKBACK_DAYS is {self.lookback_days}: it must be 0 or more days.")
-        if not 0 <= self.sweep_hours < MOST_HOURS:
-            raise BadSetting(f"STRAVA_SWEEP_HOURS is {self.sweep_hours}: it must be from 0 to {MOST_HOURS} hours.")
         if not 0 <= self.retry_wait_s < math.inf:
             raise BadSetting(f"STRAVA_RETRY_WAIT_S is {self.retry_wait_s}: it must be 0 or more seconds.")
         for field, url in (
@@ -197,9 +199,20 @@ class StravaSettings(BaseConfiguration):
                 raise BadSetting(
                     f"{name} is {without_password(url)!r}: it must be an address that starts with https:// or http://."
                 )
+        self._check_spans()
         self._check_athlete()
         _ = self.enrich_max
         _ = self.publish_path
+
+    def _check_spans(self) -> None:
+        if self.lookback_days < 0:
+            raise BadSetting(f"STRAVA_LOOKBACK_DAYS is {self.lookback_days}: it must be 0 or more days.")
+        if not 0 <= self.sweep_hours < MOST_HOURS:
+            raise BadSetting(f"STRAVA_SWEEP_HOURS is {self.sweep_hours}: it must be from 0 to {MOST_HOURS} hours.")
+        if not 0 <= self.details_days < MOST_HOURS / 24:
+            raise BadSetting(
+                f"STRAVA_DETAILS_DAYS is {self.details_days}: it must be from 0 to {MOST_HOURS // 24} days."
+            )
 
     def _check_athlete(self) -> None:
         for field, (lowest, highest, unit) in POSSIBLE.items():
