@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from pipelines.transport import StravaAdapter, missing_scopes, open_session, rai
 
 # a token about to expire is refreshed before a request could arrive too late
 EXPIRY_MARGIN_S = 60
+# what a header can carry; an error about anything else would show it
+_SENDABLE = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True)
@@ -171,13 +174,14 @@ class OAuthApp:
             answer = response.json()
             return replace(
                 before,
-                access_token=str(answer["access_token"]),
+                # no match is no token
+                access_token=_SENDABLE.fullmatch(str(answer["access_token"]))[0],  # type: ignore[index]
                 refresh_token=str(answer["refresh_token"]),
                 expires_at=int(answer["expires_at"]),
                 athlete_id=(answer.get("athlete") or {}).get("id") or before.athlete_id,
                 saved_at=int(time.time()),
             )
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
             raise StravaUnavailable("Strava answered a token request without tokens. Try again later.") from None
 
     def _refused(self, response: requests.Response) -> NotAuthorised | StravaUnavailable:
@@ -260,5 +264,6 @@ class RefreshTokenAuth(AuthConfigBase):
 
 
 def _usable(tokens: Tokens, refused: str | None) -> str | None:
+    token = tokens.access_token or ""
     alive = tokens.expires_at - EXPIRY_MARGIN_S > time.time()
-    return tokens.access_token if alive and tokens.access_token != refused else None
+    return token if alive and token != refused and _SENDABLE.fullmatch(token) else None

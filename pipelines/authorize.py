@@ -1,5 +1,7 @@
 """The one-time authorisation: a URL to open, the redirect caught or pasted, the tokens saved."""
 
+import os
+import re
 import secrets
 import select
 import socket
@@ -7,15 +9,29 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
 from typing import TextIO
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from pipelines.auth import OAuthApp, TokenFile, Tokens
 from pipelines.errors import NotAuthorised
+from pipelines.loopback import SLOWEST_S, LoopbackServer, host_named
 from pipelines.stop import StopFlag
+from pipelines.terminal import one_line
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# what an address is wrapped in when it is copied from a chat, a terminal or a text
+WRAPPING = "".join(
+    (
+        " \t\r\n\u00a0\ufeff\u200b\u200e\u200f",
+        "\"'`\u00b4\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a",
+        "<>()[]{}*,;",
+    )
+)
+SCOPE = re.compile(r"[a-z][a-z0-9_]*(:[a-z0-9_]+)*")
+CODE = re.compile(r"[\x21-\x7e]+")
+READ_AT_ONCE = 1 << 16
 PAGE = "<!doctype html><meta charset=utf-8><title>Strava Stats</title><p>Done. You can close this tab.</p>"
 
 
@@ -27,6 +43,15 @@ class Redirect:
     scope: str | None
     state: str | None
     error: str | None
+
+    def answers(self, state: str) -> bool:
+        """Whether it bears the `state` of this run, and so comes from Strava."""
+        return secrets.compare_digest((self.state or "").encode(), state.encode())
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing: Strava names the scopes last, so an address that was cut lacks them."""
+        return self.error is not None or self.state is None or (self.code is not None and self.scope is not None)
 
 
 def authorisation_url(app: OAuthApp, redirect_uri: str, scope: str, state: str) -> str:
@@ -49,7 +74,7 @@ def authorise(
     scope: str,
     tell: Callable[[str], None],
     stop: StopFlag,
-    typed: TextIO,
+    typed: TextIO | None,
 ) -> tuple[Tokens, set[str]]:
     """Lead the athlete through the authorisation and save the tokens; the tokens and the scopes that were unticked.
 
@@ -61,7 +86,7 @@ def authorise(
     """
     state = secrets.token_urlsafe(24)
     asked = scope.replace(",", " ").split()
-    with _catcher(redirect_uri) as caught:
+    with _catcher(redirect_uri, state) as caught:
         url = authorisation_url(app, redirect_uri, ",".join(asked), state)
         tell(f"Open this page in your browser and press Authorize:\n\n  {url}\n")
         tell(
@@ -69,15 +94,20 @@ def authorise(
             if caught is not None
             else "The browser then shows a page that does not load. Paste its address (or the code in it) here:"
         )
-        redirect = _wait_for_redirect(caught, typed, stop)
-    if redirect.error is not None:
-        raise NotAuthorised(f"Strava says: {redirect.error}. Nothing was authorised; run `make auth` again.")
-    if redirect.state is not None and not secrets.compare_digest(redirect.state.encode(), state.encode()):
+        redirect = _wait_for_redirect(caught, typed, tell, stop)
+    if redirect.state is not None and not redirect.answers(state):
         raise NotAuthorised(
             "The state in that address is not the one of this run: it answers another `auth`. Run it again."
         )
+    if redirect.error is not None:
+        raise NotAuthorised(f"Strava says: {one_line(redirect.error)}. Nothing was authorised; run `make auth` again.")
     if not redirect.code:
         raise NotAuthorised("There is no code in that address. Run `make auth` again and paste the whole address.")
+    if not CODE.fullmatch(redirect.code) or not all(map(SCOPE.fullmatch, _scopes(redirect.scope))):
+        raise NotAuthorised(
+            "That address is not as Strava made it: its code or its scopes have characters that they never have. "
+            "Run `make auth` again and paste the address as the browser shows it."
+        )
     tokens = app.exchange_code(redirect.code, redirect.scope)
     with file.locked():
         file.save(tokens)
@@ -85,65 +115,87 @@ def authorise(
     return tokens, set() if granted is None else set(asked) - granted
 
 
+def _scopes(text: str | None) -> list[str]:
+    return (text or "").replace(",", " ").split()
+
+
 def read_redirect(pasted: str) -> Redirect:
-    """A pasted address, or a bare code."""
-    pasted = pasted.strip()
+    """A pasted address, in whatever it is wrapped, or a bare code."""
+    # a terminal or a mail may have broken it into lines
+    pasted = re.sub(r"\s*[\r\n]\s*", "", pasted.strip(WRAPPING)).replace("&amp;", "&")
     if "=" not in pasted and "/" not in pasted:
         return Redirect(pasted or None, None, None, None)
+    pasted = pasted.partition("#")[0]
     try:
-        held = parse_qs(urlsplit(pasted).query or pasted.lstrip("?"))
+        found = parse_qs(urlsplit(pasted).query or pasted.lstrip("?"))
     except ValueError:
-        # not even an address: it holds nothing
-        held = {}
-    first = {name: values[0] for name, values in held.items()}
+        # not even an address: there is nothing in it
+        found = {}
+    first = {name: values[0].strip(WRAPPING) for name, values in found.items()}
     # an address without a state is not taken for one whose state is right
     return Redirect(first.get("code"), first.get("scope"), first.get("state", ""), first.get("error"))
 
 
-class _Catcher(ThreadingHTTPServer):
+class _Catcher(LoopbackServer):
     """A server for the one request that the browser makes after the decision.
 
-    Threading, because browsers open connections ahead that they then do not use.
+    Any page of the web can have a browser ask here too. Only Strava was given the `state`: what comes without it is
+    answered and forgotten. In threads, because browsers open connections ahead that they then do not use.
     """
 
-    block_on_close = False
     redirect: Redirect | None = None
 
-    def __init__(self, address: tuple[str, int], path: str, family: socket.AddressFamily) -> None:
+    def __init__(self, address: tuple[str, int], path: str, state: str, family: socket.AddressFamily) -> None:
         self.address_family = family
         self.path = path
+        self.state = state
         self.wake, self.woken = socket.socketpair()
         super().__init__(address, _CatchHandler)
+
+    def redirect_in(self, path: str, host: str | None) -> Redirect | None:
+        """What Strava's redirect says, if a request for `path` at `host` is that."""
+        try:
+            parts = urlsplit(path)
+        except ValueError:
+            return None
+        if parts.path != self.path or host_named(host) not in LOOPBACK:
+            return None
+        redirect = read_redirect(path)
+        return redirect if redirect.answers(self.state) and (redirect.code or redirect.error) else None
 
 
 class _CatchHandler(BaseHTTPRequestHandler):
     server: _Catcher
+    server_version = "strava-stats"
+    sys_version = ""
+    timeout = SLOWEST_S
 
     def do_GET(self) -> None:
-        redirect = read_redirect(self.path)
-        ours = urlsplit(self.path).path == self.server.path and (redirect.code or redirect.error)
-        self.send_response(200 if ours else 404)
+        redirect = self.server.redirect_in(self.path, self.headers.get("Host"))
+        if redirect is None:
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
+        self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.end_headers()
-        if ours:
-            self.wfile.write(PAGE.encode())
-            self.server.redirect = redirect
-            self.server.wake.send(b"!")
+        self.wfile.write(PAGE.encode())
+        self.server.redirect = redirect
+        self.server.wake.send(b"!")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Stay silent: the request line holds the code."""
 
 
 @contextmanager
-def _catcher(redirect_uri: str) -> Iterator[_Catcher | None]:
-    """A server at `redirect_uri` if that is a loopback address with a free port, else None."""
+def _catcher(redirect_uri: str, state: str) -> Iterator[_Catcher | None]:
+    """A server at `redirect_uri` for what bears `state`, if that is a loopback address with a free port, else None."""
     parts = urlsplit(redirect_uri)
     server: _Catcher | None = None
     if parts.scheme == "http" and parts.hostname in LOOPBACK:
         family = socket.AF_INET6 if parts.hostname == "::1" else socket.AF_INET
         host = "::1" if parts.hostname == "::1" else "127.0.0.1"
         try:
-            server = _Catcher((host, parts.port or 80), parts.path or "/", family)
+            server = _Catcher((host, parts.port or 80), parts.path or "/", state, family)
         except OSError:
             # taken, or below 1024 and not allowed: the address is pasted instead
             server = None
@@ -160,21 +212,41 @@ def _catcher(redirect_uri: str) -> Iterator[_Catcher | None]:
             thread.join()
 
 
-def _wait_for_redirect(caught: _Catcher | None, typed: TextIO, stop: StopFlag) -> Redirect:
-    sources: list[TextIO | socket.socket] = [typed]
+def _wait_for_redirect(
+    caught: _Catcher | None, typed: TextIO | None, tell: Callable[[str], None], stop: StopFlag
+) -> Redirect:
+    """What the browser brought, or what was pasted; an address that was cut may be completed by further lines.
+
+    Raises:
+        NotAuthorised: the input ended without an address, and there is no browser to wait for.
+        Interrupted: Ctrl-C.
+    """
+    sources: list[int | socket.socket] = [] if typed is None else [typed.fileno()]
+    terminal = typed is not None and typed.isatty()
     if caught is not None:
         sources.append(caught.woken)
+    pasted = ""
     while sources:
         stop.wait(0)
         ready, _, _ = select.select(sources, [], [], 0.2)
         if caught is not None and caught.redirect is not None:
             return caught.redirect
-        if typed in ready:
-            if line := typed.readline().strip():
-                return read_redirect(line)
-            # the end of the input, or an empty line; without a browser to wait for there is nothing more to come
-            if not typed.isatty():
-                sources.remove(typed)
-                if caught is None:
-                    break
+        if typed is None or typed.fileno() not in ready:
+            continue
+        # not by `typed`: what it had read ahead would not be seen by select
+        read = os.read(typed.fileno(), READ_AT_ONCE).decode(errors="replace")
+        pasted += read
+        if read and not pasted.endswith("\n"):
+            continue
+        redirect = read_redirect(pasted)
+        # the end of the input, or an empty line: there is no more to come of it
+        if pasted.strip() and (redirect.is_whole or not read.strip()):
+            return redirect
+        if pasted.strip():
+            tell("That is not all of the address. Paste the rest, or press Enter if there is none:")
+        # without a browser to wait for there is nothing more to come
+        elif not terminal or not read:
+            sources.remove(typed.fileno())
+            if caught is None:
+                break
     raise NotAuthorised("No address was pasted. Run `make auth` again.")

@@ -30,6 +30,7 @@ from pipelines.errors import (
     StravaUnavailable,
     WarehouseBusy,
 )
+from pipelines.fields import FieldsSeen
 from pipelines.freshness import PATHS, to_fetch_again
 from pipelines.memory import give_back_what_is_free
 from pipelines.page import make_page, page_is_current, pages
@@ -39,6 +40,7 @@ from pipelines.publish import publish
 from pipelines.pull import Pull, PullChoice, Pulled, days_before
 from pipelines.purge import Purge
 from pipelines.quarantine import Quarantine
+from pipelines.refresh import Refresh
 from pipelines.settings import StravaSettings
 from pipelines.source import NewVersions, activity_details, notes
 from pipelines.staging import load_staging, staged_rows
@@ -99,6 +101,7 @@ class Run:
         self._adapter = StravaAdapter(stop, self._budget, settings.retry_wait_s)
         self._sent_before_wait = 0
         self._not_found: set[int] = set()
+        self._refused_ids: set[int] = set()
         self._details_left: int | None = None
         self._bronze = open_bronze(settings, report, partial(staged_rows, settings.warehouse_path))
         self._quarantine = Quarantine(settings.state_path / "quarantine.json")
@@ -176,7 +179,7 @@ class Run:
         self._bronze.land(notes(payloads, versions))
 
     def enrich(self, choice: DetailChoice) -> None:
-        """Land the details of activities that have none, newest first, or of the chosen ones.
+        """Land the details of activities that have none, newest first, then today's share of old ones; or the chosen.
 
         Raises:
             BadSetting: an id that is not in the history.
@@ -187,7 +190,9 @@ class Run:
             return
         athlete_id = self._athlete_id()
         wanted = self._wanted(choice, athlete_id)
-        ids = wanted if choice.limit is None or choice.ids else wanted[: choice.limit]
+        refresh = self._refresh()
+        old = [] if choice.ids else self._old(refresh, wanted, choice, athlete_id)
+        ids = [*wanted, *old] if choice.limit is None or choice.ids else [*wanted, *old][: choice.limit]
         if not ids:
             self._details_left = 0
             self._report.say("Details: nothing missing.")
@@ -200,7 +205,7 @@ class Run:
         fetched: set[int] = set()
         self._adapter.min_interval_s = self._settings.enrich_sleep_ms / 1000
         self._adapter.reserve = self._settings.reserve
-        refused_before = self._done.details_refused
+        self._refused_ids.clear()
         try:
             with self._report.task("Details") as task:
 
@@ -211,19 +216,23 @@ class Run:
                 fetch = DetailFetch(self._client, ids, on_detail, self._refused)
                 while not fetch.finished:
                     self._bronze.land(activity_details(fetch, versions))
+                    if fetch.waits_for is not None and fetched.issuperset(wanted):
+                        # what is only looked at again can wait for another run
+                        break
                     if fetch.waits_for is not None:
                         # a backfill builds first, and lets others run meanwhile: it waits between two rounds
                         longest_s = 0 if self._backfill else self._settings.max_wait_s
                         fetch.go_on(self._wait(fetch.waits_for, longest_s, task))
         finally:
             self._done.details_landed += versions.count
-            self._details_left = len(wanted) - len(fetched) - (self._done.details_refused - refused_before)
+            refresh.note(fetched.intersection(old))
+            self._details_left = len(set(wanted) - fetched - self._refused_ids)
             self._adapter.min_interval_s = 0
             self._adapter.reserve = 0
         self._quarantine.release(fetched)
         if fetch.error is None:
             self._bury_not_found(athlete_id)
-        left = len(wanted) - len(fetched)
+        left = len(set(wanted) - fetched)
         self._report.say(f"Details: {len(fetched):,} fetched, {versions.count:,} new or changed, {left:,} left.")
         if fetch.error is not None:
             raise fetch.error
@@ -300,8 +309,20 @@ class Run:
         in_range = self._bronze.ids(athlete_id, choice.since, choice.until) if stale else set()
         return [id_ for id_ in stale if id_ in in_range]
 
+    def _refresh(self) -> Refresh:
+        settings = self._settings
+        path = settings.state_path / "refreshed.json"
+        return Refresh(self._bronze, path, settings.details_days, self._budget.now())
+
+    def _old(self, refresh: Refresh, wanted: list[int], choice: DetailChoice, athlete_id: int) -> list[int]:
+        """Ids of activities whose details are old and due today, beside those that are `wanted` anyway."""
+        due = refresh.due(athlete_id)
+        in_range = self._bronze.ids(athlete_id, choice.since, choice.until) if due else set()
+        return [id_ for id_ in due if id_ in in_range - set(wanted) and not self._quarantine.waits(id_)]
+
     def _refused(self, id_: int, error: StravaStatsError) -> None:
         self._quarantine.add(id_, str(error))
+        self._refused_ids.add(id_)
         if isinstance(error, ActivityNotFound):
             self._not_found.add(id_)
         self._done.details_refused += 1
@@ -335,6 +356,7 @@ class Run:
         with self._report.task("Staging"):
             loaded = load_staging(self._bronze, self._settings.warehouse_path, self._settings.state_path / "dlt")
             write_athlete_settings(self._settings)
+            FieldsSeen(self._bronze, self._settings.state_path).look()
         if loaded:
             self._report.say(f"Staging: {loaded:,} shard{'s' if loaded > 1 else ''} loaded.")
 

@@ -15,8 +15,11 @@ from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
 from pipelines.durable import written_whole
-from pipelines.errors import BadSetting, StorageFailed
+from pipelines.errors import BadSetting, StorageFailed, StravaStatsError
+from pipelines.network import Route
+from pipelines.terminal import one_line
 
+AMAZON = "https://s3.amazonaws.com"
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 TROUBLES = (BotoCoreError, ClientError, OSError)
 
@@ -36,16 +39,27 @@ def aws_credentials() -> AwsCredentials:
             "AWS_SECRET_ACCESS_KEY (and AWS_ENDPOINT_URL for another store than Amazon's)."
         )
     credentials = AwsCredentials()
-    credentials.endpoint_url = next((os.environ[name] for name in ENDPOINT_VARIABLES if os.environ.get(name)), None)
+    credentials.endpoint_url = _endpoint()
     return credentials
 
 
-def store_error(url: str, error: BaseException) -> StorageFailed:
-    """What the object store at `url` refused, as a sentence with the next step."""
+def store_error(url: str, error: BaseException) -> StravaStatsError:
+    """What the object store at `url` refused, or the setting that is wrong, as a sentence with the next step."""
+    try:
+        wrong = Route.to_bucket(_endpoint() or AMAZON).wrong_setting(error)
+    except BadSetting as no_proxy:
+        wrong = no_proxy
+    if wrong is not None:
+        return wrong
+    reason = one_line((str(error).splitlines() or [type(error).__name__])[0])
     return StorageFailed(
-        f"Bronze at {url} could not be used: {str(error).splitlines()[0]}. Check the address, the AWS_* variables and "
+        f"Bronze at {url} could not be used: {reason}. Check the address, the AWS_* variables and "
         "the rights to list, read and write there; what had landed is safe."
     )
+
+
+def _endpoint() -> str | None:
+    return next((os.environ[name] for name in ENDPOINT_VARIABLES if os.environ.get(name)), None)
 
 
 def fetch_missing(pipeline: dlt.Pipeline, url: str, tables: Iterable[str], folder: Path) -> None:
@@ -53,6 +67,7 @@ def fetch_missing(pipeline: dlt.Pipeline, url: str, tables: Iterable[str], folde
 
     Raises:
         StorageFailed: the store, or the disk, refuses.
+        BadSetting: a proxy or a file of certificates is wrong.
     """
     try:
         with pipeline.destination_client() as client:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from pipelines.budget import Window
+from pipelines.terminal import printable
 
 ANOTHER_RUN = "Another run is going on; waiting for its end."
 PLAIN_EVERY_S = 10
@@ -29,7 +30,7 @@ class Task:
 
     def tell(self, told: str, done: float | None, budget: Callable[[], list[Window]]) -> None:
         """Show `told`; `done` is the share from 0 to 1 where it is known. `budget` is asked only when it is shown."""
-        now_s = time.monotonic()
+        now_s, told = time.monotonic(), printable(told)
         if self._bar is not None and self._id is not None:
             if now_s - self._asked_at_s >= BUDGET_EVERY_S:
                 self._asked_at_s = now_s
@@ -58,15 +59,15 @@ class Report:
     """Where progress, results and warnings go."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
     def say(self, text: str) -> None:
         """A plain line."""
-        self._console.print(text, markup=False)
+        self._console.print(printable(text), markup=False)
 
     def warn(self, text: str) -> None:
         """A line that asks for attention."""
-        self._console.print(f"warning: {text}", markup=False, style="yellow")
+        self._console.print(f"warning: {printable(text)}", markup=False, style="yellow")
 
     @contextmanager
     def task(self, name: str) -> Iterator[Task]:

@@ -4,11 +4,12 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.errors import BadSetting, Interrupted
+from pipelines.loopback import SLOWEST_S, LoopbackServer, host_named
 from pipelines.stop import StopFlag
 
 LOOPBACK = "127.0.0.1"
@@ -22,17 +23,23 @@ class PageHandler(SimpleHTTPRequestHandler):
 
     server_version = "strava-stats"
     sys_version = ""
+    timeout = SLOWEST_S
 
     def send_head(self) -> BinaryIO | None:
         """Start the answer; its content, or None when there is none."""
-        if self.headers.get("Host", "").rsplit(":", 1)[0] not in OUR_NAMES:
+        if host_named(self.headers.get("Host")) not in OUR_NAMES:
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
             return None
-        asked = Path(self.translate_path(self.path)).relative_to(self.directory)
-        if any(part.startswith(".") for part in asked.parts):
-            self.send_error(HTTPStatus.NOT_FOUND)
+        try:
+            asked = Path(self.translate_path(self.path)).relative_to(self.directory)
+            if any(part.startswith(".") for part in asked.parts):
+                self.send_error(HTTPStatus.NOT_FOUND)
+                return None
+            return super().send_head()
+        except ValueError:
+            # no file can be called that: a NUL, half a surrogate pair
+            self.send_error(HTTPStatus.BAD_REQUEST)
             return None
-        return super().send_head()
 
     def list_directory(self, path: object) -> None:
         """Say that there is nothing: a folder without a page is nobody's business."""
@@ -57,7 +64,7 @@ def serve(folder: Path, port: int, tell: Callable[[str], None], stop: StopFlag) 
     if not (folder / "index.html").exists():
         raise BadSetting(f"There is no page in {folder} yet. Run `make page`.")
     try:
-        server = ThreadingHTTPServer((LOOPBACK, port), partial(PageHandler, directory=str(folder)))
+        server = LoopbackServer((LOOPBACK, port), partial(PageHandler, directory=str(folder)))
     except (OSError, OverflowError) as error:
         raise BadSetting(f"Port {port} cannot be used: {error}. Choose another one with --port.") from None
     with server:

@@ -7,6 +7,7 @@ order: the environment, `.env`, then dlt's `secrets.toml` and `config.toml`.
 import hashlib
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from pipelines.goals import Goal, parse_goals
 REPO = Path(__file__).resolve().parent.parent
 SECTIONS = ("sources", "strava")
 MAX_PER_PAGE = 200
+# of a host all but what separates the parts of an address
+_HOST = re.compile(r"[^\x00-\x20\x7f/?#@\\<>^`{|}*]+")
 # a hundred years
 MOST_HOURS = 876_600
 # what a number of the athlete's may be: beyond it is another unit, or a slip
@@ -102,6 +105,11 @@ SETTINGS: Mapping[str, Setting] = {
         ("STRAVA_SWEEP_HOURS",),
         "how often a pull walks the whole list, for late uploads, edits and deletions of any age, hours; 0 for always",
     ),
+    "details_days": Setting(
+        ("STRAVA_DETAILS_DAYS",),
+        "how old details may get before they are fetched again, days (a description edited alone shows nowhere else); "
+        "at most 20 a day; 0 for never",
+    ),
     "schedule": Setting(
         ("STRAVA_SCHEDULE",), "when `schedule` runs the flow: minute, hour, day, month, weekday, as in cron"
     ),
@@ -150,6 +158,7 @@ class StravaSettings(BaseConfiguration):
     max_wait_s: int = 900
     lookback_days: int = 30
     sweep_hours: float = 24
+    details_days: float = 30
     retry_wait_s: float = 1.0
     schedule: str = "7 * * * *"
     time_zone: str = "UTC"
@@ -178,10 +187,6 @@ class StravaSettings(BaseConfiguration):
             raise BadSetting(f"STRAVA_RESERVE is {self.reserve}: it must be 0 or more requests.")
         if self.max_wait_s < 0:
             raise BadSetting(f"STRAVA_MAX_WAIT_S is {self.max_wait_s}: it must be 0 or more seconds.")
-        if self.lookback_days < 0:
-            raise BadSetting(f"STRAVA_LOOKBACK_DAYS is {self.lookback_days}: it must be 0 or more days.")
-        if not 0 <= self.sweep_hours < MOST_HOURS:
-            raise BadSetting(f"STRAVA_SWEEP_HOURS is {self.sweep_hours}: it must be from 0 to {MOST_HOURS} hours.")
         if not 0 <= self.retry_wait_s < math.inf:
             raise BadSetting(f"STRAVA_RETRY_WAIT_S is {self.retry_wait_s}: it must be 0 or more seconds.")
         for field, url in (
@@ -191,10 +196,23 @@ class StravaSettings(BaseConfiguration):
         ):
             if not _is_address(url):
                 name = SETTINGS[field].names[0]
-                raise BadSetting(f"{name} is {url!r}: it must be an address that starts with https:// or http://.")
+                raise BadSetting(
+                    f"{name} is {without_password(url)!r}: it must be an address that starts with https:// or http://."
+                )
+        self._check_spans()
         self._check_athlete()
         _ = self.enrich_max
         _ = self.publish_path
+
+    def _check_spans(self) -> None:
+        if self.lookback_days < 0:
+            raise BadSetting(f"STRAVA_LOOKBACK_DAYS is {self.lookback_days}: it must be 0 or more days.")
+        if not 0 <= self.sweep_hours < MOST_HOURS:
+            raise BadSetting(f"STRAVA_SWEEP_HOURS is {self.sweep_hours}: it must be from 0 to {MOST_HOURS} hours.")
+        if not 0 <= self.details_days < MOST_HOURS / 24:
+            raise BadSetting(
+                f"STRAVA_DETAILS_DAYS is {self.details_days}: it must be from 0 to {MOST_HOURS // 24} days."
+            )
 
     def _check_athlete(self) -> None:
         for field, (lowest, highest, unit) in POSSIBLE.items():
@@ -283,7 +301,7 @@ class StravaSettings(BaseConfiguration):
         scheme, _, place = self.bronze_url.rstrip("/").partition("://")
         if scheme != "s3" or "/" not in place:
             raise BadSetting(
-                f"STRAVA_BRONZE_URL is {self.bronze_url!r}: it must be a folder, here or in a bucket: s3://bucket/folder."
+                f"STRAVA_BRONZE_URL is {without_password(self.bronze_url)!r}: it must be a folder, here or in a bucket: s3://bucket/folder."
             )
         return f"s3://{place}"
 
@@ -352,11 +370,18 @@ class StravaSettings(BaseConfiguration):
         return self.client_id, self.client_secret
 
 
+def without_password(url: str) -> str:
+    """`url` as it may be shown."""
+    return re.sub(r"//[^/]*@", "//…@", url)
+
+
 def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        # a port that is none is only met when it is read
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        # a port or a host that is none is only met when it is read
+        host = parts.hostname or ""
+        host.encode("idna")
+        return parts.scheme in ("http", "https") and bool(_HOST.fullmatch(host)) and parts.port != 0
     except ValueError:
         return False
 

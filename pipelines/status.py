@@ -10,20 +10,28 @@ from pipelines.auth import TokenFile, Tokens
 from pipelines.bronze import open_bronze
 from pipelines.budget import Budget, Window
 from pipelines.errors import NotAuthorised
+from pipelines.fields import FieldsSeen, UnknownField
 from pipelines.progress import Report, budget_left
 from pipelines.quarantine import Quarantine
 from pipelines.reconciliation import Difference, Reckoning, reckon
 from pipelines.settings import StravaSettings
+from pipelines.terminal import one_line
+
+MOST_FIELDS = 20
 
 
 @dataclass(frozen=True)
 class Status:
-    """All there is to show. `no_tokens`: why the token file cannot be read; `reckoning`: None without an athlete."""
+    """All there is to show. `no_tokens`: why the token file cannot be read; `reckoning`: None without an athlete.
+
+    `unknown_fields`: None where no run has looked yet.
+    """
 
     tokens: Tokens | None
     no_tokens: str
     cursor: datetime | None
     reckoning: Reckoning | None
+    unknown_fields: list[UnknownField] | None
     budget: list[Window]
     last_run: dict[str, Any] | None
     warehouse: Path
@@ -41,17 +49,19 @@ def read_status(settings: StravaSettings, report: Report) -> Status:
         tokens = TokenFile(settings.token_path).load()
     except NotAuthorised as error:
         no_tokens = str(error)
-    cursor = reckoning = None
+    cursor = reckoning = unknown_fields = None
     if tokens is not None and tokens.athlete_id is not None:
         bronze = open_bronze(settings, report)
         quarantine = Quarantine(settings.state_path / "quarantine.json")
         cursor = bronze.cursor(tokens.athlete_id)
         reckoning = reckon(settings, bronze, quarantine, tokens.athlete_id)
+        unknown_fields = FieldsSeen(bronze, settings.state_path).unknown()
     return Status(
         tokens,
         no_tokens,
         cursor,
         reckoning,
+        unknown_fields,
         Budget(settings.state_path / "budget.json").windows(),
         _last_run(settings.state_path / "last_run.json"),
         settings.warehouse_path,
@@ -68,6 +78,7 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
         lines += [("Cursor", cursor), *_reckoning_lines(status.reckoning)]
     return [
         *lines,
+        *_field_lines(status.unknown_fields),
         ("Budget seen last", budget_left(status.budget) or "nothing seen in this window"),
         ("Last run", _told(status.last_run) if status.last_run else "none"),
         ("Warehouse", _size(status.warehouse)),
@@ -87,6 +98,7 @@ def status_json(status: Status) -> str:
         "cursor": _text(status.cursor),
         "activities": None,
         "differences": [],
+        "unknown_fields": None,
         "budget": [{"window": window.name, "limit": window.limit, "left": window.left} for window in status.budget],
         "last_run": status.last_run,
         "warehouse": {"path": str(status.warehouse), "bytes": size},
@@ -96,6 +108,11 @@ def status_json(status: Status) -> str:
         shown["differences"] = numbers.pop("differences")
         numbers["swept_at"] = _text(numbers["swept_at"])
         shown["activities"] = numbers | {"details_missing": reckoning.details_missing}
+    if status.unknown_fields is not None:
+        shown["unknown_fields"] = [
+            {"table": each.table, "field": each.field, "first_seen_at": _text(each.first_seen_at)}
+            for each in status.unknown_fields
+        ]
     return json.dumps(shown, indent=1)
 
 
@@ -137,6 +154,14 @@ def _reckoning_lines(reckoning: Reckoning) -> list[tuple[str, str]]:
         count = f"{difference.count:,} " if difference.count else ""
         lines.append(("" if difference.adds_up else "!", f"{count}{difference.reason}"))
     return lines
+
+
+def _field_lines(unknown: list[UnknownField] | None) -> list[tuple[str, str]]:
+    """A line for each field that nothing here knows; none where there is none."""
+    shown = [f"{one_line(each.field)} in {each.table} since {each.first_seen_at:%Y-%m-%d}" for each in unknown or ()]
+    if len(shown) > MOST_FIELDS:
+        shown[MOST_FIELDS:] = [f"and {len(shown) - MOST_FIELDS:,} more: status --json names them"]
+    return [("" if i else "New at Strava", line) for i, line in enumerate(shown)]
 
 
 def _last_run(path: Path) -> dict[str, Any] | None:

@@ -31,6 +31,7 @@ from pipelines.memory import share_one_arena  # noqa: E402
 from pipelines.progress import ANOTHER_RUN, Report  # noqa: E402
 from pipelines.settings import StravaSettings, read_settings  # noqa: E402
 from pipelines.stop import StopFlag  # noqa: E402
+from pipelines.terminal import printable  # noqa: E402
 
 if TYPE_CHECKING:
     from pipelines.flow import Step
@@ -134,12 +135,12 @@ def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     file = TokenFile(settings.token_path)
 
     def tell(text: str) -> None:
-        print(text, flush=True)
+        print(printable(text), flush=True)
 
     tokens, unticked = authorise(
         open_app(settings, stop), file, settings.redirect_uri, settings.scope, tell, stop, sys.stdin
     )
-    print(f"Authorised for athlete {tokens.athlete_id}; the tokens are in {file.path}.")
+    tell(f"Authorised for athlete {tokens.athlete_id}; the tokens are in {file.path}.")
     if unticked:
         report.warn(f"Not granted: {', '.join(sorted(unticked))}.")
         if "activity:read_all" in unticked:
@@ -174,7 +175,7 @@ def _status(options: argparse.Namespace, report: Report, _stop: StopFlag) -> Non
         lines = status_lines(status)
         width = max(len(label) for label, _ in lines)
         for label, value in lines:
-            print(f"{label:<{width}}  {value}")
+            print(printable(f"{label:<{width}}  {value}"))
     if status.odd:
         told = "; ".join(f"{difference.count:,} {difference.reason}" for difference in status.odd)
         raise DoesNotAddUp(f"It does not add up: {told}.")
@@ -184,7 +185,7 @@ def _schedule(options: argparse.Namespace, _report: Report, stop: StopFlag) -> N
     from pipelines.schedule import run_on_schedule
 
     def tell(text: str) -> None:
-        print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {text}", flush=True)
+        print(printable(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {text}"), flush=True)
 
     run_on_schedule(_settings(options), tell, stop)
 
@@ -216,7 +217,7 @@ def _sql(options: argparse.Namespace, _report: Report, _stop: StopFlag) -> None:
                 try:
                     print(printed_query(connection, statement))
                 except BadSetting as error:
-                    print(error)
+                    print(printable(str(error)))
                 statement = ""
 
 

@@ -3,23 +3,18 @@
 import logging
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from pipelines.budget import Budget, Ticket
-from pipelines.errors import ActivityNotFound, BadSetting, NotAuthorised, StravaUnavailable
+from pipelines.errors import ActivityNotFound, BadSetting, NotAuthorised, StravaStatsError, StravaUnavailable
+from pipelines.network import FAILURES, KEPT, Route
 from pipelines.stop import StopFlag
+from pipelines.terminal import one_line
 
 TRIES = 4
 TIMEOUT_S = (10, 60)
-RETRIABLE = (
-    requests.exceptions.ConnectionError,
-    requests.exceptions.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-)
 
 
 class StravaAdapter(HTTPAdapter):
@@ -46,37 +41,44 @@ class StravaAdapter(HTTPAdapter):
             BudgetSpent: before a request that Strava would refuse, or because it did.
             ReserveTooLarge: the day's limit is no larger than what is left to others.
             Interrupted: a signal came.
-            StravaUnavailable: every try failed.
+            BadSetting: a proxy, a file of certificates or an address that no further try mends.
+            StravaUnavailable: every try failed, or one that no other would mend; or it sent us to another address.
         """
         kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT_S
+        route = Route(str(request.url), kwargs.get("proxies"), kwargs.get("verify"))
         trouble = ""
         for attempt in range(TRIES):
             if attempt:
                 self._stop.wait(self._retry_wait_s * 2 ** (attempt - 1))
-            ticket = self._wait_for_turn()
-            try:
-                response = super().send(request, *args, **kwargs)
-                # read here, so that a body cut short is tried again too
-                body = response.content
-            except RETRIABLE as error:
-                trouble = _trouble_of(error)
-                if self._budget is not None and ticket is not None:
-                    self._budget.answered(ticket, {})
-                continue
+            answer = self._send_once(request, route, args, kwargs)
+            if isinstance(answer, requests.Response):
+                return answer
+            trouble = answer
+        raise StravaUnavailable(f"Strava ({route.host}) could not be used after {TRIES} tries: {trouble}. {KEPT}")
+
+    def _send_once(
+        self, request: requests.PreparedRequest, route: Route, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> requests.Response | str:
+        """The answer, or why it is worth another try."""
+        ticket = self._wait_for_turn()
+        try:
+            response = super().send(request, *args, **kwargs)
+            # read here, so that a body cut short is tried again too
+            body = response.content
+        except FAILURES as error:
             if self._budget is not None and ticket is not None:
-                self._budget.answered(ticket, response.headers)
-                if response.status_code == requests.codes.too_many_requests:
-                    raise self._budget.refused(ticket, self.reserve)
-            # a revocation is answered with nothing at all (RFC 7009)
-            sound = _looks_like_json(body) or (request.method == "POST" and not body)
-            if response.status_code < requests.codes.internal_server_error and (sound or not response.ok):
-                return response
-            trouble = f"it answered {response.status_code}" + (" with something else than JSON" if response.ok else "")
-        host = urlsplit(str(request.url)).netloc
-        raise StravaUnavailable(
-            f"Strava ({host}) could not be used after {TRIES} tries: {trouble}. "
-            "What was fetched is kept; run again later."
-        )
+                self._budget.answered(ticket, {})
+            failed = route.failed(error)
+            if isinstance(failed, StravaStatsError):
+                raise failed from None
+            return failed
+        if self._budget is not None and ticket is not None:
+            self._budget.answered(ticket, response.headers)
+            if response.status_code == requests.codes.too_many_requests:
+                raise self._budget.refused(ticket, self.reserve)
+        if (refusal := route.refusal(response)) is not None:
+            raise refusal
+        return _trouble_with(response, body, request.method == "POST") or response
 
     def _wait_for_turn(self) -> Ticket | None:
         self._stop.wait(self._next_at_s - time.monotonic())
@@ -92,6 +94,8 @@ class _Session(requests.Session):
     def __init__(self) -> None:
         super().__init__()
         self._told: dict[str, Any] = {}
+        # else requests puts what ~/.netrc has for this host, or for any, in the place of a header of ours
+        self.auth = _as_it_is
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         if (proxies, stream, verify, cert) != ({}, None, None, None):
@@ -113,14 +117,20 @@ def open_session(adapter: StravaAdapter) -> requests.Session:
     return session
 
 
-def _trouble_of(error: requests.exceptions.RequestException) -> str:
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate could not be verified"
-    if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
-        return "its answer was cut short"
-    return "no connection, or it was dropped"
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _trouble_with(response: requests.Response, body: bytes, may_be_empty: bool) -> str:
+    """Why an answer is worth another try; empty where it is Strava's word, yes or no."""
+    status = response.status_code
+    if requests.codes.bad_request <= status < requests.codes.internal_server_error:
+        return ""
+    if status >= requests.codes.multiple_choices:
+        return f"it answered {status}"
+    # a revocation is answered with nothing at all (RFC 7009)
+    sound = _looks_like_json(body) or (may_be_empty and not body)
+    return "" if sound else f"it answered {status} with something else than JSON"
 
 
 def _looks_like_json(body: bytes) -> bool:
@@ -141,7 +151,8 @@ def raise_for_refusal(response: requests.Response, *_args: Any, **_kwargs: Any) 
     errors = refusals(response)
     match response.status_code:
         case requests.codes.unauthorized if scopes := missing_scopes(response):
-            raise NotAuthorised(f"The token lacks the scope {scopes[0]}. Run `make auth` and leave its box ticked.")
+            scope = one_line(scopes[0])
+            raise NotAuthorised(f"The token lacks the scope {scope}. Run `make auth` and leave its box ticked.")
         case requests.codes.unauthorized:
             raise NotAuthorised("Strava does not accept the access token, even a fresh one. Run `make auth`.")
         case requests.codes.forbidden if ("Application", "Status", "Inactive") in errors:
@@ -154,8 +165,8 @@ def raise_for_refusal(response: requests.Response, *_args: Any, **_kwargs: Any) 
         case requests.codes.not_found:
             raise ActivityNotFound("Strava answers 404: deleted, or not visible to this token.")
         case status:
-            told = ", ".join("/".join(error) for error in errors) or "no reason given"
-            raise BadSetting(f"Strava refused the request with {status}: {told}.")
+            reason = one_line(", ".join("/".join(error) for error in errors)) or "no reason given"
+            raise BadSetting(f"Strava refused the request with {status}: {reason}.")
 
 
 def missing_scopes(response: requests.Response) -> list[str]:
@@ -168,5 +179,5 @@ def refusals(response: requests.Response) -> list[tuple[str, str, str]]:
     try:
         errors = response.json()["errors"]
         return [(str(e["resource"]), str(e["field"]), str(e["code"])) for e in errors]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return []

@@ -17,7 +17,7 @@ class Account:
 
 
 def read_account(path: Path) -> Account:
-    """Read a file of SummaryActivities; each needs `id`, `athlete.id` and `start_date`.
+    """Read a file of SummaryActivities; each needs `id`, `athlete.id` and `start_date`, nothing else.
 
     Raises OSError if the file cannot be read, ValueError if it holds something else.
     """
@@ -34,11 +34,18 @@ def read_account(path: Path) -> Account:
             summary, end = decoder.raw_decode(text, position)
             raw, position = text[position:end].encode(), end
             hidden = summary.get("visibility") == "only_me"
-            account.rows.append(Row(epoch_of(summary["start_date"]), summary["id"], hidden, raw))
-            account.athlete_id = summary["athlete"]["id"]
-            if gear_id := summary.get("gear_id"):
+            account.rows.append(Row(epoch_of(summary["start_date"]), _id(summary), hidden, raw))
+            account.athlete_id = _id(summary["athlete"])
+            if isinstance(gear_id := summary.get("gear_id"), str) and gear_id:
                 worn = account.gear.setdefault(gear_id, Gear(gear_id, "Gear", gear_id))
                 worn.distance_m += summary.get("distance") or 0
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path} is no JSON array of SummaryActivities: {error}") from error
     return account
+
+
+def _id(holder: dict[str, object]) -> int:
+    id_ = holder["id"]
+    if not isinstance(id_, int) or isinstance(id_, bool):
+        raise TypeError(f"{id_!r} is no id")
+    return id_

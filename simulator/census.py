@@ -46,6 +46,14 @@ SUMMARY: Final[Mapping[str, Shares]] = {
     "workout_type": {"int": 49.0, "null": 36.7},
 }
 
+ALWAYS: Final = frozenset(
+    "achievement_count athlete athlete_count comment_count commute display_hide_heartrate_option "  # noqa: SIM905
+    "elapsed_time flagged has_heartrate has_kudoed heartrate_opt_out id id_str kudos_count manual map moving_time name "
+    "photo_count pr_count private resource_state start_date start_date_local timezone total_photo_count trainer type "
+    "visibility".split()
+)
+"""Fields of every real summary, in one type each."""
+
 DETAIL: Final[Mapping[str, Shares]] = {
     "available_zones": {"array": 53.0, "empty": 46.3},
     "calories": {"int": 98.0, "float": 2.0},

@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 from random import Random
 from typing import Any, Final
 
-from simulator.athlete import Activity, Gear, epoch_of, text_of
+from simulator.athlete import SPORTS, Activity, Gear, epoch_of, text_of
 from simulator.census import DETAIL
 from simulator.polyline import decode, length_m
 
@@ -49,11 +49,67 @@ STREAM_KEYS: Final = (
 )
 
 
+# What somebody's own account need not have: these where it says nothing, the others are then absent.
+_USUAL: Final[dict[str, float]] = {
+    "distance": 0.0,
+    "moving_time": 0,
+    "total_elevation_gain": 0.0,
+    "max_speed": 0.0,
+    "utc_offset": 0.0,
+    "kudos_count": 0,
+    "comment_count": 0,
+    "total_photo_count": 0,
+}
+_WHOLE: Final = ("moving_time", "elapsed_time", "kudos_count", "comment_count", "total_photo_count")
+_BELOW_ZERO_TOO: Final = ("utc_offset", "elev_high", "elev_low", "average_temp")
+_NUMBERS: Final = (
+    *_USUAL,
+    *_BELOW_ZERO_TOO,
+    "elapsed_time",
+    "average_speed",
+    "average_heartrate",
+    "max_heartrate",
+    "average_cadence",
+    "average_watts",
+    "max_watts",
+    "kilojoules",
+)
+_LARGEST: Final = 10**7
+
+
+def complete(summary: Activity) -> Activity:
+    """Return a summary with all that the functions here count with; it needs but `id`, `athlete` and `start_date`."""
+    known = {name: value for name, value in summary.items() if value is not None}
+    for name in _NUMBERS:
+        if name in known and not _is_number(known[name], below_zero_too=name in _BELOW_ZERO_TOO):
+            del known[name]
+    known = _USUAL | known
+    known |= {name: int(known[name]) for name in _WHOLE if name in known}
+    if not isinstance(known.get("map"), dict):
+        known["map"] = {}
+    sport = str(known.get("sport_type") or known.get("type") or "Workout")
+    return {
+        "type": SPORTS[sport].type if sport in SPORTS else sport,
+        "sport_type": sport,
+        "elapsed_time": known["moving_time"],
+        "average_speed": known["distance"] / known["moving_time"] if known["moving_time"] else 0.0,
+        "start_date_local": text_of(epoch_of(known["start_date"]) + known["utc_offset"]),
+        **known,
+    }
+
+
+def _is_number(value: object, *, below_zero_too: bool) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return (-_LARGEST if below_zero_too else 0) <= value <= _LARGEST
+
+
 def detail(summary: Activity, gear: Gear | None, *, include_all_efforts: bool) -> Activity:
     """Return the DetailedActivity of a summary; its hidden segment efforts only with `include_all_efforts`."""
+    given, summary = summary, complete(summary)
     rng = Random(f"{summary['id']} detail")
-    polyline = summary["map"].get("summary_polyline")
-    full = summary | {
+    polyline = _polyline(summary)
+    full = given | {
         "resource_state": 3,
         "map": {**summary["map"], "polyline": polyline, "resource_state": 3},
         "calories": _calories(summary, rng),
@@ -67,6 +123,11 @@ def detail(summary: Activity, gear: Gear | None, *, include_all_efforts: bool) -
         full["best_efforts"] = _best_efforts(summary, rng)
         full["similar_activities"] = _similar(summary)
     return full
+
+
+def _polyline(summary: Activity) -> str | None:
+    polyline = summary["map"].get("summary_polyline")
+    return polyline if isinstance(polyline, str) else None
 
 
 def _as_often_as_counted(summary: Activity, rng: Random) -> Activity:
@@ -160,6 +221,7 @@ def _identity(summary: Activity, number: int) -> Activity:
 
 def laps(summary: Activity) -> list[Activity]:
     """Return an activity's laps, one every 5 km (20 km on a bike), which add up to its distance and times."""
+    summary = complete(summary)
     each_m = 20_000.0 if summary["type"].endswith("Ride") else 5_000.0
     made, start_s, index = [], 0, 0
     for number, (metres, moving_s, elapsed_s, climb) in enumerate(_stretches(summary, each_m, "lap"), 1):
@@ -219,7 +281,7 @@ def _best_efforts(summary: Activity, rng: Random) -> list[Activity]:
 
 
 def _segment_efforts(summary: Activity, rng: Random) -> list[Activity]:
-    line = decode(summary["map"].get("summary_polyline") or "")
+    line = decode(_polyline(summary) or "")
     count = rng.choices((0, 1, 3, 6), (3, 37, 40, 20))[0]
     efforts: list[Activity] = []
     if len(line) < 10 or not summary["average_speed"]:
@@ -277,6 +339,7 @@ def streams(summary: Activity, keys: Iterable[str]) -> dict[str, Activity]:
 
     One value a second, or fewer for long activities. An activity typed in by hand has none at all.
     """
+    summary = complete(summary)
     if summary.get("manual"):
         return {}
     elapsed_s = max(1, summary["elapsed_time"], summary["moving_time"])
@@ -312,7 +375,7 @@ def _motion(summary: Activity, times: list[int]) -> dict[str, list[Any]]:
             *(round((b - a) / (t - s), 2) for (a, b), (s, t) in zip(pairwise(distance), pairwise(times), strict=True)),
         ],
     }
-    line = decode(summary["map"].get("summary_polyline") or "")
+    line = decode(_polyline(summary) or "")
     if line:
         motion["latlng"] = [_along(line, share) for share in shares]
     if "elev_high" in summary and "elev_low" in summary:
@@ -343,6 +406,7 @@ def _readings(summary: Activity, times: list[int]) -> dict[str, list[Any]]:
 
 def zones(summary: Activity) -> list[Activity]:
     """Return the time in heart-rate zones, which adds up to the moving time; none without heart rate."""
+    summary = complete(summary)
     if "average_heartrate" not in summary:
         return []
     rng = Random(f"{summary['id']} zones")
@@ -369,6 +433,7 @@ def athlete_zones() -> Activity:
 
 def kudos(summary: Activity) -> list[Activity]:
     """Return those who gave kudos, by first name and initial."""
+    summary = complete(summary)
     names = ("Ana", "Björn", "Chidi", "Dana", "Émile", "Fumiko", "Goran")
     return [
         {"resource_state": 2, "firstname": names[i % 7], "lastname": f"{chr(65 + i % 26)}."}
@@ -378,6 +443,7 @@ def kudos(summary: Activity) -> list[Activity]:
 
 def comments(summary: Activity) -> list[Activity]:
     """Return the comments."""
+    summary = complete(summary)
     return [
         {
             "id": summary["id"] * 10 + i,
@@ -405,7 +471,7 @@ def stats(summaries: Iterable[Activity], now: datetime) -> Activity:
         for sport in ("run", "ride", "swim")
     }
     longest = highest = 0.0
-    for summary in summaries:
+    for summary in map(complete, summaries):
         sport = {"Run": "run", "Ride": "ride", "VirtualRide": "ride", "Swim": "swim"}.get(summary["type"])
         if sport is None:
             continue

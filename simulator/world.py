@@ -18,7 +18,7 @@ from simulator import detail
 from simulator.account import read_account
 from simulator.answers import ONCE_OR_FOR_EVER, Fault, Faults
 from simulator.athlete import SPORTS, Activity, Athlete, Row, dump, epoch_of, profile, text_of
-from simulator.census import SUMMARY
+from simulator.census import ALWAYS, SUMMARY
 from simulator.limits import Limits
 from simulator.polyline import decode, encode
 from simulator.tokens import Tokens
@@ -228,7 +228,7 @@ class World:
         """Return one DetailedActivity; raises KeyError if there is none."""
         with self.lock:
             summary, more = self.summary(activity_id), dict(self._detail_only.get(activity_id, {}))
-            gear = self._athlete.gear.get(summary.get("gear_id") or "")
+            gear = self._athlete.gear.get(str(summary.get("gear_id")))
         return detail.detail(summary, gear, include_all_efforts=include_all_efforts) | more
 
     def visible(self, activity_id: int, *, only_me: bool) -> bool:
@@ -304,11 +304,14 @@ class World:
             summary = self.summary(activity_id)
             if isinstance(fields.get("start_date"), datetime):
                 fields["start_date"] = text_of(fields["start_date"].timestamp())
-            of_summary = {name: value for name, value in fields.items() if name in summary or name in SUMMARY}
+            known = summary.keys() | SUMMARY.keys() | ALWAYS
+            of_summary = {name: value for name, value in fields.items() if name in known}
             of_detail = {name: value for name, value in fields.items() if name not in of_summary}
             summary.update(of_summary)
             if {"start_date", "utc_offset"} & fields.keys() and "start_date_local" not in fields:
-                summary["start_date_local"] = text_of(epoch_of(summary["start_date"]) + summary["utc_offset"])
+                summary["start_date_local"] = text_of(
+                    epoch_of(summary["start_date"]) + (summary.get("utc_offset") or 0)
+                )
             if "sport_type" in fields and "type" not in fields and fields["sport_type"] in SPORTS:
                 summary["type"] = SPORTS[fields["sport_type"]].type
             if "visibility" in fields and "private" not in fields:
@@ -354,7 +357,7 @@ class World:
     def crop(self, activity_id: int) -> Activity:
         """Cut the last tenth off an activity and return its summary; raises KeyError if there is none."""
         with self.lock:
-            summary = self.summary(activity_id)
+            summary = detail.complete(self.summary(activity_id))
             line = decode(summary["map"].get("summary_polyline") or "")
             line = line[: max(2, len(line) * 9 // 10)]
             fields: Activity = {

@@ -4,6 +4,7 @@ import http.client
 import re
 import signal
 import socket
+import struct
 from contextlib import contextmanager
 
 import pytest
@@ -58,6 +59,44 @@ def test_what_is_not_the_page_is_not_served(athlete):
             assert (status, b"refresh_token" in body, b"light.png" in body) == (404, False, False), path
         assert get(port, "/screenshots/light.png")[:2] == (200, b"png")
         assert get(port, "/", method="POST")[0] == 501
+
+
+def test_no_request_makes_it_show_a_traceback(athlete):
+    """Asked for what no file can be called, and by clients that hang up, it says 400 or 404, or nothing."""
+    with serving(athlete) as (process, port):
+        asked = {
+            "/%00": 400,
+            "/index.html%00.png": 400,
+            "/%ed%a0%80": 400,
+            "/%ff%fe": 404,
+            "/%2e%2e/%2e%2e/etc/passwd": 404,
+            "/" + "a" * 5000: 404,
+            "/" + "a/" * 5000: 404,
+            "/?" + "%00" * 100: 200,
+            "//[": 404,
+            "/index.html/": 404,
+        }
+        assert {path: get(port, path)[0] for path in asked} == asked
+        assert get(port, "/%00", method="HEAD")[:2] == (400, b"")
+        assert get(port, "/", method="HEAD")[:2] == (200, b"")
+        assert get(port, "/", host="[::1")[0] == 421
+        assert {get(port, "/", method=method)[0] for method in ("PUT", "DELETE", "OPTIONS", "BREW")} == {501}
+        for request in (
+            b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nRange: bytes=5-,-\r\nIf-Modified-Since: \xff\r\n\r\n",
+            b"GET /\xff\x80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"GET /\r\n\r\n",
+            b"\x00\r\n\r\n",
+            b"GE",
+        ):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+                client.sendall(request)
+                # reset, not closed: the answer finds nobody
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert get(port, "/")[0] == 200
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20)[1] == ""
 
 
 def test_a_page_elsewhere_cannot_read_it_by_a_name_that_leads_here(athlete):

@@ -164,12 +164,119 @@ def test_an_address_without_this_runs_state_is_refused(newcomer, auth, state):
     assert newcomer.requests(TOKEN) == []
 
 
-def test_a_caught_address_with_another_state_is_refused(newcomer, auth, redirect_uri):
-    def fall_for_a_link(_person):
-        requests.get(f"{redirect_uri}?state=stolen&code=stolen", timeout=5)
+def raw(uri, request):
+    """What the catcher answers to bytes that no browser would send; all of it, or nothing where it hangs up."""
+    with socket.create_connection(("127.0.0.1", urlsplit(uri).port), timeout=5) as client:
+        client.sendall(request)
+        client.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: client.recv(1 << 16), b""))
 
-    assert_said(auth(fall_for_a_link, STRAVA_REDIRECT_URI=redirect_uri), 3, "state")
+
+def test_what_does_not_come_from_strava_is_answered_and_forgotten(newcomer, auth, redirect_uri):
+    newcomer.strava.auto_authorize = True
+    answers = []
+
+    def browse_meanwhile(person):
+        state = person.asked["state"]
+        # somebody connects and says half a word, for as long as this goes on
+        with socket.create_connection(("127.0.0.1", urlsplit(redirect_uri).port)) as slow:
+            slow.sendall(b"GET /exch")
+            queries = (
+                "state=stolen&code=stolen",
+                "error=%1b%5d0;pwned%07",
+                f"state={state[:-1]}&error=access_denied",
+                f"state={state}",
+                "",
+            )
+            answers.extend(requests.get(f"{redirect_uri}?{query}", timeout=5) for query in queries)
+            ours = f"{redirect_uri}?state={state}&error=access_denied"
+            answers.append(requests.get(ours, headers={"Host": "evil.example"}, timeout=5))
+            answers.append(requests.get(ours.replace("exchange_token", "else"), timeout=5))
+            answers.extend(getattr(requests, method)(ours, timeout=5) for method in ("head", "post", "options"))
+            path = f"/exchange_token?state={state}&error=access_denied"
+            for request in (
+                b"GET //[ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                b"GET /%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
+                f"GET {path} HTTP/1.1\r\n\r\n".encode(),
+                b"\x00\xff\r\n\r\n",
+                b"",
+            ):
+                raw(redirect_uri, request)
+            requests.get(person.url, timeout=5)
+
+    ran = auth(browse_meanwhile, STRAVA_REDIRECT_URI=redirect_uri)
+    assert (ran.code, ran.err, held(newcomer)["athlete_id"]) == (0, "", newcomer.strava.athlete_id)
+    assert {answer.status_code for answer in answers} == {404, 501}
+    assert "\x1b" not in ran.out
+
+
+def test_what_strava_says_is_shown_without_its_control_characters(newcomer, auth, redirect_uri):
+    def be_told_something_odd(person):
+        odd = quote("no\x1b]0;pwned\x07\nerror: \u202e" + "x" * 999)
+        requests.get(f"{redirect_uri}?state={person.asked['state']}&error={odd}", timeout=5)
+
+    ran = auth(be_told_something_odd, STRAVA_REDIRECT_URI=redirect_uri)
+    assert_said(ran, 3, r"no\x1b]0;pwned\x07\nerror: \u202exxx", "make auth")
+    assert len(ran.err) < 400
+
+
+ADDRESS = UNCAUGHT + "?state={state}&code={code}&scope=read,activity:read,activity:read_all"
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        '"' + ADDRESS + '"',
+        "'" + ADDRESS + "',",
+        "<" + ADDRESS + ">",
+        "(“" + ADDRESS + "”)",
+        "\ufeff\u00a0" + ADDRESS + "#_=_",
+        ADDRESS.replace("&code", "&\n   code").replace("&scope", "\r\n&scope"),
+        ADDRESS.replace("&", "&amp;"),
+        ADDRESS.partition("?")[2],
+        ADDRESS.partition("exchange")[2],
+        "{code}",
+        '"{code}"',
+        "`{code}` ",
+    ],
+)
+def test_an_address_is_understood_in_whatever_it_is_wrapped(newcomer, auth, pasted):
+    def paste(person):
+        answer = {name: values[0] for name, values in parse_qs(urlsplit(person.decide()).query).items()}
+        return pasted.format(**answer)
+
+    ran = auth(paste)
+    assert (ran.code, ran.err) == (0, "")
+    granted = held(newcomer)["scope"]
+    assert granted == ("read,activity:read,activity:read_all" if "scope" in pasted else None)
+
+
+def test_an_address_that_comes_in_lines_is_waited_for(newcomer):
+    with newcomer.start("auth", STRAVA_REDIRECT_URI=UNCAUGHT) as process:
+        address = see(process.stdout).decide()
+        process.stdin.write(address[:90] + "\n")
+        process.stdin.flush()
+        assert "Paste the rest" in process.stdout.readline()
+        process.stdin.write(address[90:] + "\n")
+        process.stdin.flush()
+        assert process.wait(20) == 0
+    assert held(newcomer)["scope"] == "read,activity:read,activity:read_all"
+
+
+@pytest.mark.parametrize("wrong", ["scope=read%22,activity:read_all", "scope=read%1b[2J", "scope=Read"])
+def test_a_scope_that_is_none_is_refused_before_the_code_is_used(newcomer, auth, wrong):
+    ran = auth(lambda person: person.decide().partition("scope=")[0] + wrong + "&x=y")
+    assert_said(ran, 3, "not as Strava made it", "make auth")
+    assert newcomer.requests(TOKEN) == []
     assert not newcomer.token_file.exists()
+
+
+def test_auth_without_any_input_says_so(newcomer):
+    with newcomer.start("auth", STRAVA_REDIRECT_URI=UNCAUGHT) as process:
+        process.stdin.close()
+        assert process.wait(20) == 3
+        assert "No address was pasted" in process.stderr.read()
 
 
 @pytest.mark.parametrize(

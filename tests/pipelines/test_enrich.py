@@ -1,5 +1,6 @@
 import json
 import time
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -340,3 +341,71 @@ def test_other_kudos_are_worth_a_request_within_the_lookback_only(athlete, run, 
     kudos = "(select kudos_count from strava.activities where id = d.id)"
     told = athlete.sql(f"select {kudos}, json->>'$.kudos_count' from strava.activity_details d where id = ?", second)
     assert told == [(4711, "4711")] if again else told[0][0] == 4711
+
+
+# --- details that are old
+
+
+DAY_S = 86_400
+
+
+def test_a_description_that_was_edited_alone_arrives_when_its_details_are_old(athlete, run, strava):
+    run(ENRICH_LIMIT="all")
+    strava.edit(newest_first(strava)[0], description="Remembered later")
+    athlete.sleep(29 * DAY_S)
+    strava.clear_requests()
+    run(ENRICH_LIMIT="all")
+    assert details_asked(athlete) == []
+    athlete.sleep(2 * DAY_S)
+    assert run(ENRICH_LIMIT="all").code == 0
+    assert details_asked(athlete) == newest_first(strava)
+    # what came back as it was has left nothing behind
+    assert len(ids(athlete, "activity_details")) == strava.count + 1
+    assert json.loads(versions(athlete, "activity_details")[-1][1])["description"] == "Remembered later"
+    strava.clear_requests()
+    assert "nothing missing" in run(ENRICH_LIMIT="all").err
+    assert details_asked(athlete) == []
+
+
+def test_old_details_cost_a_small_share_of_each_day_newest_first_and_after_all_else(athlete, run, strava):
+    for hours in range(1, 16):
+        strava.add(start_date=strava.now() - timedelta(hours=hours))
+    run(ENRICH_LIMIT="all")
+    athlete.sleep(31 * DAY_S)
+    old = newest_first(strava)
+    new = strava.add(name="today")["id"]
+    strava.clear_requests()
+    assert "1 left" not in run(ENRICH_LIMIT="5").err
+    assert details_asked(athlete) == [new, *old[:4]]
+    run(ENRICH_LIMIT="all")
+    run(ENRICH_LIMIT="all")
+    # by this machine's clock, which did not sleep, the new one's are of 31 days ago too
+    assert details_asked(athlete) == [new, *old[:4], new, *old[4:19]]
+    athlete.sleep(DAY_S)
+    run(ENRICH_LIMIT="all")
+    assert details_asked(athlete)[21:] == old[19:]
+
+
+@pytest.mark.parametrize(("settings", "asked"), [({"STRAVA_DETAILS_DAYS": "0"}, 0), ({"ENRICH_LIMIT": "0"}, 0)])
+def test_old_details_may_be_left_as_they_are(athlete, run, strava, settings, asked):
+    run(ENRICH_LIMIT="all")
+    athlete.sleep(400 * DAY_S)
+    strava.clear_requests()
+    run(**settings)
+    assert len(details_asked(athlete)) == asked
+
+
+def test_old_details_take_nothing_of_the_reserve_and_wait_for_no_window(athlete, run, strava):
+    run(ENRICH_LIMIT="all")
+    athlete.sleep(31 * DAY_S)
+    strava.set_limits(read_day=30)
+    strava.set_usage(read_day=0)
+    # the day's limit has to be known: from the answers to the pull
+    strava.clear_requests()
+    ran = run(ENRICH_LIMIT="all", STRAVA_RESERVE="25", STRAVA_MAX_WAIT_S="900")
+    assert ran.code == 0
+    # beside the pull's own
+    assert sum(request.authorised for request in athlete.requests("/api/v3/")) == 5
+    assert 0 < len(details_asked(athlete)) < 5
+    assert "left: " not in ran.err
+    assert "Waiting" not in ran.err

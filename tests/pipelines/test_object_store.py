@@ -97,6 +97,19 @@ def test_a_store_that_cannot_be_used_is_said_in_a_sentence(athlete, bucket, sett
     assert SECRET not in ran.out + ran.err
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"HTTP_PROXY": "http://user:a-secret-of-mine@"}, ["HTTP_PROXY is not the address of a proxy"]),
+        ({"AWS_ENDPOINT_URL": "https://127.0.0.1:9", "AWS_CA_BUNDLE": "/no/such"}, ["/no/such", "AWS_CA_BUNDLE"]),
+    ],
+)
+def test_a_proxy_or_certificates_that_keep_it_from_the_store_are_named(athlete, bucket, settings, words):
+    ran = athlete.spawn("pull", **{"NO_PROXY": "", "no_proxy": "", "REQUESTS_CA_BUNDLE": ""} | settings)
+    assert_one_sentence(ran, 2, *words)
+    assert "a-secret-of-mine" not in ran.out + ran.err
+
+
 def test_a_bucket_without_credentials_is_said_in_a_sentence(athlete, bucket):
     nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
     assert_one_sentence(athlete.spawn("pull", **nothing), 2, "no credentials", "AWS_ACCESS_KEY_ID")

@@ -4,13 +4,15 @@ import pty
 import re
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 
 import duckdb
 import pytest
 from home import REPO
-from landed import LIST, assert_one_sentence, until
+from landed import LIST, assert_one_sentence, speak, speak_in_details, until
 
+from pipelines.fields import SUMMARY_FIELDS
 from simulator import Simulator
 
 BUDGET = r"\d+ of 100 requests left \(15-minute\), \d+ of 1,000 requests left \(daily\)"
@@ -151,3 +153,53 @@ def read(terminal):
     except OSError:
         # so a terminal says that its last user has gone
         return b""
+
+
+def test_status_names_each_field_that_strava_has_begun_to_send_since_when(athlete, run, strava):
+    def unknown():
+        return json.loads(run("status", "--json").out)["unknown_fields"]
+
+    # as in real details since 2026
+    ids = [activity["id"] for activity in strava.activities()]
+    third = ids[2]
+    for id_ in ids:
+        speak_in_details(strava, id_, sport_image_visibility=None)
+    assert unknown() is None
+    run(ENRICH_LIMIT="2")
+    began = unknown()
+    assert [(each["table"], each["field"]) for each in began] == [("activity_details", "sport_image_visibility")]
+    # from some day on
+    time.sleep(1)
+    summary = strava.summary(third)
+    athlete_with_text = summary["athlete"] | {"id_str": str(strava.athlete_id)}
+    speak(strava, third, json.dumps(summary | {"athlete": athlete_with_text, "\x1b[2J": 1}).encode())
+    speak_in_details(strava, third, vo2_max=None)
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    run(ENRICH_LIMIT="all")
+    found = {(each["table"], each["field"]): each["first_seen_at"] for each in unknown()}
+    new = {
+        ("activities", "athlete.id_str"),
+        ("activities", "\x1b[2J"),
+        ("activity_details", "athlete.id_str"),
+        ("activity_details", "\x1b[2J"),
+        ("activity_details", "vo2_max"),
+    }
+    assert found.keys() - new == {("activity_details", "sport_image_visibility")}
+    assert {began[0]["first_seen_at"]} == {found.pop(("activity_details", "sport_image_visibility"))}
+    assert all(now <= at for at in found.values())
+    out = run("status").out
+    assert f"athlete.id_str in activities since {now[:10]}" in out
+    assert r"\x1b[2J in activities since" in out
+    # a cache: the shards tell the same again
+    (athlete.home / "warehouse" / ".state" / "fields.json").unlink()
+    run("pull")
+    assert {each["field"] for each in unknown()} == {"sport_image_visibility", *(field for _, field in new)}
+
+
+def test_every_field_that_has_a_column_is_known():
+    model = (REPO / "dbt_project" / "models" / "marts" / "core" / "activities.sql").read_text()
+    columns = re.findall(r"^    '(\w+)': (?:'|\{(.*)\})", model.partition("too_much")[0], re.MULTILINE)
+    names = {name for name, _ in columns}
+    parts = {f"{name}.{part}" for name, inside in columns for part in re.findall(r"'(\w+)':", inside)}
+    assert len(names) > 50
+    assert names | parts | {"id", "start_latlng", "end_latlng"} == SUMMARY_FIELDS

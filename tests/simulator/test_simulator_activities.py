@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from simulated_app import App
 from simulator import Simulator
 from simulator.census import DETAIL, SUMMARY, kind_of
 
+DETAILS_SAY_THEMSELVES = ("map", "resource_state", "device_name")
 CLOCK = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
 
@@ -217,6 +219,46 @@ def test_an_account_from_a_file_is_handed_out_as_it_stands(tmp_path: Path) -> No
         assert strava.athlete_id == 77
         assert json.loads(body) == json.loads(text)[::-1]
         assert '"name": "caf\\u00e9", "distance": 1.10}' in body
+
+
+def test_an_account_whose_fields_are_null_or_missing_is_served_by_every_endpoint(tmp_path: Path) -> None:
+    rng = Random(10)  # noqa: S311 - made-up activities
+    whole = Simulator(seed=3, activities=60).activities()
+    account = []
+    for number, summary in enumerate(whole):
+        # from one that has all but one field to one that has nothing but what it needs
+        others = [name for name in summary if name not in ("id", "athlete", "start_date")]
+        spoilt = rng.sample(others, len(others) * number // (len(whole) - 1) or 1)
+        missing = {name for name in spoilt if rng.random() < 0.5}
+        kept = {name: None if name in spoilt else value for name, value in summary.items() if name not in missing}
+        if isinstance(kept.get("map"), dict) and rng.random() < 0.5:
+            kept["map"] = {"summary_polyline": None}
+        account.append(kept)
+    path = tmp_path / "account.json"
+    path.write_text(json.dumps(account))
+    with Simulator(account=path) as strava:
+        strava.set_limits(**dict.fromkeys(("read_15min", "read_day", "overall_15min", "overall_day"), 10**6))
+        app = App(strava)
+        assert sorted(a["id"] for a in app.walk(per_page=50)) == sorted(a["id"] for a in whole)
+        for summary in account:
+            detail = app.get(f"/activities/{summary['id']}", include_all_efforts="true").json()
+            said = {name: value for name, value in summary.items() if name not in DETAILS_SAY_THEMSELVES}
+            assert {name: detail[name] for name in said} == said
+            for part, statuses in {
+                "laps": {200},
+                "zones": {200},
+                "kudos": {200},
+                "comments": {200},
+                "streams": {200, 404},
+            }.items():
+                assert app.get(f"/activities/{summary['id']}/{part}").status_code in statuses, (part, summary)
+        worn = {summary["gear_id"] for summary in account if summary.get("gear_id")}
+        others = ["/athlete", "/athlete/zones", f"/athletes/{strava.athlete_id}/stats"]
+        others += [f"/gear/{id_}" for id_ in worn]
+        assert {other: app.get(other).status_code for other in others} == dict.fromkeys(others, 200)
+        bare = account[-1]["id"]
+        assert strava.crop(bare)["id"] == strava.edit(bare, start_date="2024-02-03T04:05:06Z")["id"] == bare
+        assert strava.hide(bare)["visibility"] == "only_me"
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"id": 1}]', "[{"])

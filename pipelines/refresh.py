@@ -1,0 +1,79 @@
+"""Looking again at details that are old: a description that was edited alone shows nowhere else.
+
+Nothing tells that it was, so details are asked for once more when they are old, a few a day. What comes back as it was
+lands nothing; that it was looked at is noted in a small file, a cache: without it some are asked for once more.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+from pipelines.bronze import ACTIVITY_DETAILS, LIVE, Bronze
+from pipelines.budget import DAY_S
+from pipelines.durable import written_whole
+
+# of a thousand that Strava admits a day
+REFRESHED_PER_DAY = 20
+
+
+class Refresh:
+    """Which details are to be looked at again: those older than `days` (0: none), the newest activities first.
+
+    `now` is Strava's time, UTC: its day is the one whose share is counted.
+    """
+
+    def __init__(self, bronze: Bronze, path: Path, days: float, now: datetime) -> None:
+        self._bronze = bronze
+        self._path = path
+        self._days = days
+        self._now_s = now.timestamp()
+        self._today_s = now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+        self._looked_at_s = self._read()
+
+    def due(self, athlete_id: int) -> list[int]:
+        """Ids of those that are due within what is left of today's share."""
+        today = sum(self._today_s <= at_s <= self._now_s for at_s in self._looked_at_s.values())
+        left = REFRESHED_PER_DAY - today
+        if not self._days or left <= 0:
+            return []
+        oldest_s = self._oldest_s
+        rows = self._bronze.query(
+            f"""
+            with {LIVE.format(in_range="")},
+            enriched as (select id, max(fetched_at) as fetched_at from {{{ACTIVITY_DETAILS}}} group by id)
+            select live.id
+            from live
+            inner join enriched using (id)
+            where enriched.fetched_at < $before
+            order by live.start_date desc nulls last, live.id desc
+            """,
+            athlete_id=athlete_id,
+            before=datetime.fromtimestamp(oldest_s, UTC).replace(tzinfo=None),
+        )
+        due = [id_ for (id_,) in rows if not oldest_s <= self._looked_at_s.get(str(id_), 0) <= self._now_s]
+        return due[:left]
+
+    def note(self, ids: Iterable[int]) -> None:
+        """Note that `ids` were looked at.
+
+        Raises:
+            StorageFailed: it cannot be noted.
+        """
+        noted = dict.fromkeys(map(str, ids), self._now_s)
+        if not noted:
+            return
+        self._looked_at_s = {id_: at_s for id_, at_s in self._looked_at_s.items() if at_s >= self._oldest_s} | noted
+        with written_whole(self._path) as file:
+            file.write(orjson.dumps(self._looked_at_s))
+
+    @property
+    def _oldest_s(self) -> float:
+        return self._now_s - self._days * DAY_S
+
+    def _read(self) -> dict[str, float]:
+        try:
+            return {str(id_): float(at_s) for id_, at_s in orjson.loads(self._path.read_bytes()).items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
