@@ -64,7 +64,7 @@ status: ## whether Strava, bronze and warehouse add up, what is missing and why
 	@$(STRAVA) status
 
 sql: ## query the warehouse, read only: make sql Q="FROM strava.activities_yearly"; FORMAT=csv, json, markdown or table
-	@$(STRAVA) sql $${FORMAT:+--format "$$FORMAT"} $${Q:+-- "$$Q"}
+	@$(STRAVA) sql $${FORMAT:+--format="$$FORMAT"} $${Q:+-- "$$Q"}
 
 page: ## the page to look at, one HTML file: site/index.html; with PUBLIC=1 one for others: site/public/index.html
 	@$(STRAVA) page $${PUBLIC:+--public}

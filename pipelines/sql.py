@@ -34,6 +34,9 @@ SEAL = (
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 NOT_ASCII = re.compile("[^\x00-\x7f]")
 NO_NUMBER = re.compile("NaN|Infinity")
+NUMBERS = re.compile("(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL.*[)])$")
+# for consoles that have no lines to draw with
+PLAIN_LINES = str.maketrans("─│┌┬┐├┼┤└┴┘·…", "-|+++++++++..")
 
 Write = Callable[[str], None]
 Rows = Iterable[tuple[str | None, ...]]
@@ -75,7 +78,7 @@ def _sealed(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _decoded(text: bytes) -> str:
     """SQL as text: UTF-8, else in the encoding of this console."""
-    for encoding in ("utf-8-sig", sys.stdin.encoding):
+    for encoding in ("utf-8-sig", getattr(sys.stdin, "encoding", None) or "utf-8"):
         try:
             return text.decode(encoding)
         except UnicodeDecodeError:
@@ -114,16 +117,15 @@ def _answer(connection: duckdb.DuckDBPyConnection, text: str, format_: str | Non
             if results and format_ != "json":
                 write("\n")
             results += 1
-            if format_ in (None, "table") and sys.stdout is not None and sys.stdout.isatty():
-                write(f"{result}\n")
-            else:
-                _WRITERS[format_ or "table"](result, write)
+            _WRITERS[format_ or "table"](result, write)
     except duckdb.Error as error:
         raise _refused(error) from None
 
 
 def _refused(error: duckdb.Error) -> StravaStatsError:
     said = str(error)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return BadSetting(f"{said.splitlines()[0]}. Ask for less at a time, or open the warehouse in DuckDB itself.")
     if isinstance(error, duckdb.IOException):
         return refused_write(Path(gettempdir()), said) or StorageFailed(said)
     if isinstance(error, duckdb.PermissionException) or "configuration has been locked" in said:
@@ -141,9 +143,31 @@ def _cells(result: duckdb.DuckDBPyRelation, as_text: str) -> Rows:
         yield from rows
 
 
+def _draw(result: duckdb.DuckDBPyRelation, write: Write) -> None:
+    """A table: of a terminal's size on a terminal, else whole."""
+
+    def write_plainly(text: str) -> None:
+        write(text.translate(PLAIN_LINES))
+
+    drawn = write if _takes("─") else write_plainly
+    if sys.stdout is not None and sys.stdout.isatty():
+        drawn(f"{result}\n")
+    else:
+        _write_table(result, drawn)
+
+
+def _takes(text: str) -> bool:
+    """Whether standard output's encoding has the characters of `text`."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _write_table(result: duckdb.DuckDBPyRelation, write: Write) -> None:
     names = [_printable(name) for name in result.columns]
-    is_number = [str(kind).startswith(_NUMBERS) for kind in result.types]
+    is_number = [bool(NUMBERS.match(str(kind))) for kind in result.types]
     widths = [_width(name) for name in names]
     try:
         # twice over the rows: how wide a column is, is known at the end
@@ -170,9 +194,6 @@ def _write_table(result: duckdb.DuckDBPyRelation, write: Write) -> None:
             write(f"└{'┴'.join(lines)}┘\n")
     except OSError as error:
         raise storage_error(Path(gettempdir()), error) from error
-
-
-_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U", "FLOAT", "DOUBLE", "DECIMAL")
 
 
 def _width(text: str) -> int:
@@ -207,7 +228,7 @@ def _write_json(result: duckdb.DuckDBPyRelation, write: Write) -> None:
         while key in keys:
             key, number = f"{name}_{number}", number + 1
         keys.append(key)
-    takes_any = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
+    takes_any = _takes("\N{GRINNING FACE}")
     starts = [f"{json.dumps(key, ensure_ascii=False)}:" for key in keys]
     before = "[\n"
     for row in _cells(result, "to_json({})::varchar"):
@@ -229,7 +250,7 @@ def _json_value(cell: str | None) -> str:
 
 def _write_markdown(result: duckdb.DuckDBPyRelation, write: Write) -> None:
     write("| " + " | ".join(map(_markdown_cell, result.columns)) + " |\n")
-    write("| " + " | ".join("---:" if str(kind).startswith(_NUMBERS) else "---" for kind in result.types) + " |\n")
+    write("| " + " | ".join("---:" if NUMBERS.match(str(kind)) else "---" for kind in result.types) + " |\n")
     for row in _cells(result, "{}::varchar"):
         write("| " + " | ".join(map(_markdown_cell, row)) + " |\n")
 
@@ -241,7 +262,7 @@ def _markdown_cell(cell: str | None) -> str:
 
 
 _WRITERS: dict[str, Callable[[duckdb.DuckDBPyRelation, Write], None]] = {
-    "table": _write_table,
+    "table": _draw,
     "csv": _write_csv,
     "json": _write_json,
     "markdown": _write_markdown,
