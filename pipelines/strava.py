@@ -328,7 +328,7 @@ COMMANDS = (
     ),
     Command(
         "sql",
-        "query the warehouse, read only",
+        "query the warehouse, which it reads and nothing else; as a table, CSV, JSON or Markdown",
         'python pipelines/strava.py sql "FROM strava.activities_yearly"',
         _sql,
         _sql_options,

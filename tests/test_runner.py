@@ -93,7 +93,7 @@ def test_an_image_without_an_engine_is_one_sentence(make):
 
 # an engine that runs the module which asks for the settings here, and shows what else it is asked to run
 SHOWS = f"""
-case $1 in info) echo "26.1 []" ;; image) [ $2 = prune ] ;; build) echo "$@" >> builds ;; run)
+case $1 in info) echo "26.1 []" ;; image) [ $2 = prune ] ;; build) echo "$@" >> "$(dirname "$0")/builds" ;; run)
   case "$*" in
     *\\ -m\\ pipelines.places\\ *) PYTHONPATH=. exec {sys.executable} -m pipelines.places "$PWD" ;;
     *) printf '%s\\n' "$@" ;;
@@ -125,9 +125,10 @@ def cloned(tmp_path_factory):
     folder.mkdir()
     for name in ("pipelines", ".dlt"):
         shutil.copytree(REPO / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "secrets.toml"))
-    for name in ("Makefile", "runner.sh", "Dockerfile", ".dockerignore", "requirements.txt", "pyproject.toml"):
+    for name in ("Makefile", "runner.sh", "Dockerfile", ".dockerignore", "pyproject.toml"):
         shutil.copy(REPO / name, folder / name)
-    for name in ("profiles.yml", "simulator", "dbt_project", ".venv"):
+    # links, so that make does not take .venv for older than what it is made from
+    for name in ("requirements.txt", "profiles.yml", "simulator", "dbt_project", ".venv"):
         (folder / name).symlink_to(REPO / name)
     return folder
 
@@ -135,8 +136,7 @@ def cloned(tmp_path_factory):
 @pytest.fixture
 def clone(cloned):
     """A clone whose `.env` may be written."""
-    for name in (".env", "builds"):
-        (cloned / name).unlink(missing_ok=True)
+    (cloned / ".env").unlink(missing_ok=True)
     return cloned
 
 
@@ -209,13 +209,13 @@ def test_every_path_that_a_setting_names_is_shown_to_the_container(make, clone, 
     assert (given["SSL_CERT_FILE"], given["CURL_CA_BUNDLE"]) == (f"{tmp_path}/ca.pem", "/not/there")
 
 
-def test_proxies_reach_the_container_and_its_build_and_one_on_this_machine_is_reached(make, clone):
+def test_proxies_reach_the_container_and_its_build_and_one_on_this_machine_is_reached(make, clone, tmp_path):
     far = {"HTTPS_PROXY": "http://me:pass@proxy.test:3128", "no_proxy": "localhost", "ALL_PROXY": "socks5h://s.test"}
     ran = make(SHOWS, "flow", folder=clone, **far, **NO_STRAVA_HERE)
     assert {name: variables(ran).get(name, "missing") for name in far} == dict.fromkeys(far)
     assert "me:pass" not in ran.out, "by name, so that the process list does not show it"
     assert "--network" not in ran.out
-    assert set(far) <= set((clone / "builds").read_text().split())
+    assert set(far) <= set((tmp_path / "bin" / "builds").read_text().split())
     near = make(SHOWS, "flow", folder=clone, https_proxy="127.0.0.1:3128", **NO_STRAVA_HERE)
     assert "\n--network\nhost\n" in near.out
 
