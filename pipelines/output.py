@@ -26,10 +26,14 @@ def prepare_streams() -> None:
 
 
 def flush_streams() -> None:
-    """Write what is still to be written, where that can be."""
+    """Write what is still to be written where that can be; what cannot be keeps nobody from ending."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, AttributeError):
-            stream.flush()
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            # else Python would try again at its end, and end with a code of its own
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Heedless(io.TextIOBase):

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from pipelines.durable import storage_error
 from pipelines.errors import BadSetting, StorageFailed, StravaStatsError
-from pipelines.output import answering
+from pipelines.output import Heedless, answering
 from pipelines.warehouse import open_warehouse, quoted, refused_write
 
 FORMATS = ("table", "csv", "json", "markdown")
@@ -92,7 +92,9 @@ def _converse(connection: duckdb.DuckDBPyConnection, format_: str | None, write:
         prompt = "   ...> " if statement else "strava> "
         if not sys.stdout.isatty():
             # in what is kept of the answers a prompt would be noise
-            sys.stderr.write(prompt)
+            seen = Heedless(sys.stderr)
+            seen.write(prompt)
+            seen.flush()
             prompt = ""
         try:
             statement += input(prompt) + "\n"
