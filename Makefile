@@ -6,18 +6,22 @@ SHELL := /bin/bash
 .PHONY: test test-fast test-browser test-container test-workflows soak lint format bench docs screenshots lock clean
 
 VENV := .venv
-# the newest Python of 3.11 to 3.13 that really starts (pyenv's shims need not); PYTHON=… chooses another
-PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
-  $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 # in a container when an engine answers, else in .venv; RUNNER=container or RUNNER=venv decides
 STRAVA := ./runner.sh
 
+# What was typed after `make` (Q=…, FILE=…, PER_PAGE=…) goes to the recipes through the environment, byte for byte.
+# Recipes quote it ("$$Q"): written as $(Q), make would expand its `$`, and the shell its quotes and backticks. Make
+# hands variables of the environment on as they are, but expands those of its command line, unless they are simple.
+define as_typed
+override $(1) := $$(value $(1))
+export $(1)
+endef
+$(foreach name,$(filter-out MAKE%,$(.VARIABLES)),$(if $(filter command,$(origin $(name))),$(eval $(call as_typed,$(name)))))
 # make run PER_PAGE=150 DAYS=21; make enrich ENRICH_LIMIT=50
-export PER_PAGE ENRICH_LIMIT RUNNER
 ifdef DAYS
-export STRAVA_LOOKBACK_DAYS := $(DAYS)
+export STRAVA_LOOKBACK_DAYS := $(value DAYS)
 endif
 
 help: ## this list
@@ -59,20 +63,20 @@ purge: ## erase for good what was deleted at Strava
 status: ## whether Strava, bronze and warehouse add up, what is missing and why
 	@$(STRAVA) status
 
-sql: ## query the warehouse, read only: make sql Q="FROM strava.activities_yearly"
-	@$(STRAVA) sql $(if $(Q),"$(subst ",\",$(Q))")
+sql: ## query the warehouse, read only: make sql Q="FROM strava.activities_yearly"; FORMAT=csv, json, markdown or table
+	@$(STRAVA) sql $${FORMAT:+--format="$$FORMAT"} $${Q:+-- "$$Q"}
 
 page: ## the page to look at, one HTML file: site/index.html; with PUBLIC=1 one for others: site/public/index.html
-	@$(STRAVA) page $(if $(PUBLIC),--public)
+	@$(STRAVA) page $${PUBLIC:+--public}
 
 serve: ## serve the page at http://127.0.0.1:8000/, for this machine only; PORT=8001 for another port
-	@$(STRAVA) serve $(if $(PORT),--port "$(PORT)")
+	@$(STRAVA) serve $${PORT:+--port="$$PORT"}
 
 backup: $(RUNTIME) ## shards, warehouse, output and tokens as one encrypted file: make backup FILE=strava.bundle
-	@$(VENV)/bin/python pipelines/strava.py backup "$(or $(FILE),strava.bundle)"
+	@$(VENV)/bin/python pipelines/strava.py backup -- "$${FILE:-strava.bundle}"
 
 restore: $(RUNTIME) ## put the state back from it: make restore FILE=strava.bundle, with FORCE=1 over what is there
-	@$(VENV)/bin/python pipelines/strava.py restore "$(or $(FILE),strava.bundle)" $(if $(FORCE),--force)
+	@$(VENV)/bin/python pipelines/strava.py restore $${FORCE:+--force} -- "$${FILE:-strava.bundle}"
 
 revoke: ## withdraw the authorisation at Strava and remove the token file
 	@$(STRAVA) revoke
@@ -95,9 +99,11 @@ test-container: $(DEV) ## the tests of the image, make, compose and the schedule
 test-workflows: $(DEV) ## GitHub's workflows, executed by act; ACT_SETUP_PYTHON names its stand-in for setup-python
 	@$(VENV)/bin/python -m pytest -m workflows tests/workflows
 
+# bash counts in a SECONDS of its own
+soak: export SOAK_SECONDS := $(value SECONDS)
 soak: $(DEV) ## random histories against the mirror until SECONDS=600 or EXAMPLES=; SEED= FROM= repeat one
-	@PYTHONPATH=tests $(VENV)/bin/python -m soak $(if $(SEED),--seed $(SEED)) $(if $(FROM),--first $(FROM)) \
-	  $(if $(EXAMPLES),--examples $(EXAMPLES)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(STEPS),--steps $(STEPS))
+	@PYTHONPATH=tests $(VENV)/bin/python -m soak $${SEED:+--seed="$$SEED"} $${FROM:+--first="$$FROM"} \
+	  $${EXAMPLES:+--examples="$$EXAMPLES"} $${SOAK_SECONDS:+--seconds="$$SOAK_SECONDS"} $${STEPS:+--steps="$$STEPS"}
 
 lint: $(DEV) ## ruff, mypy, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, documents up to date
 	@$(VENV)/bin/ruff check .
@@ -105,7 +111,7 @@ lint: $(DEV) ## ruff, mypy, sqlfluff, hadolint, actionlint, zizmor, shellcheck, 
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/hadolint Dockerfile
 	@$(VENV)/bin/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests dbt_project/macros
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/actionlint
+	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(VENV)/bin/actionlint
 	@$(VENV)/bin/zizmor --offline --quiet --no-progress .github
 	@$(VENV)/bin/shellcheck runner.sh .github/state.sh .ci/run
 	@$(VENV)/bin/dbt --quiet --warn-error parse --project-dir dbt_project
@@ -135,11 +141,15 @@ clean: ## remove .venv, demo/ and caches; never data/, output/, warehouse/, secr
 	@rm -rf dbt_project/target dbt_project/logs logs target
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# with the newest Python of 3.11 to 3.13 that really starts (pyenv's shims need not); PYTHON=… chooses another
 $(RUNTIME): requirements.txt
-	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed: install it, or say where it is with PYTHON=…"; exit 2; fi
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "$(PYTHON) is older than Python 3.11: install a newer one, or say where it is with PYTHON=…"; exit 2; }
-	@[ -x $(VENV)/bin/python ] || { echo "Making $(VENV) with $(PYTHON), once (about a minute) …"; $(PYTHON) -m venv $(VENV); }
+	@is_new_enough() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }; \
+	for name in python3.13 python3.12 python3.11 python3; do \
+	  [ -n "$$PYTHON" ] || ! is_new_enough "$$name" || PYTHON=$$name; done; \
+	[ -n "$$PYTHON" ] || { echo "Python 3.11 or newer is needed: install it, or say where it is with PYTHON=…"; exit 2; }; \
+	is_new_enough "$$PYTHON" || \
+	  { echo "$$PYTHON is not Python 3.11 or newer: install one, or say where it is with PYTHON=…"; exit 2; }; \
+	[ -x $(VENV)/bin/python ] || { echo "Making $(VENV) with $$PYTHON, once (about a minute) …"; "$$PYTHON" -m venv $(VENV); }
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 

@@ -5,6 +5,8 @@
 #   runner.sh auth | pull | …       a command of pipelines/strava.py
 # What it says goes to standard error, so that the output of `sql` stays usable.
 set -euo pipefail
+# standard error may be a pipe that nobody reads
+trap '' PIPE
 
 cd "$(dirname "$0")"
 REPO=$PWD
@@ -13,10 +15,15 @@ RUNNER=${RUNNER:-}
 # what decides about the image
 INPUTS=(Dockerfile .dockerignore requirements.txt pyproject.toml profiles.yml .dlt/config.toml pipelines simulator dbt_project)
 # variables that the commands read (README, "Settings"; dlt and S3 have theirs)
-OURS='^(STRAVA_|PER_PAGE$|ENRICH_LIMIT$|TZ$|SOURCES__|DESTINATION__|AWS_|NO_COLOR$|COLUMNS$)'
+PROXIES='(HTTP|HTTPS|ALL|NO)_PROXY$|(http|https|all|no)_proxy$'
+OURS="^(STRAVA_|PER_PAGE\$|ENRICH_LIMIT\$|TZ\$|SOURCES__|DESTINATION__|AWS_|NO_COLOR\$|COLUMNS\$|$PROXIES)"
+# those of them that name a file, which the container has to see
+FILES="REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE AWS_CA_BUNDLE AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE"
+FILES+=" AWS_WEB_IDENTITY_TOKEN_FILE"
 
-say() { if [ -t 2 ]; then printf '\033[2m%s\033[0m\n' "$*" >&2; else printf '%s\n' "$*" >&2; fi; }
-die() { printf 'error: %s\n' "$*" >&2; exit 2; }
+# that nobody can read it is no reason not to run
+say() { if [ -t 2 ]; then printf '\033[2m%s\033[0m\n' "$*" >&2; else printf '%s\n' "$*" >&2; fi || true; }
+die() { printf 'error: %s\n' "$*" >&2 || true; exit 2; }
 
 # the engine that answers within five seconds: docker or podman; and whether it is a rootless one, whose root is the caller
 find_engine() {
@@ -43,12 +50,14 @@ fingerprint() {
 }
 
 build_image() {
-  local version revision
+  local version revision name behind=()
   version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
   revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
   [ -z "$(git status --porcelain 2>/dev/null)" ] || revision+=-dirty
+  # what it installs may lie behind a proxy
+  for name in $(compgen -e | grep -E "^($PROXIES)"); do behind+=(--build-arg "$name"); done
   "$ENGINE" build --tag "$IMAGE" --build-arg VERSION="$version" --build-arg REVISION="$revision" \
-    --build-arg INPUTS="$(fingerprint)" "$@" . >&2 || return 1
+    "${behind[@]+"${behind[@]}"}" --build-arg INPUTS="$(fingerprint)" "$@" . >&2 || return 1
   # the image that bore this name until now
   "$ENGINE" image prune --force --filter label=org.opencontainers.image.title=strava-stats >/dev/null
 }
@@ -62,59 +71,95 @@ ensure_image() {
   build_image --quiet
 }
 
-# a setting as the commands will see it: the environment's, else .env's, else $2
-setting() {
-  local value=${!1:-}
-  if [ -z "$value" ] && [ -f .env ]; then
-    value=$(sed -n "s/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$1[[:space:]]*=[[:space:]]*//p" .env | tail -n 1)
-    value=${value%%[[:space:]]#*}
-    value=${value%"${value##*[![:space:]]}"}
-    case $value in \"*\" | \'*\') value=${value:1:${#value}-2} ;; esac
-  fi
-  value=${value:-$2}
-  # a tilde is the caller's home: inside there is another
-  case $value in \~ | \~/*) value=$HOME${value:1} ;; esac
-  printf '%s' "$value"
-}
-
 under() { case $1 in /*) printf '%s' "$1" ;; *) printf '%s/%s' "$2" "$1" ;; esac; }
 
-OPTIONS=(--rm --interactive)
+OPTIONS=(--rm)
+SHOWN=()
 
-# Shows folder $1 to the container at the path it has here, so that messages name it rightly; makes it if it is missing.
-show() {
-  mkdir -p "$1" || die "$1 cannot be made: change the owner or mode of the folder above it."
-  OPTIONS+=(--mount "type=bind,source=$1,target=${2:-$1}")
+# Binds $1 of this machine, at the path it has here unless $2 is another, so that messages name it rightly; $3: readonly.
+bind_mount() {
+  local at=${2:-$1} known field mount=type=bind
+  for known in "${SHOWN[@]+"${SHOWN[@]}"}"; do [ "$known" != "$at" ] || return 0; done
+  SHOWN+=("$at")
+  for field in "source=$1" "target=$at" ${3:+"$3"}; do
+    # the engine reads these as a line of CSV
+    case $field in *[,\"]* | *$'\n'*) field=\"${field//\"/\"\"}\" ;; esac
+    mount+=,$field
+  done
+  OPTIONS+=(--mount "$mount")
 }
 
-# the folders of the history, the settings and the network that a command needs
-show_history() {
-  local home warehouse token bronze folders folder name
-  home=$(under "$(setting STRAVA_HOME "$REPO")" "$REPO")
-  mkdir -p "$home" || die "$home cannot be made: choose another STRAVA_HOME."
-  home=$(cd "$home" && pwd)
-  warehouse=$(under "$(setting STRAVA_WAREHOUSE warehouse/strava.duckdb)" "$home")
-  token=$(under "$(setting STRAVA_TOKEN_FILE secrets/strava_token.json)" "$home")
-  bronze=$(setting STRAVA_BRONZE_URL data)
-  folders=("$home/output" "$home/site" "$(dirname "$warehouse")" "$(dirname "$token")")
-  case $bronze in *://*) ;; *) folders+=("$(under "$bronze" "$home")") ;; esac
-  while read -r folder; do show "$folder"; done < <(printf '%s\n' "${folders[@]}" | sort -u)
+# Shows folder $1 to the container, to be written to; makes it if it is missing.
+show() {
+  mkdir -p -- "$1" || die "$1 cannot be made: change the owner or mode of the folder above it."
+  [ "$1" != / ] || die "a setting names a file in /, which cannot be shown to a container: choose another folder."
+  bind_mount "$@"
+}
+
+# Shows the folder of file $1 and, where that is a link, the folder of what it leads to.
+show_folder_of() {
+  show "$(dirname -- "$1")"
+  [ ! -L "$1" ] || show "$(dirname -- "$(readlink -f -- "$1")")"
+}
+
+# the files of settings and the variables that the commands read
+show_settings() {
+  local name value
   for name in .env .dlt/secrets.toml .dlt/config.toml; do
-    [ ! -f "$name" ] || OPTIONS+=(--mount "type=bind,source=$REPO/$name,target=/app/$name,readonly")
+    [ ! -f "$name" ] || bind_mount "$REPO/$name" "/app/$name" readonly
   done
   for name in $(compgen -e | grep -E "$OURS"); do OPTIONS+=(--env "$name"); done
+  for name in $FILES; do
+    value=${!name:-}
+    case $value in "") continue ;; \~/*) value=$HOME${value:1} ;; esac
+    value=$(under "$value" "$REPO")
+    OPTIONS+=(--env "$name=$value")
+    [ ! -e "$value" ] || bind_mount "$value" "$value" readonly
+  done
+}
+
+# the folders of the history and the network that a command needs
+show_history() {
+  local asked told home token warehouse bronze publish network
+  # a tilde is the caller's home, and what the image says of STRAVA_HOME is nothing that the caller has said
+  asked=(--network none --env "HOME=${HOME:-/}" --env "STRAVA_HOME=${STRAVA_HOME:-}" --entrypoint python)
+  told=$("$ENGINE" run "${OPTIONS[@]}" "${asked[@]}" "$IMAGE" -m pipelines.places "$REPO") || exit
+  eval "$told"
+  mkdir -p -- "$home" || die "$home cannot be made: choose another STRAVA_HOME."
+  home=$(cd -- "$home" && pwd -P)
+  warehouse=$(under "$warehouse" "$home")
+  token=$(under "$token" "$home")
   OPTIONS+=(--env "STRAVA_HOME=$home" --env "STRAVA_WAREHOUSE=$warehouse" --env "STRAVA_TOKEN_FILE=$token")
-  # `auth` catches the browser, `serve` answers it, and so does a Strava on this machine, on this machine's own loopback
-  case "${1:-} $(setting STRAVA_API_URL '') $(setting STRAVA_OAUTH_URL '')" in
-    auth\ * | serve\ * | *//localhost* | *//127.* | *//\[::1\]*) OPTIONS+=(--network host) ;;
+  show "$home/output"
+  show_folder_of "$home/site/index.html"
+  show_folder_of "$warehouse"
+  show_folder_of "$token"
+  if [ -n "$bronze" ]; then
+    bronze=$(under "$bronze" "$home")
+    show "$bronze"
+    OPTIONS+=(--env "STRAVA_BRONZE_URL=$bronze")
+  fi
+  if [ -n "$publish" ]; then
+    publish=$(under "$publish" "$home")
+    show_folder_of "$publish"
+    OPTIONS+=(--env "STRAVA_PUBLISH=$publish")
+  fi
+  # `auth` catches the browser, `serve` answers it, and so does a Strava or a proxy on this machine, on its own loopback
+  case "${1:-} $network" in
+    auth\ * | serve\ * | *\ host) OPTIONS+=(--network host) ;;
   esac
 }
 
 run_container() {
   # read-only: what would be written beside the folders is refused, not lost with the container
-  OPTIONS+=(--read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --stop-timeout 60)
+  OPTIONS+=(--read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges)
   if [ "$ROOTLESS" = true ]; then OPTIONS+=(--user 0:0); else OPTIONS+=(--user "$(id -u):$(id -g)"); fi
   [ "$ENGINE" = docker ] || OPTIONS+=(--security-opt label=disable)
+  if [ "${1:-}" != demo ]; then
+    show_settings
+    show_history "$@"
+  fi
+  OPTIONS+=(--interactive --stop-timeout 60)
   if [ -t 0 ] && [ -t 1 ]; then OPTIONS+=(--tty); fi
   case ${1:-} in
     demo)
@@ -122,11 +167,9 @@ run_container() {
       exec "$ENGINE" run "${OPTIONS[@]}" --entrypoint python "$IMAGE" -m simulator.demo
       ;;
     shell)
-      show_history
       exec "$ENGINE" run "${OPTIONS[@]}" --entrypoint bash "$IMAGE"
       ;;
     *)
-      show_history "$@"
       exec "$ENGINE" run "${OPTIONS[@]}" "$IMAGE" "$@"
       ;;
   esac
@@ -135,7 +178,10 @@ run_container() {
 run_venv() {
   make --silent --no-print-directory .venv/.runtime >&2
   case ${1:-} in
-    shell) PATH=$REPO/.venv/bin:$PATH exec bash ;;
+    shell)
+      trap - PIPE
+      PATH=$REPO/.venv/bin:$PATH exec bash
+      ;;
     demo) exec .venv/bin/python -m simulator.demo ;;
     *) exec .venv/bin/python pipelines/strava.py "$@" ;;
   esac

@@ -1,15 +1,18 @@
 """What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere; always on standard error."""
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from pipelines.budget import Window
+from pipelines.output import Heedless
 from pipelines.terminal import printable
 
 ANOTHER_RUN = "Another run is going on; waiting for its end."
@@ -59,7 +62,10 @@ class Report:
     """Where progress, results and warnings go."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+        # what is said along the way never decides what becomes of a run
+        self._console = console or Console(
+            file=cast(TextIO, Heedless(sys.stderr)), highlight=False, soft_wrap=True, emoji=False
+        )
 
     def say(self, text: str) -> None:
         """A plain line."""

@@ -26,7 +26,7 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 from dlt.common.typing import TSecretStrValue
 from dotenv import dotenv_values
 
-from pipelines.errors import BadSetting, NotAuthorised
+from pipelines.errors import BadSetting, NotAuthorised, StorageFailed
 from pipelines.goals import Goal, parse_goals
 
 REPO = Path(__file__).resolve().parent.parent
@@ -43,6 +43,10 @@ POSSIBLE = {
     "threshold_hr": (60, 240, "beats per minute"),
     "ftp": (20, 1000, "watts"),
 }
+# the settings that are paths, or may be
+PATHS = ("home", "token_file", "warehouse", "bronze_url", "publish")
+# what a shell would replace; a folder of that name would be made instead
+VARIABLE = re.compile(r"\$([A-Z_][A-Z0-9_]*|\{[A-Z_][A-Z0-9_]*\})")
 
 
 @dataclass(frozen=True)
@@ -201,7 +205,12 @@ class StravaSettings(BaseConfiguration):
                 )
         self._check_spans()
         self._check_athlete()
+        self._check_paths()
         _ = self.enrich_max
+
+    def _check_paths(self) -> None:
+        for field in PATHS:
+            self.path(field)
         _ = self.publish_path
 
     def _check_spans(self) -> None:
@@ -243,20 +252,37 @@ class StravaSettings(BaseConfiguration):
         """
         return parse_goals(self.goals or "")
 
+    def path(self, field: str) -> Path:
+        """The path of setting `field`, where `~` is the caller's home; relative where that was said.
+
+        Raises:
+            BadSetting: it names a variable, which nobody here would replace, or a home that there is not.
+        """
+        text: str = getattr(self, field) or ""
+        name = SETTINGS[field].names[0]
+        if variable := next((part for part in Path(text).parts if VARIABLE.fullmatch(part)), None):
+            raise BadSetting(
+                f"{name} is {text!r}: {variable} is not replaced here. Write the path itself; ~ is your home."
+            )
+        try:
+            return Path(text).expanduser()
+        except RuntimeError:
+            raise BadSetting(f"{name} is {text!r}: there is no such home here. Write the path itself.") from None
+
     @property
     def home_path(self) -> Path:
         """The absolute folder where relative paths start."""
-        return (REPO / Path(self.home).expanduser()).resolve()
+        return (REPO / self.path("home")).resolve()
 
     @property
     def token_path(self) -> Path:
         """The absolute path of the token file."""
-        return self.home_path / Path(self.token_file).expanduser()
+        return self.home_path / self.path("token_file")
 
     @property
     def warehouse_path(self) -> Path:
         """The absolute path of the DuckDB file."""
-        return self._quotable(self.home_path / Path(self.warehouse).expanduser())
+        return self._quotable(self.home_path / self.path("warehouse"))
 
     @property
     def publish_path(self) -> Path | None:
@@ -267,7 +293,7 @@ class StravaSettings(BaseConfiguration):
         """
         if self.publish is None:
             return None
-        path = self.home_path / Path(self.publish).expanduser()
+        path = self.home_path / self.path("publish")
         if path.resolve() == self.warehouse_path.resolve():
             raise BadSetting(f"STRAVA_PUBLISH is {self.publish!r}, the warehouse itself: name another file.")
         # DuckDB names the catalog after the file up to its first dot, and views name their tables with it
@@ -287,7 +313,7 @@ class StravaSettings(BaseConfiguration):
             # one copy for each place: shards of another one are another history
             place = hashlib.sha256(self.bronze_store.encode()).hexdigest()[:8]
             return self._quotable(self.state_path / f"bronze-{place}")
-        return self._quotable(self.home_path / Path(self.bronze_url).expanduser())
+        return self._quotable(self.home_path / self.path("bronze_url"))
 
     @property
     def bronze_store(self) -> str | None:
@@ -419,10 +445,13 @@ class StravaNames(ConfigProvider):
 
 
 def _dotenv(path: Path) -> Mapping[str, str | None]:
+    """The settings of the file `.env`; its one reader: runner.sh asks this one, by `pipelines.places`."""
     try:
         return dotenv_values(path, interpolate=False)
     except UnicodeDecodeError:
         raise BadSetting(f"{path} is not UTF-8 text: save it as UTF-8.") from None
+    except OSError as error:
+        raise StorageFailed(f"{path} could not be read: {error.strerror}.") from error
 
 
 @contextmanager

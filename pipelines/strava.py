@@ -22,12 +22,17 @@ REPO = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     # run as a script, Python looks beside this file; the package is one up
     sys.path[0] = str(REPO)
+    from pipelines.output import flush_streams, prepare_streams
+
+    # before anything opens a file
+    prepare_streams()
 # dlt reads .dlt/ of this repository, wherever the command is called from
 os.environ.setdefault("DLT_PROJECT_DIR", str(REPO))
 
 # each command imports what it needs: all of it takes as long again as dlt's settings, and a page is made in less
 from pipelines.errors import BadSetting, DoesNotAddUp, Interrupted, StravaStatsError, exit_codes  # noqa: E402
 from pipelines.memory import share_one_arena  # noqa: E402
+from pipelines.output import answering, tell  # noqa: E402
 from pipelines.progress import ANOTHER_RUN, Report  # noqa: E402
 from pipelines.settings import StravaSettings, read_settings  # noqa: E402
 from pipelines.stop import StopFlag  # noqa: E402
@@ -134,9 +139,6 @@ def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     settings = _settings(options)
     file = TokenFile(settings.token_path)
 
-    def tell(text: str) -> None:
-        print(printable(text), flush=True)
-
     tokens, unticked = authorise(
         open_app(settings, stop), file, settings.redirect_uri, settings.scope, tell, stop, sys.stdin
     )
@@ -147,7 +149,7 @@ def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
             report.warn("Without activity:read_all, activities that only you can see are missing.")
         if "activity:read" in unticked and "activity:read_all" in unticked:
             report.warn("Without activity:read nothing can be pulled: run `make auth` again and leave its box ticked.")
-    print("Next: make flow")
+    tell("Next: make flow")
 
 
 def _revoke(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
@@ -157,8 +159,8 @@ def _revoke(options: argparse.Namespace, _report: Report, stop: StopFlag) -> Non
     file = TokenFile(settings.token_path)
     known = open_app(settings, stop).revoke(file.load())
     file.remove()
-    print(f"{'Revoked at Strava' if known else 'Strava did not know the token any more'}; {file.path} is removed.")
-    print("Your data stay where they are: delete data/, output/, warehouse/ and site/ yourself if you want them gone.")
+    tell(f"{'Revoked at Strava' if known else 'Strava did not know the token any more'}; {file.path} is removed.")
+    tell("Your data stay where they are: delete data/, output/, warehouse/ and site/ yourself if you want them gone.")
 
 
 def _status_options(parser: argparse.ArgumentParser) -> None:
@@ -169,13 +171,14 @@ def _status(options: argparse.Namespace, report: Report, _stop: StopFlag) -> Non
     from pipelines.status import read_status, status_json, status_lines
 
     status = read_status(_settings(options), report)
-    if options.json:
-        print(status_json(status))
-    else:
-        lines = status_lines(status)
-        width = max(len(label) for label, _ in lines)
-        for label, value in lines:
-            print(printable(f"{label:<{width}}  {value}"))
+    with answering() as write:
+        if options.json:
+            write(f"{status_json(status)}\n")
+        else:
+            lines = status_lines(status)
+            width = max(len(label) for label, _ in lines)
+            for label, value in lines:
+                write(printable(f"{label:<{width}}  {value}") + "\n")
     if status.odd:
         told = "; ".join(f"{difference.count:,} {difference.reason}" for difference in status.odd)
         raise DoesNotAddUp(f"It does not add up: {told}.")
@@ -184,41 +187,34 @@ def _status(options: argparse.Namespace, report: Report, _stop: StopFlag) -> Non
 def _schedule(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
     from pipelines.schedule import run_on_schedule
 
-    def tell(text: str) -> None:
-        print(printable(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {text}"), flush=True)
+    def tell_when(text: str) -> None:
+        tell(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {text}")
 
-    run_on_schedule(_settings(options), tell, stop)
+    run_on_schedule(_settings(options), tell_when, stop)
 
 
 def _sql_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("query", nargs="?", help="one statement; without it you are asked for one after the other")
+    parser.add_argument(
+        "query",
+        nargs="?",
+        help="SQL; without it what standard input holds, on a terminal one statement after the other",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("table", "csv", "json", "markdown"),
+        help="table unless given: cut to its size on a terminal; else, as in the others, all rows and columns",
+    )
 
 
 def _sql(options: argparse.Namespace, _report: Report, _stop: StopFlag) -> None:
-    from pipelines.warehouse import open_warehouse, printed_query
+    from pipelines.sql import query_warehouse
 
     path = _settings(options).warehouse_path
     if not path.exists():
         raise BadSetting(
             f"There is no warehouse at {path} yet. Run `make flow`, or `make demo` to try without an account."
         )
-    with open_warehouse(path, read_only=True) as connection:
-        if options.query:
-            print(printed_query(connection, options.query))
-            return
-        print(f"{path} (read only). End a statement with ; and leave with Ctrl-D.")
-        statement = ""
-        while True:
-            try:
-                statement += input("strava> " if not statement else "   ...> ") + "\n"
-            except EOFError:
-                return
-            if statement.rstrip().endswith(";"):
-                try:
-                    print(printed_query(connection, statement))
-                except BadSetting as error:
-                    print(printable(str(error)))
-                statement = ""
+    query_warehouse(path, options.query, options.format)
 
 
 def _page_options(parser: argparse.ArgumentParser) -> None:
@@ -256,9 +252,6 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
 
 def _serve(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
     from pipelines.serve import serve
-
-    def tell(text: str) -> None:
-        print(text, flush=True)
 
     port = _whole_number("--port", options.port)
     serve(_settings(options).site_path, port or 0, tell, stop)
@@ -336,7 +329,7 @@ COMMANDS = (
     ),
     Command(
         "sql",
-        "query the warehouse, read only",
+        "query the warehouse, which it reads and nothing else; as a table, CSV, JSON or Markdown",
         'python pipelines/strava.py sql "FROM strava.activities_yearly"',
         _sql,
         _sql_options,
@@ -424,8 +417,11 @@ if __name__ == "__main__":
     gc.freeze()
     gc.enable()
     share_one_arena()
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        code = main()
+    except SystemExit as said:
+        # argparse has shown a help or the usage
+        code = int(said.code or 0)
+    flush_streams()
     # no more Python: it would wait for a request that is still under way when somebody wanted out at once
     os._exit(code)

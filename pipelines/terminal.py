@@ -12,9 +12,14 @@ def printable(text: str) -> str:
     return _UNSAFE.sub(_written_out, text)
 
 
+def on_one_line(text: str) -> str:
+    """As `printable`, with line feeds and tabs written out too."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def one_line(text: str) -> str:
     """Words of somebody else, to stand within a sentence of ours: on one line, and not endless."""
-    text = printable(text).replace("\n", "\\n").replace("\t", "\\t")
+    text = on_one_line(text)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 

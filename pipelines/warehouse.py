@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.durable import storage_error
-from pipelines.errors import BadSetting, StorageFailed, StravaStatsError, WarehouseBusy
+from pipelines.errors import StorageFailed, StravaStatsError, WarehouseBusy
 
 HEADERS_BYTES = 3 * 4096
 # what the file is called once it is open for writing, whatever its name: no schema of ours is called so
@@ -107,16 +107,3 @@ def holds_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
         [DATASET, table],
     )
     return rows.fetchone() is not None
-
-
-def printed_query(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    """The result of `query` as a table to print, cut to what a screen holds.
-
-    Raises:
-        BadSetting: DuckDB does not accept the query; the text is DuckDB's.
-    """
-    try:
-        result = connection.sql(query)
-        return "" if result is None else str(result)
-    except duckdb.Error as error:
-        raise BadSetting(str(error)) from None

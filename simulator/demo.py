@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import requests
 
+from pipelines.output import flush_streams, prepare_streams, tell
 from simulator.server import Simulator
 
 REPO = Path(__file__).resolve().parent.parent
@@ -80,13 +81,13 @@ def _strava(*arguments: str) -> list[str]:
 
 
 def _step(name: str, *arguments: str, environment: dict[str, str]) -> None:
-    print(f"\n$ python pipelines/strava.py {name}", flush=True)
+    tell(f"\n$ python pipelines/strava.py {name}")
     subprocess.run(_strava(name, *arguments), env=environment, check=True)  # noqa: S603 - our own command
 
 
 def _authorise(environment: dict[str, str]) -> None:
     """Run `auth` and be the browser: open the page it prints, which the simulator approves at once."""
-    print("\n$ python pipelines/strava.py auth", flush=True)
+    tell("\n$ python pipelines/strava.py auth")
     with (
         TemporaryFile() as nothing_typed,
         subprocess.Popen(  # noqa: S603 - our own command
@@ -94,7 +95,7 @@ def _authorise(environment: dict[str, str]) -> None:
         ) as auth,
     ):
         for line in auth.stdout or ():
-            print(line, end="", flush=True)
+            tell(line.rstrip("\n"))
             if line.strip().startswith("http"):
                 requests.get(line.strip(), timeout=30).raise_for_status()
     if auth.returncode:
@@ -110,19 +111,19 @@ def _print_what_was_made() -> None:
             from strava.activities
             """
         ).fetchall()[0]
-        print(f"\nMade in {HOME.relative_to(REPO)}/:")
-        print("  secrets/strava_token.json    the tokens, readable by you only")
-        print(f"  data/                        {len(list((HOME / 'data').rglob('*.parquet')))} shards: the truth")
-        print("  output/                      the same activities as JSON, as Strava sent them")
-        print(f"  warehouse/strava.duckdb      {activities} activities of {first} to {last}, {details} with details")
-        print(f"  site/index.html              the page: {PAGE.stat().st_size / 1e6:.1f} MB, opens by double click")
-        print("\nThe newest of them, by the first of three queries to try:\n")
-        print(str(warehouse.sql(QUERIES[0])))
-    print("Three queries to try:\n")
+        tell(f"\nMade in {HOME.relative_to(REPO)}/:")
+        tell("  secrets/strava_token.json    the tokens, readable by you only")
+        tell(f"  data/                        {len(list((HOME / 'data').rglob('*.parquet')))} shards: the truth")
+        tell("  output/                      the same activities as JSON, as Strava sent them")
+        tell(f"  warehouse/strava.duckdb      {activities} activities of {first} to {last}, {details} with details")
+        tell(f"  site/index.html              the page: {PAGE.stat().st_size / 1e6:.1f} MB, opens by double click")
+        tell("\nThe newest of them, by the first of three queries to try:\n")
+        tell(str(warehouse.sql(QUERIES[0])))
+    tell("Three queries to try:\n")
     for query in QUERIES:
-        print(f'  STRAVA_HOME=demo make sql Q="{query}"\n')
-    print("With your own account: README.md, “Quick start with an account”.")
-    print(f"\nThe page to look at: {PAGE.relative_to(REPO)}")
+        tell(f'  STRAVA_HOME=demo make sql Q="{query}"\n')
+    tell("With your own account: README.md, “Quick start with an account”.")
+    tell(f"\nThe page to look at: {PAGE.relative_to(REPO)}")
 
 
 def main() -> int:
@@ -130,10 +131,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m simulator.demo", description=main.__doc__)
     parser.add_argument("--strava", metavar="URL", help="a simulator that runs already, with --auto-authorize")
     arguments = parser.parse_args()
+    prepare_streams()
     shutil.rmtree(HOME, ignore_errors=True)
     try:
         with _strava_at(arguments.strava) as (url, state):
-            print(
+            tell(
                 f"A simulated Strava with {state['activities']} activities of athlete {state['athlete_id']} is at {url}"
             )
             redirect_uri = f"http://localhost:{_free_port()}/exchange_token"
@@ -149,4 +151,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    flush_streams()
+    sys.exit(code)

@@ -1,8 +1,14 @@
 """Where `make` runs the pipeline when no engine is of help; with one: tests/containers."""
 
+import csv
 import os
+import re
+import shutil
 import subprocess
+import sys
 import time
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from home import REPO, Ran
@@ -20,25 +26,30 @@ ENGINES = {
 def make(athlete, tmp_path):
     """`make …` on a machine whose docker and podman are the given script."""
 
-    def call(script, *arguments, **settings):
+    def call(script, *arguments, folder=REPO, stderr=subprocess.PIPE, **settings):
         programs = tmp_path / "bin"
         programs.mkdir(exist_ok=True)
         for name in ("docker", "podman"):
             (programs / name).write_text(f"#!/bin/sh\n{script}\n")
             (programs / name).chmod(0o755)
         inherited = {name: value for name, value in athlete.environment().items() if not name.startswith("MAKE")}
-        inherited.pop("RUNNER", None)
+        for name in [
+            name for name in inherited if name == "RUNNER" or name.endswith(("_BUNDLE", "_CERT_FILE", "_PROXY"))
+        ]:
+            inherited.pop(name)
         path = f"{programs}{os.pathsep}{os.environ['PATH']}"
         ran = subprocess.run(
             ["make", *arguments],
-            cwd=REPO,
+            cwd=folder,
             env=inherited | {"PATH": path} | settings,
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             check=False,
             timeout=60,
         )
-        return Ran(ran.returncode, ran.stdout, ran.stderr)
+        return Ran(ran.returncode, ran.stdout, ran.stderr or "")
 
     return call
 
@@ -80,14 +91,140 @@ def test_an_image_without_an_engine_is_one_sentence(make):
     assert ran.code != 0
 
 
+# an engine that runs the module which asks for the settings here, and shows what else it is asked to run
+SHOWS = f"""
+case $1 in info) echo "26.1 []" ;; image) [ $2 = prune ] ;; build) echo "$@" >> "$(dirname "$0")/builds" ;; run)
+  case "$*" in
+    *\\ -m\\ pipelines.places\\ *) PYTHONPATH=. exec {sys.executable} -m pipelines.places "$PWD" ;;
+    *) printf '%s\\n' "$@" ;;
+  esac ;;
+esac
+"""
+NO_STRAVA_HERE = {"STRAVA_API_URL": "https://strava.test/api", "STRAVA_OAUTH_URL": "https://strava.test/oauth"}
+
+
+def mounts(ran):
+    """What is shown to the container: path here → path there, or path there and how."""
+    lines = ran.out.splitlines()
+    assert ran.code == 0, ran.err
+    shown = [next(csv.reader([line])) for before, line in pairwise(lines) if before == "--mount"]
+    assert [kind for kind, *_ in shown] == ["type=bind"] * len(shown)
+    return {source.partition("=")[2]: ",".join([target.partition("=")[2], *how]) for _, source, target, *how in shown}
+
+
+def variables(ran):
+    """What the container gets as variables: by value, or None for those of the caller's environment."""
+    lines = ran.out.splitlines()
+    given = [line.partition("=") for before, line in pairwise(lines) if before == "--env"]
+    return {name: value if equals else None for name, equals, value in given}
+
+
+@pytest.fixture(scope="module")
+def cloned(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cloned") / "a clone, of mine"
+    folder.mkdir()
+    for name in ("pipelines", ".dlt"):
+        shutil.copytree(REPO / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "secrets.toml"))
+    for name in ("Makefile", "runner.sh", "Dockerfile", ".dockerignore", "pyproject.toml"):
+        shutil.copy(REPO / name, folder / name)
+    # links, so that make does not take .venv for older than what it is made from
+    for name in ("requirements.txt", "profiles.yml", "simulator", "dbt_project", ".venv"):
+        (folder / name).symlink_to(REPO / name)
+    return folder
+
+
+@pytest.fixture
+def clone(cloned):
+    """A clone whose `.env` may be written."""
+    (cloned / ".env").unlink(missing_ok=True)
+    return cloned
+
+
 def test_in_a_container_the_page_goes_to_site_and_only_serve_uses_the_machines_own_network(make, athlete):
-    docker = 'case $1 in info) echo "26.1 []" ;; image) [ $2 = prune ] ;; build) ;; run) echo "$@" ;; esac'
-    strava = {"STRAVA_API_URL": "https://strava.test/api", "STRAVA_OAUTH_URL": "https://strava.test/oauth"}
-    page = make(docker, "page", "PUBLIC=1", **strava)
-    assert page.out.strip().endswith(" strava-stats page --public"), page
-    assert f"type=bind,source={athlete.home}/site,target={athlete.home}/site" in page.out
+    page = make(SHOWS, "page", "PUBLIC=1", **NO_STRAVA_HERE)
+    assert page.out.splitlines()[-3:] == ["strava-stats", "page", "--public"], page
+    assert mounts(page)[f"{athlete.home}/site"] == f"{athlete.home}/site"
     assert "--network" not in page.out
-    serve = make(docker, "serve", "PORT=8123", **strava)
-    assert serve.out.strip().endswith(" strava-stats serve --port 8123"), serve
-    assert " --network host " in serve.out
+    serve = make(SHOWS, "serve", "PORT=8123", **NO_STRAVA_HERE)
+    assert serve.out.splitlines()[-3:] == ["strava-stats", "serve", "--port=8123"], serve
+    assert "\n--network\nhost\n" in serve.out
     assert "--publish" not in serve.out
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\ufeffexport STRAVA_HOME='{home} #1, \"x\"'   # a comment\r",
+        'STRAVA_HOME=beside/it\nSTRAVA_HOME = "~/of \\u00e9"',
+        "STRAVA_HOME=../above # a comment",
+    ],
+)
+def test_runner_and_python_read_the_same_home_out_of_env(make, clone, tmp_path, line):
+    (clone / ".env").write_text(line.format(home=tmp_path / "home") + "\n", newline="", encoding="utf-8")
+    unset = {"STRAVA_HOME": "", "HOME": str(tmp_path / "me")} | NO_STRAVA_HERE
+    venv = make("exit 1", "status", RUNNER="venv", folder=clone, **unset)
+    assert venv.code == 0, venv.err
+    [token] = re.findall(r"no token file at (.*)/secrets/strava_token.json", venv.out)
+    container = make(SHOWS, "status", folder=clone, **unset)
+    assert variables(container)["STRAVA_HOME"] == token
+    assert mounts(container)[f"{token}/secrets"] == f"{token}/secrets"
+    assert (Path(token) / "secrets").is_dir()
+
+
+@pytest.mark.parametrize(("runner", "name"), [("container", "STRAVA_HOME"), ("venv", "STRAVA_PUBLISH")])
+def test_a_variable_in_a_path_of_env_is_refused_and_makes_no_folder(make, clone, name, runner):
+    (clone / ".env").write_text(f'{name}="$HOME/strava.duckdb"\n')
+    ran = make(SHOWS, "status", folder=clone, RUNNER=runner, **{name: ""})
+    assert f"error: {name} is '$HOME/strava.duckdb': $HOME is not replaced here." in ran.err
+    assert (ran.code, ran.out) == (2, "")
+    assert [path for path in clone.rglob("*") if "$" in path.name] == []
+
+
+def test_every_path_that_a_setting_names_is_shown_to_the_container(make, clone, athlete, tmp_path):
+    linked = tmp_path / "linked, too"
+    linked.mkdir()
+    (athlete.home / "dashboards").mkdir()
+    (athlete.home / "dashboards" / "w.published.duckdb").symlink_to(linked / "w.duckdb")
+    for name in ("ca.pem", "aws.ini"):
+        (tmp_path / name).touch()
+    (clone / ".env").write_text(
+        "STRAVA_PUBLISH=dashboards/w.published.duckdb\nSTRAVA_BRONZE_URL='~/shards'\n"
+        f"STRAVA_TOKEN_FILE={tmp_path}/tokens/t.json\nSTRAVA_WAREHOUSE=w/w.duckdb\n"
+    )
+    named = {"HOME": str(tmp_path / "me"), "REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem")}
+    named |= {"SSL_CERT_FILE": str(tmp_path / "ca.pem"), "CURL_CA_BUNDLE": "/not/there", "AWS_CA_BUNDLE": ""}
+    ran = make(SHOWS, "flow", folder=clone, AWS_CONFIG_FILE=str(tmp_path / "aws.ini"), **named, **NO_STRAVA_HERE)
+    home = athlete.home
+    folders = (home / "output", home / "site", home / "w", home / "dashboards", tmp_path / "tokens", linked)
+    assert mounts(ran) == {str(folder): str(folder) for folder in (*folders, tmp_path / "me" / "shards")} | {
+        f"{clone}/.env": "/app/.env,readonly",
+        f"{clone}/.dlt/config.toml": "/app/.dlt/config.toml,readonly",
+        f"{tmp_path}/ca.pem": f"{tmp_path}/ca.pem,readonly",
+        f"{tmp_path}/aws.ini": f"{tmp_path}/aws.ini,readonly",
+    }
+    given = variables(ran)
+    assert given["STRAVA_PUBLISH"] == f"{home}/dashboards/w.published.duckdb"
+    assert given["STRAVA_BRONZE_URL"] == f"{tmp_path}/me/shards"
+    assert given["STRAVA_TOKEN_FILE"] == f"{tmp_path}/tokens/t.json"
+    assert (given["SSL_CERT_FILE"], given["CURL_CA_BUNDLE"]) == (f"{tmp_path}/ca.pem", "/not/there")
+
+
+def test_proxies_reach_the_container_and_its_build_and_one_on_this_machine_is_reached(make, clone, tmp_path):
+    far = {"HTTPS_PROXY": "http://me:pass@proxy.test:3128", "no_proxy": "localhost", "ALL_PROXY": "socks5h://s.test"}
+    ran = make(SHOWS, "flow", folder=clone, **far, **NO_STRAVA_HERE)
+    assert {name: variables(ran).get(name, "missing") for name in far} == dict.fromkeys(far)
+    assert "me:pass" not in ran.out, "by name, so that the process list does not show it"
+    assert "--network" not in ran.out
+    assert set(far) <= set((tmp_path / "bin" / "builds").read_text().split())
+    near = make(SHOWS, "flow", folder=clone, https_proxy="127.0.0.1:3128", **NO_STRAVA_HERE)
+    assert "\n--network\nhost\n" in near.out
+
+
+@pytest.mark.parametrize("stderr", ["full", "unread"])
+def test_a_standard_error_that_takes_nothing_keeps_nothing_from_being_run(make, athlete, stderr):
+    ours, theirs = os.pipe() if stderr == "unread" else (None, os.open("/dev/full", os.O_WRONLY))
+    if ours is not None:
+        os.close(ours)
+    ran = make("exit 1", "status", RUNNER="venv", stderr=theirs)
+    os.close(theirs)
+    assert (ran.code, ran.out.startswith("Athlete")) == (0, True)

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
@@ -148,13 +149,19 @@ def test_the_image_is_built_anew_when_the_code_has_changed_and_only_then(clone):
 
 def test_credentials_come_from_env_file_without_entering_the_container_s_configuration(athlete, clone):
     secret = clone.settings["STRAVA_CLIENT_SECRET"]
-    kept = ("STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET", "STRAVA_HOME")
-    clone.write(".env", "".join(f'export {name}="{clone.settings.pop(name)}" # mine\n' for name in kept))
+    kept = ("STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET")
+    home = athlete.home.rename(athlete.home.parent / "home, #1")
+    clone.settings["STRAVA_HOME"] = ""
+    lines = [f'export {name}="{clone.settings.pop(name)}" # mine\r\n' for name in kept]
+    clone.write(".env", "".join(["\ufeff", *lines, f"STRAVA_HOME='{home}'  # and his\r\n"]))
     try:
         ran = clone.make("run")
         assert ran.code == 0, ran.err
-        assert athlete.shards(), "STRAVA_HOME in .env is followed"
+        assert list((home / "data" / "activities").glob("*.parquet")), "STRAVA_HOME in .env is followed"
         assert secret not in ran.out + ran.err
+        clone.write(".env", "STRAVA_HOME=$HOME/strava\n")
+        assert "$HOME is not replaced here" in clone.make("status").err
+        assert not list(clone.folder.glob("$*"))
     finally:
         (clone.folder / ".env").unlink()
 
@@ -183,11 +190,35 @@ def test_auth_catches_the_browser_although_it_runs_in_a_container(athlete, clone
 
 def test_paths_outside_the_home_are_shown_to_the_container_too(athlete, clone):
     elsewhere = athlete.home.parent / "elsewhere"
+    published = elsewhere / "for dashboards, all" / "mine.published.duckdb"
     paths = {"STRAVA_WAREHOUSE": str(elsewhere / "w" / "mine.duckdb"), "STRAVA_BRONZE_URL": "../elsewhere/shards"}
-    ran = clone.make("run", **paths)
+    ran = clone.make("flow", ENRICH_LIMIT="0", STRAVA_PUBLISH=str(published), **paths)
     assert ran.code == 0, ran.err
     assert (elsewhere / "w" / "mine.duckdb").exists()
     assert list((elsewhere / "shards" / "activities").glob("*.parquet"))
+    assert published.stat().st_uid == clone.uid
+    asked = "Q=SELECT count(*) AS n,\n  count_if(name LIKE '%$5%') AS none -- `date`\nFROM strava.activities"
+    assert clone.make("sql", asked, "FORMAT=csv", **paths).out == "n,none\n60,0\n"
+
+
+def test_a_proxy_of_this_machine_is_asked_from_the_container(clone):
+    asked = []
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked.append(self.path)
+            self.send_error(503)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        strava = {"STRAVA_API_URL": "http://strava.test/api", "STRAVA_OAUTH_URL": "http://strava.test/oauth"}
+        ran = clone.make("run", http_proxy=f"http://127.0.0.1:{proxy.server_port}", no_proxy="", **strava)
+        proxy.shutdown()
+    assert "Error 4" in ran.err
+    assert asked[0].startswith("http://strava.test/")
 
 
 def test_folders_that_the_caller_may_not_write_are_one_sentence(athlete, clone):

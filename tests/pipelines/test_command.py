@@ -125,14 +125,6 @@ def test_sql_without_a_warehouse_says_how_to_get_one(athlete, run):
     assert not athlete.warehouse.exists()
 
 
-def test_sql_asks_for_statements_and_survives_a_wrong_one(athlete, run):
-    run("pull")
-    ran = athlete.spawn("sql", typed="select wrong;\nselect count(*)\nas found from staging.activities;\n")
-    assert (ran.code, ran.err) == (0, "")
-    assert "wrong" in ran.out
-    assert "60" in ran.out
-
-
 @pytest.mark.slow
 def test_a_model_that_fails_is_named_and_what_was_fetched_is_there(athlete, tmp_path_factory):
     copy = tmp_path_factory.mktemp("copy") / "repo"

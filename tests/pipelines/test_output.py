@@ -1,0 +1,84 @@
+"""Output that cannot be written never decides what becomes of the data."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from home import REPO, Ran
+
+STREAMS = {
+    "full": ">/dev/full 2>/dev/full",
+    "closed": "<&- >&- 2>&-",
+    # true is gone before Python has begun
+    "unread": "> >(true) 2> >(true)",
+}
+
+
+def ends(athlete, redirection, *arguments, **settings):
+    """How a command ended whose streams are redirected so."""
+    script = f'exec 9>&1; "$@" {redirection} 9>&-; echo $? >&9'
+    ran = subprocess.run(
+        ["bash", "-c", script, "bash", sys.executable, str(REPO / "pipelines" / "strava.py"), *arguments],
+        env=athlete.environment(**settings),
+        cwd=athlete.home,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return Ran(int(ran.stdout), ran.stdout, ran.stderr)
+
+
+@pytest.mark.parametrize("streams", STREAMS)
+def test_output_that_cannot_be_written_keeps_nothing_from_being_landed_and_staged(athlete, streams):
+    ran = ends(athlete, STREAMS[streams], "pull", PER_PAGE="20")
+    assert (ran.code, "Traceback" in ran.err) == (0, False)
+    assert athlete.sql("select count(*) from staging.activities") == [(60,)]
+
+
+def test_what_went_wrong_decides_the_exit_code_though_nobody_can_read_it(athlete):
+    athlete.token_file.unlink()
+    assert ends(athlete, STREAMS["unread"], "pull").code == 3
+
+
+@pytest.mark.slow
+def test_a_flow_that_nobody_can_read_lands_stages_and_builds(athlete):
+    assert ends(athlete, ">&- 2>/dev/full", "flow", ENRICH_LIMIT="2").code == 0
+    assert athlete.sql("select count(*) from strava.activities") == [(60,)]
+    assert athlete.sql("select count(*) from strava.activity_details") == [(2,)]
+
+
+def test_a_status_that_nobody_reads_to_its_end_ends_as_it_would_and_one_that_is_lost_is_said(athlete):
+    athlete.token_file.unlink()
+    pipe = athlete.start("status", "--json")
+    pipe.stdout.close()
+    assert (pipe.stderr.read(), pipe.wait(60)) == ("", 0)
+    ran = ends(athlete, ">/dev/full", "status", "--json")
+    assert ran.code == 6
+    assert "error: Standard output could not be written: No space left on device." in ran.err
+
+
+def test_a_console_of_another_encoding_keeps_nothing_from_being_said(athlete):
+    ran = athlete.spawn("status", STRAVA_HOME=str(athlete.home / "Zoë 漢"), PYTHONIOENCODING="ascii")
+    assert (ran.code, ran.err) == (0, "")
+    assert "Zo" in ran.out
+
+
+def test_a_stream_that_is_closed_is_not_given_to_a_file_that_is_opened_later(athlete):
+    ran = subprocess.run(
+        ["bash", "-c", 'exec "$@" 0<&- >&-', "bash", sys.executable, "-c", OPENED],
+        env=os.environ | {"PYTHONPATH": str(REPO)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, int(ran.stderr) > 2) == (0, True)
+
+
+OPENED = """
+import os, sys
+from pipelines.output import prepare_streams
+prepare_streams()
+sys.stderr.write(str(os.open("/dev/null", os.O_RDONLY)))
+"""
