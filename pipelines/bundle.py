@@ -17,14 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-import pyarrow.parquet as pq
-
 from pipelines.auth import TokenFile
 from pipelines.bronze import TOMBSTONES
 from pipelines.durable import locked, storage_error, written_whole
 from pipelines.errors import BadSetting, Interrupted, StorageFailed
 from pipelines.progress import Report
 from pipelines.settings import StravaSettings
+from pipelines.shard import ShardDamaged, files_set_aside, opened, shard_files
 from pipelines.stop import StopFlag
 from pipelines.sweep import read_tombstone
 from pipelines.warehouse import open_warehouse, refused_write
@@ -201,7 +200,10 @@ def _keep_purges(places: list[Place]) -> bool:
     kept = False
     for place in places:
         new = place.work / "new" / TOMBSTONES
-        for shard in place.folder.glob(f"{TOMBSTONES}/*.parquet") if place.name == DATA else ():
+        here = place.folder / TOMBSTONES
+        # what an earlier version has set aside may be whole: the next run looks
+        shards = [*shard_files(here), *(aside for aside, _ in files_set_aside(here))] if place.name == DATA else []
+        for shard in shards:
             if not (new / shard.name).exists() and _holds_purge(shard):
                 new.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(shard, new / shard.name)
@@ -211,10 +213,10 @@ def _keep_purges(places: list[Place]) -> bool:
 
 def _holds_purge(shard: Path) -> bool:
     try:
-        with pq.ParquetFile(shard) as file:
+        with opened(shard) as file:
             payloads = file.read(columns=["payload"]).column("payload").to_pylist()
-    except (OSError, ValueError, KeyError):
-        # damaged, which may be why somebody restores
+    except ShardDamaged:
+        # which may be why somebody restores
         return False
     return any(read_tombstone(payload or "").get("purged") for payload in payloads)
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.auth import TokenFile, Tokens
-from pipelines.bronze import open_bronze
+from pipelines.bronze import BronzeReader
 from pipelines.budget import Budget, Window
+from pipelines.durable import read_whole
 from pipelines.errors import NotAuthorised
-from pipelines.progress import Report, budget_left
+from pipelines.progress import budget_left
 from pipelines.quarantine import Quarantine
 from pipelines.reconciliation import Difference, Reckoning, reckon
 from pipelines.settings import StravaSettings
@@ -34,8 +35,12 @@ class Status:
         return [] if self.reckoning is None else [each for each in self.reckoning.differences if not each.adds_up]
 
 
-def read_status(settings: StravaSettings, report: Report) -> Status:
-    """Look at the files; asks nobody, writes nothing, and works while a run goes on."""
+def read_status(settings: StravaSettings) -> Status:
+    """Look at the files; asks nobody, writes nothing, and works while a run goes on.
+
+    Raises:
+        StorageFailed: the system could not hand one out.
+    """
     tokens, no_tokens = None, ""
     try:
         tokens = TokenFile(settings.token_path).load()
@@ -43,7 +48,7 @@ def read_status(settings: StravaSettings, report: Report) -> Status:
         no_tokens = str(error)
     cursor = reckoning = None
     if tokens is not None and tokens.athlete_id is not None:
-        bronze = open_bronze(settings, report)
+        bronze = BronzeReader(settings.bronze_path)
         quarantine = Quarantine(settings.state_path / "quarantine.json")
         cursor = bronze.cursor(tokens.athlete_id)
         reckoning = reckon(settings, bronze, quarantine, tokens.athlete_id)
@@ -141,8 +146,8 @@ def _reckoning_lines(reckoning: Reckoning) -> list[tuple[str, str]]:
 
 def _last_run(path: Path) -> dict[str, Any] | None:
     try:
-        held = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        held = json.loads(read_whole(path))
+    except (FileNotFoundError, ValueError):
         return None
     return held if isinstance(held, dict) else None
 
