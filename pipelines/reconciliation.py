@@ -175,9 +175,10 @@ def _compare_tables(
 ) -> None:
     reckoning.staged = sum(map(len, staged.values()))
     missing = sum(len(held[table].keys() - staged[table].keys()) for table in TABLES)
-    # those are told of by themselves
-    out = {(path.parent.name, path.stem) for path in (*bronze.damaged, *bronze.set_aside())}
-    gone = sum((table, name) not in out for table in TABLES for name in staged[table].keys() - held[table].keys())
+    lost = {(table, name) for table in TABLES for name in staged[table].keys() - held[table].keys()}
+    # each of those has a line of its own
+    damaged = lost & {(path.parent.name, path.stem) for path in (*bronze.damaged, *bronze.set_aside())}
+    gone = len(lost - damaged)
     both = [(table, name) for table in TABLES for name in held[table].keys() & staged[table].keys()]
     rows = sum(held[table][name] != staged[table][name] for table, name in both)
     if missing:
@@ -200,9 +201,9 @@ def _compare_tables(
     expected = {ACTIVITIES: live, ACTIVITY_DETAILS: with_details}
     shown = {table: _merged(connection, table, athlete_id) for table in expected}
     reckoning.in_activities, reckoning.in_details = len(shown[ACTIVITIES]), len(shown[ACTIVITY_DETAILS])
-    for table, ids in expected.items() if not bronze.damaged else ():
+    for table, ids in expected.items() if not damaged else ():
         if differing := len(ids ^ shown[table]):
-            told = f"ids in only one of bronze and strava.{table}: move the DuckDB file away and keep it, then make compact"
+            told = f"ids in only one of bronze and strava.{table}: {MAKE_ANEW}"
             reckoning.differences.append(Difference(differing, told, adds_up=False))
 
 
