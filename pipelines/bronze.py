@@ -395,9 +395,9 @@ class BronzeReader:
                 # damaged, or taken away just now by a purge, or not to be had from the system, which this raises
                 self.leave_out_damaged()
                 if not left:
-                    told = (str(error).splitlines() or ["no reason given"])[0]
+                    reason = (str(error).splitlines() or ["no reason given"])[0]
                     raise StorageFailed(
-                        f"The shards in {self.folder} could not be read, though each by itself is whole: {told} "
+                        f"The shards in {self.folder} could not be read, though each by itself is whole: {reason} "
                         "Nothing was changed; run again."
                     ) from error
         raise AssertionError
@@ -577,14 +577,14 @@ class Bronze(BronzeReader):
             shard.rename(aside)
         except OSError as error:
             raise storage_error(shard, error) from error
-        told = f"The shard {shard} is damaged ({reason}) and was set aside as {aside.name}"
+        found = f"The shard {shard} is damaged ({reason}) and was set aside as {aside.name}"
         if rows is not None:
             write_shard_anew(rows, shard)
-            self._warn(f"{told}; the warehouse had its rows, and it was written anew.")
+            self._warn(f"{found}; the warehouse had its rows, and it was written anew.")
         elif self._url is not None:
-            self._warn(f"{told}; it is fetched again from {self._url}.")
+            self._warn(f"{found}; it is fetched again from {self._url}.")
         else:
-            self._warn(f"{told}; nothing else here has its rows: restore it from a backup, and keep {aside.name}.")
+            self._warn(f"{found}; nothing else here has its rows: restore it from a backup, and keep {aside.name}.")
 
     def _place_aside(self, shard: Path) -> Path:
         """A name that is not taken, unless by the same bytes."""

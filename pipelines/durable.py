@@ -32,11 +32,11 @@ def storage_error(path: Path, error: OSError) -> StorageFailed:
 
 def read_error(path: Path, error: OSError) -> StorageFailed:
     """What the operating system could not hand out, as a sentence with the next step."""
-    told = f"{path} could not be read: {error.strerror or error}."
+    said = f"{path} could not be read: {error.strerror or error}."
     if error.errno in REFUSED:
-        return StorageFailed(f"{told} Nothing was changed; change its owner or mode and run again.")
+        return StorageFailed(f"{said} Nothing was changed; change its owner or mode and run again.")
     return StorageFailed(
-        f"{told} Nothing was changed; see to the disk, or what it is mounted from, and run again. If it stays so, put "
+        f"{said} Nothing was changed; see to the disk, or what it is mounted from, and run again. If it stays so, put "
         "the file back from a backup."
     )
 
@@ -186,7 +186,7 @@ def locked(
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise storage_error(path, error) from error
-    with _held(path, descriptor, on_wait, pause):
+    with _holding(path, descriptor, on_wait, pause):
         yield
 
 
@@ -202,7 +202,7 @@ def locked_if_there(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
         if error.errno not in REFUSED:
             raise read_error(path, error) from error
         descriptor = _opened_to_read(path)
-    with _held(path, descriptor, on_wait, time.sleep):
+    with _holding(path, descriptor, on_wait, time.sleep):
         yield
 
 
@@ -214,7 +214,7 @@ def _opened_to_read(path: Path) -> int:
 
 
 @contextmanager
-def _held(
+def _holding(
     path: Path, descriptor: int, on_wait: Callable[[], None] | None, pause: Callable[[float], None]
 ) -> Iterator[None]:
     try:

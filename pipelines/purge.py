@@ -120,12 +120,12 @@ class Purge:
         again = "; the DuckDB file held them too and is made anew" if removed else ""
         self._report.say(f"Purge: {told}{again}.")
         for aside, shard in damaged:
-            told = f"{aside}: damaged, so nobody can tell whether what was purged is in there."
+            odd = f"{aside}: damaged, so nobody can tell whether what was purged is in there."
             if is_there(shard):
-                self._report.warn(f"{told} {shard.name} has its rows: delete {aside.name}.")
+                self._report.warn(f"{odd} {shard.name} has its rows: delete {aside.name}.")
             else:
                 self._report.warn(
-                    f"{told} It may be the last trace of its other rows: put {shard.name} back from a backup before "
+                    f"{odd} It may be the last trace of its other rows: put {shard.name} back from a backup before "
                     "you delete it."
                 )
         return True

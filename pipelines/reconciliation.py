@@ -210,11 +210,11 @@ def _compare_tables(
 def _look_for_damage(reckoning: Reckoning, bronze: BronzeReader, staged: dict[str, set[str]] | None) -> None:
     """Tell of shards that are damaged, or were set aside, with what may be done: the warehouse may have their rows."""
     for path, reason in sorted(bronze.damaged.items()):
-        told = f"damaged shard, left out here ({path}: {reason}); {_what_next(path, staged)}"
-        reckoning.differences.append(Difference(1, told, adds_up=False))
+        why = f"damaged shard, left out here ({path}: {reason}); {_what_next(path, staged)}"
+        reckoning.differences.append(Difference(1, why, adds_up=False))
     for path in bronze.set_aside():
-        told = f"shard set aside ({path}): the next run puts it back if it is whole; {_what_next(path, staged)}"
-        reckoning.differences.append(Difference(1, told))
+        why = f"shard set aside ({path}): the next run puts it back if it is whole; {_what_next(path, staged)}"
+        reckoning.differences.append(Difference(1, why))
 
 
 def _what_next(shard: Path, staged: dict[str, set[str]] | None) -> str:
