@@ -9,7 +9,7 @@ from typing import Any
 from pipelines.auth import TokenFile, Tokens
 from pipelines.bronze import BronzeReader
 from pipelines.budget import Budget, Window
-from pipelines.durable import read_whole
+from pipelines.durable import is_there, read_whole
 from pipelines.errors import NotAuthorised
 from pipelines.progress import budget_left
 from pipelines.quarantine import Quarantine
@@ -82,7 +82,7 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
 def status_json(status: Status) -> str:
     """The same for machines; README's chapter on `status` names the keys, which stay."""
     tokens, reckoning = status.tokens, status.reckoning
-    size = status.warehouse.stat().st_size if status.warehouse.exists() else None
+    size = status.warehouse.stat().st_size if is_there(status.warehouse) else None
     expires_at = datetime.fromtimestamp(tokens.expires_at, UTC) if tokens and tokens.access_token else None
     shown: dict[str, Any] = {
         "adds_up": not status.odd,
@@ -164,4 +164,4 @@ def _text(instant: datetime | None) -> str | None:
 
 
 def _size(path: Path) -> str:
-    return f"{path} ({path.stat().st_size / 1e6:.1f} MB)" if path.exists() else f"{path} (not there yet)"
+    return f"{path} ({path.stat().st_size / 1e6:.1f} MB)" if is_there(path) else f"{path} (not there yet)"
