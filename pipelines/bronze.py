@@ -214,7 +214,7 @@ class BronzeReader:
                 continue
         return found
 
-    def set_aside(self) -> list[Path]:
+    def shards_set_aside(self) -> list[Path]:
         """What is set aside as damaged, by the path it had as a shard, where that is not taken again."""
         places = {place for table in TABLES for _, place in files_set_aside(self.folder / table)}
         return sorted(place for place in places if not is_there(place))

@@ -177,7 +177,7 @@ def _compare_tables(
     missing = sum(len(held[table].keys() - staged[table].keys()) for table in TABLES)
     lost = {(table, name) for table in TABLES for name in staged[table].keys() - held[table].keys()}
     # each of those has a line of its own
-    damaged = lost & {(path.parent.name, path.stem) for path in (*bronze.damaged, *bronze.set_aside())}
+    damaged = lost & {(path.parent.name, path.stem) for path in (*bronze.damaged, *bronze.shards_set_aside())}
     gone = len(lost - damaged)
     both = [(table, name) for table in TABLES for name in held[table].keys() & staged[table].keys()]
     rows = sum(held[table][name] != staged[table][name] for table, name in both)
@@ -212,7 +212,7 @@ def _look_for_damage(reckoning: Reckoning, bronze: BronzeReader, staged: dict[st
     for path, reason in sorted(bronze.damaged.items()):
         why = f"damaged shard, left out here ({path}: {reason}); {_what_next(path, staged)}"
         reckoning.differences.append(Difference(1, why, adds_up=False))
-    for path in bronze.set_aside():
+    for path in bronze.shards_set_aside():
         why = f"shard set aside ({path}): the next run puts it back if it is whole; {_what_next(path, staged)}"
         reckoning.differences.append(Difference(1, why))
 
