@@ -27,7 +27,7 @@ from dlt.extract import DltResource
 from dlt.extract.items import DataItemWithMeta
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from pipelines.durable import entries, is_there, make_folder, read_whole, storage_error, written_whole
+from pipelines.durable import entries, is_there, make_folder, move, read_whole, written_whole
 from pipelines.errors import StorageFailed, StravaStatsError, WarehouseBusy
 from pipelines.object_store import aws_credentials, fetch_missing, put_back, store_error
 from pipelines.packages import (
@@ -573,10 +573,7 @@ class Bronze(BronzeReader):
 
     def _set_aside(self, shard: Path, reason: str, rows: pa.Table | None) -> None:
         aside = self._place_aside(shard)
-        try:
-            shard.rename(aside)
-        except OSError as error:
-            raise storage_error(shard, error) from error
+        move(shard, aside)
         found = f"The shard {shard} is damaged ({reason}) and was set aside as {aside.name}"
         if rows is not None:
             write_shard_anew(rows, shard)
@@ -621,10 +618,7 @@ class Bronze(BronzeReader):
             self._write_anew(aside, shard, is_purged)
             return
         if is_there(aside):
-            try:
-                aside.rename(shard)
-            except OSError as error:
-                raise storage_error(shard, error) from error
+            move(aside, shard)
             self._warn(f"The shard {shard} had been set aside, but it is whole: it is back.")
 
     def _write_anew(self, aside: Path, shard: Path, is_purged: IsPurged) -> None:

@@ -154,6 +154,19 @@ def remove(path: Path) -> None:
         raise storage_error(path, error) from error
 
 
+def move(path: Path, to: Path) -> None:
+    """Rename the file at `path` within its folder, so that a power cut does not undo it.
+
+    Raises:
+        StorageFailed: it cannot be renamed.
+    """
+    try:
+        path.rename(to)
+        _fsync_folder(to.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
 def remove_half_written(folder: Path) -> None:
     """Remove what killed processes left half written in `folder`; nobody may be writing there.
 
