@@ -13,8 +13,8 @@ from typing import Any
 import requests
 from dlt.sources.helpers.rest_client.auth import AuthConfigBase
 
-from pipelines.durable import locked, written_whole
-from pipelines.errors import NotAuthorised, StorageFailed, StravaUnavailable
+from pipelines.durable import locked, read_whole, written_whole
+from pipelines.errors import NotAuthorised, StravaUnavailable
 from pipelines.settings import StravaSettings
 from pipelines.stop import StopFlag
 from pipelines.transport import StravaAdapter, missing_scopes, open_session, raise_for_refusal, refusals
@@ -56,13 +56,12 @@ class TokenFile:
 
         Raises:
             NotAuthorised: there is no token file, or it holds no refresh token.
+            StorageFailed: it cannot be read.
         """
         try:
-            held = json.loads(self.path.read_bytes())
+            held = json.loads(read_whole(self.path))
         except FileNotFoundError:
             raise NotAuthorised(f"There is no token file at {self.path}. Run `make auth` once.") from None
-        except OSError as error:
-            raise StorageFailed(f"The token file {self.path} cannot be read: {error.strerror}.") from None
         except (ValueError, RecursionError):
             held = None
         refresh_token = held.get("refresh_token") if isinstance(held, dict) else None
@@ -97,9 +96,9 @@ class TokenFile:
         """Write the file as it is: a full disk must say so before Strava hands out tokens that could not be kept.
 
         Raises:
-            StorageFailed: it cannot be written.
+            StorageFailed: it cannot be read or written.
         """
-        content = self.path.read_bytes()
+        content = read_whole(self.path)
         with written_whole(self.path, mode=0o600) as file:
             file.write(content)
 

@@ -4,8 +4,10 @@ A shard appears whole or not at all, is named after what its rows say, and is ne
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import count
 from pathlib import Path
 from shutil import copyfileobj, rmtree
 from typing import Any
@@ -14,12 +16,10 @@ import dlt
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.destination.client import PreparedTableSchema
 from dlt.common.metrics import LoadJobMetrics
 from dlt.common.normalizers.naming import NamingConvention
-from dlt.common.schema.typing import TColumnSchema, TDataType, TTableSchemaColumns
 from dlt.destinations import filesystem
 from dlt.destinations.impl.filesystem.configuration import FilesystemDestinationClientConfiguration
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient, FilesystemLoadJob
@@ -27,8 +27,8 @@ from dlt.extract import DltResource
 from dlt.extract.items import DataItemWithMeta
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from pipelines.durable import make_folder, remove, written_whole
-from pipelines.errors import StorageFailed, StravaStatsError
+from pipelines.durable import entries, is_there, make_folder, move, read_whole, written_whole
+from pipelines.errors import StorageFailed, StravaStatsError, WarehouseBusy
 from pipelines.object_store import aws_credentials, fetch_missing, put_back, store_error
 from pipelines.packages import (
     forget_packages,
@@ -42,48 +42,37 @@ from pipelines.packages import (
 from pipelines.payloads import EPOCH
 from pipelines.progress import Report
 from pipelines.settings import StravaSettings
+from pipelines.shard import (
+    COLUMNS,
+    KINDS,
+    TYPED,
+    IsPurged,
+    ShardDamaged,
+    files_set_aside,
+    look_through,
+    opened,
+    rewrite_shard,
+    shard_files,
+    shard_name,
+    without_purged,
+    write_shard_anew,
+)
+from pipelines.sweep import read_tombstone
 
 ACTIVITIES = "activities"
 ACTIVITY_DETAILS = "activity_details"
 SWEEPS = "sweeps"
 TOMBSTONES = "tombstones"
 TABLES = (ACTIVITIES, ACTIVITY_DETAILS, SWEEPS, TOMBSTONES)
+# what a purge takes rows out of
+ERASED_FROM = (ACTIVITIES, ACTIVITY_DETAILS)
+# a purge takes shards away while others read
+TRIES = 3
 
-# The keys that the pipeline itself needs, typed once and for ever, and the payload as Strava sent it.
-SCHEMA = pa.schema(
-    [
-        ("id", pa.int64()),
-        ("athlete_id", pa.int64()),
-        ("start_date", pa.timestamp("us")),
-        ("fetched_at", pa.timestamp("us")),
-        ("payload_hash", pa.string()),
-        ("payload", pa.string()),
-        ("shard", pa.string()),
-    ]
-)
-_DLT_TYPES: dict[pa.DataType, TDataType] = {
-    pa.int64(): "bigint",
-    pa.string(): "text",
-    pa.timestamp("us"): "timestamp",
-}
-
-
-def _column(field: pa.Field) -> TColumnSchema:
-    column = TColumnSchema(name=field.name, data_type=_DLT_TYPES[field.type], nullable=True)
-    if column["data_type"] == "timestamp":
-        # UTC without zone, so that no session's time zone has a say
-        column["timezone"] = False
-        column["precision"] = 6
-    return column
-
-
-COLUMNS: TTableSchemaColumns = {field.name: _column(field) for field in SCHEMA}
 # newest version first; the hash breaks a tie the same way everywhere (dbt's models order alike)
 _VERSION_ORDER = "struct_pack(fetched_at := fetched_at, payload_hash := payload_hash)"
-_KINDS = dict(zip(SCHEMA.names, ("bigint", "bigint", *["timestamp"] * 2, *["varchar"] * 3), strict=True))
-_TYPED = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in _KINDS.items())
 # what a table without shards is read as
-_NO_ROWS = f"(select {', '.join(f'cast(null as {kind}) as {name}' for name, kind in _KINDS.items())} where false)"
+_NO_ROWS = f"(select {', '.join(f'cast(null as {kind}) as {name}' for name, kind in KINDS.items())} where false)"
 # an activity lives iff its newest version is newer than its newest tombstone; where a shard got lost, its details may
 # be all that is known of it
 LIVE = f"""
@@ -106,7 +95,6 @@ LIVE = f"""
 """
 
 
-_PARQUET: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["shard"]}
 _DUCKDB_LIMITS: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": "128MB"}
 
 
@@ -126,10 +114,10 @@ class _AppearWholeJob(FilesystemLoadJob):
 
     def run(self) -> None:
         target = self.make_remote_path()
-        store = self._job_client.fs_client
-        if self.load_table_name in TABLES and store.exists(target):
+        there = self._what_is_there(target) if self.load_table_name in TABLES else None
+        if there is not None:
             # a job repeated after a kill finds its own file; another one's must not be overwritten
-            if store.cat_file(target) != Path(self._file_path).read_bytes():
+            if there != Path(self._file_path).read_bytes():
                 raise StorageFailed(f"The shard {target} exists with other content; shards are never overwritten.")
             return
         if not self._job_client.is_local_filesystem:
@@ -137,6 +125,16 @@ class _AppearWholeJob(FilesystemLoadJob):
             return
         with written_whole(Path(target)) as file, Path(self._file_path).open("rb") as source:
             copyfileobj(source, file, 1 << 20)
+
+    def _what_is_there(self, target: str) -> bytes | None:
+        """The bytes at `target`, None if there is nothing; what cannot be asked is an error, not a no."""
+        try:
+            if self._job_client.is_local_filesystem:
+                return read_whole(Path(target))
+            content: bytes = self._job_client.fs_client.cat_file(target)
+        except FileNotFoundError:
+            return None
+        return content
 
     def make_remote_file_path(self, file_name: str) -> str:
         if self.load_table_name not in TABLES:
@@ -173,183 +171,53 @@ class shards(filesystem):  # noqa: N801 - dlt names its destinations so
         return super().capabilities(config or self.spec(bucket_url=self.config_params["bucket_url"]), naming)
 
 
-def write_shard(rows: pa.Table, path: Path) -> None:
-    """Write `rows` (SCHEMA) to a Parquet file; only dlt's load job makes it a shard.
+class BronzeReader:
+    """What the shards in `folder` know, for those who only look: nothing is moved, repaired or written.
 
-    dlt's own writer would resolve its configuration for each file and build a dictionary of payloads.
-    """
-    # as SCHEMA has them, whatever order they were made in
-    pq.write_table(rows.select(SCHEMA.names), path, **_PARQUET)
-
-
-def rewrite_shard(path: Path, erase: Callable[[int | None, datetime], bool]) -> int:
-    """Take the rows out of the shard at `path` whose id and instant `erase` says yes to; how many those were.
-
-    What is left keeps its order, its bytes and columns of versions to come; a shard without rows is removed.
-
-    Raises:
-        StorageFailed: it could not be written; the shard is as it was.
-    """
-    with pq.ParquetFile(path) as file:
-        rows = file.read()
-    keys = zip(rows["id"].to_pylist(), rows["fetched_at"].to_pylist(), strict=True)
-    kept = rows.filter(pa.array([not erase(id_, fetched_at) for id_, fetched_at in keys], pa.bool_()))
-    if len(kept) == len(rows):
-        return 0
-    if len(kept):
-        with written_whole(path) as file:
-            pq.write_table(kept, file, **_PARQUET)
-    else:
-        remove(path)
-    return len(rows) - len(kept)
-
-
-def shard_name(path: Path) -> str:
-    """The name that the rows of the shard at `path` bear, whatever the file is called.
-
-    Raises:
-        ValueError: it is not a whole Parquet file of ours.
-    """
-    with pq.ParquetFile(path) as file:
-        return str(file.read_row_group(0, columns=["shard"]).column(0)[0])
-
-
-def bytes_per_row(path: Path) -> int:
-    """What a row of the shard at `path` takes in memory, on average."""
-    metadata = pq.read_metadata(path)
-    held = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-    return int(held // max(metadata.num_rows, 1))
-
-
-class Bronze:
-    """The shards of one folder: landing new ones, and what they know.
-
-    url: where they live, if that is an object store; `folder` is a copy of it then. rows_of: the rows of a shard of a
-    table, by its name, as the warehouse has them; none where it has not.
+    A damaged shard is left out, as if it were not there, and noted in `damaged`.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        work_path: Path,
-        warn: Callable[[str], None],
-        url: str | None = None,
-        rows_of: Callable[[str, str], pa.Table | None] = lambda _table, _shard: None,
-    ) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._rows_of = rows_of
-        self._url = url
-        # where new shards wait until dlt has taken them into its package
-        self.waiting_path = work_path / "waiting"
-        self._warn = warn
+        # path -> what is wrong with it
+        self.damaged: dict[Path, str] = {}
         # Arrow's own pool keeps what it has freed: 40 MB more at 100,000 activities, and not faster
         pa.set_memory_pool(pa.system_memory_pool())
-        # files of a package that a killed run has left, until they have landed
-        self._taken_out_path = work_path / "taken_out"
-        self._pipeline = open_pipeline(
-            "strava_bronze",
-            work_path,
-            take_out_to=self._taken_out_path,
-            destination=self._destination(),
-            dataset_name=url.rpartition("/")[2] if url else folder.name,
-        )
-
-    def _destination(self) -> shards:
-        options: dict[str, Any] = {
-            "layout": "{table_name}/{load_id}.{file_id}.{ext}",
-            "enable_dataset_name_normalization": False,
-        }
-        if self._url is None:
-            return shards(bucket_url=str(self.folder.parent), **options)
-        return shards(bucket_url=self._url.rpartition("/")[0], credentials=aws_credentials(), **options)
-
-    def fetch(self) -> None:
-        """Bring the copy up to what the object store has, if there is one.
-
-        Raises:
-            StorageFailed: it cannot be reached, or the disk is full.
-        """
-        if self._url is not None:
-            fetch_missing(self._pipeline, self._url, TABLES, self.folder)
-
-    def land(self, *resources: DltResource) -> None:
-        """Extract `resources` and make their rows shards; when this returns they survive a power cut.
-
-        Raises:
-            StorageFailed: a file could not be written; what was extracted waits for `finish_pending`.
-        """
-        try:
-            self.waiting_path.mkdir(parents=True, exist_ok=True)
-            for resource in resources:
-                # dlt makes these folders too, but a power cut may take them, and the first shards with them
-                make_folder(self.folder / resource.name)
-            self._pipeline.extract(resources, loader_file_format="parquet")
-            self._pipeline.normalize()
-            load_package(self._pipeline)
-        except (OSError, PipelineStepFailed) as error:
-            raise self._cause(error) from error
-        self.fetch()
-
-    def finish_pending(self) -> None:
-        """Land what a killed run had extracted, and forget what it had not.
-
-        Raises:
-            StorageFailed: a file could not be written; nothing of it is lost.
-        """
-        rmtree(self.waiting_path, ignore_errors=True)
-        self.fetch()
-        try:
-            if holds_packages(self._pipeline) or self._taken_out_path.exists():
-                take_out_files(Path(self._pipeline.working_dir), self._taken_out_path)
-                forget_packages(self._pipeline)
-                self._land_taken_out()
-                rmtree(self._taken_out_path)
-        except OSError as error:
-            raise self._cause(error) from error
-
-    def _land_taken_out(self) -> None:
-        files = {
-            path: _readable_name(path, thoroughly=True) for path in sorted(self._taken_out_path.glob("*/*.parquet"))
-        }
-        if None in files.values():
-            # a power cut: the shards' cursor has not moved past it, so it is asked for again
-            self._warn("What a killed run had fetched but not landed is damaged; it will be fetched again.")
-        whole = [path for path, name in files.items() if name is not None]
-        tables = [(table, [path for path in whole if path.parent.name == table]) for table in TABLES]
-        if whole:
-            self.land(*(_files(table, paths) for table, paths in tables if paths))
-
-    def _cause(self, error: Exception) -> BaseException:
-        """The typed error behind `error`; what an object store says has no types of its own that reach here."""
-        cause = known_cause(error, self.folder)
-        if self._url is None or isinstance(cause, StravaStatsError | KeyboardInterrupt):
-            return cause
-        return store_error(self._url, root(error))
-
-    def erase(self, shard: Path, is_purged: Callable[[int | None, datetime], bool]) -> int:
-        """Take the rows out of `shard` whose id and instant `is_purged` says yes to; how many those were.
-
-        Raises:
-            StorageFailed: it could not be written; as long as a row is left somewhere, the next purge finds it.
-        """
-        rows = rewrite_shard(shard, is_purged)
-        if rows and self._url is not None:
-            put_back(self._pipeline, self._url, shard)
-        return rows
 
     def shards(self, table: str) -> list[Path]:
-        """The shard files of `table`, by name."""
-        return sorted((self.folder / table).glob("*.parquet"))
+        """The shard files of `table`, by name, but for those known to be damaged.
 
-    def whole_shards(self, table: str, but: set[str]) -> dict[str, Path]:
-        """The shards of `table` not called as in `but`, by the name inside; damaged ones are set aside."""
-        paths = [path for path in self.shards(table) if path.stem not in but]
-        return {name: path for path in paths if (name := self._name_if_whole(path)) is not None}
+        Raises:
+            StorageFailed: the folder cannot be listed.
+        """
+        return [path for path in shard_files(self.folder / table) if path not in self.damaged]
 
-    def set_aside_damaged(self) -> int:
-        """Rename the shards that cannot be read to their end; how many there were."""
-        paths = [path for table in TABLES for path in self.shards(table)]
-        return [self._name_if_whole(path, thoroughly=True) for path in paths].count(None)
+    def leave_out_damaged(self) -> int:
+        """Look through all shards, and leave out those that are damaged; how many there were.
+
+        Raises:
+            StorageFailed: the system could not hand one out; that is no damage.
+        """
+        found = self._find_damaged()
+        self.damaged |= found
+        return len(found)
+
+    def _find_damaged(self) -> dict[Path, str]:
+        found = {}
+        for path in [path for table in TABLES for path in self.shards(table)]:
+            try:
+                look_through(path)
+            except ShardDamaged as damage:
+                found[path] = damage.reason
+            except FileNotFoundError:
+                # taken away just now by a purge
+                continue
+        return found
+
+    def shards_set_aside(self) -> list[Path]:
+        """What is set aside as damaged, by the path it had as a shard, where that is not taken again."""
+        places = {place for table in TABLES for _, place in files_set_aside(self.folder / table)}
+        return sorted(place for place in places if not is_there(place))
 
     def landed(self, table: str) -> Landed:
         """What is known of `table`, so that only new or changed payloads land; what is buried lands anew."""
@@ -430,6 +298,17 @@ class Bronze:
             "where id is not null order by fetched_at, payload_hash"
         )
 
+    def purged(self) -> dict[int, datetime]:
+        """Ids of what was purged, each with the newest intent's instant."""
+        return {
+            id_: instant for _, id_, _, instant, payload in self.tombstones() if read_tombstone(payload).get("purged")
+        }
+
+    def is_purged(self, table: str) -> IsPurged:
+        """Whether a row of `table`, by its id and instant, was erased for good."""
+        purged_at = self.purged() if table in ERASED_FROM else {}
+        return lambda id_, fetched_at: id_ is not None and id_ in purged_at and fetched_at <= purged_at[id_]
+
     def rows_by_shard(self, table: str) -> dict[str, int]:
         """The names inside the shards of `table`, each with how many rows bear it; a copied shard counts once."""
         rows = self.query(f"select shard, count(*) from {{{table}}} group by shard, filename")
@@ -486,21 +365,42 @@ class Bronze:
         )
 
     def query(self, sql: str, **parameters: Any) -> list[Any]:
-        """Rows of `sql`, in which `{table}` stands for the rows of that table's shards; none where it has no shard."""
-        try:
-            return self._run_query(sql, parameters)
-        except duckdb.Error:
-            # damaged, or taken away just now by a purge
-            self.set_aside_damaged()
-        return self._run_query(sql, parameters)
+        """Rows of `sql`, in which `{table}` stands for the rows of that table's shards; none where it has no shard.
+
+        Raises:
+            StorageFailed: a shard, or what else `sql` reads, cannot be read, though it is not damaged.
+        """
+        return self._asked(lambda: self._run_query(sql, parameters))
 
     def query_shard(self, table: str, shard: Path, sql: str, **parameters: Any) -> list[Any]:
         """As `query`, of one shard of `table`; none where it is damaged or was taken away just now."""
-        try:
-            return self._run_query(sql, parameters, {table: [shard]})
-        except duckdb.Error:
-            self.set_aside_damaged()
-            return []
+
+        def ask() -> list[Any]:
+            is_left = shard not in self.damaged and is_there(shard)
+            return self._run_query(sql, parameters, {table: [shard]}) if is_left else []
+
+        return self._asked(ask)
+
+    def _asked(self, ask: Callable[[], list[Any]]) -> list[Any]:
+        """What `ask` says; where it cannot, first without what is damaged."""
+        for left in reversed(range(TRIES)):
+            try:
+                return ask()
+            except duckdb.OutOfMemoryException as error:
+                raise StorageFailed(
+                    f"The shards in {self.folder} could not be read: the memory does not suffice. Nothing was changed; "
+                    "free some and run again."
+                ) from error
+            except duckdb.Error as error:
+                # damaged, or taken away just now by a purge, or not to be had from the system, which this raises
+                self.leave_out_damaged()
+                if not left:
+                    reason = (str(error).splitlines() or ["no reason given"])[0]
+                    raise StorageFailed(
+                        f"The shards in {self.folder} could not be read, though each by itself is whole: {reason} "
+                        "Nothing was changed; run again."
+                    ) from error
+        raise AssertionError
 
     def _run_query(
         self, sql: str, parameters: dict[str, Any], shards: dict[str, list[Path]] | None = None
@@ -511,30 +411,242 @@ class Bronze:
             return []
         # a lone shard with other types would be read as it is, and be no error before Python meets its values
         readers = {
-            table: f"(select {_TYPED}, filename from read_parquet($shards_of_{table}))" if paths else _NO_ROWS
+            table: f"(select {TYPED}, filename from read_parquet($shards_of_{table}))" if paths else _NO_ROWS
             for table, paths in used.items()
         }
         files = {f"shards_of_{table}": paths for table, paths in used.items() if paths}
         with duckdb.connect(":memory:", config=_DUCKDB_LIMITS) as connection:
             return connection.execute(sql.format(**readers), files | parameters).fetchall()
 
-    def _name_if_whole(self, path: Path, thoroughly: bool = False) -> str | None:
-        """The name that its rows bear; None if it is no whole shard, which is then renamed to be looked at.
 
-        A name can be read of a shard with damage elsewhere; to look `thoroughly` takes as long as to load it.
+class Bronze(BronzeReader):
+    """The shards of one folder: landing new ones, and what they know. For a run that holds the lock.
+
+    url: where they live, if that is an object store; `folder` is a copy of it then. rows_of: the rows of a shard of a
+    table, by its name, as the warehouse has them; none where it has not; it raises where it cannot be asked.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        work_path: Path,
+        warn: Callable[[str], None],
+        url: str | None = None,
+        rows_of: Callable[[str, str], pa.Table | None] = lambda _table, _shard: None,
+    ) -> None:
+        super().__init__(folder)
+        self._rows_of = rows_of
+        self._url = url
+        # where new shards wait until dlt has taken them into its package
+        self.waiting_path = work_path / "waiting"
+        self._warn = warn
+        # files of a package that a killed run has left, until they have landed
+        self._taken_out_path = work_path / "taken_out"
+        self._pipeline = open_pipeline(
+            "strava_bronze",
+            work_path,
+            take_out_to=self._taken_out_path,
+            destination=self._destination(),
+            dataset_name=url.rpartition("/")[2] if url else folder.name,
+        )
+
+    def _destination(self) -> shards:
+        options: dict[str, Any] = {
+            "layout": "{table_name}/{load_id}.{file_id}.{ext}",
+            "enable_dataset_name_normalization": False,
+        }
+        if self._url is None:
+            return shards(bucket_url=str(self.folder.parent), **options)
+        return shards(bucket_url=self._url.rpartition("/")[0], credentials=aws_credentials(), **options)
+
+    def fetch(self) -> None:
+        """Bring the copy up to what the object store has, if there is one.
+
+        Raises:
+            StorageFailed: it cannot be reached, or the disk is full.
         """
-        name = _readable_name(path, thoroughly)
-        if name is not None or not path.exists():
-            return name
-        path.rename(path.with_suffix(".parquet.torn"))
-        told = "restore it from a backup"
-        rows = self._rows_of(path.parent.name, path.stem) if self._url is None else None
+        if self._url is not None:
+            fetch_missing(self._pipeline, self._url, TABLES, self.folder)
+
+    def land(self, *resources: DltResource) -> None:
+        """Extract `resources` and make their rows shards; when this returns they survive a power cut.
+
+        Raises:
+            StorageFailed: a file could not be written; what was extracted waits for `finish_pending`.
+        """
+        try:
+            self.waiting_path.mkdir(parents=True, exist_ok=True)
+            for resource in resources:
+                # dlt makes these folders too, but a power cut may take them, and the first shards with them
+                make_folder(self.folder / resource.name)
+            self._pipeline.extract(resources, loader_file_format="parquet")
+            self._pipeline.normalize()
+            load_package(self._pipeline)
+        except (OSError, PipelineStepFailed) as error:
+            raise self._cause(error) from error
+        self.fetch()
+
+    def finish_pending(self) -> None:
+        """Land what a killed run had extracted, and forget what it had not.
+
+        Raises:
+            StorageFailed: a file could not be read or written; nothing of it is lost.
+        """
+        rmtree(self.waiting_path, ignore_errors=True)
+        self.fetch()
+        try:
+            if holds_packages(self._pipeline) or is_there(self._taken_out_path):
+                take_out_files(Path(self._pipeline.working_dir), self._taken_out_path)
+                forget_packages(self._pipeline)
+                self._land_taken_out()
+                rmtree(self._taken_out_path)
+        except OSError as error:
+            raise self._cause(error) from error
+
+    def _land_taken_out(self) -> None:
+        tables = {table: self._whole_of(shard_files(self._taken_out_path / table)) for table in TABLES}
+        if any(tables.values()):
+            self.land(*(_files(table, paths) for table, paths in tables.items() if paths))
+
+    def _whole_of(self, paths: list[Path]) -> list[Path]:
+        whole = []
+        for path in paths:
+            try:
+                look_through(path)
+            except ShardDamaged:
+                # a power cut: the shards' cursor has not moved past it, so it is asked for again
+                self._warn("What a killed run had fetched but not landed is damaged; it will be fetched again.")
+            else:
+                whole.append(path)
+        return whole
+
+    def _cause(self, error: Exception) -> BaseException:
+        """The typed error behind `error`; what an object store says has no types of its own that reach here."""
+        cause = known_cause(error, self.folder)
+        if self._url is None or isinstance(cause, StravaStatsError | KeyboardInterrupt):
+            return cause
+        return store_error(self._url, root(error))
+
+    def erase(self, shard: Path, is_purged: IsPurged) -> int:
+        """Take the rows out of `shard` whose id and instant `is_purged` says yes to; how many those were.
+
+        Raises:
+            StorageFailed: it could not be written; as long as a row is left somewhere, the next purge finds it.
+        """
+        rows = rewrite_shard(shard, is_purged)
+        if rows and self._url is not None:
+            put_back(self._pipeline, self._url, shard)
+        return rows
+
+    def whole_shards(self, table: str, but: set[str]) -> dict[str, Path]:
+        """The shards of `table` not called as in `but`, by the name inside.
+
+        Raises:
+            ShardDamaged: one of them has none: `leave_out_damaged` sees to it.
+            StorageFailed: one cannot be read.
+        """
+        found = {}
+        for path in self.shards(table):
+            if path.stem not in but:
+                # somebody may have removed it just now
+                with suppress(FileNotFoundError):
+                    found[shard_name(path)] = path
+        return found
+
+    def leave_out_damaged(self) -> int:
+        """Look through all shards, and set those aside that are damaged; how many there were.
+
+        A shard whose rows the warehouse has is written anew from them.
+
+        Raises:
+            StorageFailed: the system could not hand one out; that is no damage, and nothing has moved.
+            WarehouseBusy: nobody can say now whether the warehouse has the rows of one, which stays where it is.
+        """
+        found = self._find_damaged()
+        for path, reason in found.items():
+            self._set_aside(path, reason, self._rows_in_warehouse(path))
+        return len(found)
+
+    def _rows_in_warehouse(self, shard: Path) -> pa.Table | None:
+        # a bucket has the shard itself
+        return self._rows_of(shard.parent.name, shard.stem) if self._url is None else None
+
+    def _set_aside(self, shard: Path, reason: str, rows: pa.Table | None) -> None:
+        aside = self._place_aside(shard)
+        move(shard, aside)
+        found = f"The shard {shard} is damaged ({reason}) and was set aside as {aside.name}"
+        if rows is not None:
+            write_shard_anew(rows, shard)
+            self._warn(f"{found}; the warehouse had its rows, and it was written anew.")
+        elif self._url is not None:
+            self._warn(f"{found}; it is fetched again from {self._url}.")
+        else:
+            self._warn(f"{found}; nothing else here has its rows: restore it from a backup, and keep {aside.name}.")
+
+    def _place_aside(self, shard: Path) -> Path:
+        """A name that is not taken, unless by the same bytes."""
+        content = read_whole(shard)
+        for number in count(1):
+            aside = shard.with_name(f"{shard.name}{'' if number == 1 else f'.{number}'}.torn")
+            if not is_there(aside) or read_whole(aside) == content:
+                return aside
+        raise AssertionError
+
+    def put_back(self) -> None:
+        """Put back what was set aside and can be: as it is where it is whole, else as the warehouse has its rows.
+
+        Earlier versions set aside what a disk that erred could not hand out. What was purged since stays erased.
+
+        Raises:
+            StorageFailed: a file could not be read or written; nothing of it is lost.
+        """
+        if self._url is not None:
+            # a bucket has the shard itself
+            return
+        # tombstones first: they say what was purged
+        for table in reversed(TABLES):
+            for aside, shard in files_set_aside(self.folder / table):
+                if not is_there(shard):
+                    self._put_back(aside, shard)
+
+    def _put_back(self, aside: Path, shard: Path) -> None:
+        is_purged = self.is_purged(shard.parent.name)
+        try:
+            look_through(aside)
+            rewrite_shard(aside, is_purged)
+        except ShardDamaged:
+            self._write_anew(aside, shard, is_purged)
+            return
+        if is_there(aside):
+            move(aside, shard)
+            self._warn(f"The shard {shard} had been set aside, but it is whole: it is back.")
+
+    def _write_anew(self, aside: Path, shard: Path, is_purged: IsPurged) -> None:
+        try:
+            rows = self._rows_in_warehouse(shard)
+        except WarehouseBusy:
+            # the next run asks again
+            return
+        rows = None if rows is None else without_purged(rows, is_purged)
         if rows:
-            with written_whole(path) as file:
-                pq.write_table(rows.select(SCHEMA.names).cast(SCHEMA), file, **_PARQUET)
-            told = "the warehouse had its rows, and it was written anew"
-        self._warn(f"The shard {path} is damaged and was set aside as {path.name}.torn; {told}.")
-        return None
+            write_shard_anew(rows, shard)
+            self._warn(f"The shard {shard}, set aside as {aside.name}, was written anew: the warehouse had its rows.")
+
+    def erase_set_aside(self, is_purged: IsPurged) -> tuple[int, list[tuple[Path, Path]]]:
+        """Take the rows that `is_purged` says yes to out of what is set aside; how many those were.
+
+        With them, what cannot be parsed, each with the path it had as a shard.
+
+        Raises:
+            StorageFailed: one could not be read or written; the next purge finds it.
+        """
+        rows, damaged = 0, []
+        for aside, shard in [each for table in ERASED_FROM for each in files_set_aside(self.folder / table)]:
+            try:
+                rows += rewrite_shard(aside, is_purged)
+            except ShardDamaged:
+                damaged.append((aside, shard))
+        return rows, damaged
 
     def write_outputs(self, output: Path, this_pull: str) -> None:
         """Write one JSON array per pull that landed activities, byte for byte as Strava sent them.
@@ -546,40 +658,16 @@ class Bronze:
         for path in self.shards(ACTIVITIES):
             # activities_<athleteId>_<yyyymmddhhmmss>_<unique>
             pulls.setdefault(path.stem.rpartition("_")[0], []).append(path)
-        written = {_stamp(path.stem) for path in output.glob(f"strava_{ACTIVITIES}_*.json")}
+        names = (Path(entry.name) for entry in entries(output))
+        written = {_stamp(name.stem) for name in names if name.match(f"strava_{ACTIVITIES}_*.json")}
         for pull, paths in pulls.items():
             if pull == this_pull or _stamp(pull) > max(written, default=""):
                 try:
                     with written_whole(output / f"strava_{pull}.json") as file:
                         file.writelines(_json_array(paths))
-                except (OSError, ValueError, KeyError):
+                except ShardDamaged:
                     # what is whole of that pull is written by the next one
-                    if not self.set_aside_damaged():
-                        raise
-
-
-def _readable_name(path: Path, thoroughly: bool) -> str | None:
-    """The name that the rows of the shard at `path` bear; None if it, or `thoroughly` some of the rest, is damaged."""
-    try:
-        name = shard_name(path)
-        if thoroughly:
-            _read_to_its_end(path)
-    except duckdb.OutOfMemoryException:
-        raise
-    except (OSError, ValueError, KeyError, IndexError, duckdb.Error):
-        return None
-    return name
-
-
-def _read_to_its_end(path: Path) -> None:
-    """Read every value of the shard at `path`, as its type.
-
-    Raises:
-        duckdb.Error: there is damage, or a column is missing or of another type.
-    """
-    with duckdb.connect(":memory:", config=_DUCKDB_LIMITS) as connection:
-        query = f"select max(hash({', '.join(_KINDS)})) from (select {_TYPED} from read_parquet($path))"
-        connection.execute(query, {"path": str(path)})
+                    self.leave_out_damaged()
 
 
 def _files(table: str, paths: list[Path]) -> DltResource:
@@ -588,7 +676,9 @@ def _files(table: str, paths: list[Path]) -> DltResource:
     @dlt.resource(name=table, columns=COLUMNS, write_disposition="append")
     def files() -> Iterator[DataItemWithMeta]:
         for path in paths:
-            yield dlt.mark.with_file_import(str(path), "parquet", pq.read_metadata(path).num_rows, hints=[])
+            with opened(path) as file:
+                rows = file.metadata.num_rows
+            yield dlt.mark.with_file_import(str(path), "parquet", rows, hints=[])
 
     return files()
 
@@ -601,7 +691,7 @@ def _json_array(paths: Iterable[Path]) -> Iterable[bytes]:
     """The payloads of the shards at `paths` as one JSON array, in pieces."""
     separator = b"["
     for path in paths:
-        with pq.ParquetFile(path) as file:
+        with opened(path) as file:
             for batch in file.iter_batches(batch_size=500, columns=["payload"]):
                 payloads = batch.column("payload")
                 yield separator

@@ -3,6 +3,7 @@
 Windows are Strava's natural ones, quarters of an hour and days in UTC, by Strava's own clock (`pipelines/clock.py`).
 """
 
+import errno
 import fcntl
 import os
 import secrets
@@ -18,7 +19,7 @@ from typing import NamedTuple
 import orjson
 
 from pipelines.clock import Anchor, MachineClock
-from pipelines.durable import storage_error
+from pipelines.durable import read_whole, storage_error
 from pipelines.errors import BudgetSpent, ReserveTooLarge
 
 QUARTER_S = 15 * 60
@@ -248,19 +249,23 @@ class Budget:
         """What the file tells, under its lock; what is changed is written back, in place.
 
         Raises:
-            StorageFailed: it cannot be written.
+            StorageFailed: it cannot be read or written.
         """
         try:
             descriptor = self._open(create)
         except OSError as error:
             if create:
                 raise storage_error(self._path, error) from error
-            # not there yet, or not ours to write: then nothing is known
-            yield _State()
+            if isinstance(error, FileNotFoundError):
+                # not there yet: then nothing is known
+                yield _State()
+                return
+            # not ours to write, but maybe to read
+            yield _State.read(read_whole(self._path))
             return
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            before = os.read(descriptor, os.fstat(descriptor).st_size)
+            before = _read(descriptor)
             # all of it is compared: a time or a size may be the same though somebody else has written
             known, self._known = self._known, None
             state = known[1] if known is not None and known[0] == before else _State.read(before)
@@ -337,6 +342,15 @@ class Budget:
         if 0 < state.refused_until_s - now_s <= QUARTER_S:
             return _refusal(state.refused_until_s)
         return None
+
+
+def _read(descriptor: int) -> bytes:
+    size = os.fstat(descriptor).st_size
+    content = os.read(descriptor, size)
+    if len(content) < size:
+        # it would be taken for damaged, and what others have sent would be forgotten
+        raise OSError(errno.EIO, f"{len(content):,} of its {size:,} bytes came")
+    return content
 
 
 def _note(state: _State, key: str, new: _Told, sent_at_s: float) -> None:

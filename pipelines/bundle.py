@@ -1,5 +1,6 @@
 """The state bundle: all that must survive a machine, as one file: a gzipped tar with checksums, encrypted by GnuPG."""
 
+import errno
 import gzip
 import hashlib
 import io
@@ -17,14 +18,13 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-import pyarrow.parquet as pq
-
 from pipelines.auth import TokenFile
 from pipelines.bronze import TOMBSTONES
-from pipelines.durable import locked, storage_error, written_whole
+from pipelines.durable import entries, locked, read_error, storage_error, written_whole
 from pipelines.errors import BadSetting, Interrupted, StorageFailed
 from pipelines.progress import Report
 from pipelines.settings import StravaSettings
+from pipelines.shard import ShardDamaged, files_set_aside, opened, shard_files
 from pipelines.stop import StopFlag
 from pipelines.sweep import read_tombstone
 from pipelines.warehouse import open_warehouse, refused_write
@@ -63,10 +63,7 @@ class Place:
 
     def held(self) -> list[str]:
         """The names on disk of the entries that are there."""
-        try:
-            there = {path.name for path in self.folder.iterdir()} - NOT_STATE
-        except FileNotFoundError:
-            return []
+        there = {entry.name for entry in entries(self.folder)} - NOT_STATE
         if self.entries is not None:
             there &= set(self.entries.values())
         return sorted(name for name in there if not name.startswith(self.caches))
@@ -201,7 +198,10 @@ def _keep_purges(places: list[Place]) -> bool:
     kept = False
     for place in places:
         new = place.work / "new" / TOMBSTONES
-        for shard in place.folder.glob(f"{TOMBSTONES}/*.parquet") if place.name == DATA else ():
+        here = place.folder / TOMBSTONES
+        # what an earlier version has set aside may be whole: the next run looks
+        shards = [*shard_files(here), *(aside for aside, _ in files_set_aside(here))] if place.name == DATA else []
+        for shard in shards:
             if not (new / shard.name).exists() and _holds_purge(shard):
                 new.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(shard, new / shard.name)
@@ -211,10 +211,10 @@ def _keep_purges(places: list[Place]) -> bool:
 
 def _holds_purge(shard: Path) -> bool:
     try:
-        with pq.ParquetFile(shard) as file:
+        with opened(shard) as file:
             payloads = file.read(columns=["payload"]).column("payload").to_pylist()
-    except (OSError, ValueError, KeyError):
-        # damaged, which may be why somebody restores
+    except ShardDamaged:
+        # which may be why somebody restores
         return False
     return any(read_tombstone(payload or "").get("purged") for payload in payloads)
 
@@ -289,9 +289,9 @@ def _pack(places: list[Place], sink: IO[bytes], stop: StopFlag) -> int:
                 info.type = tarfile.DIRTYPE
                 tar.addfile(info)
                 continue
-            with path.open("rb") as file:
+            with _opened_to_pack(path) as file:
                 info.size = os.fstat(file.fileno()).st_size
-                read = _Hashing(file)
+                read = _Hashing(file, path, info.size)
                 tar.addfile(info, read)
             hashes[str(name)] = read.sha256.hexdigest()
         manifest = {"format": FORMAT, "made_at": datetime.now(UTC).isoformat(), "sha256": hashes}
@@ -314,20 +314,41 @@ def _tree(name: PurePosixPath, path: Path) -> Iterator[tuple[PurePosixPath, Path
         raise StorageFailed(f"{path} is a link or a device, which a bundle cannot hold: put the file itself there.")
     yield name, path
     if path.is_dir():
-        for child in sorted(path.iterdir()):
-            yield from _tree(name / child.name, child)
+        for child in entries(path):
+            yield from _tree(name / child.name, path / child.name)
+
+
+def _opened_to_pack(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise read_error(path, error) from error
 
 
 class _Hashing:
-    """A file being read, and the SHA-256 of what was read."""
+    """A file being read, and the SHA-256 of what was read. `path`, `left`: the file on disk, its bytes to come."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], path: Path | None = None, left: int = 0) -> None:
         self._file = file
+        self._path = path
+        self._left = left
         self.sha256 = hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
-        block = self._file.read(size)
+        """The next bytes.
+
+        Raises:
+            StorageFailed: a file on disk cannot be read to its end.
+        """
+        try:
+            block = self._file.read(size)
+        except OSError as error:
+            if self._path is None:
+                raise
+            raise read_error(self._path, error) from error
+        self._left -= len(block)
+        if self._path is not None and len(block) < size and self._left > 0:
+            raise read_error(self._path, OSError(errno.EIO, f"its last {self._left:,} bytes did not come"))
         self.sha256.update(block)
         return block
 

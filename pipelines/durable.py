@@ -1,4 +1,7 @@
-"""Files that survive a kill and a power cut: written beside, fsynced, renamed; and locks that die with their holder."""
+"""Files that survive a kill and a power cut: written beside, fsynced, renamed; and locks that die with their holder.
+
+And files read so that "cannot be read" is never taken for "not there" or for "damaged".
+"""
 
 import errno
 import fcntl
@@ -12,6 +15,8 @@ from typing import IO
 from pipelines.errors import StorageFailed
 
 LOOK_AGAIN_S = 0.1
+# whoever asks may not; another file, or another moment, is no help
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def storage_error(path: Path, error: OSError) -> StorageFailed:
@@ -20,9 +25,75 @@ def storage_error(path: Path, error: OSError) -> StorageFailed:
         return StorageFailed(
             f"The disk is full: {path} could not be written. What had landed is safe; free some space and run again."
         )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno in REFUSED:
         return StorageFailed(f"{path} may not be written by this user: change its owner or mode and run again.")
     return StorageFailed(f"{path} could not be written: {error.strerror or error}.")
+
+
+def read_error(path: Path, error: OSError) -> StorageFailed:
+    """What the operating system could not hand out, as a sentence with the next step."""
+    said = f"{path} could not be read: {error.strerror or error}."
+    if error.errno in REFUSED:
+        return StorageFailed(f"{said} Nothing was changed; change its owner or mode and run again.")
+    return StorageFailed(
+        f"{said} Nothing was changed; see to the disk, or what it is mounted from, and run again. If it stays so, put "
+        "the file back from a backup."
+    )
+
+
+def read_whole(path: Path) -> bytes:
+    """The bytes of the file at `path`, all of them.
+
+    Raises:
+        FileNotFoundError: there is none.
+        StorageFailed: the system could not hand it out, or not to its end.
+    """
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read()
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise StorageFailed(f"{path} is a link to nothing: bring its target back, and run again.") from None
+        raise
+    except OSError as error:
+        raise read_error(path, error) from error
+    # our files are replaced, never appended to: fewer bytes than it has are a disk that errs without saying so
+    if len(content) < size:
+        raise read_error(path, OSError(errno.EIO, f"{len(content):,} of its {size:,} bytes came"))
+    return content
+
+
+def entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in `folder`, by name; nothing where it is not there.
+
+    `Path.glob` finds nothing in a folder that it may not read.
+
+    Raises:
+        StorageFailed: the system could not list it, or it is no folder.
+    """
+    try:
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise read_error(folder, error) from error
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything at `path`; `Path.exists` takes some errors for a no.
+
+    Raises:
+        StorageFailed: the system does not say.
+    """
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise read_error(path, error) from error
+    return True
 
 
 @contextmanager
@@ -83,6 +154,19 @@ def remove(path: Path) -> None:
         raise storage_error(path, error) from error
 
 
+def move(path: Path, to: Path) -> None:
+    """Rename the file at `path` within its folder, so that a power cut does not undo it.
+
+    Raises:
+        StorageFailed: it cannot be renamed.
+    """
+    try:
+        path.rename(to)
+        _fsync_folder(to.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
 def remove_half_written(folder: Path) -> None:
     """Remove what killed processes left half written in `folder`; nobody may be writing there.
 
@@ -115,22 +199,55 @@ def locked(
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise storage_error(path, error) from error
+    with _holding(path, descriptor, on_wait, pause):
+        yield
+
+
+@contextmanager
+def locked_if_there(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    """As `locked`, for those who only look: nothing is made or written, and without a lock file nobody has ever run."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        yield
+        return
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise read_error(path, error) from error
+        descriptor = _opened_to_read(path)
+    with _holding(path, descriptor, on_wait, time.sleep):
+        yield
+
+
+def _opened_to_read(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise read_error(path, error) from error
+
+
+@contextmanager
+def _holding(
+    path: Path, descriptor: int, on_wait: Callable[[], None] | None, pause: Callable[[float], None]
+) -> Iterator[None]:
     try:
         # an open file of its own per holder: flock then excludes threads of one process too
-        if not _taken(descriptor):
+        if not _taken(path, descriptor):
             if on_wait is not None:
                 on_wait()
             # not one long call: Python would go on with it after a signal
-            while not _taken(descriptor):
+            while not _taken(path, descriptor):
                 pause(LOOK_AGAIN_S)
         yield
     finally:
         os.close(descriptor)
 
 
-def _taken(descriptor: int) -> bool:
+def _taken(path: Path, descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise storage_error(path, error) from error
     return True

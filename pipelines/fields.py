@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 import orjson
 
-from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, Bronze
-from pipelines.durable import written_whole
+from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, BronzeReader
+from pipelines.durable import read_whole, written_whole
 
 # a column of strava.activities, or part of one
 _SUMMARY = (
@@ -68,7 +68,7 @@ class FieldsSeen:
     Shards do not change, so each is read once, by the run that stages it; a purge makes another size of it.
     """
 
-    def __init__(self, bronze: Bronze, folder: Path) -> None:
+    def __init__(self, bronze: BronzeReader, folder: Path) -> None:
         self._bronze = bronze
         self._path = folder / "fields.json"
         self._made_by = f"{duckdb.__version__} {_QUERY} {sorted(SUMMARY_FIELDS)} {sorted(DETAIL_FIELDS)}"
@@ -111,7 +111,7 @@ class FieldsSeen:
 
     def _read(self) -> dict[str, dict[str, str]] | None:
         try:
-            noted: dict[str, Any] = orjson.loads(self._path.read_bytes())
+            noted: dict[str, Any] = orjson.loads(read_whole(self._path))
             return noted["shards"] if noted["made_by"] == self._made_by else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None

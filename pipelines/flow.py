@@ -135,6 +135,10 @@ class Run:
         self._settings.credentials()
         self._token_file.load()
 
+    def put_back(self) -> None:
+        """Put shards back that were set aside, where that is possible by now."""
+        self._bronze.put_back()
+
     def pull(self, choice: PullChoice) -> None:
         """Land new and changed activities, and bury what is gone; see `Pull.run`.
 
@@ -483,6 +487,7 @@ def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: Detail
     if "pull" in steps or "enrich" in steps:
         # before anything is begun: a build would only keep a newcomer waiting for the news
         run.require_authorisation()
+    run.put_back()
     stopped: StravaStatsError | None = None
     for step in steps:
         # what stops Strava's side does not keep what has landed from being staged and built, unless somebody wants out

@@ -14,7 +14,7 @@ from dlt.common.configuration.specs import AwsCredentials
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
-from pipelines.durable import written_whole
+from pipelines.durable import is_there, written_whole
 from pipelines.errors import BadSetting, StorageFailed, StravaStatsError
 from pipelines.network import Route
 from pipelines.terminal import one_line
@@ -86,10 +86,13 @@ def fetch_missing(pipeline: dlt.Pipeline, url: str, tables: Iterable[str], folde
 
 def _fetch(store: AbstractFileSystem, path: str, size: int, local: Path) -> None:
     # another size: a purge elsewhere has taken rows out of it
-    if local.suffix != ".parquet" or (local.exists() and local.stat().st_size == size):
+    if local.suffix != ".parquet" or (is_there(local) and local.stat().st_size == size):
         return
+    content = store.cat_file(path)
+    if len(content) < size:
+        raise OSError(f"{len(content):,} of the {size:,} bytes of {path} came")
     with written_whole(local) as file:
-        file.write(store.cat_file(path))
+        file.write(content)
 
 
 def put_back(pipeline: dlt.Pipeline, url: str, local: Path) -> None:
@@ -102,7 +105,8 @@ def put_back(pipeline: dlt.Pipeline, url: str, local: Path) -> None:
         with pipeline.destination_client() as client:
             assert isinstance(client, FilesystemClient)  # noqa: S101 - for the type checker: we chose it
             path = f"{client.dataset_path.rstrip('/')}/{local.parent.name}/{local.name}"
-            if local.exists():
+            # an error is no "no": what is not here is removed there
+            if is_there(local):
                 client.fs_client.put_file(str(local), path)
             elif client.fs_client.exists(path):
                 client.fs_client.rm_file(path)

@@ -5,6 +5,7 @@ of a package, which are ours and whole, are taken out and landed anew, and dlt b
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -12,11 +13,11 @@ from typing import Any
 import dlt
 from dlt.common.configuration.utils import get_resolved_traces
 
-from pipelines.durable import storage_error
+from pipelines.durable import entries, read_whole, storage_error
 from pipelines.errors import StravaStatsError
 
 # where the working folder has packages whose data is whole; what is in `load/new` is in `normalize/extracted` as well
-_PACKAGES = ("normalize/extracted/*", "load/normalized/*")
+_PACKAGES = ("normalize/extracted", "load/normalized")
 _NOT_LOADED = ("new_jobs", "started_jobs", "failed_jobs")
 
 
@@ -44,7 +45,7 @@ def open_pipeline(name: str, work_path: Path, take_out_to: Path | None = None, *
 
 def holds_packages(pipeline: dlt.Pipeline) -> bool:
     """Whether a killed run has left any."""
-    return any(any(Path(pipeline.working_dir).glob(pattern)) for pattern in _PACKAGES)
+    return any(entries(Path(pipeline.working_dir) / folder) for folder in _PACKAGES)
 
 
 def take_out_files(working: Path, to: Path) -> None:
@@ -52,13 +53,22 @@ def take_out_files(working: Path, to: Path) -> None:
 
     Raises:
         OSError: one cannot be moved; the next call goes on.
+        StorageFailed: a folder cannot be listed; the same.
     """
     to.mkdir(parents=True, exist_ok=True)
-    for package in (package for pattern in _PACKAGES for package in working.glob(pattern)):
-        for file in (file for jobs in _NOT_LOADED for file in (package / jobs).glob("*.parquet")):
+    for jobs in [package / jobs for package in _packages(working) for jobs in _NOT_LOADED]:
+        for file in [jobs / entry.name for entry in entries(jobs) if entry.name.endswith(".parquet")]:
             table = file.name.partition(".")[0]
             (to / table).mkdir(exist_ok=True)
             file.rename(to / table / file.name)
+
+
+def _packages(working: Path) -> Iterator[Path]:
+    """The folders of packages in `working`."""
+    for folder in _PACKAGES:
+        for entry in entries(working / folder):
+            if entry.is_dir():
+                yield working / folder / entry.name
 
 
 def forget_packages(pipeline: dlt.Pipeline) -> None:
@@ -75,8 +85,9 @@ def _forget_state(working: Path) -> None:
 def _is_sound(working: Path) -> bool:
     """Whether what dlt reads first can be read: it renames such a file to its place, but does not fsync it."""
     try:
-        for path in (working / dlt.Pipeline.STATE_FILE, *(working / "schemas").glob("*.json")):
-            json.loads(path.read_bytes())
+        schemas = [working / "schemas" / entry.name for entry in entries(working / "schemas")]
+        for path in (working / dlt.Pipeline.STATE_FILE, *(path for path in schemas if path.suffix == ".json")):
+            json.loads(read_whole(path))
     except FileNotFoundError:
         return True
     except ValueError:

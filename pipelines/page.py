@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipelines import page_data, public_data, routes
 from pipelines.athlete_settings import settings_are_known, write_athlete_settings
-from pipelines.durable import written_whole
+from pipelines.durable import is_there, written_whole
 from pipelines.errors import BadSetting
 from pipelines.progress import Report
 from pipelines.settings import StravaSettings
@@ -85,8 +85,9 @@ def require_warehouse(settings: StravaSettings) -> None:
 
     Raises:
         BadSetting: there is none yet.
+        StorageFailed: the system does not say.
     """
-    if not settings.warehouse_path.exists():
+    if not is_there(settings.warehouse_path):
         raise BadSetting(
             f"There is no warehouse at {settings.warehouse_path} yet. "
             "Run `make flow`, or `make demo` to try without an account."

@@ -16,14 +16,12 @@ from typing import BinaryIO
 import orjson
 import pyarrow as pa
 
-from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, TABLES, Bronze
-from pipelines.durable import remove, remove_half_written, written_whole
+from pipelines.bronze import ACTIVITIES, ERASED_FROM, TABLES, Bronze
+from pipelines.durable import is_there, remove, remove_half_written, written_whole
 from pipelines.payloads import EPOCH, Payload
 from pipelines.progress import Report
 from pipelines.sweep import purge_tombstone, read_tombstone
 from pipelines.warehouse import CATALOG, DATASET, holds_table, open_warehouse
-
-ERASED_FROM = (ACTIVITIES, ACTIVITY_DETAILS)
 
 
 @dataclass(frozen=True)
@@ -92,13 +90,10 @@ class Purge:
             WarehouseBusy: another process holds the DuckDB file, which still holds what is erased from all else.
             StorageFailed: a file could not be written; the next purge goes on.
         """
-        purged_at = self._purged()
+        purged_at = self._bronze.purged()
         if not purged_at:
             return False
-
-        def is_purged(id_: int | None, fetched_at: datetime) -> bool:
-            return id_ is not None and id_ in purged_at and fetched_at <= purged_at[id_]
-
+        is_purged = self._bronze.is_purged(ACTIVITIES)
         rows, shards, outputs = 0, 0, 0
         versions = {table: self._bronze.versions(table, purged_at) for table in ERASED_FROM}
         # the shards last: as long as one of them holds such a row, the JSON files are looked through again
@@ -116,27 +111,24 @@ class Purge:
             for path in sorted(holding):
                 rows += self._bronze.erase(path, is_purged)
                 shards += 1
+        rows_aside, damaged = self._bronze.erase_set_aside(is_purged)
+        rows += rows_aside
         removed = self._remove_warehouse(purged_at, outputs_are_clean=bool(holding))
         if not rows and not removed:
             return False
         told = f"{_count(rows, 'row')} erased from {_count(shards, 'shard')} and {_count(outputs, 'JSON file')}"
         again = "; the DuckDB file held them too and is made anew" if removed else ""
         self._report.say(f"Purge: {told}{again}.")
-        torn = sorted(path for table in ERASED_FROM for path in (self._bronze.folder / table).glob("*.torn"))
-        if torn:
-            self._report.warn(
-                f"{', '.join(map(str, torn))}: damaged, so nobody can tell whether what was purged is in there. Delete "
-                "what you do not mean to repair."
-            )
+        for aside, shard in damaged:
+            odd = f"{aside}: damaged, so nobody can tell whether what was purged is in there."
+            if is_there(shard):
+                self._report.warn(f"{odd} {shard.name} has its rows: delete {aside.name}.")
+            else:
+                self._report.warn(
+                    f"{odd} It may be the last trace of its other rows: put {shard.name} back from a backup before "
+                    "you delete it."
+                )
         return True
-
-    def _purged(self) -> dict[int, datetime]:
-        """Ids of what was purged, each with the newest intent's instant."""
-        return {
-            id_: instant
-            for _, id_, _, instant, payload in self._bronze.tombstones()
-            if read_tombstone(payload).get("purged")
-        }
 
     def _remove_pages(self) -> None:
         """Remove the pages, which may show what is purged: they are made of the warehouse in a second."""

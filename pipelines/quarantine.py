@@ -6,21 +6,25 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines.durable import written_whole
+from pipelines.durable import read_whole, written_whole
 
 FIRST_DELAY_S = 60 * 60
 LONGEST_DELAY_S = 30 * 24 * 60 * 60
 
 
 class Quarantine:
-    """A small file: activity id → reason, number of refusals, next try (epoch seconds). Delays double."""
+    """A small file: activity id → reason, number of refusals, next try (epoch seconds). Delays double.
+
+    Raises:
+        StorageFailed: the file cannot be read; without it the next refusal would overwrite all others.
+    """
 
     def __init__(self, path: Path, now_s: Callable[[], float] = time.time) -> None:
         self._path = path
         self._now_s = now_s
         try:
-            held = json.loads(path.read_bytes())
-        except (OSError, ValueError):
+            held = json.loads(read_whole(path))
+        except (FileNotFoundError, ValueError):
             # nothing but waiting times: without them each is asked for once more
             held = {}
         self._refused: dict[str, dict[str, int | str]] = held if isinstance(held, dict) else {}

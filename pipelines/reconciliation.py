@@ -3,17 +3,22 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
 
-from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, TABLES, Bronze
+from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, TABLES, BronzeReader
 from pipelines.build import built_at
-from pipelines.durable import locked
+from pipelines.durable import is_there, locked_if_there
 from pipelines.errors import StravaStatsError, WarehouseBusy
 from pipelines.quarantine import Quarantine
 from pipelines.settings import StravaSettings
 from pipelines.sweep import Sweep, live_at, read_tombstone
 from pipelines.warehouse import DATASET, holds_table, open_warehouse
+
+LOST = "a shard that is damaged, set aside, moved or removed?"
+# never deleted: it may hold what no shard has any more
+MAKE_ANEW = "move the DuckDB file away and keep it, then make compact"
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Reckoning:
         return self.stored - self.enriched
 
 
-def reckon(settings: StravaSettings, bronze: Bronze, quarantine: Quarantine, athlete_id: int) -> Reckoning:
+def reckon(settings: StravaSettings, bronze: BronzeReader, quarantine: Quarantine, athlete_id: int) -> Reckoning:
     """Compare the last sweep, bronze and the warehouse; the DuckDB file is left alone where somebody else has it."""
     alive = set(bronze.live(athlete_id))
     live = alive & bronze.seen(athlete_id, datetime.max).keys()
@@ -73,16 +78,17 @@ def reckon(settings: StravaSettings, bronze: Bronze, quarantine: Quarantine, ath
     )
     _compare_with_strava(reckoning, bronze, athlete_id, live, tombstones)
     if bare := len(alive - live):
-        told = "known by their details alone (an activities shard that was set aside, moved or removed?): make run-all"
+        told = f"known by their details alone ({LOST}): make run-all"
         reckoning.differences.append(Difference(bare, told, adds_up=False))
     _look_for_details(reckoning)
-    _compare_with_warehouse(reckoning, settings, bronze, athlete_id, live, alive - missing)
+    staged = _compare_with_warehouse(reckoning, settings, bronze, athlete_id, live, alive - missing)
+    _look_for_damage(reckoning, bronze, staged)
     return reckoning
 
 
 def _compare_with_strava(
     reckoning: Reckoning,
-    bronze: Bronze,
+    bronze: BronzeReader,
     athlete_id: int,
     live: set[int],
     tombstones: Collection[tuple[int, int, datetime | None, datetime, str]],
@@ -112,7 +118,7 @@ def _compare_with_strava(
         reckoning.differences.append(Difference(sweep.kept, why))
     unexplained = sweep.listed + sweep.kept - len(live_then)
     if unexplained > 0:
-        told = "listed at Strava, but no longer in bronze (a shard that was set aside, moved or removed?): make run-all"
+        told = f"listed at Strava, but no longer in bronze ({LOST}): make run-all"
         reckoning.differences.append(Difference(unexplained, told, adds_up=False))
     elif unexplained < 0:
         told = "in bronze, but not listed at Strava by then (shards of another machine?): make run-all"
@@ -130,47 +136,58 @@ def _look_for_details(reckoning: Reckoning) -> None:
 def _compare_with_warehouse(
     reckoning: Reckoning,
     settings: StravaSettings,
-    bronze: Bronze,
+    bronze: BronzeReader,
     athlete_id: int,
     live: set[int],
     with_details: set[int],
-) -> None:
+) -> dict[str, set[str]] | None:
+    """By table, the shards that staging has; None where that could not be looked into."""
     held = {table: bronze.rows_by_shard(table) for table in TABLES}
     reckoning.shards = sum(map(len, held.values()))
-    if not settings.warehouse_path.exists():
+    if not is_there(settings.warehouse_path):
         if reckoning.shards:
             told = "shards not in the warehouse, which is not there: make compact"
             reckoning.differences.append(Difference(reckoning.shards, told))
-        return
+        return {}
     try:
         # a run that is going on writes the warehouse; one that begins now waits until this look is over
         with (
-            locked(settings.lock_path, _give_up),
+            locked_if_there(settings.lock_path, _give_up),
             open_warehouse(settings.warehouse_path, read_only=True) as connection,
         ):
-            _compare_tables(reckoning, connection, held, athlete_id, live, with_details)
+            staged = {table: _rows_by_shard(connection, table) for table in TABLES}
+            _compare_tables(reckoning, connection, bronze, held, staged, athlete_id, live, with_details)
     except StravaStatsError as error:
         reckoning.differences.append(Difference(0, f"not looked into: {error}"))
+        return None
+    return {table: set(names) for table, names in staged.items()}
 
 
 def _compare_tables(
     reckoning: Reckoning,
     connection: duckdb.DuckDBPyConnection,
+    bronze: BronzeReader,
     held: dict[str, dict[str, int]],
+    staged: dict[str, dict[str, int]],
     athlete_id: int,
     live: set[int],
     with_details: set[int],
 ) -> None:
-    staged = {table: _rows_by_shard(connection, table) for table in TABLES}
     reckoning.staged = sum(map(len, staged.values()))
     missing = sum(len(held[table].keys() - staged[table].keys()) for table in TABLES)
-    gone = sum(len(staged[table].keys() - held[table].keys()) for table in TABLES)
+    lost = {(table, name) for table in TABLES for name in staged[table].keys() - held[table].keys()}
+    # each of those has a line of its own
+    damaged = lost & {(path.parent.name, path.stem) for path in (*bronze.damaged, *bronze.shards_set_aside())}
+    gone = len(lost - damaged)
     both = [(table, name) for table in TABLES for name in held[table].keys() & staged[table].keys()]
     rows = sum(held[table][name] != staged[table][name] for table, name in both)
     if missing:
         reckoning.differences.append(Difference(missing, "shards not in staging yet: make compact"))
     if gone:
-        told = "shards in staging that are no longer in bronze; without them: delete the DuckDB file, then make compact"
+        told = (
+            "shards in staging that are no longer in bronze, so the DuckDB file may be their last copy: put them back "
+            f"from a backup; to go on without them, {MAKE_ANEW}"
+        )
         reckoning.differences.append(Difference(gone, told))
     if rows:
         told = "shards with other rows than staging has of them (a purge that was stopped?): make purge"
@@ -184,10 +201,28 @@ def _compare_tables(
     expected = {ACTIVITIES: live, ACTIVITY_DETAILS: with_details}
     shown = {table: _merged(connection, table, athlete_id) for table in expected}
     reckoning.in_activities, reckoning.in_details = len(shown[ACTIVITIES]), len(shown[ACTIVITY_DETAILS])
-    for table, ids in expected.items():
+    for table, ids in expected.items() if not damaged else ():
         if differing := len(ids ^ shown[table]):
-            told = f"ids in only one of bronze and strava.{table}: delete the DuckDB file, then make compact"
+            told = f"ids in only one of bronze and strava.{table}: {MAKE_ANEW}"
             reckoning.differences.append(Difference(differing, told, adds_up=False))
+
+
+def _look_for_damage(reckoning: Reckoning, bronze: BronzeReader, staged: dict[str, set[str]] | None) -> None:
+    """Tell of shards that are damaged, or were set aside, with what may be done: the warehouse may have their rows."""
+    for path, reason in sorted(bronze.damaged.items()):
+        why = f"damaged shard, left out here ({path}: {reason}); {_what_next(path, staged)}"
+        reckoning.differences.append(Difference(1, why, adds_up=False))
+    for path in bronze.shards_set_aside():
+        why = f"shard set aside ({path}): the next run puts it back if it is whole; {_what_next(path, staged)}"
+        reckoning.differences.append(Difference(1, why))
+
+
+def _what_next(shard: Path, staged: dict[str, set[str]] | None) -> str:
+    if staged is None:
+        return "keep the DuckDB file, which may have its rows: the next run looks (make run)"
+    if shard.stem in staged.get(shard.parent.name, ()):
+        return "the DuckDB file has its rows, so keep it: the next run writes it anew (make run)"
+    return "nothing else here has its rows: put it back from a backup"
 
 
 def _rows_by_shard(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, int]:

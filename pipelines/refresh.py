@@ -12,7 +12,7 @@ import orjson
 
 from pipelines.bronze import ACTIVITY_DETAILS, LIVE, Bronze
 from pipelines.budget import DAY_S
-from pipelines.durable import written_whole
+from pipelines.durable import read_whole, written_whole
 
 # of a thousand that Strava admits a day
 REFRESHED_PER_DAY = 20
@@ -74,6 +74,6 @@ class Refresh:
 
     def _read(self) -> dict[str, float]:
         try:
-            return {str(id_): float(at_s) for id_, at_s in orjson.loads(self._path.read_bytes()).items()}
-        except (OSError, ValueError, TypeError, AttributeError):
+            return {str(id_): float(at_s) for id_, at_s in orjson.loads(read_whole(self._path)).items()}
+        except (FileNotFoundError, ValueError, TypeError, AttributeError):
             return {}

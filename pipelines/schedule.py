@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from pipelines.durable import locked, written_whole
+from pipelines.durable import locked, read_whole, written_whole
 from pipelines.errors import BadSetting, Interrupted
 from pipelines.settings import REPO, StravaSettings
 from pipelines.stop import StopFlag
@@ -93,7 +93,7 @@ def _write(note: Path) -> datetime:
 def _read(note: Path) -> datetime | None:
     """The time noted, None if there is none."""
     try:
-        return datetime.fromisoformat(json.loads(note.read_bytes())["done_until"]).astimezone(UTC)
+        return datetime.fromisoformat(json.loads(read_whole(note))["done_until"]).astimezone(UTC)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):

@@ -13,9 +13,10 @@ import pyarrow as pa
 from dlt.extract import DltResource
 from dlt.extract.items import DataItemWithMeta
 
-from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, COLUMNS, Landed, write_shard
+from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, Landed
 from pipelines.details import DetailFetch
 from pipelines.payloads import EPOCH, Payload
+from pipelines.shard import COLUMNS, write_shard
 from pipelines.walk import ActivityWalk
 
 END_OF_TIME = datetime(9999, 12, 31)

@@ -5,6 +5,7 @@ copied shard all end the same way, with each row there once.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,21 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from pipelines.bronze import COLUMNS, TABLES, Bronze, bytes_per_row
-from pipelines.errors import StorageFailed, StravaStatsError
+from pipelines.bronze import TABLES, Bronze
+from pipelines.durable import is_there, read_whole
+from pipelines.errors import StorageFailed
 from pipelines.packages import forget_packages, holds_packages, known_cause, load_package, open_pipeline
-from pipelines.warehouse import CATALOG, DATASET, ROWS_PER_GROUP, holds_table, open_warehouse, quoted, refused_write
+from pipelines.shard import COLUMNS, ShardDamaged, bytes_per_row
+from pipelines.warehouse import (
+    CATALOG,
+    DATASET,
+    ROWS_PER_GROUP,
+    holds_table,
+    open_warehouse,
+    quoted,
+    refused_write,
+    warehouse_error,
+)
 
 LEAST_MEMORY_MB = 20
 
@@ -32,6 +44,16 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
         WarehouseBusy: another process holds the DuckDB file.
         StorageFailed: the DuckDB file could not be written.
     """
+    try:
+        return _load_missing(bronze, warehouse, work_path)
+    except (ShardDamaged, PipelineStepFailed):
+        # with the warehouse closed, which is asked for the rows of what is damaged
+        if not bronze.leave_out_damaged():
+            raise
+    return _load_missing(bronze, warehouse, work_path)
+
+
+def _load_missing(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
     with open_warehouse(warehouse) as connection:
         missing = _missing(connection, bronze)
         if missing:
@@ -42,23 +64,26 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
                 # a payload of a size that nobody has met: then memory is what it takes
                 connection.execute("set memory_limit = '4GB'")
                 _load(connection, _missing(connection, bronze), warehouse, work_path)
-            except PipelineStepFailed:
-                if not bronze.set_aside_damaged():
-                    raise
-                _load(connection, _missing(connection, bronze), warehouse, work_path)
     return sum(map(len, missing.values()))
 
 
 def staged_rows(warehouse: Path, table: str, shard: str) -> pa.Table | None:
-    """The rows of `shard` as staging has them, in their order; None where it has none, or cannot be asked now."""
-    if not warehouse.exists():
+    """The rows of `shard` as staging has them, in their order; None where it has none.
+
+    Raises:
+        WarehouseBusy: another process holds the DuckDB file, so nobody can say.
+        StorageFailed: it cannot be opened or read.
+    """
+    if not is_there(warehouse):
         return None
-    try:
-        with open_warehouse(warehouse, read_only=True) as connection:
+    with open_warehouse(warehouse, read_only=True) as connection:
+        if not holds_table(connection, table):
+            return None
+        try:
             query = f"select * from {DATASET}.{table} where shard = ? order by rowid"
             rows = connection.execute(query, [shard]).to_arrow_table()
-    except (StravaStatsError, duckdb.Error):
-        return None
+        except duckdb.Error as error:
+            raise warehouse_error(warehouse, str(error)) from error
     return rows if len(rows) else None
 
 
@@ -102,6 +127,10 @@ def _load(
         pipeline.normalize()
         load_package(pipeline)
     except PipelineStepFailed as error:
+        for path in (path for paths in missing.values() for path in paths):
+            # what cannot be read is said of the shard, not of the warehouse
+            with suppress(FileNotFoundError):
+                read_whole(path)
         if "Out of Memory Error" in str(error):
             raise MemoryError from error
         if "Catalog Error" in str(error):

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.auth import TokenFile, Tokens
-from pipelines.bronze import open_bronze
+from pipelines.bronze import BronzeReader
 from pipelines.budget import Budget, Window
+from pipelines.durable import is_there, read_whole
 from pipelines.errors import NotAuthorised
 from pipelines.fields import FieldsSeen, UnknownField
-from pipelines.progress import Report, budget_left
+from pipelines.progress import budget_left
 from pipelines.quarantine import Quarantine
 from pipelines.reconciliation import Difference, Reckoning, reckon
 from pipelines.settings import StravaSettings
@@ -42,8 +43,12 @@ class Status:
         return [] if self.reckoning is None else [each for each in self.reckoning.differences if not each.adds_up]
 
 
-def read_status(settings: StravaSettings, report: Report) -> Status:
-    """Look at the files; asks nobody, writes nothing, and works while a run goes on."""
+def read_status(settings: StravaSettings) -> Status:
+    """Look at the files; asks nobody, writes nothing, and works while a run goes on.
+
+    Raises:
+        StorageFailed: the system could not hand one out.
+    """
     tokens, no_tokens = None, ""
     try:
         tokens = TokenFile(settings.token_path).load()
@@ -51,7 +56,7 @@ def read_status(settings: StravaSettings, report: Report) -> Status:
         no_tokens = str(error)
     cursor = reckoning = unknown_fields = None
     if tokens is not None and tokens.athlete_id is not None:
-        bronze = open_bronze(settings, report)
+        bronze = BronzeReader(settings.bronze_path)
         quarantine = Quarantine(settings.state_path / "quarantine.json")
         cursor = bronze.cursor(tokens.athlete_id)
         reckoning = reckon(settings, bronze, quarantine, tokens.athlete_id)
@@ -88,7 +93,7 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
 def status_json(status: Status) -> str:
     """The same for machines; README's chapter on `status` names the keys, which stay."""
     tokens, reckoning = status.tokens, status.reckoning
-    size = status.warehouse.stat().st_size if status.warehouse.exists() else None
+    size = status.warehouse.stat().st_size if is_there(status.warehouse) else None
     expires_at = datetime.fromtimestamp(tokens.expires_at, UTC) if tokens and tokens.access_token else None
     shown: dict[str, Any] = {
         "adds_up": not status.odd,
@@ -166,8 +171,8 @@ def _field_lines(unknown: list[UnknownField] | None) -> list[tuple[str, str]]:
 
 def _last_run(path: Path) -> dict[str, Any] | None:
     try:
-        held = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        held = json.loads(read_whole(path))
+    except (FileNotFoundError, ValueError):
         return None
     return held if isinstance(held, dict) else None
 
@@ -184,4 +189,4 @@ def _text(instant: datetime | None) -> str | None:
 
 
 def _size(path: Path) -> str:
-    return f"{path} ({path.stat().st_size / 1e6:.1f} MB)" if path.exists() else f"{path} (not there yet)"
+    return f"{path} ({path.stat().st_size / 1e6:.1f} MB)" if is_there(path) else f"{path} (not there yet)"

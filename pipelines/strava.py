@@ -167,10 +167,10 @@ def _status_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for machines; README names the keys")
 
 
-def _status(options: argparse.Namespace, report: Report, _stop: StopFlag) -> None:
+def _status(options: argparse.Namespace, _report: Report, _stop: StopFlag) -> None:
     from pipelines.status import read_status, status_json, status_lines
 
-    status = read_status(_settings(options), report)
+    status = read_status(_settings(options))
     with answering() as write:
         if options.json:
             write(f"{status_json(status)}\n")

@@ -11,7 +11,8 @@ import pytest
 from home import Athlete
 from landed import NO_LIMITS
 
-from pipelines.bronze import SCHEMA, SWEEPS, TOMBSTONES
+from pipelines.bronze import SWEEPS, TOMBSTONES
+from pipelines.shard import SCHEMA
 from simulator import Simulator
 
 pytestmark = pytest.mark.slow

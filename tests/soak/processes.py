@@ -17,12 +17,12 @@ HANGS_AFTER_S = 120
 
 
 class Launcher:
-    """A process that forks commands; one serves many examples."""
+    """A process that forks commands; one serves many examples. `environment` is what it adds to this process's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, **environment: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("launcher.py"))],
-            env=os.environ | {"PYTHONPATH": str(REPO)},
+            env=os.environ | {"PYTHONPATH": str(REPO)} | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
