@@ -1,20 +1,22 @@
 """Refresh-token OAuth as a dlt auth class, and the token file it lives from."""
 
 import base64
+import codecs
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import requests
 from dlt.sources.helpers.rest_client.auth import AuthConfigBase
 
-from pipelines.durable import locked, written_whole
-from pipelines.errors import NotAuthorised, StorageFailed, StravaUnavailable
+from pipelines.durable import PRIVATE, locked, real, storage_error, written_whole
+from pipelines.errors import BadSetting, NotAuthorised, StorageFailed, StravaUnavailable
 from pipelines.settings import StravaSettings
 from pipelines.stop import StopFlag
 from pipelines.transport import StravaAdapter, missing_scopes, open_session, raise_for_refusal, refusals
@@ -56,9 +58,10 @@ class TokenFile:
 
         Raises:
             NotAuthorised: there is no token file, or it holds no refresh token.
+            StorageFailed: it cannot be read, or is a link that leads nowhere.
         """
         try:
-            held = json.loads(self.path.read_bytes())
+            held = json.loads(real(self.path).read_bytes())
         except FileNotFoundError:
             raise NotAuthorised(f"There is no token file at {self.path}. Run `make auth` once.") from None
         except OSError as error:
@@ -90,7 +93,7 @@ class TokenFile:
 
     def save(self, tokens: Tokens) -> None:
         """Put the tokens on disk; when this returns they survive a power cut."""
-        with written_whole(self.path, mode=0o600) as file:
+        with written_whole(self.path, PRIVATE) as file:
             file.write(json.dumps(asdict(tokens), indent=1).encode())
 
     def ensure_writable(self) -> None:
@@ -100,18 +103,54 @@ class TokenFile:
             StorageFailed: it cannot be written.
         """
         content = self.path.read_bytes()
-        with written_whole(self.path, mode=0o600) as file:
+        with written_whole(self.path, PRIVATE) as file:
             file.write(content)
 
+    def ensure_replaceable(self) -> None:
+        """Look whether new tokens may take the place of what is there: tokens, whole or broken, or nothing.
+
+        Raises:
+            BadSetting: it is something else, which is not ours to replace.
+            StorageFailed: it cannot be read, or is a link that leads nowhere.
+        """
+        try:
+            held = real(self.path).read_bytes().removeprefix(codecs.BOM_UTF8).strip(b"\0 \t\r\n")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageFailed(f"The token file {self.path} cannot be read: {error.strerror}.") from None
+        if held and not _may_be_tokens(held):
+            raise BadSetting(f"{self.path} is no token file: move it away, or name another file in STRAVA_TOKEN_FILE.")
+
     def remove(self) -> None:
-        """Delete the token file; no error when there is none."""
-        self.path.unlink(missing_ok=True)
+        """Delete the token file, and what it is a link to; no error when there is none.
+
+        Raises:
+            StorageFailed: it cannot be removed.
+        """
+        try:
+            for path in (Path(os.path.realpath(self.path)), self.path):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(self.path, error) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the tokens: nobody else refreshes meanwhile."""
-        with locked(self.path.with_name(f".{self.path.name}.lock")):
+        """Hold the tokens: nobody else refreshes meanwhile, by whatever link they come to the file."""
+        path = real(self.path)
+        with locked(path.with_name(f".{path.name}.lock")):
             yield
+
+
+def _may_be_tokens(content: bytes) -> bool:
+    """Whether `content` is a token file's, if a damaged one."""
+    if content[:1] not in (b"{", b"["):
+        return False
+    try:
+        held = json.loads(content)
+    except (ValueError, RecursionError):
+        return True
+    return not held or (isinstance(held, dict) and not held.keys().isdisjoint(each.name for each in fields(Tokens)))
 
 
 def _whole_number(value: Any) -> int | None:

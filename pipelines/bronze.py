@@ -238,6 +238,8 @@ class Bronze:
     ) -> None:
         self.folder = folder
         self._rows_of = rows_of
+        # else what does not go into memory would go to wherever the command was called
+        self._limits = _DUCKDB_LIMITS | {"temp_directory": str(work_path / "spilled")}
         self._url = url
         # where new shards wait until dlt has taken them into its package
         self.waiting_path = work_path / "waiting"
@@ -296,7 +298,9 @@ class Bronze:
         Raises:
             StorageFailed: a file could not be written; nothing of it is lost.
         """
-        rmtree(self.waiting_path, ignore_errors=True)
+        # of a run that was killed between two steps: what it had landed, and what it had not
+        for leftover in (Path(self._pipeline.working_dir, "load", "loaded"), self.waiting_path):
+            rmtree(leftover, ignore_errors=True)
         self.fetch()
         try:
             if holds_packages(self._pipeline) or self._taken_out_path.exists():
@@ -515,7 +519,7 @@ class Bronze:
             for table, paths in used.items()
         }
         files = {f"shards_of_{table}": paths for table, paths in used.items() if paths}
-        with duckdb.connect(":memory:", config=_DUCKDB_LIMITS) as connection:
+        with duckdb.connect(":memory:", config=self._limits) as connection:
             return connection.execute(sql.format(**readers), files | parameters).fetchall()
 
     def _name_if_whole(self, path: Path, thoroughly: bool = False) -> str | None:
