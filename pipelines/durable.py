@@ -33,11 +33,15 @@ def storage_error(path: Path, error: OSError) -> StorageFailed:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StorageFailed(f"{path} may not be written by this user: change its owner or mode and run again.")
     if error.errno in (errno.EEXIST, errno.ENOENT, errno.ELOOP):
-        # a folder that is a link to nowhere is both there and not there
-        for place in (path, *path.parents):
-            if place.is_symlink() and not place.exists():
-                return _leads_nowhere(place)
+        # a link to nowhere is both there and not there
+        if link := _link_to_nowhere(path):
+            return _leads_nowhere(link)
     return StorageFailed(f"{path} could not be written: {error.strerror or error}.")
+
+
+def _link_to_nowhere(path: Path) -> Path | None:
+    """The link, at `path` or above it, that leads nowhere; None where there is none."""
+    return next((place for place in (path, *path.parents) if place.is_symlink() and not place.exists()), None)
 
 
 def _leads_nowhere(link: Path) -> StorageFailed:
@@ -47,13 +51,13 @@ def _leads_nowhere(link: Path) -> StorageFailed:
 
 
 def real(path: Path) -> Path:
-    """The file at `path`, or the one that the link there leads to; it need not exist unless it is a link's.
+    """The file at `path` without links on the way, or the one that a link there leads to.
 
     Raises:
-        StorageFailed: the link leads nowhere.
+        StorageFailed: such a link leads nowhere.
     """
-    if path.is_symlink() and not path.exists():
-        raise _leads_nowhere(path)
+    if link := _link_to_nowhere(path):
+        raise _leads_nowhere(link)
     return Path(os.path.realpath(path))
 
 
