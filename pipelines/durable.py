@@ -32,10 +32,9 @@ def storage_error(path: Path, error: OSError) -> StorageFailed:
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StorageFailed(f"{path} may not be written by this user: change its owner or mode and run again.")
-    if error.errno in (errno.EEXIST, errno.ENOENT, errno.ELOOP):
-        # a link to nowhere is both there and not there
-        if link := _link_to_nowhere(path):
-            return _leads_nowhere(link)
+    # a link to nowhere is both there and not there
+    if error.errno in (errno.EEXIST, errno.ENOENT, errno.ELOOP) and (link := _link_to_nowhere(path)):
+        return _leads_nowhere(link)
     return StorageFailed(f"{path} could not be written: {error.strerror or error}.")
 
 

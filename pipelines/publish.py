@@ -71,7 +71,7 @@ def _shown_by(copy: Path, is_known: bool) -> Shown | None:
         raise foreign
     try:
         with duckdb.connect(str(copy), read_only=True) as connection:
-            if not is_empty(connection) and not (is_ours(connection) and (is_known or _is_read_only(copy))):
+            if not _is_empty(connection) and not (_is_ours(connection) and (is_known or _is_read_only(copy))):
                 raise foreign
             return _shown(connection)
     except duckdb.Error:
@@ -81,13 +81,13 @@ def _shown_by(copy: Path, is_known: bool) -> Shown | None:
         raise foreign from None
 
 
-def is_ours(connection: duckdb.DuckDBPyConnection) -> bool:
+def _is_ours(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether what is opened is a warehouse that this program built, or a copy of one."""
     query = "select 1 from duckdb_tables() where schema_name = ? and table_name = 'dbt_builds'"
     return connection.execute(query, [DATASET]).fetchone() is not None
 
 
-def is_empty(connection: duckdb.DuckDBPyConnection) -> bool:
+def _is_empty(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether nobody has put anything into the file that is opened."""
     query = "select 1 from duckdb_tables() where not internal union all select 1 from duckdb_views() where not internal"
     return connection.execute(query).fetchone() is None

@@ -26,7 +26,6 @@ from pipelines.errors import StorageFailed
 from pipelines.page import drawn_and_noted, is_page, pages
 from pipelines.payloads import EPOCH, Payload
 from pipelines.progress import Report
-from pipelines.publish import is_ours
 from pipelines.settings import StravaSettings
 from pipelines.sweep import purge_tombstone, read_tombstone
 from pipelines.warehouse import CATALOG, DATASET, holds_table, open_warehouse
@@ -224,7 +223,7 @@ class Purge:
                 continue
             try:
                 with duckdb.connect(str(path), read_only=True) as connection:
-                    found = is_ours(connection) and _holds_any(connection, _table(purged_at))
+                    found = _holds_any(connection, _table(purged_at))
             except duckdb.Error as error:
                 self._report.warn(
                     f"{path}, which this program wrote, cannot be looked into ({str(error).splitlines()[0]}): delete "

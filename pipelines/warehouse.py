@@ -79,10 +79,11 @@ def _is_half_made(path: Path) -> bool:
 
 
 def _begin_anew(path: Path) -> None:
-    """Put an empty warehouse in the place of what is at `path`; a link to it never leads nowhere."""
+    """Put an empty warehouse, of the same mode, in the place of what is at `path`: a link to it never leads nowhere."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     beside.unlink(missing_ok=True)
     _attached(beside).close()
+    beside.chmod(path.stat().st_mode & 0o777)
     beside.replace(path)
 
 
