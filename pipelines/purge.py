@@ -29,10 +29,12 @@ from pipelines.progress import Report
 from pipelines.settings import StravaSettings
 from pipelines.sweep import purge_tombstone, read_tombstone
 from pipelines.warehouse import CATALOG, DATASET, holds_table, open_warehouse
-from pipelines.written_places import Places
+from pipelines.written_places import NOTE, Places
 
 ERASED_FROM = (ACTIVITIES, ACTIVITY_DETAILS)
 PARQUET = b"PAR1"
+# they know of no activity, and are no caches
+NOT_LOOKED_INTO = {NOTE, "budget.json", "run.lock", "schedule.lock"}
 # a shorter name is in any text
 LEAST_NAME = 6
 
@@ -344,7 +346,11 @@ class Purge:
             path.parent / settings.state_path.name for path in self._places.paths("warehouse")
         }
         files = [path for folder in sorted(folders) for path in sorted(folder.rglob("*"))]
-        return [path for path in files if path.is_file() and not path.is_relative_to(self._bronze.folder)]
+        return [
+            path
+            for path in files
+            if path.is_file() and path.name not in NOT_LOOKED_INTO and not path.is_relative_to(self._bronze.folder)
+        ]
 
     def _name_what_is_out_of_reach(self) -> None:
         """Say where what was purged may be yet, though we wrote there."""
@@ -366,7 +372,7 @@ class Purge:
         if buckets:
             self._report.warn(f"{', '.join(buckets)}: an earlier STRAVA_BRONZE_URL. What was purged may be in there.")
         elsewhere = [*self._places.paths("page"), *self._places.paths("copy"), *self._places.paths("bundle")]
-        away = [path for path in elsewhere if not path.parent.exists()]
+        away = [path for path in elsewhere if not _is_there(path.parent)]
         if away:
             self._report.warn(
                 f"{', '.join(map(str, away))}: written once, in a folder that is not there now. It may hold what was "
@@ -430,8 +436,17 @@ def _holds_any(connection: duckdb.DuckDBPyConnection, purged: pa.Table) -> bool:
     )
 
 
+def _is_there(path: Path) -> bool:
+    """Whether there is anything at `path`, as far as we may see."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
+
+
 def _written_before(path: Path, instant: datetime) -> bool:
-    if not path.is_file():
+    if not _is_there(path):
         return False
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None) < instant
 
