@@ -145,8 +145,10 @@ def remove(path: Path) -> None:
                 pass
         return
     try:
-        path.unlink(missing_ok=True)
+        path.unlink()
         _fsync_folder(path.parent)
+    except FileNotFoundError:
+        return
     except OSError as error:
         raise storage_error(path, error) from error
 

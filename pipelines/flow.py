@@ -337,7 +337,7 @@ class Run:
         if not purge.erase():
             self._report.say("Purge: nothing to erase.")
             # what an earlier version left behind
-            purge.look_through(purge.gone(), set())
+            purge.look_again()
 
     def purge_if_wanted(self) -> None:
         """As `purge` where the settings say so; else only what an earlier purge was killed in."""

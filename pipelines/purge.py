@@ -139,10 +139,11 @@ class Purge:
         for id_, fetched_at, payload_hash, _ in versions[ACTIVITIES]:
             hashes[is_purged(id_, fetched_at)].add(payload_hash)
         holding = {Path(file) for found in versions.values() for id_, at, _, file in found if is_purged(id_, at)}
-        names = self._names(is_purged) if holding else set()
+        needles = Needles(self._gone(), self._names(is_purged) if holding else set())
         removed = self._remove_earlier_copies(purged_at)
         if holding:
             removed += self._remove_pages()
+            self._forget_caches(needles)
             # an activity that came back unchanged bears the same bytes
             outputs = self._erase_from_outputs({bytes.fromhex(text) for text in hashes[True] - hashes[False]})
             for path in sorted(holding):
@@ -157,10 +158,19 @@ class Purge:
         done = f"{_count(rows, 'row')} erased from {_count(shards, 'shard')} and {_count(outputs, 'JSON file')}"
         made_anew = "; the DuckDB file held them too and is made anew" if again else ""
         self._report.say(f"Purge: {done}{made_anew}.")
-        self.look_through(self.gone(), names)
+        self._look_through(needles)
         return True
 
-    def gone(self) -> set[int]:
+    def look_again(self) -> None:
+        """Look for what was ever purged, by its id alone, at all that is ours; name what is out of reach.
+
+        Raises:
+            StorageFailed: a file cannot be read or removed.
+        """
+        if gone := self._gone():
+            self._look_through(Needles(gone, set()))
+
+    def _gone(self) -> set[int]:
         """Ids of what was purged and has not come back."""
         purged_at = self._purged()
         versions = self._bronze.versions(ACTIVITIES, purged_at) if purged_at else []
@@ -290,6 +300,8 @@ class Purge:
         """
         warehouse = self._settings.warehouse_path
         if not warehouse.exists():
+            # killed in the middle of this
+            self._remove_beside(warehouse)
             return False
         purged = _table(purged_at)
         with open_warehouse(warehouse) as connection:
@@ -318,22 +330,17 @@ class Purge:
             for spilled in path.with_name(f"{path.name}.tmp").glob("duckdb_temp_*"):
                 remove(spilled)
 
-    def look_through(self, ids: set[int], names: set[str]) -> None:
-        """Look whether one of `ids` or `names` is anywhere yet; remove the caches that have it, name what else may.
-
-        ids: of activities that are gone and purged.
-
-        Raises:
-            StorageFailed: a file cannot be read or removed.
-        """
-        if not ids:
-            return
-        needles = Needles(ids, names)
-        forgotten = [path for path in self._caches() if needles.are_in(path)]
-        for path in forgotten:
+    def _forget_caches(self, needles: "Needles") -> None:
+        """Remove what is kept beside the warehouse, and may be lost, with one of `needles` in it."""
+        found = [path for path in self._caches() if needles.are_in(path)]
+        for path in found:
             remove(path)
-        if forgotten:
-            self._report.say(f"Purge: {' and '.join(map(str, forgotten))} held some of it too and is removed.")
+        if found:
+            self._report.say(f"Purge: removed {', '.join(map(str, found))} too.")
+
+    def _look_through(self, needles: "Needles") -> None:
+        """Look whether one of `needles` is anywhere yet; remove the caches that have it, name what else has or may."""
+        self._forget_caches(needles)
         left = [path for path in self._outputs() if needles.are_in(path)]
         if left:
             self._report.warn(f"{', '.join(map(str, left))}: what was purged is still in there. Delete it yourself.")
