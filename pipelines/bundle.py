@@ -38,8 +38,8 @@ LEAST_PASSPHRASE = 16
 BLOCK = 1 << 20
 # the first bytes of the two kinds of bundle: gzip's magic; the first packet of a symmetric OpenPGP message (tag 3)
 GZIP, OPENPGP = b"\x1f\x8b", (b"\x8c", b"\xc3")
-# that packet as GPG_ENCRYPT has it made: AES256, SHA512, salted, stretched the longest
 HEAD = 32
+# that packet as GPG_ENCRYPT has it made: AES256, SHA512, salted, stretched the longest
 OUR_PACKET = re.compile(rb"[\x8c\xc3].\x04\x09\x03\x0a.{8}\xff", re.DOTALL)
 # everything AES256 with a slow way from passphrase to key; nothing of the user's own GnuPG is read, started or left
 GPG = ("gpg", "--batch", "--no-options", "--quiet", "--no-symkey-cache", "--pinentry-mode", "loopback")
@@ -163,11 +163,7 @@ def backup(
         for place in places:
             if place.entries is None and file.resolve().is_relative_to(place.folder.resolve()):
                 raise BadSetting(f"{file} lies in {place.folder}, which it is to hold: choose another folder.")
-            if (
-                file.resolve() in {(place.folder / entry).resolve() for entry in place.entries.values()}
-                if place.entries
-                else ()
-            ):
+            if file.resolve() in {(place.folder / entry).resolve() for entry in (place.entries or {}).values()}:
                 raise BadSetting(f"{file} is what the bundle is to hold: choose another file.")
         if not any(place.held() for place in places):
             raise BadSetting(f"There is nothing to back up in {settings.home_path} yet. Run `make flow` first.")
@@ -288,7 +284,7 @@ def _move_in(place: Place, listed: set[str]) -> None:
     listed: the bundle's files and folders, of which some may be in their places already.
     """
     new, old = place.work / "new", place.work / "old"
-    arriving = list(_units(new))
+    arriving = dict.fromkeys(_units(new))
     for name in dict.fromkeys([*place.ours(), *arriving]):
         path = place.folder / name
         # the bundle of an earlier version lists the folder, and moves in all of it at once
