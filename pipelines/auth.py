@@ -1,20 +1,22 @@
 """Refresh-token OAuth as a dlt auth class, and the token file it lives from."""
 
 import base64
+import codecs
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import requests
 from dlt.sources.helpers.rest_client.auth import AuthConfigBase
 
-from pipelines.durable import locked, read_whole, written_whole
-from pipelines.errors import NotAuthorised, StravaUnavailable
+from pipelines.durable import PRIVATE, locked, read_whole, real, storage_error, written_whole
+from pipelines.errors import BadSetting, NotAuthorised, StravaUnavailable
 from pipelines.settings import StravaSettings
 from pipelines.stop import StopFlag
 from pipelines.transport import StravaAdapter, missing_scopes, open_session, raise_for_refusal, refusals
@@ -56,7 +58,7 @@ class TokenFile:
 
         Raises:
             NotAuthorised: there is no token file, or it holds no refresh token.
-            StorageFailed: it cannot be read.
+            StorageFailed: it cannot be read, or is a link that leads nowhere.
         """
         try:
             held = json.loads(read_whole(self.path))
@@ -89,7 +91,7 @@ class TokenFile:
 
     def save(self, tokens: Tokens) -> None:
         """Put the tokens on disk; when this returns they survive a power cut."""
-        with written_whole(self.path, mode=0o600) as file:
+        with written_whole(self.path, PRIVATE) as file:
             file.write(json.dumps(asdict(tokens), indent=1).encode())
 
     def ensure_writable(self) -> None:
@@ -99,18 +101,52 @@ class TokenFile:
             StorageFailed: it cannot be read or written.
         """
         content = read_whole(self.path)
-        with written_whole(self.path, mode=0o600) as file:
+        with written_whole(self.path, PRIVATE) as file:
             file.write(content)
 
+    def ensure_replaceable(self) -> None:
+        """Look whether new tokens may take the place of what is there: tokens, whole or broken, or nothing.
+
+        Raises:
+            BadSetting: it is something else, which is not ours to replace.
+            StorageFailed: it cannot be read, or is a link that leads nowhere.
+        """
+        try:
+            held = read_whole(self.path).removeprefix(codecs.BOM_UTF8).strip(b"\0 \t\r\n")
+        except FileNotFoundError:
+            return
+        if held and not _may_be_tokens(held):
+            raise BadSetting(f"{self.path} is no token file: move it away, or name another file in STRAVA_TOKEN_FILE.")
+
     def remove(self) -> None:
-        """Delete the token file; no error when there is none."""
-        self.path.unlink(missing_ok=True)
+        """Delete the token file, and what it is a link to; no error when there is none.
+
+        Raises:
+            StorageFailed: it cannot be removed.
+        """
+        try:
+            for path in (Path(os.path.realpath(self.path)), self.path):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(self.path, error) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the tokens: nobody else refreshes meanwhile."""
-        with locked(self.path.with_name(f".{self.path.name}.lock")):
+        """Hold the tokens: nobody else refreshes meanwhile, by whatever link they come to the file."""
+        path = real(self.path)
+        with locked(path.with_name(f".{path.name}.lock")):
             yield
+
+
+def _may_be_tokens(content: bytes) -> bool:
+    """Whether `content` is a token file's, if a damaged one."""
+    if content[:1] not in (b"{", b"["):
+        return False
+    try:
+        held = json.loads(content)
+    except (ValueError, RecursionError):
+        return True
+    return not held or (isinstance(held, dict) and not held.keys().isdisjoint(each.name for each in fields(Tokens)))
 
 
 def _whole_number(value: Any) -> int | None:

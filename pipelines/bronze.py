@@ -3,6 +3,7 @@
 A shard appears whole or not at all, is named after what its rows say, and is never written twice.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import date, datetime
 from itertools import count
 from pathlib import Path
 from shutil import copyfileobj, rmtree
+from tempfile import gettempdir
 from typing import Any
 
 import dlt
@@ -179,6 +181,8 @@ class BronzeReader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # what does not go into memory goes there, not to wherever the command was called
+        self._limits = _DUCKDB_LIMITS | {"temp_directory": str(Path(gettempdir(), f"strava-stats-{os.getpid()}"))}
         # path -> what is wrong with it
         self.damaged: dict[Path, str] = {}
         # Arrow's own pool keeps what it has freed: 40 MB more at 100,000 activities, and not faster
@@ -415,7 +419,7 @@ class BronzeReader:
             for table, paths in used.items()
         }
         files = {f"shards_of_{table}": paths for table, paths in used.items() if paths}
-        with duckdb.connect(":memory:", config=_DUCKDB_LIMITS) as connection:
+        with duckdb.connect(":memory:", config=self._limits) as connection:
             return connection.execute(sql.format(**readers), files | parameters).fetchall()
 
 
@@ -435,6 +439,7 @@ class Bronze(BronzeReader):
         rows_of: Callable[[str, str], pa.Table | None] = lambda _table, _shard: None,
     ) -> None:
         super().__init__(folder)
+        self._limits |= {"temp_directory": str(work_path / "spilled")}
         self._rows_of = rows_of
         self._url = url
         # where new shards wait until dlt has taken them into its package
@@ -492,7 +497,9 @@ class Bronze(BronzeReader):
         Raises:
             StorageFailed: a file could not be read or written; nothing of it is lost.
         """
-        rmtree(self.waiting_path, ignore_errors=True)
+        # of a run that was killed between two steps: what it had landed, and what it had not
+        for leftover in (Path(self._pipeline.working_dir, "load", "loaded"), self.waiting_path):
+            rmtree(leftover, ignore_errors=True)
         self.fetch()
         try:
             if holds_packages(self._pipeline) or is_there(self._taken_out_path):

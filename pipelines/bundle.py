@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -19,15 +20,16 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from pipelines.auth import TokenFile
-from pipelines.bronze import TOMBSTONES
-from pipelines.durable import entries, locked, read_error, storage_error, written_whole
+from pipelines.bronze import TABLES, TOMBSTONES
+from pipelines.durable import PRIVATE, entries, locked, read_error, real, remove, storage_error, written_whole
 from pipelines.errors import BadSetting, Interrupted, StorageFailed
 from pipelines.progress import Report
 from pipelines.settings import StravaSettings
-from pipelines.shard import ShardDamaged, files_set_aside, opened, shard_files
+from pipelines.shard import ShardDamaged, files_set_aside, opened, shard_files, shard_name
 from pipelines.stop import StopFlag
 from pipelines.sweep import read_tombstone
 from pipelines.warehouse import open_warehouse, refused_write
+from pipelines.written_places import NOTE, NOTE_AMONG_SHARDS, Places, merged, read_note, write_note
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -36,12 +38,24 @@ LEAST_PASSPHRASE = 16
 BLOCK = 1 << 20
 # the first bytes of the two kinds of bundle: gzip's magic; the first packet of a symmetric OpenPGP message (tag 3)
 GZIP, OPENPGP = b"\x1f\x8b", (b"\x8c", b"\xc3")
+HEAD = 32
+# that packet as GPG_ENCRYPT has it made: AES256, SHA512, salted, stretched the longest
+OUR_PACKET = re.compile(rb"[\x8c\xc3].\x04\x09\x03\x0a.{8}\xff", re.DOTALL)
 # everything AES256 with a slow way from passphrase to key; nothing of the user's own GnuPG is read, started or left
 GPG = ("gpg", "--batch", "--no-options", "--quiet", "--no-symkey-cache", "--pinentry-mode", "loopback")
 GPG_ENCRYPT = ("--symmetric", "--cipher-algo", "AES256", "--s2k-digest-algo", "SHA512", "--s2k-count", "65011712")
 WORK = ".restoring"
 DATA = PurePosixPath("data")
-NOT_STATE = {WORK, f"{WORK}.json", "run.lock"}
+NOT_STATE = {WORK, f"{WORK}.json", "run.lock", NOTE_AMONG_SHARDS}
+OUTPUT, SECRETS, STATE = PurePosixPath("output"), PurePosixPath("secrets"), PurePosixPath("warehouse/.state")
+# below these folders: what this program writes there, and folders that are its own with all that is in them
+_TABLES = "|".join(TABLES)
+OURS = {
+    DATA: re.compile(rf"_dlt_\w+|init|({_TABLES})/(({_TABLES})_.+\.parquet(\.torn)?|\..+\.parquet\.\d+\.tmp)"),
+    OUTPUT: re.compile(r"strava_[^/]+\.json|\.strava_[^/]+\.tmp"),
+    STATE: re.compile(r"dlt|dbt|[^/]+\.(json|parquet|lock|tmp)"),
+}
+WHOLLY_OURS = re.compile(r"dlt|dbt|_dlt_\w+")
 
 
 @dataclass(frozen=True)
@@ -68,10 +82,41 @@ class Place:
             there &= set(self.entries.values())
         return sorted(name for name in there if not name.startswith(self.caches))
 
+    def ours(self) -> list[str]:
+        """What is there that this program wrote, as paths below the folder: files, and folders wholly its own."""
+        names = self.held() if self.entries is not None else list(_units(self.folder))
+        return [name for name in names if self._is_ours(name)]
+
+    def _is_ours(self, name: str) -> bool:
+        if self.entries is not None:
+            return True
+        if name.partition("/")[0] in NOT_STATE or name.startswith(self.caches):
+            return False
+        # a shard is known by what is in it, whatever it is called
+        return bool(OURS[self.name].fullmatch(name)) or (self.name == DATA and _is_shard(self.folder / name))
+
     def bundled(self, entry: str) -> PurePosixPath:
         """The name in the bundle of `entry` on disk."""
         names = {} if self.entries is None else {on_disk: name for name, on_disk in self.entries.items()}
         return self.name / names.get(entry, entry)
+
+
+def _units(folder: Path) -> Iterator[str]:
+    """Paths below `folder` of all that is there: files, and folders that are wholly ours."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.is_dir() and not path.is_symlink() and not WHOLLY_OURS.fullmatch(path.name):
+            yield from (f"{path.name}/{name}" for name in _units(path))
+        else:
+            yield path.name
+
+
+def _is_shard(path: Path) -> bool:
+    if path.suffix != ".parquet":
+        return False
+    try:
+        return bool(shard_name(path))
+    except (ShardDamaged, FileNotFoundError):
+        return False
 
 
 def _places(settings: StravaSettings) -> list[Place]:
@@ -79,22 +124,27 @@ def _places(settings: StravaSettings) -> list[Place]:
     warehouse, token = settings.warehouse_path, settings.token_path
     own = {name: name for name in (warehouse.name, f"{warehouse.name}.wal")}
     places = [
-        Place(PurePosixPath("output"), settings.output_path),
+        Place(OUTPUT, settings.output_path),
         Place(PurePosixPath("warehouse"), warehouse.parent, own),
         # the copy of a bucket's shards is fetched from there; the page is not state, nor is what is noted of it
-        Place(PurePosixPath("warehouse/.state"), settings.state_path, caches=("bronze-", "page.json", "routes.json")),
-        Place(PurePosixPath("secrets"), token.parent, {"strava_token.json": token.name}),
+        Place(STATE, settings.state_path, caches=("bronze-", "page.json", "routes.json")),
+        Place(SECRETS, token.parent, {"strava_token.json": token.name}),
     ]
     if "://" not in settings.bronze_url:
         places.insert(0, Place(DATA, settings.bronze_path))
     return places
 
 
-def backup(settings: StravaSettings, file: Path, unencrypted: bool, report: Report, stop: StopFlag) -> None:
+def backup(
+    settings: StravaSettings, file: Path, unencrypted: bool, report: Report, stop: StopFlag, force: bool = False
+) -> None:
     """Write the state to `file`, replacing what is there when all of it is written.
 
+    force: whatever is there; else a bundle, or an empty file.
+
     Raises:
-        BadSetting: there is no passphrase, or it is too short; there is no state; `file` lies in the midst of it.
+        BadSetting: there is no passphrase, or it is too short; there is no state; `file` lies in the midst of it, or is
+            something else than a bundle.
         WarehouseBusy: another program writes the warehouse.
         StorageFailed: something cannot be read, or `file` not written.
         Interrupted: a signal came; what was at `file` is untouched.
@@ -108,17 +158,50 @@ def backup(settings: StravaSettings, file: Path, unencrypted: bool, report: Repo
     with _still(settings, report), _told_of_stops(f"Stopped; {file} is as it was."):
         places = _places(settings)
         for place in places:
-            if place.entries is None and file.absolute().is_relative_to(place.folder):
+            if place.entries is None and file.resolve().is_relative_to(place.folder.resolve()):
                 raise BadSetting(f"{file} lies in {place.folder}, which it is to hold: choose another folder.")
+            if file.resolve() in {(place.folder / entry).resolve() for entry in (place.entries or {}).values()}:
+                raise BadSetting(f"{file} is what the bundle is to hold: choose another file.")
         if not any(place.held() for place in places):
             raise BadSetting(f"There is nothing to back up in {settings.home_path} yet. Run `make flow` first.")
-        with _checkpointed(settings.warehouse_path), written_whole(file, mode=0o600) as target:
+        target_file, noted = real(file.absolute()), Places(settings)
+        if not force and not _may_be_replaced(target_file, is_known=target_file in noted.paths("bundle")):
+            raise BadSetting(f"{file} is no bundle of this program: choose another file, or replace it with --force.")
+        noted.note("bundle", file.absolute())
+        with _checkpointed(settings.warehouse_path), written_whole(file, PRIVATE) as target:
             sink = nullcontext(target) if passphrase is None else _encrypting(file, target, passphrase)
             with sink as stream:
                 count = _pack(places, stream, stop)
     size_mb = file.stat().st_size / 1e6
     told = ", not encrypted" if unencrypted else ""
     report.say(f"Backup: {count:,} files in {file} ({size_mb:,.1f} MB{told}).")
+
+
+def _may_be_replaced(file: Path, is_known: bool) -> bool:
+    """Whether `file` is a bundle (with `is_known` a damaged one will do), empty or not there."""
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(HEAD)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        # if it cannot be written, that is said in a moment
+        return True
+    except OSError as error:
+        raise storage_error(file, error) from error
+    if not head or OUR_PACKET.match(head):
+        return True
+    return head.startswith(GZIP) and (is_known or _holds_manifest(file))
+
+
+def _holds_manifest(file: Path) -> bool:
+    """Whether `file`, which is not encrypted, is a bundle to its end."""
+    last = ""
+    try:
+        with tarfile.open(file, mode="r|gz") as tar:
+            for info in tar:
+                last = info.name
+    except (tarfile.TarError, EOFError, OSError, zlib.error):
+        return False
+    return last == MANIFEST
 
 
 def restore(
@@ -135,7 +218,7 @@ def restore(
     """
     with _still(settings, report), _told_of_stops("Stopped; what was here is untouched."):
         places = _places(settings)
-        held = [str(place.folder / entry) for place in places for entry in place.held()]
+        held = [str(place.folder / name) for place in places for name in place.ours()]
         if held and not force:
             more = f" and {len(held) - 1:,} more" if len(held) > 1 else ""
             raise BadSetting(
@@ -148,6 +231,8 @@ def restore(
             with _opened(settings, file, unencrypted) as stream:
                 unpacking.run(stream, stop)
             purges = _keep_purges(places)
+            _keep_noted_places(settings, places)
+            _require_room(places)
             unpacking.commit(settings)
         except OSError as error:
             raise storage_error(Path(error.filename or settings.home_path), error) from error
@@ -155,6 +240,7 @@ def restore(
             if not settings.restoring_path.exists():
                 _clear(places)
         finish_restore(settings)
+        Places(settings).note("bundle", file.absolute())
     report.say(f"Restored: {len(unpacking.hashes):,} files of {unpacking.made_at[:16].replace('T', ' ')} UTC.")
     if purges:
         report.say("What was purged here since the backup is erased again by the next flow.")
@@ -166,28 +252,87 @@ def finish_restore(settings: StravaSettings) -> None:
     Raises:
         StorageFailed: something cannot be moved; the next call goes on from there.
     """
-    marker = settings.restoring_path
+    marker, places = settings.restoring_path, _places(settings)
     if not marker.exists():
+        # of a restore that was killed before its bundle was found whole
+        _clear(places)
         return
-    names = json.loads(marker.read_bytes())
-    # a folder that the settings name since then has nothing to do with it
-    places = [place for place in _places(settings) if place.work.exists() and str(place.name) in names]
+    listed = json.loads(marker.read_bytes())
     try:
-        for place in places:
-            new, old = place.work / "new", place.work / "old"
-            old.mkdir(parents=True, exist_ok=True)
-            for entry in place.held():
-                # what is not there any more among the new ones has been moved in already
-                if (new / entry).exists() or entry not in names[str(place.name)]:
-                    (place.folder / entry).rename(old / entry)
-            for entry in names[str(place.name)]:
-                if (new / entry).exists():
-                    (new / entry).rename(place.folder / entry)
+        # a folder that the settings name since then has nothing to do with it
+        moving = [place for place in places if place.work.exists() and str(place.name) in listed]
+        # an earlier version listed folders, in which nobody could see how far this one came
+        names = {str(place.name): {*listed[str(place.name)], *_units(place.work / "new")} for place in moving}
+        if any(names[name] != set(listed[name]) for name in names):
+            with written_whole(marker) as file:
+                file.write(json.dumps(listed | {name: sorted(names[name]) for name in names}).encode())
+        for place in moving:
+            _move_in(place, names[str(place.name)])
         os.sync()
         _clear(places)
         marker.unlink()
     except OSError as error:
         raise storage_error(Path(error.filename or marker), error) from error
+
+
+def _move_in(place: Place, listed: set[str]) -> None:
+    """Put what a bundle holds for `place` in the place of what this program wrote there; what is others' stays.
+
+    listed: the bundle's files and folders, of which some may be in their places already.
+    """
+    new, old = place.work / "new", place.work / "old"
+    arriving = dict.fromkeys(_units(new))
+    for name in dict.fromkeys([*place.ours(), *arriving]):
+        path = place.folder / name
+        # the bundle of an earlier version lists the folder, and moves in all of it at once
+        has_arrived = any(each in listed and not (new / each).exists() for each in (name, name.partition("/")[0]))
+        if name not in arriving and has_arrived:
+            continue
+        if path.is_symlink():
+            if name not in arriving:
+                remove(path)
+        elif path.exists():
+            (old / name).parent.mkdir(parents=True, exist_ok=True)
+            path.rename(old / name)
+            for folder in path.parents[: name.count("/")]:
+                with suppress(OSError):
+                    folder.rmdir()
+    for name in arriving:
+        path = place.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink():
+            # the link stays, and what it leads to may be on another disk; its log would be that of another warehouse
+            target = real(path)
+            target.with_name(f"{target.name}.wal").unlink(missing_ok=True)
+            with written_whole(path, (new / name).stat().st_mode & 0o777) as file, (new / name).open("rb") as source:
+                shutil.copyfileobj(source, file, BLOCK)
+            (new / name).unlink()
+        else:
+            (new / name).rename(path)
+
+
+def _require_room(places: list[Place]) -> None:
+    """Look whether each file that was unpacked can go to its place.
+
+    Raises:
+        BadSetting: a folder of somebody else's is where a file belongs, or the other way round.
+        StorageFailed: a link there leads nowhere.
+    """
+    for place in places:
+        for name in _units(place.work / "new"):
+            path = real(place.folder / name)
+            above = [folder for folder in path.parents if folder.exists()]
+            in_the_way = path if path.is_dir() and not WHOLLY_OURS.fullmatch(name) else above[0]
+            if in_the_way == path or not above[0].is_dir():
+                raise BadSetting(f"{in_the_way} is in the way of what the bundle holds: move it away.")
+
+
+def _keep_noted_places(settings: StravaSettings, places: list[Place]) -> None:
+    """Let the note of places that the bundle has know of those that are noted here, too."""
+    for place in places:
+        if place.name == STATE:
+            new = place.work / "new" / NOTE
+            write_note(new, merged(read_note(new), read_note(settings.state_path / NOTE)))
 
 
 def _keep_purges(places: list[Place]) -> bool:
@@ -256,6 +401,7 @@ def _told_of_stops(text: str) -> Iterator[None]:
 @contextmanager
 def _checkpointed(warehouse: Path) -> Iterator[None]:
     """The DuckDB file holds all that was committed, and nobody writes it, as long as this lasts."""
+    warehouse = real(warehouse)
     if not warehouse.exists():
         yield
         return
@@ -306,7 +452,9 @@ def _contents(places: list[Place]) -> Iterator[tuple[PurePosixPath, Path]]:
     """(name in the bundle, path on disk) of all folders and files, each folder before what is in it."""
     for place in places:
         for entry in place.held():
-            yield from _tree(place.bundled(entry), place.folder / entry)
+            path = place.folder / entry
+            # our own files may be links; a folder of them is taken as it is
+            yield from _tree(place.bundled(entry), path if place.entries is None else real(path))
 
 
 def _tree(name: PurePosixPath, path: Path) -> Iterator[tuple[PurePosixPath, Path]]:
@@ -404,20 +552,20 @@ class _Unpacking:
         return promised
 
     def _unpack(self, info: tarfile.TarInfo, content: IO[bytes] | None) -> None:
-        target = self._target(info)
+        place, name = self._target(info)
+        target = place.work / "new" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if content is None:
             target.mkdir(exist_ok=True)
             return
         read = _Hashing(content)
-        with target.open("xb") as file:
-            os.fchmod(file.fileno(), info.mode & 0o777)
+        with _opened_new(target, PRIVATE if place.name == SECRETS else info.mode & 0o777, place.folder / name) as file:
             shutil.copyfileobj(read, file, BLOCK)
         os.utime(target, (info.mtime, info.mtime))
         self.hashes[info.name] = read.sha256.hexdigest()
 
-    def _target(self, info: tarfile.TarInfo) -> Path:
-        """Where the member `info` is unpacked; a name that would lead elsewhere is never followed."""
+    def _target(self, info: tarfile.TarInfo) -> tuple[Place, PurePosixPath]:
+        """Where the member `info` belongs: a place and a path below it; a name that would lead elsewhere is refused."""
         name = PurePosixPath(info.name)
         if name.is_absolute() or ".." in name.parts or not (info.isreg() or info.isdir()) or info.name in self.hashes:
             raise StorageFailed(f"{self.file} holds {info.name!r}, which no backup of this program does: not restored.")
@@ -425,9 +573,9 @@ class _Unpacking:
             if name.is_relative_to(place.name) and name != place.name:
                 entry, *rest = name.relative_to(place.name).parts
                 if place.entries is None and entry not in NOT_STATE:
-                    return place.work.joinpath("new", entry, *rest)
+                    return place, PurePosixPath(entry, *rest)
                 if place.entries is not None and entry in place.entries:
-                    return place.work.joinpath("new", place.entries[entry], *rest)
+                    return place, PurePosixPath(place.entries[entry], *rest)
         raise BadSetting(
             f"{self.file} holds {info.name!r}, for which the settings here have no place: restore with the "
             "STRAVA_WAREHOUSE and STRAVA_BRONZE_URL with which the backup was made."
@@ -436,9 +584,18 @@ class _Unpacking:
     def commit(self, settings: StravaSettings) -> None:
         """From here on the restore can only go forward."""
         os.sync()
-        names = {str(place.name): sorted(path.name for path in (place.work / "new").glob("*")) for place in self.places}
+        names = {str(place.name): list(_units(place.work / "new")) for place in self.places}
         with written_whole(settings.restoring_path) as file:
             file.write(json.dumps(names).encode())
+
+
+def _opened_new(path: Path, mode: int, replaced: Path) -> IO[bytes]:
+    """A new file to write at `path`, as private as `mode` and the umask say, and as the file that it will replace."""
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if mode != PRIVATE:
+            os.fchmod(file.fileno(), mode & replaced.stat().st_mode)
+    return file
 
 
 def _damaged(file: Path) -> StorageFailed:

@@ -1,11 +1,14 @@
 """Files that survive a kill and a power cut: written beside, fsynced, renamed; and locks that die with their holder.
 
-And files read so that "cannot be read" is never taken for "not there" or for "damaged".
+A link is kept: what it leads to is written. Who replaces a file keeps its mode, and a new one has what the umask says.
+What cannot be read is never taken for what is not there, nor for damaged.
 """
 
 import errno
 import fcntl
 import os
+import re
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +20,11 @@ from pipelines.errors import StorageFailed
 LOOK_AGAIN_S = 0.1
 # whoever asks may not; another file, or another moment, is no help
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+# what is for its owner alone, whatever umask and the file before say
+PRIVATE = 0o600
+ANYBODY = 0o666
+# the name under which a file is written: its own, and the process's number
+_BESIDE = re.compile(r"\.(?P<name>.+)\.\d+\.tmp", re.DOTALL)
 
 
 def storage_error(path: Path, error: OSError) -> StorageFailed:
@@ -27,6 +35,9 @@ def storage_error(path: Path, error: OSError) -> StorageFailed:
         )
     if error.errno in REFUSED:
         return StorageFailed(f"{path} may not be written by this user: change its owner or mode and run again.")
+    # a link to nowhere is both there and not there
+    if error.errno in (errno.EEXIST, errno.ENOENT, errno.ELOOP) and (link := _link_to_nowhere(path)):
+        return _leads_nowhere(link)
     return StorageFailed(f"{path} could not be written: {error.strerror or error}.")
 
 
@@ -53,8 +64,8 @@ def read_whole(path: Path) -> bytes:
             size = os.fstat(file.fileno()).st_size
             content = file.read()
     except FileNotFoundError:
-        if path.is_symlink():
-            raise StorageFailed(f"{path} is a link to nothing: bring its target back, and run again.") from None
+        if link := _link_to_nowhere(path):
+            raise _leads_nowhere(link) from None
         raise
     except OSError as error:
         raise read_error(path, error) from error
@@ -96,34 +107,67 @@ def is_there(path: Path) -> bool:
     return True
 
 
-@contextmanager
-def written_whole(path: Path, mode: int = 0o644, durable: bool = True) -> Iterator[IO[bytes]]:
-    """A binary file to write that appears at `path`, replacing what was there, only when all of it is written.
+def _link_to_nowhere(path: Path) -> Path | None:
+    """The link, at `path` or above it, that leads nowhere; None where there is none."""
+    return next((place for place in (path, *path.parents) if place.is_symlink() and not place.exists()), None)
 
-    What is `durable` is on disk before it appears, and survives a power cut.
+
+def _leads_nowhere(link: Path) -> StorageFailed:
+    return StorageFailed(
+        f"{link} is a link to {link.readlink()}, which is not there: make that available again, or remove the link."
+    )
+
+
+def real(path: Path) -> Path:
+    """The file at `path` without links on the way, or the one that a link there leads to.
 
     Raises:
-        StorageFailed: it cannot be written; what was at `path` is untouched.
+        StorageFailed: such a link leads nowhere.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    if link := _link_to_nowhere(path):
+        raise _leads_nowhere(link)
+    return Path(os.path.realpath(path))
+
+
+@contextmanager
+def written_whole(path: Path, mode: int = ANYBODY, durable: bool = True) -> Iterator[IO[bytes]]:
+    """A binary file to write that appears at `path`, replacing what was there, only when all of it is written.
+
+    Where `path` is a link, the file that it leads to is replaced. `mode` is the most that the file may allow; of that
+    it allows what the file before did, or what the umask says. What is `durable` is on disk before it appears, and
+    survives a power cut.
+
+    Raises:
+        StorageFailed: it cannot be written, or the link leads nowhere; what was at `path` is untouched.
+    """
+    target = real(path)
+    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        make_folder(path.parent)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        make_folder(target.parent)
+        remove_half_written(target.parent, re.escape(target.name))
+        before = _mode(target)
+        most = mode if before is None or mode == PRIVATE else mode & before
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, most)
         try:
-            # an older umask must not widen or narrow what the caller asked for
-            os.fchmod(descriptor, mode)
+            # who finds it half written knows by this lock that somebody is at work; some file systems have no locks
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with os.fdopen(descriptor, "wb") as file:
+                if before is not None or mode == PRIVATE:
+                    # the umask is for what is new
+                    os.fchmod(descriptor, most)
                 yield file
                 file.flush()
                 if durable:
                     os.fsync(file.fileno())
-            beside.replace(path)
+                # as long as the lock is held
+                beside.replace(target)
         except BaseException:
             with suppress(OSError):
                 beside.unlink()
             raise
         if durable:
-            _fsync_folder(path.parent)
+            _fsync_folder(target.parent)
     except OSError as error:
         raise storage_error(path, error) from error
 
@@ -141,17 +185,61 @@ def make_folder(folder: Path) -> None:
         _fsync_folder(path.parent)
 
 
+def _mode(path: Path) -> int | None:
+    """The mode of the file at `path`; None where there is none.
+
+    Raises:
+        OSError: it is a folder or a device.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is no file")
+    return stat.S_IMODE(mode)
+
+
 def remove(path: Path) -> None:
     """Remove the file at `path`, if it is there, so that a power cut does not bring it back.
+
+    What a link leads to is emptied: so the link goes on leading somewhere.
+
+    Raises:
+        StorageFailed: it cannot be removed.
+    """
+    if path.is_symlink():
+        if path.exists():
+            with written_whole(path):
+                pass
+        return
+    try:
+        path.unlink()
+        _fsync_folder(path.parent)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def remove_half_written(folder: Path, names: str = ".+") -> None:
+    """Remove what killed processes left half written in `folder` of files called like `names`, a regular expression.
+
+    What somebody is writing at this moment stays.
 
     Raises:
         StorageFailed: it cannot be removed.
     """
     try:
-        path.unlink(missing_ok=True)
-        _fsync_folder(path.parent)
+        with os.scandir(folder) as entries:
+            found = [_BESIDE.fullmatch(entry.name) for entry in entries]
+    except FileNotFoundError:
+        return
     except OSError as error:
-        raise storage_error(path, error) from error
+        raise storage_error(folder, error) from error
+    for name in (match[0] for match in found if match and re.fullmatch(names, match["name"], re.DOTALL)):
+        if _is_left(folder / name):
+            remove(folder / name)
 
 
 def move(path: Path, to: Path) -> None:
@@ -167,14 +255,19 @@ def move(path: Path, to: Path) -> None:
         raise storage_error(path, error) from error
 
 
-def remove_half_written(folder: Path) -> None:
-    """Remove what killed processes left half written in `folder`; nobody may be writing there.
-
-    Raises:
-        StorageFailed: it cannot be removed.
-    """
-    for path in folder.glob(".*.tmp"):
-        remove(path)
+def _is_left(path: Path) -> bool:
+    """Whether the file at `path` is one that nobody is writing."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        # a link, gone by now, somebody else's: no file that we left
+        return False
+    try:
+        return stat.S_ISREG(os.fstat(descriptor).st_mode) and _taken(path, descriptor)
+    except (OSError, StorageFailed):
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def _fsync_folder(folder: Path) -> None:

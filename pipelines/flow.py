@@ -33,12 +33,12 @@ from pipelines.errors import (
 from pipelines.fields import FieldsSeen
 from pipelines.freshness import PATHS, to_fetch_again
 from pipelines.memory import give_back_what_is_free
-from pipelines.page import make_page, page_is_current, pages
+from pipelines.page import make_page, page_is_current
 from pipelines.payloads import Payload
 from pipelines.progress import ANOTHER_RUN, Report, Task, details_left
 from pipelines.publish import publish
 from pipelines.pull import Pull, PullChoice, Pulled, days_before
-from pipelines.purge import Purge
+from pipelines.purge import Purge, remove_leftovers
 from pipelines.quarantine import Quarantine
 from pipelines.refresh import Refresh
 from pipelines.settings import StravaSettings
@@ -49,6 +49,7 @@ from pipelines.sweep import utc_now
 from pipelines.told import Told
 from pipelines.transport import StravaAdapter, open_session, raise_for_refusal
 from pipelines.waiting import wait_for_window
+from pipelines.written_places import Places
 
 # waits for a Strava that is down, in a backfill: 60 times that of one request, each twice as long as the one before
 OUTAGES = 8
@@ -339,6 +340,8 @@ class Run:
         self._quarantine.release(purge.intend())
         if not purge.erase():
             self._report.say("Purge: nothing to erase.")
+            # what an earlier version left behind
+            purge.look_again()
 
     def purge_if_wanted(self) -> None:
         """As `purge` where the settings say so; else only what an earlier purge was killed in."""
@@ -351,8 +354,7 @@ class Run:
         def land(athlete_id: int, payloads: list[Payload], newest: datetime | None) -> None:
             self._land_notes(TOMBSTONES, payloads, newest, athlete_id)
 
-        settings = self._settings
-        return Purge(self._bronze, settings.output_path, settings.warehouse_path, pages(settings), self._report, land)
+        return Purge(self._bronze, self._settings, self._report, land)
 
     def stage(self) -> None:
         """Bring staging up to the shards, and to what the settings say of the athlete."""
@@ -388,7 +390,7 @@ class Run:
     def _publish(self) -> None:
         """Bring the read-only copy up to the build, where the settings ask for one."""
         copy = self._settings.publish_path
-        if copy is not None and publish(self._settings.warehouse_path, copy):
+        if copy is not None and publish(self._settings.warehouse_path, copy, Places(self._settings)):
             self._report.say(f"Published: {copy}.")
 
     def _athlete_id(self) -> int:
@@ -437,6 +439,8 @@ def run_steps(
         try:
             with locked(settings.lock_path, lambda: report.say(ANOTHER_RUN), stop.wait):
                 finish_restore(settings)
+                _note_places(settings)
+                remove_leftovers(settings, report)
                 run = Run(settings, report, stop, done, budget, backfill)
                 spent = _round(run, done, steps_now, pull_choice, choice)
         except StravaUnavailable as error:
@@ -453,6 +457,16 @@ def run_steps(
         # the lock is free meanwhile: a daily flow can use what is reserved for it
         with report.task("Backfill") as task:
             wait_for_window(spent, budget, settings.reserve, stop, task)
+
+
+def _note_places(settings: StravaSettings) -> None:
+    """Note where this run may write."""
+    places = Places(settings)
+    places.note("shards", settings.bronze_path)
+    places.note("output", settings.output_path)
+    places.note("warehouse", settings.warehouse_path)
+    if settings.bronze_store is not None:
+        places.note("bucket", settings.bronze_store)
 
 
 def _round(

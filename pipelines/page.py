@@ -14,14 +14,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipelines import page_data, public_data, routes
 from pipelines.athlete_settings import settings_are_known, write_athlete_settings
-from pipelines.durable import is_there, written_whole
+from pipelines.durable import is_there, real, storage_error, written_whole
 from pipelines.errors import BadSetting
 from pipelines.progress import Report
 from pipelines.settings import StravaSettings
 from pipelines.warehouse import open_warehouse
+from pipelines.written_places import Places
 
 TITLE = "Strava Stats"
 SITE = Path(__file__).resolve().parent / "site"
+# in its head one of these tells a page of ours: what its template says, and what the first version's said
+MARKS = (
+    b'<meta name="generator" content="strava-stats">',
+    b'<title>Strava Stats</title>\n<link rel="icon" href="data:,">',
+)
+HEAD = 4096
 # a JSON text keeps its meaning, and cannot end the script element that it stands in
 ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -32,8 +39,43 @@ def page_path(settings: StravaSettings, public: bool = False) -> Path:
 
 
 def pages(settings: StravaSettings) -> list[Path]:
-    """Where the athlete's activities may be shown, or drawn in advance."""
-    return [page_path(settings), page_path(settings, public=True), _routes_path(settings)]
+    """Where a page is, or was ever written."""
+    own = [page_path(settings), page_path(settings, public=True)]
+    # a link before what it leads to
+    noted = sorted(Places(settings).paths("page"), key=lambda path: not path.is_symlink())
+    return list(dict.fromkeys([*own, *noted]))
+
+
+def drawn_and_noted(settings: StravaSettings) -> list[Path]:
+    """What is kept beside the warehouse of the pages made, which the next page makes anew."""
+    return [_routes_path(settings), _note(settings)]
+
+
+def is_page(path: Path) -> bool:
+    """Whether the file at `path` is a page of ours.
+
+    Raises:
+        StorageFailed: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    return any(mark in head for mark in MARKS)
+
+
+def _require_replaceable(path: Path) -> None:
+    """Look whether a page may take the place of what is at `path`: a page, an empty file or nothing.
+
+    Raises:
+        BadSetting: it is something else.
+    """
+    if path.is_file() and path.stat().st_size and not is_page(path):
+        raise BadSetting(
+            f"{path} is no page of this program: move it away, write the page elsewhere with --out, or replace it with "
+            "--force."
+        )
 
 
 def make_page(
@@ -42,15 +84,23 @@ def make_page(
     token_athlete: Callable[[], int | None],
     public: bool = False,
     path: Path | None = None,
+    force: bool = False,
 ) -> None:
     """Write the page, unless it is there already, to the byte; it is that of `token_athlete` if the warehouse has many.
 
+    path: where it goes instead of its place in the site. force: whatever is there.
+
     Raises:
-        BadSetting: there is no warehouse yet, or none of this version's.
+        BadSetting: there is no warehouse yet, or none of this version's; something else is where the page goes.
         WarehouseBusy: another process has the DuckDB file open for writing.
         StorageFailed: the page cannot be written.
     """
     path = path or page_path(settings, public)
+    target = real(path)
+    if target in {real(own) for own in (settings.warehouse_path, settings.token_path)}:
+        raise BadSetting(f"{path} is the warehouse or the token file: write the page elsewhere.")
+    if not force:
+        _require_replaceable(target)
     _let_settings_be_known(settings)
     with _opened(settings) as connection:
         athlete_id, athletes = page_data.athlete_shown(connection, token_athlete)
@@ -61,6 +111,7 @@ def make_page(
             made_from = _made_from(connection, athlete_id)
     html = render(data)
     changed = _held(path) != html
+    Places(settings).note("page", path)
     if changed:
         with written_whole(path) as file:
             file.write(html)
@@ -85,9 +136,9 @@ def require_warehouse(settings: StravaSettings) -> None:
 
     Raises:
         BadSetting: there is none yet.
-        StorageFailed: the system does not say.
+        StorageFailed: the system does not say, or it is a link that leads nowhere.
     """
-    if not is_there(settings.warehouse_path):
+    if not is_there(real(settings.warehouse_path)):
         raise BadSetting(
             f"There is no warehouse at {settings.warehouse_path} yet. "
             "Run `make flow`, or `make demo` to try without an account."

@@ -11,9 +11,10 @@ from typing import Any
 import duckdb
 
 from pipelines.athlete_settings import read_athlete_settings
-from pipelines.durable import written_whole
-from pipelines.errors import StorageFailed
+from pipelines.durable import real, storage_error, written_whole
+from pipelines.errors import BadSetting
 from pipelines.warehouse import DATASET, open_warehouse, warehouse_error
+from pipelines.written_places import Places
 
 MODE = 0o444
 MAGIC_AT = 8
@@ -22,14 +23,18 @@ MAGIC = b"DUCK"
 Shown = tuple[datetime, dict[str, list[tuple[Any, ...]] | None]]
 
 
-def publish(warehouse: Path, copy: Path) -> bool:
+def publish(warehouse: Path, copy: Path, places: Places) -> bool:
     """Bring `copy` up to the last whole build of `warehouse` and the athlete's settings; whether it was behind.
 
+    It is noted in `places`, by which a copy is known again that nobody can open.
+
     Raises:
+        BadSetting: something else is in its place, which stays as it is.
         WarehouseBusy: another process holds the DuckDB file.
-        StorageFailed: the copy could not be written, or something else is in its place; it is as it was.
+        StorageFailed: the copy could not be written; it is as it was.
     """
-    published = _shown_by(copy) if _is_copy(copy) else None
+    published = _shown_by(real(copy), is_known=real(copy) in places.paths("copy"))
+    places.note("copy", copy)
     try:
         # closing any handle of a file gives up this process's locks on it: this one is closed after DuckDB's
         with warehouse.open("rb") as source, open_warehouse(warehouse) as connection:
@@ -45,29 +50,52 @@ def publish(warehouse: Path, copy: Path) -> bool:
     return True
 
 
-def _is_copy(path: Path) -> bool:
-    """Whether there is a copy at `path`.
+def _shown_by(copy: Path, is_known: bool) -> Shown | None:
+    """What the copy shows; None where there is none, or nobody can read it any more.
 
     Raises:
-        StorageFailed: what is there is no DuckDB file, so it is not ours to replace.
+        BadSetting: what is there is not ours to replace.
+        StorageFailed: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with copy.open("rb") as file:
             head = file.read(MAGIC_AT + len(MAGIC))
     except FileNotFoundError:
-        return False
+        return None
+    except OSError as error:
+        raise storage_error(copy, error) from error
+    if not head:
+        return None
+    foreign = BadSetting(f"{copy} is no copy of this warehouse: move it away, or name another file in STRAVA_PUBLISH.")
     if head[MAGIC_AT:] != MAGIC:
-        raise StorageFailed(f"{path} is no copy of a warehouse: move it away, or name another file in STRAVA_PUBLISH.")
-    return True
-
-
-def _shown_by(path: Path) -> Shown | None:
+        raise foreign
     try:
-        with duckdb.connect(str(path), read_only=True) as connection:
+        with duckdb.connect(str(copy), read_only=True) as connection:
+            if not _is_empty(connection) and not (_is_ours(connection) and (is_known or _is_read_only(copy))):
+                raise foreign
             return _shown(connection)
     except duckdb.Error:
-        # damaged, or held by somebody who may write all the same: replaced
-        return None
+        # damaged, or opened by somebody who may write all the same
+        if is_known:
+            return None
+        raise foreign from None
+
+
+def _is_ours(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether what is opened is a warehouse that this program built, or a copy of one."""
+    query = "select 1 from duckdb_tables() where schema_name = ? and table_name = 'dbt_builds'"
+    return connection.execute(query, [DATASET]).fetchone() is not None
+
+
+def _is_empty(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether nobody has put anything into the file that is opened."""
+    query = "select 1 from duckdb_tables() where not internal union all select 1 from duckdb_views() where not internal"
+    return connection.execute(query).fetchone() is None
+
+
+def _is_read_only(path: Path) -> bool:
+    """Whether nobody may write the file, as it is of a copy: one that may be written is somebody's warehouse."""
+    return not path.stat().st_mode & 0o222
 
 
 def _shown(connection: duckdb.DuckDBPyConnection) -> Shown | None:

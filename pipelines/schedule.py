@@ -1,6 +1,7 @@
 """The scheduler: `flow` by a cron expression, one at a time, and at once if one was missed while nobody was there."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,11 +13,13 @@ from cronsim import CronSim, CronSimError
 
 from pipelines.durable import locked, read_whole, written_whole
 from pipelines.errors import BadSetting, Interrupted
-from pipelines.settings import REPO, StravaSettings
+from pipelines.settings import REPO, SETTINGS, StravaSettings
 from pipelines.stop import StopFlag
 
 # a machine that slept, or a clock that was set forward, is noticed within this time
 LOOK_EVERY_S = 20
+# a flow makes no bundles
+NOT_FOR_A_FLOW = (*SETTINGS["state_passphrase"].names, "SOURCES__STRAVA__STATE_PASSPHRASE")
 FLOW = [sys.executable, str(REPO / "pipelines" / "strava.py"), "flow"]
 
 
@@ -107,8 +110,14 @@ def _flow(stop: StopFlag) -> int:
     Raises:
         Interrupted: a signal came. The flow got it too and has ended.
     """
-    # of a session of its own: a terminal's Ctrl-C reaches it through us only, and so once
-    with subprocess.Popen(FLOW, stderr=subprocess.STDOUT, start_new_session=True) as flow:  # noqa: S603 - our own command
+    environment = {name: value for name, value in os.environ.items() if name not in NOT_FOR_A_FLOW}
+    with subprocess.Popen(  # noqa: S603 - our own command
+        FLOW,
+        env=environment,
+        stderr=subprocess.STDOUT,
+        # of a session of its own: a terminal's Ctrl-C reaches it through us only, and so once
+        start_new_session=True,
+    ) as flow:
         try:
             while flow.poll() is None:
                 stop.wait(0.2)

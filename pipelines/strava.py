@@ -138,6 +138,7 @@ def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
 
     settings = _settings(options)
     file = TokenFile(settings.token_path)
+    file.ensure_replaceable()
 
     tokens, unticked = authorise(
         open_app(settings, stop), file, settings.redirect_uri, settings.scope, tell, stop, sys.stdin
@@ -224,6 +225,7 @@ def _page_options(parser: argparse.ArgumentParser) -> None:
         help="dates, sports, rounded figures and what follows from them, for others; goes to site/public/index.html",
     )
     parser.add_argument("--out", metavar="FILE", type=Path, help="where to write it instead")
+    parser.add_argument("--force", action="store_true", help="replace what is there, though it is no page of ours")
 
 
 def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
@@ -243,7 +245,8 @@ def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
             from pipelines.bundle import finish_restore
 
             finish_restore(settings)
-        make_page(settings, report, token_athlete, options.public, options.out and Path.cwd() / options.out)
+        out = options.out and Path.cwd() / options.out
+        make_page(settings, report, token_athlete, options.public, out, options.force)
 
 
 def _serve_options(parser: argparse.ArgumentParser) -> None:
@@ -262,6 +265,11 @@ def _bundle_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unencrypted", action="store_true", help="the bundle is open to everybody who gets the file")
 
 
+def _backup_options(parser: argparse.ArgumentParser) -> None:
+    _bundle_options(parser)
+    parser.add_argument("--force", action="store_true", help="replace FILE, though it is no bundle")
+
+
 def _restore_options(parser: argparse.ArgumentParser) -> None:
     _bundle_options(parser)
     parser.add_argument("--force", action="store_true", help="replace the state that is here")
@@ -270,7 +278,7 @@ def _restore_options(parser: argparse.ArgumentParser) -> None:
 def _backup(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     from pipelines.bundle import backup
 
-    backup(_settings(options), options.file, options.unencrypted, report, stop)
+    backup(_settings(options), options.file, options.unencrypted, report, stop, options.force)
 
 
 def _restore(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
@@ -353,7 +361,7 @@ COMMANDS = (
         "shards, warehouse, output and tokens as one encrypted file",
         "python pipelines/strava.py backup strava.bundle",
         _backup,
-        _bundle_options,
+        _backup_options,
     ),
     Command(
         "restore",

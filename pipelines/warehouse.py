@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.durable import storage_error
+from pipelines.durable import real, storage_error
 from pipelines.errors import StorageFailed, StravaStatsError, WarehouseBusy
 
 HEADERS_BYTES = 3 * 4096
@@ -33,12 +33,14 @@ def open_warehouse(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckD
 
     Raises:
         WarehouseBusy: another process holds it; the text names that process.
-        StorageFailed: it cannot be opened or written.
+        StorageFailed: it cannot be opened or written, or is a link that leads nowhere.
     """
+    # what a link leads to: DuckDB has the log of what it connects to there, of what it attaches beside the link
+    path = real(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not read_only and _is_half_made(path):
-            path.unlink()
+            _begin_anew(path)
         connection = duckdb.connect(str(path), read_only, LIMITS) if read_only else _attached(path)
     except OSError as error:
         raise storage_error(path, error) from error
@@ -50,7 +52,8 @@ def open_warehouse(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckD
 
 def _attached(path: Path) -> duckdb.DuckDBPyConnection:
     """A connection whose database is the file at `path`; only ATTACH takes a size of row groups."""
-    connection = duckdb.connect(":memory:", config=LIMITS)
+    # without a name of its own, what does not go into memory would go to wherever the command was called
+    connection = duckdb.connect(":memory:", config=LIMITS | {"temp_directory": f"{path}.tmp"})
     try:
         connection.execute(f"attach {quoted(path)} as {CATALOG} (row_group_size {ROWS_PER_GROUP})")
     except duckdb.Error:
@@ -73,6 +76,15 @@ def _is_half_made(path: Path) -> bool:
         return False
     held = path.read_bytes()
     return not held.strip(b"\0") or (held[8:12] == b"DUCK" and len(held) < HEADERS_BYTES)
+
+
+def _begin_anew(path: Path) -> None:
+    """Put an empty warehouse, of the same mode, in the place of what is at `path`: a link to it never leads nowhere."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside.unlink(missing_ok=True)
+    _attached(beside).close()
+    beside.chmod(path.stat().st_mode & 0o777)
+    beside.replace(path)
 
 
 def warehouse_error(path: Path, told: str) -> StravaStatsError:

@@ -32,6 +32,8 @@ ATHLETE = {
     "STRAVA_UNITS": "km",
     "STRAVA_GOALS": "Run 1000 km/year, Ride 4000 km/year, All 6 h/week, All 15 days/month",
 }
+# settings and secrets of the user's own history, which are none of the demo's business
+USERS = ("STRAVA_", "SOURCES__", "DESTINATION__", "AWS_")
 QUERIES = (
     "SELECT id, start_date, name, sport_type, distance FROM strava.activities ORDER BY start_date DESC LIMIT 10;",
     "SELECT a.id, (d.json->>'kudos_count')::INT AS kudos FROM strava.activities a "
@@ -58,6 +60,8 @@ def _settings(url: str, state: dict[str, Any], redirect_uri: str) -> dict[str, s
         "STRAVA_TOKEN_FILE": "secrets/strava_token.json",
         "STRAVA_WAREHOUSE": "warehouse/strava.duckdb",
         "STRAVA_BRONZE_URL": "data",
+        # an empty one would leave it to `.env`, and the demo's copy would take the place of the user's
+        "STRAVA_PUBLISH": "warehouse/strava.published.duckdb",
         "STRAVA_API_URL": f"{url}/api/v3",
         "STRAVA_OAUTH_URL": f"{url}/oauth",
         "STRAVA_CLIENT_ID": state["client_id"],
@@ -139,7 +143,8 @@ def main() -> int:
                 f"A simulated Strava with {state['activities']} activities of athlete {state['athlete_id']} is at {url}"
             )
             redirect_uri = f"http://localhost:{_free_port()}/exchange_token"
-            environment = os.environ | _settings(url, state, redirect_uri)
+            others = {name: value for name, value in os.environ.items() if not name.startswith(USERS)}
+            environment = others | _settings(url, state, redirect_uri)
             _authorise(environment)
             _step("flow", environment=environment)
         _print_what_was_made()
