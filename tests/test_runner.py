@@ -220,6 +220,24 @@ def test_proxies_reach_the_container_and_its_build_and_one_on_this_machine_is_re
     assert "\n--network\nhost\n" in near.out
 
 
+@pytest.mark.parametrize(("where", "code"), [("| head -n 1", 0), ("> /dev/full", 6), ("| cat >&2", 3)])
+def test_an_answer_from_a_container_that_nobody_reads_to_its_end_ends_well_and_one_that_is_lost_does_not(
+    make, athlete, tmp_path, where, code
+):
+    # as an engine's client does: it says that its reader is gone, and ends with a code of its own
+    client = "trap '' PIPE; seq 100000 || exit 1; exit 3" if code == 3 else "trap '' PIPE; seq 100000 || exit 1"
+    script = SHOWS.replace("""printf '%s\\n' "$@" ;;""", f"{client} ;;")
+    assert script != SHOWS
+    make(script, "help")
+    environment = athlete.environment(PATH=f"{tmp_path}/bin{os.pathsep}{os.environ['PATH']}", **NO_STRAVA_HERE)
+    shell = f"./runner.sh sql 'select 1' {where}; exit ${{PIPESTATUS[0]}}"
+    ran = subprocess.run(
+        ["bash", "-c", shell], cwd=REPO, env=environment | {"RUNNER": ""}, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == code, ran.stderr
+    assert code == 6 or "rror" not in ran.stderr
+
+
 @pytest.mark.parametrize("stderr", ["full", "unread"])
 def test_a_standard_error_that_takes_nothing_keeps_nothing_from_being_run(make, athlete, stderr):
     ours, theirs = os.pipe() if stderr == "unread" else (None, os.open("/dev/full", os.O_WRONLY))
