@@ -28,6 +28,7 @@ from dlt.extract.items import DataItemWithMeta
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.durable import make_folder, remove, written_whole
+from pipelines.engine import LEAVE_ALONE, engine_error, literal, read_parquet, rows_of, typed_errors
 from pipelines.errors import StorageFailed, StravaStatsError
 from pipelines.object_store import aws_credentials, fetch_missing, put_back, store_error
 from pipelines.packages import (
@@ -106,8 +107,9 @@ LIVE = f"""
 """
 
 
+# of JSON in memory at a time
+OUTPUT_BYTES = 2**23
 _PARQUET: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["shard"]}
-_DUCKDB_LIMITS: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": "128MB"}
 
 
 @dataclass(frozen=True)
@@ -214,11 +216,10 @@ def shard_name(path: Path) -> str:
         return str(file.read_row_group(0, columns=["shard"]).column(0)[0])
 
 
-def bytes_per_row(path: Path) -> int:
-    """What a row of the shard at `path` takes in memory, on average."""
+def bytes_and_rows(path: Path) -> tuple[int, int]:
+    """What the rows of the shard at `path` take in memory, and how many there are."""
     metadata = pq.read_metadata(path)
-    held = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-    return int(held // max(metadata.num_rows, 1))
+    return sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)), metadata.num_rows
 
 
 class Bronze:
@@ -332,7 +333,10 @@ class Bronze:
         Raises:
             StorageFailed: it could not be written; as long as a row is left somewhere, the next purge finds it.
         """
-        rows = rewrite_shard(shard, is_purged)
+        try:
+            rows = rewrite_shard(shard, is_purged)
+        except (pa.ArrowException, MemoryError) as error:
+            raise engine_error(shard, error, LEAVE_ALONE) from error
         if rows and self._url is not None:
             put_back(self._pipeline, self._url, shard)
         return rows
@@ -492,7 +496,8 @@ class Bronze:
         except duckdb.Error:
             # damaged, or taken away just now by a purge
             self.set_aside_damaged()
-        return self._run_query(sql, parameters)
+        with typed_errors(self.folder, LEAVE_ALONE):
+            return self._run_query(sql, parameters)
 
     def query_shard(self, table: str, shard: Path, sql: str, **parameters: Any) -> list[Any]:
         """As `query`, of one shard of `table`; none where it is damaged or was taken away just now."""
@@ -506,17 +511,20 @@ class Bronze:
         self, sql: str, parameters: dict[str, Any], shards: dict[str, list[Path]] | None = None
     ) -> list[Any]:
         held = shards or {table: self.shards(table) for table in TABLES if f"{{{table}}}" in sql}
-        used = {table: list(map(str, paths)) for table, paths in held.items()}
+        used = {table: list(map(literal, paths)) for table, paths in held.items()}
         if not any(used.values()):
             return []
         # a lone shard with other types would be read as it is, and be no error before Python meets its values
         readers = {
-            table: f"(select {_TYPED}, filename from read_parquet($shards_of_{table}))" if paths else _NO_ROWS
+            table: f"(select {_TYPED}, filename from {read_parquet(f'$shards_of_{table}')})" if paths else _NO_ROWS
             for table, paths in used.items()
         }
         files = {f"shards_of_{table}": paths for table, paths in used.items() if paths}
-        with duckdb.connect(":memory:", config=_DUCKDB_LIMITS) as connection:
-            return connection.execute(sql.format(**readers), files | parameters).fetchall()
+        try:
+            return rows_of(sql.format(**readers), files | parameters)
+        except duckdb.OutOfMemoryException as error:
+            # no damage, and nobody may look for any
+            raise engine_error(self.folder, error, LEAVE_ALONE) from error
 
     def _name_if_whole(self, path: Path, thoroughly: bool = False) -> str | None:
         """The name that its rows bear; None if it is no whole shard, which is then renamed to be looked at.
@@ -564,8 +572,8 @@ def _readable_name(path: Path, thoroughly: bool) -> str | None:
         name = shard_name(path)
         if thoroughly:
             _read_to_its_end(path)
-    except duckdb.OutOfMemoryException:
-        raise
+    except duckdb.OutOfMemoryException as error:
+        raise engine_error(path, error, LEAVE_ALONE) from error
     except (OSError, ValueError, KeyError, IndexError, duckdb.Error):
         return None
     return name
@@ -577,9 +585,8 @@ def _read_to_its_end(path: Path) -> None:
     Raises:
         duckdb.Error: there is damage, or a column is missing or of another type.
     """
-    with duckdb.connect(":memory:", config=_DUCKDB_LIMITS) as connection:
-        query = f"select max(hash({', '.join(_KINDS)})) from (select {_TYPED} from read_parquet($path))"
-        connection.execute(query, {"path": str(path)})
+    query = f"select max(hash({', '.join(_KINDS)})) from (select {_TYPED} from {read_parquet('$path')})"
+    rows_of(query, {"path": literal(path)})
 
 
 def _files(table: str, paths: list[Path]) -> DltResource:
@@ -602,7 +609,9 @@ def _json_array(paths: Iterable[Path]) -> Iterable[bytes]:
     separator = b"["
     for path in paths:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=500, columns=["payload"]):
+            held, rows = bytes_and_rows(path)
+            batch_size = min(500, max(1, OUTPUT_BYTES * rows // max(held, 1)))
+            for batch in file.iter_batches(batch_size=batch_size, columns=["payload"]):
                 payloads = batch.column("payload")
                 yield separator
                 yield pc.binary_join(pa.ListArray.from_arrays([0, len(payloads)], payloads), ",\n")[0].as_buffer()

@@ -22,12 +22,13 @@ import pyarrow.parquet as pq
 from pipelines.auth import TokenFile
 from pipelines.bronze import TOMBSTONES
 from pipelines.durable import locked, storage_error, written_whole
+from pipelines.engine import refused_write
 from pipelines.errors import BadSetting, Interrupted, StorageFailed
 from pipelines.progress import Report
 from pipelines.settings import StravaSettings
 from pipelines.stop import StopFlag
 from pipelines.sweep import read_tombstone
-from pipelines.warehouse import open_warehouse, refused_write
+from pipelines.warehouse import open_warehouse
 
 FORMAT = 1
 MANIFEST = "manifest.json"
