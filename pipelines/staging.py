@@ -116,9 +116,7 @@ def _load(
         raise refused_write(warehouse, str(error)) or known_cause(error, warehouse) from error
 
 
-def _rows_of(
-    connection: duckdb.DuckDBPyConnection, table: str, paths: list[Path], work_path: Path
-) -> DltResource:
+def _rows_of(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Path], work_path: Path) -> DltResource:
     """All rows of the shards at `paths`, as one statement for DuckDB: no row passes through Python."""
     # an empty history has its tables too: dbt's sources are always there
     shards = "(select 1) where false"
