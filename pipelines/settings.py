@@ -303,8 +303,8 @@ class StravaSettings(BaseConfiguration):
             )
         if "?" in str(path) or "%" in str(path.parent):
             raise BadSetting(
-                f"The warehouse {path} has a ? or a % in its path: DuckDB and dlt, whose files are beside it, take them "
-                "for something else. Choose another STRAVA_HOME or STRAVA_WAREHOUSE."
+                f"The warehouse {path} has a ? or a % in its path, which DuckDB, or dlt beside it, takes "
+                "for something else: choose another STRAVA_HOME or STRAVA_WAREHOUSE."
             )
         return path
 

@@ -18,9 +18,19 @@ from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.bronze import COLUMNS, TABLES, Bronze, bytes_and_rows
-from pipelines.engine import OUT_OF_MEMORY, limit_memory, literal, memory_mb, quoted, read_parquet, refused_write
+from pipelines.engine import (
+    MOVE_AWAY,
+    OUT_OF_MEMORY,
+    engine_error,
+    limit_memory,
+    literal,
+    memory_mb,
+    quoted,
+    read_parquet,
+    refused_write,
+)
 from pipelines.errors import StorageFailed, StravaStatsError
-from pipelines.packages import forget_packages, holds_packages, known_cause, load_package, open_pipeline
+from pipelines.packages import forget_packages, holds_packages, known_cause, load_package, open_pipeline, root
 from pipelines.warehouse import CATALOG, DATASET, holds_table, open_warehouse
 
 LEAST_MEMORY_MB = 20
@@ -33,21 +43,32 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
         WarehouseBusy: another process holds the DuckDB file.
         StorageFailed: the DuckDB file could not be written.
     """
-    with open_warehouse(warehouse) as connection:
-        missing = _missing(connection, bronze)
-        if missing:
-            limit_memory(connection, _memory_mb(missing))
+    for on_leash in (True, False):
+        with open_warehouse(warehouse) as connection:
+            missing = _missing(connection, bronze)
             try:
-                _load(connection, missing, warehouse, work_path)
-            except MemoryError:
-                # a payload of a size that nobody has met: then memory is what it takes
-                limit_memory(connection, None)
-                _load(connection, _missing(connection, bronze), warehouse, work_path)
-            except PipelineStepFailed:
-                if not bronze.set_aside_damaged():
+                if missing:
+                    limit_memory(connection, _memory_mb(missing) if on_leash else None)
+                    _load_whole(connection, bronze, missing, warehouse, work_path)
+                break
+            except (MemoryError, duckdb.OutOfMemoryException):
+                # a payload of a size that nobody has met: then memory is what it takes, in a file opened anew, because
+                # DuckDB takes back no more of one in which memory ran out
+                if not on_leash:
                     raise
-                _load(connection, _missing(connection, bronze), warehouse, work_path)
     return sum(map(len, missing.values()))
+
+
+def _load_whole(
+    connection: duckdb.DuckDBPyConnection, bronze: Bronze, missing: dict[str, list[Path]], warehouse: Path, work: Path
+) -> None:
+    """Load the shards in `missing`, without those that are damaged."""
+    try:
+        _load(connection, missing, warehouse, work)
+    except PipelineStepFailed as error:
+        if not bronze.set_aside_damaged():
+            raise engine_error(warehouse, root(error), MOVE_AWAY) from error
+        _load(connection, _missing(connection, bronze), warehouse, work)
 
 
 def staged_rows(warehouse: Path, table: str, shard: str) -> pa.Table | None:
