@@ -143,7 +143,7 @@ def test_a_model_that_fails_is_named_and_what_was_fetched_is_there(athlete, tmp_
         broken.write_text(text)
         ran = subprocess.run(
             [sys.executable, str(copy / "pipelines" / "strava.py"), command],
-            env=athlete.environment(ENRICH_LIMIT="0", FORCE_COLOR="1"),
+            env=athlete.environment(ENRICH_LIMIT="0"),
             cwd=Path("/"),
             capture_output=True,
             text=True,
