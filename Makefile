@@ -143,13 +143,17 @@ clean: ## remove .venv, demo/ and caches; never data/, output/, warehouse/, secr
 
 # with the newest Python of 3.11 to 3.13 that really starts (pyenv's shims need not); PYTHON=… chooses another
 $(RUNTIME): requirements.txt
-	@is_new_enough() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }; \
-	for name in python3.13 python3.12 python3.11 python3; do \
-	  [ -n "$$PYTHON" ] || ! is_new_enough "$$name" || PYTHON=$$name; done; \
-	[ -n "$$PYTHON" ] || { echo "Python 3.11 or newer is needed: install it, or say where it is with PYTHON=…"; exit 2; }; \
-	is_new_enough "$$PYTHON" || \
-	  { echo "$$PYTHON is not Python 3.11 or newer: install one, or say where it is with PYTHON=…"; exit 2; }; \
-	[ -x $(VENV)/bin/python ] || { echo "Making $(VENV) with $$PYTHON, once (about a minute) …"; "$$PYTHON" -m venv $(VENV); }
+	@NEEDED="Python 3.11, 3.12 or 3.13 is needed (newer ones are not tried yet): install one, or say where it is with PYTHON=…"; \
+	will_do() { "$$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; }; \
+	if [ -x $(VENV)/bin/python ]; then \
+	  will_do $(VENV)/bin/python || { echo "$(VENV) is of another Python. $$NEEDED, after make clean"; exit 2; }; \
+	else \
+	  for name in python3.13 python3.12 python3.11 python3; do \
+	    [ -n "$$PYTHON" ] || ! will_do "$$name" || PYTHON=$$name; done; \
+	  [ -n "$$PYTHON" ] || { echo "$$NEEDED"; exit 2; }; \
+	  will_do "$$PYTHON" || { echo "$$PYTHON will not do. $$NEEDED"; exit 2; }; \
+	  echo "Making $(VENV) with $$PYTHON, once (about a minute) …"; "$$PYTHON" -m venv $(VENV); \
+	fi
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from pipelines.settings import StravaSettings
-from pipelines.warehouse import DATASET, holds_table, open_warehouse, warehouse_error
+from pipelines.warehouse import DATASET, holds_table, open_warehouse
 
 # table -> column -> type
 TABLES = {
@@ -31,14 +31,11 @@ def write_athlete_settings(settings: StravaSettings) -> None:
         WarehouseBusy: another process holds the DuckDB file.
         StorageFailed: it could not be written.
     """
-    try:
-        with open_warehouse(settings.warehouse_path) as connection:
-            held = read_athlete_settings(connection)
-            for table, rows in _wanted(settings).items():
-                if held[table] != rows:
-                    _replace(connection, table, rows)
-    except duckdb.Error as error:
-        raise warehouse_error(settings.warehouse_path, str(error)) from error
+    with open_warehouse(settings.warehouse_path) as connection:
+        held = read_athlete_settings(connection)
+        for table, rows in _wanted(settings).items():
+            if held[table] != rows:
+                _replace(connection, table, rows)
 
 
 def settings_are_known(connection: duckdb.DuckDBPyConnection, settings: StravaSettings) -> bool:

@@ -3,7 +3,6 @@
 A shard appears whole or not at all, is named after what its rows say, and is never written twice.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from datetime import date, datetime
 from itertools import count
 from pathlib import Path
 from shutil import copyfileobj, rmtree
-from tempfile import gettempdir
 from typing import Any
 
 import dlt
@@ -30,6 +28,7 @@ from dlt.extract.items import DataItemWithMeta
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.durable import entries, is_there, make_folder, move, read_whole, written_whole
+from pipelines.engine import literal, read_parquet, rows_of
 from pipelines.errors import StorageFailed, StravaStatsError, WarehouseBusy
 from pipelines.object_store import aws_credentials, fetch_missing, put_back, store_error
 from pipelines.packages import (
@@ -50,6 +49,7 @@ from pipelines.shard import (
     TYPED,
     IsPurged,
     ShardDamaged,
+    bytes_and_rows,
     files_set_aside,
     look_through,
     opened,
@@ -97,7 +97,8 @@ LIVE = f"""
 """
 
 
-_DUCKDB_LIMITS: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": "128MB"}
+# of JSON in memory at a time
+OUTPUT_BYTES = 2**23
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,6 @@ class BronzeReader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # what does not go into memory goes there, not to wherever the command was called
-        self._limits = _DUCKDB_LIMITS | {"temp_directory": str(Path(gettempdir(), f"strava-stats-{os.getpid()}"))}
         # path -> what is wrong with it
         self.damaged: dict[Path, str] = {}
         # Arrow's own pool keeps what it has freed: 40 MB more at 100,000 activities, and not faster
@@ -410,17 +409,16 @@ class BronzeReader:
         self, sql: str, parameters: dict[str, Any], shards: dict[str, list[Path]] | None = None
     ) -> list[Any]:
         held = shards or {table: self.shards(table) for table in TABLES if f"{{{table}}}" in sql}
-        used = {table: list(map(str, paths)) for table, paths in held.items()}
+        used = {table: list(map(literal, paths)) for table, paths in held.items()}
         if not any(used.values()):
             return []
         # a lone shard with other types would be read as it is, and be no error before Python meets its values
         readers = {
-            table: f"(select {TYPED}, filename from read_parquet($shards_of_{table}))" if paths else _NO_ROWS
+            table: f"(select {TYPED}, filename from {read_parquet(f'$shards_of_{table}')})" if paths else _NO_ROWS
             for table, paths in used.items()
         }
         files = {f"shards_of_{table}": paths for table, paths in used.items() if paths}
-        with duckdb.connect(":memory:", config=self._limits) as connection:
-            return connection.execute(sql.format(**readers), files | parameters).fetchall()
+        return rows_of(sql.format(**readers), files | parameters)
 
 
 class Bronze(BronzeReader):
@@ -439,7 +437,6 @@ class Bronze(BronzeReader):
         rows_of: Callable[[str, str], pa.Table | None] = lambda _table, _shard: None,
     ) -> None:
         super().__init__(folder)
-        self._limits |= {"temp_directory": str(work_path / "spilled")}
         self._rows_of = rows_of
         self._url = url
         # where new shards wait until dlt has taken them into its package
@@ -698,8 +695,10 @@ def _json_array(paths: Iterable[Path]) -> Iterable[bytes]:
     """The payloads of the shards at `paths` as one JSON array, in pieces."""
     separator = b"["
     for path in paths:
+        held, rows = bytes_and_rows(path)
+        batch_size = min(500, max(1, OUTPUT_BYTES * rows // max(held, 1)))
         with opened(path) as file:
-            for batch in file.iter_batches(batch_size=500, columns=["payload"]):
+            for batch in file.iter_batches(batch_size=batch_size, columns=["payload"]):
                 payloads = batch.column("payload")
                 yield separator
                 yield pc.binary_join(pa.ListArray.from_arrays([0, len(payloads)], payloads), ",\n")[0].as_buffer()

@@ -11,11 +11,15 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.engine import known_error
 from pipelines.errors import BuildFailed
 from pipelines.settings import REPO, StravaSettings
-from pipelines.warehouse import open_warehouse, warehouse_error
+from pipelines.warehouse import open_warehouse
 
 PROJECT = REPO / "dbt_project"
+# dbt begins each line with the time
+CLOCK = re.compile(r"^\d\d:\d\d:\d\d +", re.MULTILINE)
+LONGEST_TEXT = 4000
 # what Python, dbt and DuckDB read; settings, tokens, keys and passphrases are nobody's there
 PASSED_ON = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TMP|TEMP|TZ|LANG|LANGUAGE|LC_\w+|TERM|COLUMNS|NO_COLOR|VIRTUAL_ENV|"
@@ -55,7 +59,8 @@ def built_at(connection: duckdb.DuckDBPyConnection) -> datetime | None:
 def dbt_command(*arguments: str) -> list[str]:
     """`dbt` of this Python, on this project, wherever it is called from."""
     return [
-        *(sys.executable, "-m", "dbt.cli.main", *arguments),
+        # what is printed here is for people: no warnings of Python's, one of which is of dbt's own start
+        *(sys.executable, "-W", "ignore", "-m", "dbt.cli.main", "--no-use-colors", *arguments),
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
     ]
 
@@ -90,12 +95,12 @@ def build(settings: StravaSettings) -> str:
         # a Ctrl-C of the terminal is ours to handle: dbt finishes its merge
         start_new_session=True,
     )
-    told = (ran.stdout + ran.stderr).strip()
-    if "Could not set lock on file" in told:
-        raise warehouse_error(settings.warehouse_path, told)
     if ran.returncode:
+        told = (_failures(results) or CLOCK.sub("", ran.stdout + ran.stderr)).strip()
         log = results.parent.parent / "logs" / "dbt.log"
-        raise BuildFailed(f"dbt build failed. {_failures(results) or told[-2000:]}\nIts log: {log}")
+        raise known_error(settings.warehouse_path, told) or BuildFailed(
+            f"dbt build failed. {told[-LONGEST_TEXT:]}\nIts log: {log}"
+        )
     return _summary(results)
 
 

@@ -22,13 +22,14 @@ from typing import IO
 from pipelines.auth import TokenFile
 from pipelines.bronze import TABLES, TOMBSTONES
 from pipelines.durable import PRIVATE, entries, locked, read_error, real, remove, storage_error, written_whole
+from pipelines.engine import refused_write
 from pipelines.errors import BadSetting, Interrupted, StorageFailed
 from pipelines.progress import Report
 from pipelines.settings import StravaSettings
 from pipelines.shard import ShardDamaged, files_set_aside, opened, shard_files, shard_name
 from pipelines.stop import StopFlag
 from pipelines.sweep import read_tombstone
-from pipelines.warehouse import open_warehouse, refused_write
+from pipelines.warehouse import open_warehouse
 from pipelines.written_places import NOTE, NOTE_AMONG_SHARDS, Places, merged, read_note, write_note
 
 FORMAT = 1

@@ -44,10 +44,10 @@ class WarehouseBusy(StravaStatsError):
 
 
 class StorageFailed(StravaStatsError):
-    """A file could not be written or read: disk full, no permission, a damaged file."""
+    """A file could not be written or read: disk full, no permission, a damaged file, too little memory."""
 
     exit_code = 6
-    meaning = "a file could not be written or read (disk full, no permission, damaged)"
+    meaning = "a file could not be written or read (disk full, no permission, damaged), or memory ran out"
 
 
 class BuildFailed(StravaStatsError):

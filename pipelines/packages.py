@@ -11,9 +11,12 @@ from shutil import rmtree
 from typing import Any
 
 import dlt
+import duckdb
+import pyarrow as pa
 from dlt.common.configuration.utils import get_resolved_traces
 
 from pipelines.durable import entries, read_whole, storage_error
+from pipelines.engine import LEAVE_ALONE, engine_error
 from pipelines.errors import StravaStatsError
 
 # where the working folder has packages whose data is whole; what is in `load/new` is in `normalize/extracted` as well
@@ -120,5 +123,7 @@ def known_cause(error: BaseException, path: Path) -> BaseException:
             return cause
         if isinstance(cause, OSError):
             return storage_error(Path(cause.filename or path), cause)
+        if isinstance(cause, duckdb.Error | pa.ArrowException | MemoryError):
+            return engine_error(path, cause, LEAVE_ALONE)
         cause = cause.__cause__ or cause.__context__
     return error

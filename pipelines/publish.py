@@ -13,7 +13,7 @@ import duckdb
 from pipelines.athlete_settings import read_athlete_settings
 from pipelines.durable import real, storage_error, written_whole
 from pipelines.errors import BadSetting
-from pipelines.warehouse import DATASET, open_warehouse, warehouse_error
+from pipelines.warehouse import DATASET, open_warehouse
 from pipelines.written_places import Places
 
 MODE = 0o444
@@ -35,18 +35,15 @@ def publish(warehouse: Path, copy: Path, places: Places) -> bool:
     """
     published = _shown_by(real(copy), is_known=real(copy) in places.paths("copy"))
     places.note("copy", copy)
-    try:
-        # closing any handle of a file gives up this process's locks on it: this one is closed after DuckDB's
-        with warehouse.open("rb") as source, open_warehouse(warehouse) as connection:
-            built = _shown(connection)
-            if built is None or built == published:
-                return False
-            # nothing may be left in the log: the copy is the file alone
-            connection.execute("checkpoint")
-            with written_whole(copy, MODE) as file:
-                copyfileobj(source, file, 1 << 20)
-    except duckdb.Error as error:
-        raise warehouse_error(warehouse, str(error)) from error
+    # closing any handle of a file gives up this process's locks on it: this one is closed after DuckDB's
+    with warehouse.open("rb") as source, open_warehouse(warehouse) as connection:
+        built = _shown(connection)
+        if built is None or built == published:
+            return False
+        # nothing may be left in the log: the copy is the file alone
+        connection.execute("checkpoint")
+        with written_whole(copy, MODE) as file:
+            copyfileobj(source, file, 1 << 20)
     return True
 
 

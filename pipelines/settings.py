@@ -36,6 +36,11 @@ MAX_PER_PAGE = 200
 _HOST = re.compile(r"[^\x00-\x20\x7f/?#@\\<>^`{|}*]+")
 # a hundred years
 MOST_HOURS = 876_600
+# systems take 255 and 4,096 bytes: what is written beside a file has a longer name, and dbt's files lie deep
+LONGEST_NAME = 220
+LONGEST_PATH = 3500
+# the schemas in the warehouse whose names are asked for without a catalog before them
+SCHEMAS = ("staging",)
 # what a number of the athlete's may be: beyond it is another unit, or a slip
 POSSIBLE = {
     "rest_hr": (20, 150, "beats per minute"),
@@ -211,7 +216,7 @@ class StravaSettings(BaseConfiguration):
     def _check_paths(self) -> None:
         for field in PATHS:
             self.path(field)
-        _ = self.publish_path
+        _ = self.token_path, self.warehouse_path, self.bronze_path, self.publish_path
 
     def _check_spans(self) -> None:
         if self.lookback_days < 0:
@@ -265,24 +270,43 @@ class StravaSettings(BaseConfiguration):
                 f"{name} is {text!r}: {variable} is not replaced here. Write the path itself; ~ is your home."
             )
         try:
-            return Path(text).expanduser()
+            # ./~ is a folder of that name, as to a shell
+            return Path(text).expanduser() if text.startswith("~") else Path(text)
         except RuntimeError:
             raise BadSetting(f"{name} is {text!r}: there is no such home here. Write the path itself.") from None
 
     @property
     def home_path(self) -> Path:
         """The absolute folder where relative paths start."""
-        return (REPO / self.path("home")).resolve()
+        try:
+            return (REPO / self.path("home")).resolve()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise BadSetting(f"STRAVA_HOME is {self.home!r}, which is no folder: {error}.") from None
 
     @property
     def token_path(self) -> Path:
         """The absolute path of the token file."""
-        return self.home_path / self.path("token_file")
+        return self._path("token_file")
 
     @property
     def warehouse_path(self) -> Path:
-        """The absolute path of the DuckDB file."""
-        return self._quotable(self.home_path / self.path("warehouse"))
+        """The absolute path of the DuckDB file.
+
+        Raises:
+            BadSetting: no file, or none of ours, can be called so.
+        """
+        path = self._path("warehouse")
+        if catalog_of(path).lower() in SCHEMAS:
+            raise BadSetting(
+                f"STRAVA_WAREHOUSE is {self.warehouse!r}: {path.name} has a schema of the same name inside, and DuckDB "
+                "could not tell the two apart. Call the file otherwise."
+            )
+        if "?" in str(path) or "%" in str(path.parent):
+            raise BadSetting(
+                f"The warehouse {path} has a ? or a % in its path, which DuckDB, or dlt beside it, takes "
+                "for something else: choose another STRAVA_HOME or STRAVA_WAREHOUSE."
+            )
+        return path
 
     @property
     def publish_path(self) -> Path | None:
@@ -293,11 +317,11 @@ class StravaSettings(BaseConfiguration):
         """
         if self.publish is None:
             return None
-        path = self.home_path / self.path("publish")
+        path = self._path("publish")
         if path.resolve() == self.warehouse_path.resolve():
             raise BadSetting(f"STRAVA_PUBLISH is {self.publish!r}, the warehouse itself: name another file.")
-        # DuckDB names the catalog after the file up to its first dot, and views name their tables with it
-        catalog, wanted = (name.partition(".")[0] for name in (path.name, self.warehouse_path.name))
+        # DuckDB names the catalog after the file, and where the models are depends on that
+        catalog, wanted = map(catalog_of, (path, self.warehouse_path))
         if catalog != wanted or path.is_dir():
             raise BadSetting(
                 f"STRAVA_PUBLISH is {self.publish!r}: the copy has to be called as the warehouse is, else its views "
@@ -312,8 +336,19 @@ class StravaSettings(BaseConfiguration):
         if self.bronze_store is not None:
             # one copy for each place: shards of another one are another history
             place = hashlib.sha256(self.bronze_store.encode()).hexdigest()[:8]
-            return self._quotable(self.state_path / f"bronze-{place}")
-        return self._quotable(self.home_path / self.path("bronze_url"))
+            return self.state_path / f"bronze-{place}"
+        return self._path("bronze_url")
+
+    def _path(self, field: str) -> Path:
+        """The absolute path that setting `field` says, checked before anything is asked or written.
+
+        Raises:
+            BadSetting: the system, dlt or DuckDB could not take it as it stands.
+        """
+        path = self.home_path / self.path(field)
+        if why := why_no_path(path):
+            raise BadSetting(f"{SETTINGS[field].names[0]} is {getattr(self, field)!r}, and {str(path)!r} {why}.")
+        return path
 
     @property
     def bronze_store(self) -> str | None:
@@ -330,15 +365,6 @@ class StravaSettings(BaseConfiguration):
                 f"STRAVA_BRONZE_URL is {without_password(self.bronze_url)!r}: it must be a folder, here or in a bucket: s3://bucket/folder."
             )
         return f"s3://{place}"
-
-    def _quotable(self, path: Path) -> Path:
-        """`path`, unless dlt and DuckDB, who put it into SQL and globs as it stands, would read something else."""
-        if held := [character for character in "'%*?" if character in str(path)]:
-            raise BadSetting(
-                f"The path {path} holds {' and '.join(held)}, which dlt and DuckDB cannot take. "
-                "Set STRAVA_HOME to a folder of another name."
-            )
-        return path
 
     @property
     def output_path(self) -> Path:
@@ -399,6 +425,29 @@ class StravaSettings(BaseConfiguration):
 def without_password(url: str) -> str:
     """`url` as it may be shown."""
     return re.sub(r"//[^/]*@", "//…@", url)
+
+
+def catalog_of(path: Path) -> str:
+    """What DuckDB calls the catalog of the file at `path` when it opens it."""
+    return next((part for part in path.name.partition("?")[0].split(".") if part), "")
+
+
+def why_no_path(path: Path) -> str:
+    """Why the file or folder at `path` cannot be used, as the rest of a sentence; empty where it can."""
+    try:
+        encoded = str(path).encode()
+    except UnicodeEncodeError:
+        return "is not UTF-8 text, which DuckDB needs: choose another name"
+    if b"\0" in encoded:
+        return "holds a zero byte: choose another name"
+    if len(encoded) > LONGEST_PATH or max(map(len, encoded.split(b"/"))) > LONGEST_NAME:
+        return (
+            f"is too long: a name may have {LONGEST_NAME} bytes, and a path {LONGEST_PATH}, so that the files beside "
+            "and below it fit: choose a shorter one"
+        )
+    if "\\" in str(path) and set("*?[") & set(str(path)):
+        return "holds a backslash and one of * ? [, which DuckDB cannot tell from a pattern: choose another name"
+    return ""
 
 
 def _is_address(text: str) -> bool:

@@ -192,16 +192,15 @@ def shard_name(path: Path) -> str:
         return _name(file)
 
 
-def bytes_per_row(path: Path) -> int:
-    """What a row of the shard at `path` takes in memory, on average.
+def bytes_and_rows(path: Path) -> tuple[int, int]:
+    """What the rows of the shard at `path` take in memory, and how many there are.
 
     Raises:
         FileNotFoundError, ShardDamaged, StorageFailed: as `opened`.
     """
     with opened(path) as file:
         metadata = file.metadata
-    sizes = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-    return int(sizes // max(metadata.num_rows, 1))
+    return sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)), metadata.num_rows
 
 
 def look_through(path: Path) -> str:

@@ -24,6 +24,9 @@ END_OF_TIME = datetime(9999, 12, 31)
 ROWS_PER_SHARD = 2000
 # a page: a table for each detail would take longer to make than the detail to read
 ROWS_PER_TABLE = 200
+# whatever their number: details of half a megabyte each would be a shard of 250 MB, and more than that to read it
+BYTES_PER_TABLE = 2**23
+BYTES_PER_SHARD = 2**25
 RECENT = 5000
 
 
@@ -55,10 +58,11 @@ class NewVersions:
         new: list[tuple[Payload, datetime]] = []
         for page in pages:
             new += self._new(page)
-            if len(new) >= ROWS_PER_TABLE:
+            if len(new) >= ROWS_PER_TABLE or sum(len(payload.text) for payload, _ in new) >= BYTES_PER_TABLE:
                 waiting.append(self._rows(new))
                 new = []
-            if sum(map(len, waiting)) >= ROWS_PER_SHARD:
+            rows, size = sum(map(len, waiting)), sum(table.nbytes for table in waiting)
+            if rows >= ROWS_PER_SHARD or size >= BYTES_PER_SHARD:
                 yield from self._shard_of(waiting)
                 waiting = []
         if new:

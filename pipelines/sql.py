@@ -13,10 +13,11 @@ import duckdb
 from rich.cells import cell_len
 
 from pipelines.durable import storage_error
+from pipelines.engine import quoted, refused_write
 from pipelines.errors import BadSetting, StorageFailed, StravaStatsError
 from pipelines.output import Heedless, answering
 from pipelines.terminal import on_one_line
-from pipelines.warehouse import open_warehouse, quoted, refused_write
+from pipelines.warehouse import open_warehouse
 
 FORMATS = ("table", "csv", "json", "markdown")
 ROWS_AT_ONCE = 1000

@@ -20,19 +20,21 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.bronze import TABLES, Bronze
 from pipelines.durable import is_there, read_whole
-from pipelines.errors import StorageFailed
-from pipelines.packages import forget_packages, holds_packages, known_cause, load_package, open_pipeline
-from pipelines.shard import COLUMNS, ShardDamaged, bytes_per_row
-from pipelines.warehouse import (
-    CATALOG,
-    DATASET,
-    ROWS_PER_GROUP,
-    holds_table,
-    open_warehouse,
+from pipelines.engine import (
+    MOVE_AWAY,
+    OUT_OF_MEMORY,
+    engine_error,
+    limit_memory,
+    literal,
+    memory_mb,
     quoted,
+    read_parquet,
     refused_write,
-    warehouse_error,
 )
+from pipelines.errors import StorageFailed
+from pipelines.packages import forget_packages, holds_packages, known_cause, load_package, open_pipeline, root
+from pipelines.shard import COLUMNS, ShardDamaged, bytes_and_rows
+from pipelines.warehouse import CATALOG, DATASET, holds_table, open_warehouse
 
 LEAST_MEMORY_MB = 20
 
@@ -46,24 +48,29 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
     """
     try:
         return _load_missing(bronze, warehouse, work_path)
-    except (ShardDamaged, PipelineStepFailed):
+    except (ShardDamaged, PipelineStepFailed) as error:
         # with the warehouse closed, which is asked for the rows of what is damaged
         if not bronze.leave_out_damaged():
-            raise
+            if isinstance(error, ShardDamaged):
+                raise
+            raise engine_error(warehouse, root(error), MOVE_AWAY) from error
     return _load_missing(bronze, warehouse, work_path)
 
 
 def _load_missing(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
-    with open_warehouse(warehouse) as connection:
-        missing = _missing(connection, bronze)
-        if missing:
-            connection.execute("set memory_limit = ?", [f"{_memory_mb(missing)}MB"])
+    for on_leash in (True, False):
+        with open_warehouse(warehouse) as connection:
+            missing = _missing(connection, bronze)
             try:
-                _load(connection, missing, warehouse, work_path)
-            except MemoryError:
-                # a payload of a size that nobody has met: then memory is what it takes
-                connection.execute("set memory_limit = '4GB'")
-                _load(connection, _missing(connection, bronze), warehouse, work_path)
+                if missing:
+                    limit_memory(connection, _memory_mb(missing) if on_leash else None)
+                    _load(connection, missing, warehouse, work_path)
+                break
+            except (MemoryError, duckdb.OutOfMemoryException):
+                # a payload of a size that nobody has met: then memory is what it takes, in a file opened anew, because
+                # DuckDB takes back no more of one in which memory ran out
+                if not on_leash:
+                    raise
     return sum(map(len, missing.values()))
 
 
@@ -79,11 +86,8 @@ def staged_rows(warehouse: Path, table: str, shard: str) -> pa.Table | None:
     with open_warehouse(warehouse, read_only=True) as connection:
         if not holds_table(connection, table):
             return None
-        try:
-            query = f"select * from {DATASET}.{table} where shard = ? order by rowid"
-            rows = connection.execute(query, [shard]).to_arrow_table()
-        except duckdb.Error as error:
-            raise warehouse_error(warehouse, str(error)) from error
+        query = f"select * from {DATASET}.{table} where shard = ? order by rowid"
+        rows = connection.execute(query, [shard]).to_arrow_table()
     return rows if len(rows) else None
 
 
@@ -103,9 +107,10 @@ def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table
 
 
 def _memory_mb(missing: dict[str, list[Path]]) -> int:
-    """What DuckDB needs to hold four groups of the widest rows; with more it would only keep more of what it wrote."""
-    widest = max((bytes_per_row(path) for paths in missing.values() for path in paths), default=0)
-    return max(LEAST_MEMORY_MB, 4 * widest * ROWS_PER_GROUP // 2**20)
+    """What DuckDB needs to hold the widest rows; with more it would only keep more of what it wrote."""
+    held = [bytes_and_rows(path) for paths in missing.values() for path in paths]
+    widest = max((size // max(rows, 1) for size, rows in held), default=0)
+    return memory_mb(widest, sum(size for size, _ in held), LEAST_MEMORY_MB)
 
 
 def _load(
@@ -122,7 +127,7 @@ def _load(
     if holds_packages(pipeline):
         forget_packages(pipeline)
     try:
-        rows = [_rows_of(table, paths, work_path) for table, paths in missing.items()]
+        rows = [_rows_of(connection, table, paths, work_path) for table, paths in missing.items()]
         pipeline.extract(rows, loader_file_format="model")
         pipeline.normalize()
         load_package(pipeline)
@@ -131,7 +136,7 @@ def _load(
             # what cannot be read is said of the shard, not of the warehouse
             with suppress(FileNotFoundError):
                 read_whole(path)
-        if "Out of Memory Error" in str(error):
+        if OUT_OF_MEMORY in str(error):
             raise MemoryError from error
         if "Catalog Error" in str(error):
             # somebody dropped a table that dlt has noted as made
@@ -143,10 +148,15 @@ def _load(
         raise refused_write(warehouse, str(error)) or known_cause(error, warehouse) from error
 
 
-def _rows_of(table: str, paths: list[Path], work_path: Path) -> DltResource:
+def _rows_of(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Path], work_path: Path) -> DltResource:
     """All rows of the shards at `paths`, as one statement for DuckDB: no row passes through Python."""
     # an empty history has its tables too: dbt's sources are always there
-    shards = f"read_parquet([{', '.join(map(quoted, paths))}])" if paths else "(select 1) where false"
+    shards = "(select 1) where false"
+    if paths:
+        # dlt would read other paths out of its statement than are in it: it sees a view, which goes with the connection
+        shards = f"memory.main.shards_of_{table}"
+        files = ", ".join(quoted(literal(path)) for path in paths)
+        connection.execute(f"create or replace view {shards} as from {read_parquet(f'[{files}]')}")
     columns = ", ".join(f"{name if paths else 'null'} as {name}" for name in COLUMNS)
     model = SqlModel.from_query_string(f"select {columns} from {shards}", dialect="duckdb")
 

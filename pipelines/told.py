@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, LIVE, Bronze
 from pipelines.durable import written_whole
+from pipelines.engine import literal, read_parquet
 
 # null for a payload that DuckDB does not take (a lone surrogate)
 _TOLD = "try(list_transform(cast(json_extract(payload, $paths) as varchar[]), lambda each: nullif(each, 'null')))"
@@ -53,7 +54,7 @@ class Told:
 
     def otherwise(self, athlete_id: int) -> list[Enriched]:
         """Live activities whose details tell something else than their summary, newest activity first."""
-        summaries, details = (str(self._kept(table)) for table in (ACTIVITIES, ACTIVITY_DETAILS))
+        summaries, details = (literal(self._kept(table)) for table in (ACTIVITIES, ACTIVITY_DETAILS))
         rows = self._bronze.query(
             f"""
             with {LIVE.format(in_range="")},
@@ -61,9 +62,9 @@ class Told:
             select live.id
             from live
             inner join enriched using (id)
-            inner join read_parquet($summaries) as summaries
+            inner join {read_parquet("$summaries")} as summaries
                 on summaries.id = live.id and summaries.fetched_at = live.fetched_at
-            inner join read_parquet($details) as details
+            inner join {read_parquet("$details")} as details
                 on details.id = enriched.id and details.fetched_at = enriched.fetched_at
             where summaries.told != details.told
             order by live.start_date desc nulls last, live.id desc

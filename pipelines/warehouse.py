@@ -1,8 +1,6 @@
 """The DuckDB file: opened within limits, with a clear word on who holds it."""
 
-import errno
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.durable import real, storage_error
-from pipelines.errors import StorageFailed, StravaStatsError, WarehouseBusy
+from pipelines.engine import LEASH_MB, MOVE_AWAY, ROWS_PER_GROUP, Config, limit_memory, memory_mb, quoted, typed_errors
 
 HEADERS_BYTES = 3 * 4096
 # what the file is called once it is open for writing, whatever its name: no schema of ours is called so
@@ -18,13 +16,7 @@ CATALOG = "warehouse"
 # the schema of what is loaded
 DATASET = "staging"
 # 100,000 activities pass through here within 250 MB
-LIMITS: dict[str, str | bool | int | float | list[str]] = {
-    "threads": 1,
-    "memory_limit": "128MB",
-    "preserve_insertion_order": False,
-}
-# of DuckDB's 122,880 rows a group, payloads weigh 200 MB, held in memory until the group is full
-ROWS_PER_GROUP = 2048
+LIMITS: Config = {"threads": 1, "memory_limit": f"{LEASH_MB}MB", "preserve_insertion_order": False}
 
 
 @contextmanager
@@ -33,26 +25,27 @@ def open_warehouse(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckD
 
     Raises:
         WarehouseBusy: another process holds it; the text names that process.
-        StorageFailed: it cannot be opened or written, or is a link that leads nowhere.
+        StorageFailed: it cannot be opened, read or written, memory runs out, or it is a link that leads nowhere.
     """
     # what a link leads to: DuckDB has the log of what it connects to there, of what it attaches beside the link
     path = real(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not read_only and _is_half_made(path):
-            _begin_anew(path)
-        connection = duckdb.connect(str(path), read_only, LIMITS) if read_only else _attached(path)
+            with typed_errors(path, MOVE_AWAY):
+                _begin_anew(path)
     except OSError as error:
         raise storage_error(path, error) from error
-    except duckdb.Error as error:
-        raise warehouse_error(path, str(error)) from error
-    with connection:
-        yield connection
+    with typed_errors(path, MOVE_AWAY):
+        connection = duckdb.connect(str(path), read_only, LIMITS) if read_only else _attached(path)
+        with connection:
+            limit_memory(connection, _memory_mb(connection, path))
+            yield connection
 
 
 def _attached(path: Path) -> duckdb.DuckDBPyConnection:
     """A connection whose database is the file at `path`; only ATTACH takes a size of row groups."""
-    # without a name of its own, what does not go into memory would go to wherever the command was called
+    # where DuckDB goes on when memory runs out: for a file that is connected to it would itself
     connection = duckdb.connect(":memory:", config=LIMITS | {"temp_directory": f"{path}.tmp"})
     try:
         connection.execute(f"attach {quoted(path)} as {CATALOG} (row_group_size {ROWS_PER_GROUP})")
@@ -65,9 +58,23 @@ def _attached(path: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def quoted(path: Path) -> str:
-    """`path` as SQL text, for statements that take no parameters."""
-    return "'" + str(path).replace("'", "''") + "'"
+def _memory_mb(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """What it takes to read the widest rows of the opened file at `path`."""
+    size = sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}.wal")) if each.exists())
+    # to look at 100,000 rows takes 50 ms, and a small file is small whatever its rows
+    return memory_mb(size if memory_mb(size, size) == LEASH_MB else _widest_row(connection), size)
+
+
+def _widest_row(connection: duckdb.DuckDBPyConnection) -> int:
+    """Bytes of the longest payload in staging, of which DuckDB keeps account; 0 without any."""
+    tables = connection.execute(
+        "select table_name from duckdb_columns() where database_name = current_database() and column_name = 'payload' "
+        "and schema_name = ? and table_name in (select table_name from duckdb_tables() where not internal)",
+        [DATASET],
+    ).fetchall()
+    longest = "max(try_cast(regexp_extract(stats, 'Max String Length: (\\d+)', 1) as bigint))"
+    queries = [f"select {longest} from pragma_storage_info('{DATASET}.{table}')" for (table,) in tables]
+    return max((connection.execute(query).fetchall()[0][0] or 0 for query in queries), default=0)
 
 
 def _is_half_made(path: Path) -> bool:
@@ -85,31 +92,6 @@ def _begin_anew(path: Path) -> None:
     _attached(beside).close()
     beside.chmod(path.stat().st_mode & 0o777)
     beside.replace(path)
-
-
-def warehouse_error(path: Path, told: str) -> StravaStatsError:
-    """What DuckDB said of the file at `path` when it could not open it, as a typed error."""
-    if "Could not set lock on file" in told:
-        holder = re.search(r"held in (\S+) \(PID (\d+)\)", told)
-        who = f"by {holder[1]} (process {holder[2]})" if holder else "by another program"
-        return WarehouseBusy(
-            f"The warehouse {path} is held open {who}. What was fetched has landed in bronze; close that program and "
-            "run again."
-        )
-    if "read-only" in told.lower():
-        return storage_error(path, OSError(errno.EACCES, told))
-    return refused_write(path, told) or StorageFailed(
-        f"The warehouse {path} cannot be opened: {told.splitlines()[0]} Everything in it can be rebuilt: move the file "
-        "away and run again."
-    )
-
-
-def refused_write(path: Path, told: str) -> StorageFailed | None:
-    """The typed error for what the operating system refused, if `told`, a text of DuckDB's, tells of such a thing."""
-    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EROFS):
-        if os.strerror(number) in told:
-            return storage_error(path, OSError(number, os.strerror(number)))
-    return None
 
 
 def holds_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:

@@ -134,18 +134,26 @@ def test_a_model_that_fails_is_named_and_what_was_fetched_is_there(athlete, tmp_
     for file in ("profiles.yml", "dbt_project.yml"):
         if (REPO / file).exists():
             shutil.copy(REPO / file, copy)
-    (copy / "dbt_project" / "models" / "broken.sql").write_text("select no_such_column from {{ ref('activities') }}")
-    ran = subprocess.run(
-        [sys.executable, str(copy / "pipelines" / "strava.py"), "flow", "--limit", "0"],
-        env=athlete.environment(),
-        cwd=Path("/"),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ran.returncode == 7, ran.stderr
-    assert "error: dbt build failed." in ran.stderr
-    assert "no_such_column" in ran.stderr
-    assert "Traceback" not in ran.stderr
+    broken = copy / "dbt_project" / "models" / "broken.sql"
+    # one fails in the database, the other before dbt has any results
+    for command, text, told in (
+        ("flow", "select no_such_column from {{ ref('activities') }}", "no_such_column"),
+        ("build", "select {{ no_such_macro() }}", "'no_such_macro' is undefined"),
+    ):
+        broken.write_text(text)
+        ran = subprocess.run(
+            [sys.executable, str(copy / "pipelines" / "strava.py"), command],
+            env=athlete.environment(ENRICH_LIMIT="0"),
+            cwd=Path("/"),
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert ran.returncode == 7, ran.stderr
+        assert "error: dbt build failed." in ran.stderr
+        assert "broken" in ran.stderr
+        assert told in ran.stderr
+        for ugly in ("Traceback", "\x1b", "Warning"):
+            assert ugly not in ran.stderr
     assert athlete.sql("select count(*) from staging.activities") == [(60,)]
