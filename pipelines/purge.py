@@ -5,7 +5,6 @@ rows of that activity, not newer than the intent, in a shard or in staging.
 """
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,12 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-import orjson
 import pyarrow as pa
 
 from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, TABLES, Bronze
 from pipelines.durable import remove, remove_half_written, written_whole
-from pipelines.payloads import EPOCH, Payload
+from pipelines.payloads import EPOCH, Payload, read_json
 from pipelines.progress import Report
 from pipelines.sweep import purge_tombstone, read_tombstone
 from pipelines.warehouse import CATALOG, DATASET, holds_table, open_warehouse
@@ -231,13 +229,9 @@ def _elements(file: BinaryIO) -> Iterator[bytes]:
 
 def _is_json(text: bytes) -> bool:
     try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        # it refuses what Strava may send, a lone surrogate in a name for one
-        try:
-            json.loads(text)
-        except (ValueError, RecursionError):
-            return False
+        read_json(text)
+    except ValueError:
+        return False
     return True
 
 
