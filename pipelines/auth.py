@@ -108,9 +108,13 @@ class TokenFile:
         self.path.unlink(missing_ok=True)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the tokens: nobody else refreshes meanwhile."""
-        with locked(self.path.with_name(f".{self.path.name}.lock")):
+    def locked(self, stop: StopFlag) -> Iterator[None]:
+        """Hold the tokens: nobody else refreshes meanwhile.
+
+        Raises:
+            Interrupted: a signal came while somebody else held them.
+        """
+        with locked(self.path.with_name(f".{self.path.name}.lock"), stop.wait):
             yield
 
 
@@ -222,9 +226,10 @@ class RefreshTokenAuth(AuthConfigBase):
     A rotated refresh token is on disk before its access token is first used.
     """
 
-    def __init__(self, app: OAuthApp, file: TokenFile) -> None:
+    def __init__(self, app: OAuthApp, file: TokenFile, stop: StopFlag) -> None:
         self._app = app
         self._file = file
+        self._stop = stop
         self._tokens: Tokens | None = None
 
     def __deepcopy__(self, memo: Any) -> "RefreshTokenAuth":
@@ -253,7 +258,7 @@ class RefreshTokenAuth(AuthConfigBase):
         """An access token that lives and is not `refused`; asks Strava only if nobody else has yet."""
         if self._tokens is not None and (token := _usable(self._tokens, refused)):
             return token
-        with self._file.locked():
+        with self._file.locked(self._stop):
             tokens = self._file.load()
             if not _usable(tokens, refused):
                 self._file.ensure_writable()

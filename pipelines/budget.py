@@ -3,9 +3,9 @@
 Windows are Strava's natural ones, quarters of an hour and days in UTC, by Strava's own clock (`pipelines/clock.py`).
 """
 
-import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,8 +18,9 @@ from typing import NamedTuple
 import orjson
 
 from pipelines.clock import Anchor, MachineClock
-from pipelines.durable import storage_error
+from pipelines.durable import storage_error, taken
 from pipelines.errors import BudgetSpent, ReserveTooLarge
+from pipelines.stop import StopFlag
 
 QUARTER_S = 15 * 60
 DAY_S = 24 * 60 * 60
@@ -31,6 +32,8 @@ DATE_STEP_S = 1
 ANSWERED_WITHIN_S = 150
 PLANNED_DAYS = 3650
 LARGEST = 10**12
+LOOK_AGAIN_S = 0.001
+PATIENCE_S = 1
 
 
 class Window(NamedTuple):
@@ -136,8 +139,9 @@ class _State:
 class Budget:
     """The rate limits, in a small file under a lock: every request is counted there before it is sent."""
 
-    def __init__(self, path: Path, clock: MachineClock | None = None) -> None:
+    def __init__(self, path: Path, clock: MachineClock | None = None, stop: StopFlag | None = None) -> None:
         self._path = path
+        self._stop = stop or StopFlag()
         self._clock = clock or MachineClock.of_this_machine()
         # what the file held last, and what that means
         self._known: tuple[bytes, _State] | None = None
@@ -249,6 +253,7 @@ class Budget:
 
         Raises:
             StorageFailed: it cannot be written.
+            Interrupted: a signal came, and its lock is held by somebody who does not go on.
         """
         try:
             descriptor = self._open(create)
@@ -259,7 +264,11 @@ class Budget:
             yield _State()
             return
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            began_at_s = time.monotonic()
+            while not taken(descriptor):
+                # its holder needs no time, unless somebody has halted it: only then does a signal end the wait
+                halted = time.monotonic() - began_at_s > PATIENCE_S
+                (self._stop.wait if halted else time.sleep)(LOOK_AGAIN_S)
             before = os.read(descriptor, os.fstat(descriptor).st_size)
             # all of it is compared: a time or a size may be the same though somebody else has written
             known, self._known = self._known, None

@@ -33,6 +33,8 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 # a bundle may lie where strangers can guess at it for years
 LEAST_PASSPHRASE = 16
+# GnuPG keeps it in 32 KiB of memory that is never swapped, beside other things
+MOST_PASSPHRASE = 16_384
 BLOCK = 1 << 20
 # the first bytes of the two kinds of bundle: gzip's magic; the first packet of a symmetric OpenPGP message (tag 3)
 GZIP, OPENPGP = b"\x1f\x8b", (b"\x8c", b"\xc3")
@@ -84,8 +86,13 @@ def _places(settings: StravaSettings) -> list[Place]:
     places = [
         Place(PurePosixPath("output"), settings.output_path),
         Place(PurePosixPath("warehouse"), warehouse.parent, own),
-        # the copy of a bucket's shards is fetched from there; the page is not state, nor is what is noted of it
-        Place(PurePosixPath("warehouse/.state"), settings.state_path, caches=("bronze-", "page.json", "routes.json")),
+        # the copy of a bucket's shards is fetched from there; the page is not state, nor is what is noted of it; the
+        # lock of a scheduler that runs here would be nobody's if another file took its place
+        Place(
+            PurePosixPath("warehouse/.state"),
+            settings.state_path,
+            caches=("bronze-", "page.json", "routes.json", "schedule.lock"),
+        ),
         Place(PurePosixPath("secrets"), token.parent, {"strava_token.json": token.name}),
     ]
     if "://" not in settings.bronze_url:
@@ -103,12 +110,12 @@ def backup(settings: StravaSettings, file: Path, unencrypted: bool, report: Repo
         Interrupted: a signal came; what was at `file` is untouched.
     """
     passphrase = None if unencrypted else _passphrase(settings)
-    if passphrase is not None and len(passphrase) < LEAST_PASSPHRASE:
+    if passphrase is not None and len(settings.state_passphrase or "") < LEAST_PASSPHRASE:
         raise BadSetting(
             f"STRAVA_STATE_PASSPHRASE has fewer than {LEAST_PASSPHRASE} characters; make one with: "
             "openssl rand -base64 30"
         )
-    with _still(settings, report), _told_of_stops(f"Stopped; {file} is as it was."):
+    with _told_of_stops(f"Stopped; {file} is as it was."), _still(settings, report, stop):
         places = _places(settings)
         for place in places:
             if place.entries is None and file.absolute().is_relative_to(place.folder):
@@ -136,7 +143,7 @@ def restore(
         StorageFailed: the bundle is cut, damaged or not one of ours, or something cannot be written.
         Interrupted: a signal came. Whatever is raised, what is here is untouched.
     """
-    with _still(settings, report), _told_of_stops("Stopped; what was here is untouched."):
+    with _told_of_stops("Stopped; what was here is untouched."), _still(settings, report, stop):
         places = _places(settings)
         held = [str(place.folder / entry) for place in places for entry in place.held()]
         if held and not force:
@@ -224,7 +231,7 @@ def _clear(places: list[Place]) -> None:
         shutil.rmtree(place.work, ignore_errors=True)
 
 
-def _passphrase(settings: StravaSettings) -> str:
+def _passphrase(settings: StravaSettings) -> bytes:
     passphrase = settings.state_passphrase
     if not passphrase:
         raise BadSetting(
@@ -233,15 +240,22 @@ def _passphrase(settings: StravaSettings) -> str:
         )
     if set(passphrase) & set("\r\n\0"):
         raise BadSetting("STRAVA_STATE_PASSPHRASE must be a single line.")
-    return str(passphrase)
+    # what is no UTF-8 in the environment stays the bytes that it was
+    text = passphrase.encode(errors="surrogateescape")
+    if len(text) > MOST_PASSPHRASE:
+        raise BadSetting(
+            f"STRAVA_STATE_PASSPHRASE has {len(text):,} bytes, and GnuPG takes {MOST_PASSPHRASE:,} at most; make one "
+            "with: openssl rand -base64 30"
+        )
+    return text
 
 
 @contextmanager
-def _still(settings: StravaSettings, report: Report) -> Iterator[None]:
+def _still(settings: StravaSettings, report: Report, stop: StopFlag) -> Iterator[None]:
     """Nobody runs, and nobody refreshes the tokens; a restore that was killed is at its end."""
-    with locked(settings.lock_path, lambda: report.say("A run is going on; waiting for its end.")):
+    with locked(settings.lock_path, stop.wait, lambda: report.say("A run is going on; waiting for its end.")):
         finish_restore(settings)
-        with TokenFile(settings.token_path).locked():
+        with TokenFile(settings.token_path).locked(stop):
             yield
 
 
@@ -291,7 +305,7 @@ def _pack(places: list[Place], sink: IO[bytes], stop: StopFlag) -> int:
                 continue
             with path.open("rb") as file:
                 info.size = os.fstat(file.fileno()).st_size
-                read = _Hashing(file)
+                read = _Hashing(file, stop)
                 tar.addfile(info, read)
             hashes[str(name)] = read.sha256.hexdigest()
         manifest = {"format": FORMAT, "made_at": datetime.now(UTC).isoformat(), "sha256": hashes}
@@ -319,14 +333,20 @@ def _tree(name: PurePosixPath, path: Path) -> Iterator[tuple[PurePosixPath, Path
 
 
 class _Hashing:
-    """A file being read, and the SHA-256 of what was read."""
+    """A file being read, unless a signal comes, and the SHA-256 of what was read."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], stop: StopFlag) -> None:
         self._file = file
+        self._stop = stop
         self.sha256 = hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
+        """The next bytes.
+
+        Raises:
+            Interrupted: a signal came.
+        """
+        self._stop.wait(0)
         block = self._file.read(size)
         self.sha256.update(block)
         return block
@@ -359,7 +379,7 @@ class _Unpacking:
                         if info.name == MANIFEST and content is not None:
                             promised = self._manifest(content)
                         else:
-                            self._unpack(info, content)
+                            self._unpack(info, content, stop)
                 except (StorageFailed, BadSetting) as error:
                     refused = error
                 # to the end, where gzip's checksum is: an odd name may be nothing but a wrong bit
@@ -382,13 +402,13 @@ class _Unpacking:
             raise StorageFailed(f"{self.file} was written by another version of this program: restore it with that.")
         return promised
 
-    def _unpack(self, info: tarfile.TarInfo, content: IO[bytes] | None) -> None:
+    def _unpack(self, info: tarfile.TarInfo, content: IO[bytes] | None, stop: StopFlag) -> None:
         target = self._target(info)
         target.parent.mkdir(parents=True, exist_ok=True)
         if content is None:
             target.mkdir(exist_ok=True)
             return
-        read = _Hashing(content)
+        read = _Hashing(content, stop)
         with target.open("xb") as file:
             os.fchmod(file.fileno(), info.mode & 0o777)
             shutil.copyfileobj(read, file, BLOCK)
@@ -415,7 +435,12 @@ class _Unpacking:
     def commit(self, settings: StravaSettings) -> None:
         """From here on the restore can only go forward."""
         os.sync()
-        names = {str(place.name): sorted(path.name for path in (place.work / "new").glob("*")) for place in self.places}
+        names = {
+            str(place.name): sorted(
+                path.name for path in (place.work / "new").glob("*") if not path.name.startswith(place.caches)
+            )
+            for place in self.places
+        }
         with written_whole(settings.restoring_path) as file:
             file.write(json.dumps(names).encode())
 
@@ -450,13 +475,11 @@ def _opened(settings: StravaSettings, file: Path, unencrypted: bool) -> Iterator
 
 @contextmanager
 def _gpg(
-    passphrase: str, *options: str, stdin: IO[bytes] | int, stdout: IO[bytes] | int
+    passphrase: bytes, *options: str, stdin: IO[bytes] | int, stdout: IO[bytes] | int
 ) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
     """GnuPG at work, and a way to what it says; the passphrase goes through a pipe, not by argument or environment."""
     with tempfile.TemporaryDirectory(prefix="strava-gpg-") as home, tempfile.TemporaryFile() as said:
         reader, writer = os.pipe()
-        with os.fdopen(writer, "wb") as pipe:
-            pipe.write(passphrase.encode() + b"\n")
 
         def told() -> str:
             said.seek(0)
@@ -475,10 +498,15 @@ def _gpg(
                 restore_signals=False,
             )
         except FileNotFoundError:
+            os.close(writer)
             raise StorageFailed("GnuPG is not installed: install the package gnupg, with its command gpg.") from None
         finally:
             os.close(reader)
         try:
+            # only now that somebody reads it: a pipe holds a page at least, and no more is sure. When gpg ends early,
+            # it says why
+            with suppress(BrokenPipeError), os.fdopen(writer, "wb") as pipe:
+                pipe.write(passphrase + b"\n")
             yield process, told
         finally:
             process.kill()
@@ -486,7 +514,7 @@ def _gpg(
 
 
 @contextmanager
-def _encrypting(file: Path, target: IO[bytes], passphrase: str) -> Iterator[IO[bytes]]:
+def _encrypting(file: Path, target: IO[bytes], passphrase: bytes) -> Iterator[IO[bytes]]:
     """A stream whose bytes get to `target` encrypted."""
     options = (*GPG_ENCRYPT, "--compress-algo", "none")
     with _gpg(passphrase, *options, stdin=subprocess.PIPE, stdout=target) as (process, told):
@@ -503,7 +531,7 @@ def _encrypting(file: Path, target: IO[bytes], passphrase: str) -> Iterator[IO[b
 
 
 @contextmanager
-def _decrypting(file: Path, source: IO[bytes], passphrase: str) -> Iterator[IO[bytes]]:
+def _decrypting(file: Path, source: IO[bytes], passphrase: bytes) -> Iterator[IO[bytes]]:
     """A stream of the decrypted bytes; that they are whole is only known, and said, when this ends."""
     with _gpg(passphrase, "--decrypt", stdin=source, stdout=subprocess.PIPE) as (process, told):
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for

@@ -3,7 +3,6 @@
 import errno
 import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -102,13 +101,11 @@ def _fsync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def locked(
-    path: Path, on_wait: Callable[[], None] | None = None, pause: Callable[[float], None] = time.sleep
-) -> Iterator[None]:
+def locked(path: Path, pause: Callable[[float], None], on_wait: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock at `path` against threads and processes; the system frees it when its holder dies.
 
     `on_wait` is called once when somebody else holds it, before waiting; `pause(seconds)` is then called between two
-    tries. Either may raise to give up instead.
+    tries. Either may raise to give up instead: a `StopFlag.wait` does at a signal.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,20 +114,37 @@ def locked(
         raise storage_error(path, error) from error
     try:
         # an open file of its own per holder: flock then excludes threads of one process too
-        if not _taken(descriptor):
+        if not taken(descriptor):
             if on_wait is not None:
                 on_wait()
             # not one long call: Python would go on with it after a signal
-            while not _taken(descriptor):
+            while not taken(descriptor):
                 pause(LOOK_AGAIN_S)
         yield
     finally:
         os.close(descriptor)
 
 
-def _taken(descriptor: int) -> bool:
+def taken(descriptor: int) -> bool:
+    """Take the lock of an open file, if it is free; whether it was."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock at `path`; nothing is written."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        # nobody ever held it; or it cannot be asked
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -202,5 +202,5 @@ def _merged(connection: duckdb.DuckDBPyConnection, table: str, athlete_id: int) 
     return {id_ for (id_,) in rows.fetchall()}
 
 
-def _give_up() -> None:
+def _give_up(_seconds: float) -> None:
     raise WarehouseBusy("another run is going on, and the warehouse is its.")
