@@ -131,10 +131,14 @@ class TokenFile:
             raise storage_error(self.path, error) from error
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the tokens: nobody else refreshes meanwhile, by whatever link they come to the file."""
+    def locked(self, stop: StopFlag) -> Iterator[None]:
+        """Hold the tokens: nobody else refreshes meanwhile, by whatever link they come to the file.
+
+        Raises:
+            Interrupted: a signal came while somebody else held them.
+        """
         path = real(self.path)
-        with locked(path.with_name(f".{path.name}.lock")):
+        with locked(path.with_name(f".{path.name}.lock"), stop.wait):
             yield
 
 
@@ -257,9 +261,10 @@ class RefreshTokenAuth(AuthConfigBase):
     A rotated refresh token is on disk before its access token is first used.
     """
 
-    def __init__(self, app: OAuthApp, file: TokenFile) -> None:
+    def __init__(self, app: OAuthApp, file: TokenFile, stop: StopFlag) -> None:
         self._app = app
         self._file = file
+        self._stop = stop
         self._tokens: Tokens | None = None
 
     def __deepcopy__(self, memo: Any) -> "RefreshTokenAuth":
@@ -288,7 +293,7 @@ class RefreshTokenAuth(AuthConfigBase):
         """An access token that lives and is not `refused`; asks Strava only if nobody else has yet."""
         if self._tokens is not None and (token := _usable(self._tokens, refused)):
             return token
-        with self._file.locked():
+        with self._file.locked(self._stop):
             tokens = self._file.load()
             if not _usable(tokens, refused):
                 self._file.ensure_writable()

@@ -108,8 +108,9 @@ def authorise(
             "That address is not as Strava made it: its code or its scopes have characters that they never have. "
             "Run `make auth` again and paste the address as the browser shows it."
         )
-    tokens = app.exchange_code(redirect.code, redirect.scope)
-    with file.locked():
+    # a code is good for one exchange: nobody should have to stop between that and the file
+    with file.locked(stop):
+        tokens = app.exchange_code(redirect.code, redirect.scope)
         file.save(tokens)
     granted = tokens.scopes
     return tokens, set() if granted is None else set(asked) - granted

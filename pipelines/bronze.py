@@ -75,6 +75,14 @@ TRIES = 3
 _VERSION_ORDER = "struct_pack(fetched_at := fetched_at, payload_hash := payload_hash)"
 # what a table without shards is read as
 _NO_ROWS = f"(select {', '.join(f'cast(null as {kind}) as {name}' for name, kind in KINDS.items())} where false)"
+# the payload as DuckDB reads it: it refuses half a surrogate pair, which Strava may send as an escape, and with it all
+# else. The macro `readable_json` is the same for dbt.
+READABLE = r"""
+    case when regexp_matches(payload, '\\u[dD]') and not json_valid(payload) then array_to_string(list_transform(
+        regexp_extract_all(payload, '(?s)[^\\]+|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u[dD][89a-fA-F]..|\\.'),
+        lambda part: case when regexp_full_match(part, '\\u[dD]...') then '\ufffd' else part end
+    ), '') else payload end
+"""
 # an activity lives iff its newest version is newer than its newest tombstone; where a shard got lost, its details may
 # be all that is known of it
 LIVE = f"""
@@ -351,7 +359,7 @@ class BronzeReader:
         in_range = ""
         if since is not None or until is not None:
             # the payload is only opened when dates are asked for; the local date is what an athlete means
-            local = "try_cast(left(json_extract_string(payload, '$.start_date_local'), 10) as date)"
+            local = f"try_cast(left(try(json_extract_string({READABLE}, '$.start_date_local')), 10) as date)"
             in_range = (
                 f"and {local} between coalesce($since, date '0001-01-01') and coalesce($until, date '9999-12-31')"
             )

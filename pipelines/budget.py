@@ -4,9 +4,9 @@ Windows are Strava's natural ones, quarters of an hour and days in UTC, by Strav
 """
 
 import errno
-import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,8 +19,9 @@ from typing import NamedTuple
 import orjson
 
 from pipelines.clock import Anchor, MachineClock
-from pipelines.durable import read_whole, storage_error
+from pipelines.durable import read_whole, storage_error, taken
 from pipelines.errors import BudgetSpent, ReserveTooLarge
+from pipelines.stop import StopFlag
 
 QUARTER_S = 15 * 60
 DAY_S = 24 * 60 * 60
@@ -32,6 +33,8 @@ DATE_STEP_S = 1
 ANSWERED_WITHIN_S = 150
 PLANNED_DAYS = 3650
 LARGEST = 10**12
+LOOK_AGAIN_S = 0.001
+PATIENCE_S = 1
 
 
 class Window(NamedTuple):
@@ -137,8 +140,9 @@ class _State:
 class Budget:
     """The rate limits, in a small file under a lock: every request is counted there before it is sent."""
 
-    def __init__(self, path: Path, clock: MachineClock | None = None) -> None:
+    def __init__(self, path: Path, clock: MachineClock | None = None, stop: StopFlag | None = None) -> None:
         self._path = path
+        self._stop = stop or StopFlag()
         self._clock = clock or MachineClock.of_this_machine()
         # what the file held last, and what that means
         self._known: tuple[bytes, _State] | None = None
@@ -250,6 +254,7 @@ class Budget:
 
         Raises:
             StorageFailed: it cannot be read or written.
+            Interrupted: a signal came, and its lock is held by somebody who does not go on.
         """
         try:
             descriptor = self._open(create)
@@ -264,7 +269,11 @@ class Budget:
             yield _State.read(read_whole(self._path))
             return
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            began_at_s = time.monotonic()
+            while not taken(self._path, descriptor):
+                # its holder needs no time, unless somebody has halted it: only then does a signal end the wait
+                halted = time.monotonic() - began_at_s > PATIENCE_S
+                (self._stop.wait if halted else time.sleep)(LOOK_AGAIN_S)
             before = _read(descriptor)
             # all of it is compared: a time or a size may be the same though somebody else has written
             known, self._known = self._known, None

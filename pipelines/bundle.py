@@ -36,6 +36,8 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 # a bundle may lie where strangers can guess at it for years
 LEAST_PASSPHRASE = 16
+# GnuPG keeps it in 32 KiB of memory that is never swapped, beside other things
+MOST_PASSPHRASE = 16_384
 BLOCK = 1 << 20
 # the first bytes of the two kinds of bundle: gzip's magic; the first packet of a symmetric OpenPGP message (tag 3)
 GZIP, OPENPGP = b"\x1f\x8b", (b"\x8c", b"\xc3")
@@ -127,8 +129,9 @@ def _places(settings: StravaSettings) -> list[Place]:
     places = [
         Place(OUTPUT, settings.output_path),
         Place(PurePosixPath("warehouse"), warehouse.parent, own),
-        # the copy of a bucket's shards is fetched from there; the page is not state, nor is what is noted of it
-        Place(STATE, settings.state_path, caches=("bronze-", "page.json", "routes.json")),
+        # the copy of a bucket's shards is fetched from there; the page is not state, nor is what is noted of it; the
+        # lock of a scheduler that runs here would be nobody's if another file took its place
+        Place(STATE, settings.state_path, caches=("bronze-", "page.json", "routes.json", "schedule.lock")),
         Place(SECRETS, token.parent, {"strava_token.json": token.name}),
     ]
     if "://" not in settings.bronze_url:
@@ -151,12 +154,12 @@ def backup(
         Interrupted: a signal came; what was at `file` is untouched.
     """
     passphrase = None if unencrypted else _passphrase(settings)
-    if passphrase is not None and len(passphrase) < LEAST_PASSPHRASE:
+    if passphrase is not None and len(settings.state_passphrase or "") < LEAST_PASSPHRASE:
         raise BadSetting(
             f"STRAVA_STATE_PASSPHRASE has fewer than {LEAST_PASSPHRASE} characters; make one with: "
             "openssl rand -base64 30"
         )
-    with _still(settings, report), _told_of_stops(f"Stopped; {file} is as it was."):
+    with _told_of_stops(f"Stopped; {file} is as it was."), _still(settings, report, stop):
         places = _places(settings)
         for place in places:
             if place.entries is None and file.resolve().is_relative_to(place.folder.resolve()):
@@ -217,7 +220,7 @@ def restore(
         StorageFailed: the bundle is cut, damaged or not one of ours, or something cannot be written.
         Interrupted: a signal came. Whatever is raised, what is here is untouched.
     """
-    with _still(settings, report), _told_of_stops("Stopped; what was here is untouched."):
+    with _told_of_stops("Stopped; what was here is untouched."), _still(settings, report, stop):
         places = _places(settings)
         held = [str(place.folder / name) for place in places for name in place.ours()]
         if held and not force:
@@ -370,7 +373,7 @@ def _clear(places: list[Place]) -> None:
         shutil.rmtree(place.work, ignore_errors=True)
 
 
-def _passphrase(settings: StravaSettings) -> str:
+def _passphrase(settings: StravaSettings) -> bytes:
     passphrase = settings.state_passphrase
     if not passphrase:
         raise BadSetting(
@@ -379,15 +382,22 @@ def _passphrase(settings: StravaSettings) -> str:
         )
     if set(passphrase) & set("\r\n\0"):
         raise BadSetting("STRAVA_STATE_PASSPHRASE must be a single line.")
-    return str(passphrase)
+    # what is no UTF-8 in the environment stays the bytes that it was
+    text = passphrase.encode(errors="surrogateescape")
+    if len(text) > MOST_PASSPHRASE:
+        raise BadSetting(
+            f"STRAVA_STATE_PASSPHRASE has {len(text):,} bytes, and GnuPG takes {MOST_PASSPHRASE:,} at most; make one "
+            "with: openssl rand -base64 30"
+        )
+    return text
 
 
 @contextmanager
-def _still(settings: StravaSettings, report: Report) -> Iterator[None]:
+def _still(settings: StravaSettings, report: Report, stop: StopFlag) -> Iterator[None]:
     """Nobody runs, and nobody refreshes the tokens; a restore that was killed is at its end."""
-    with locked(settings.lock_path, lambda: report.say("A run is going on; waiting for its end.")):
+    with locked(settings.lock_path, stop.wait, lambda: report.say("A run is going on; waiting for its end.")):
         finish_restore(settings)
-        with TokenFile(settings.token_path).locked():
+        with TokenFile(settings.token_path).locked(stop):
             yield
 
 
@@ -438,7 +448,7 @@ def _pack(places: list[Place], sink: IO[bytes], stop: StopFlag) -> int:
                 continue
             with _opened_to_pack(path) as file:
                 info.size = os.fstat(file.fileno()).st_size
-                read = _Hashing(file, path, info.size)
+                read = _Hashing(file, stop, path, info.size)
                 tar.addfile(info, read)
             hashes[str(name)] = read.sha256.hexdigest()
         manifest = {"format": FORMAT, "made_at": datetime.now(UTC).isoformat(), "sha256": hashes}
@@ -475,10 +485,14 @@ def _opened_to_pack(path: Path) -> IO[bytes]:
 
 
 class _Hashing:
-    """A file being read, and the SHA-256 of what was read. `path`, `left`: the file on disk, its bytes to come."""
+    """A file being read, unless a signal comes, and the SHA-256 of what was read.
 
-    def __init__(self, file: IO[bytes], path: Path | None = None, left: int = 0) -> None:
+    `path`, `left`: the file on disk, its bytes to come.
+    """
+
+    def __init__(self, file: IO[bytes], stop: StopFlag, path: Path | None = None, left: int = 0) -> None:
         self._file = file
+        self._stop = stop
         self._path = path
         self._left = left
         self.sha256 = hashlib.sha256()
@@ -487,8 +501,10 @@ class _Hashing:
         """The next bytes.
 
         Raises:
+            Interrupted: a signal came.
             StorageFailed: a file on disk cannot be read to its end.
         """
+        self._stop.wait(0)
         try:
             block = self._file.read(size)
         except OSError as error:
@@ -529,7 +545,7 @@ class _Unpacking:
                         if info.name == MANIFEST and content is not None:
                             promised = self._manifest(content)
                         else:
-                            self._unpack(info, content)
+                            self._unpack(info, content, stop)
                 except (StorageFailed, BadSetting) as error:
                     refused = error
                 # to the end, where gzip's checksum is: an odd name may be nothing but a wrong bit
@@ -552,14 +568,14 @@ class _Unpacking:
             raise StorageFailed(f"{self.file} was written by another version of this program: restore it with that.")
         return promised
 
-    def _unpack(self, info: tarfile.TarInfo, content: IO[bytes] | None) -> None:
+    def _unpack(self, info: tarfile.TarInfo, content: IO[bytes] | None, stop: StopFlag) -> None:
         place, name = self._target(info)
         target = place.work / "new" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if content is None:
             target.mkdir(exist_ok=True)
             return
-        read = _Hashing(content)
+        read = _Hashing(content, stop)
         with _opened_new(target, PRIVATE if place.name == SECRETS else info.mode & 0o777, place.folder / name) as file:
             shutil.copyfileobj(read, file, BLOCK)
         os.utime(target, (info.mtime, info.mtime))
@@ -585,7 +601,10 @@ class _Unpacking:
     def commit(self, settings: StravaSettings) -> None:
         """From here on the restore can only go forward."""
         os.sync()
-        names = {str(place.name): list(_units(place.work / "new")) for place in self.places}
+        names = {
+            str(place.name): [name for name in _units(place.work / "new") if not name.startswith(place.caches)]
+            for place in self.places
+        }
         with written_whole(settings.restoring_path) as file:
             file.write(json.dumps(names).encode())
 
@@ -629,13 +648,11 @@ def _opened(settings: StravaSettings, file: Path, unencrypted: bool) -> Iterator
 
 @contextmanager
 def _gpg(
-    passphrase: str, *options: str, stdin: IO[bytes] | int, stdout: IO[bytes] | int
+    passphrase: bytes, *options: str, stdin: IO[bytes] | int, stdout: IO[bytes] | int
 ) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
     """GnuPG at work, and a way to what it says; the passphrase goes through a pipe, not by argument or environment."""
     with tempfile.TemporaryDirectory(prefix="strava-gpg-") as home, tempfile.TemporaryFile() as said:
         reader, writer = os.pipe()
-        with os.fdopen(writer, "wb") as pipe:
-            pipe.write(passphrase.encode() + b"\n")
 
         def told() -> str:
             said.seek(0)
@@ -654,10 +671,15 @@ def _gpg(
                 restore_signals=False,
             )
         except FileNotFoundError:
+            os.close(writer)
             raise StorageFailed("GnuPG is not installed: install the package gnupg, with its command gpg.") from None
         finally:
             os.close(reader)
         try:
+            # only now that somebody reads it: a pipe holds a page at least, and no more is sure. When gpg ends early,
+            # it says why
+            with suppress(BrokenPipeError), os.fdopen(writer, "wb") as pipe:
+                pipe.write(passphrase + b"\n")
             yield process, told
         finally:
             process.kill()
@@ -665,7 +687,7 @@ def _gpg(
 
 
 @contextmanager
-def _encrypting(file: Path, target: IO[bytes], passphrase: str) -> Iterator[IO[bytes]]:
+def _encrypting(file: Path, target: IO[bytes], passphrase: bytes) -> Iterator[IO[bytes]]:
     """A stream whose bytes get to `target` encrypted."""
     options = (*GPG_ENCRYPT, "--compress-algo", "none")
     with _gpg(passphrase, *options, stdin=subprocess.PIPE, stdout=target) as (process, told):
@@ -682,7 +704,7 @@ def _encrypting(file: Path, target: IO[bytes], passphrase: str) -> Iterator[IO[b
 
 
 @contextmanager
-def _decrypting(file: Path, source: IO[bytes], passphrase: str) -> Iterator[IO[bytes]]:
+def _decrypting(file: Path, source: IO[bytes], passphrase: bytes) -> Iterator[IO[bytes]]:
     """A stream of the decrypted bytes; that they are whole is only known, and said, when this ends."""
     with _gpg(passphrase, "--decrypt", stdin=source, stdout=subprocess.PIPE) as (process, told):
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for

@@ -263,7 +263,7 @@ def _is_left(path: Path) -> bool:
         # a link, gone by now, somebody else's: no file that we left
         return False
     try:
-        return stat.S_ISREG(os.fstat(descriptor).st_mode) and _taken(path, descriptor)
+        return stat.S_ISREG(os.fstat(descriptor).st_mode) and taken(path, descriptor)
     except (OSError, StorageFailed):
         return False
     finally:
@@ -279,13 +279,11 @@ def _fsync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def locked(
-    path: Path, on_wait: Callable[[], None] | None = None, pause: Callable[[float], None] = time.sleep
-) -> Iterator[None]:
+def locked(path: Path, pause: Callable[[float], None], on_wait: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock at `path` against threads and processes; the system frees it when its holder dies.
 
     `on_wait` is called once when somebody else holds it, before waiting; `pause(seconds)` is then called between two
-    tries. Either may raise to give up instead.
+    tries. Either may raise to give up instead: a `StopFlag.wait` does at a signal.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -325,18 +323,23 @@ def _holding(
 ) -> Iterator[None]:
     try:
         # an open file of its own per holder: flock then excludes threads of one process too
-        if not _taken(path, descriptor):
+        if not taken(path, descriptor):
             if on_wait is not None:
                 on_wait()
             # not one long call: Python would go on with it after a signal
-            while not _taken(path, descriptor):
+            while not taken(path, descriptor):
                 pause(LOOK_AGAIN_S)
         yield
     finally:
         os.close(descriptor)
 
 
-def _taken(path: Path, descriptor: int) -> bool:
+def taken(path: Path, descriptor: int) -> bool:
+    """Take the lock of the open file at `path`, if it is free; whether it was.
+
+    Raises:
+        StorageFailed: the system has no locks for it.
+    """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -344,3 +347,19 @@ def _taken(path: Path, descriptor: int) -> bool:
     except OSError as error:
         raise storage_error(path, error) from error
     return True
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock at `path`; nothing is written."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        # nobody ever held it; or it cannot be asked
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

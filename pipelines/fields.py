@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import orjson
 
-from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, BronzeReader
+from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, READABLE, BronzeReader
 from pipelines.durable import read_whole, written_whole
 
 # a column of strava.activities, or part of one
@@ -40,9 +40,9 @@ LOOKED_INTO = ("athlete", "map")
 MOST_PER_SHARD = 100
 _NAMES = " union all ".join(
     [
-        "select fetched_at, unnest(try(json_keys(payload))) as field from {table}",
+        f"select fetched_at, unnest(try(json_keys({READABLE}))) as field from {{table}}",
         *(
-            f"select fetched_at, '{name}.' || unnest(try(json_keys(payload, '$.{name}'))) from {{table}}"
+            f"select fetched_at, '{name}.' || unnest(try(json_keys({READABLE}, '$.{name}'))) from {{table}}"
             for name in LOOKED_INTO
         ),
     ]

@@ -1,10 +1,9 @@
 """The flow: pull → enrich → stage → build, as one run on one warehouse, one run at a time."""
 
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, partial
 from typing import Literal
@@ -18,7 +17,7 @@ from pipelines.bundle import finish_restore
 from pipelines.burial import Burial
 from pipelines.client import StravaClient
 from pipelines.details import DetailFetch
-from pipelines.durable import locked, written_whole
+from pipelines.durable import locked
 from pipelines.errors import (
     ActivityNotFound,
     BadSetting,
@@ -32,6 +31,7 @@ from pipelines.errors import (
 )
 from pipelines.fields import FieldsSeen
 from pipelines.freshness import PATHS, to_fetch_again
+from pipelines.last_run import Done, RunRecord
 from pipelines.memory import give_back_what_is_free
 from pipelines.page import make_page, page_is_current
 from pipelines.payloads import Payload
@@ -57,25 +57,6 @@ OUTAGE_WAITS = 60
 LONGEST_OUTAGE_WAIT_S = 3600
 
 Step = Literal["pull", "enrich", "purge", "purge_if_wanted", "stage", "build", "build_if_needed", "page_if_wanted"]
-
-
-@dataclass
-class Done:
-    """What a run did; `status` shows the last one."""
-
-    command: str
-    started_at: str
-    listed: int = 0
-    # the day, by Strava's clock, on which the list was walked to its end
-    listed_on: str = ""
-    activities_landed: int = 0
-    activities_buried: int = 0
-    details_landed: int = 0
-    details_refused: int = 0
-    requests: int = 0
-    seconds: float = 0.0
-    exit_code: int = 0
-    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,11 +91,6 @@ class Run:
         self._started_at = datetime.now(UTC)
         self._stop = stop
 
-    def note_done(self) -> None:
-        """Put what was done where `status` looks for it."""
-        with written_whole(self._settings.state_path / "last_run.json") as file:
-            file.write(json.dumps(asdict(self._done), indent=1).encode())
-
     @property
     def requests_sent(self) -> int:
         """Requests of this run so far."""
@@ -124,7 +100,7 @@ class Run:
     def _client(self) -> StravaClient:
         """The way to Strava; a run that stays at home needs no credentials."""
         settings = self._settings
-        auth = RefreshTokenAuth(open_app(settings, self._stop), self._token_file)
+        auth = RefreshTokenAuth(open_app(settings, self._stop), self._token_file, self._stop)
         return StravaClient(settings.api_url, auth=auth, session=open_session(self._adapter))
 
     def require_authorisation(self) -> None:
@@ -408,7 +384,7 @@ class Run:
                         raise error from None
         if not isinstance(athlete, dict) or not isinstance(athlete.get("id"), int):
             raise StravaUnavailable("Strava did not say whose token this is. Run again later.")
-        with self._token_file.locked():
+        with self._token_file.locked(self._stop):
             self._token_file.save(replace(self._token_file.load(), athlete_id=athlete["id"]))
         return int(athlete["id"])
 
@@ -430,33 +406,42 @@ def run_steps(
     Raises:
         StravaStatsError: the first thing that stopped a step.
     """
-    done = Done(command, datetime.now(UTC).isoformat())
-    budget = Budget(settings.state_path / "budget.json")
+    record = RunRecord(settings, command)
+    done = record.done
+    budget = Budget(settings.state_path / "budget.json", stop=stop)
     outages = 0
     while True:
         # once a day is enough for what is new; the rest of the requests is for details
         steps_now = [step for step in steps if step != "pull" or done.listed_on != f"{budget.now():%Y-%m-%d}"]
-        try:
-            with locked(settings.lock_path, lambda: report.say(ANOTHER_RUN), stop.wait):
-                finish_restore(settings)
+        down: StravaUnavailable | None = None
+        with locked(settings.lock_path, stop.wait, lambda: report.say(ANOTHER_RUN)):
+            finish_restore(settings)
+            with record.round():
                 _note_places(settings)
                 remove_leftovers(settings, report)
                 run = Run(settings, report, stop, done, budget, backfill)
-                spent = _round(run, done, steps_now, pull_choice, choice)
-        except StravaUnavailable as error:
-            if not backfill or outages == OUTAGES:
-                raise
-            wait_s = min(settings.retry_wait_s * OUTAGE_WAITS * 2**outages, LONGEST_OUTAGE_WAIT_S)
-            outages += 1
-            report.warn(f"{error} Trying again in {timedelta(seconds=math.ceil(wait_s))}.")
-            stop.wait(wait_s)
-            continue
-        if spent is None or not backfill:
-            return
-        outages = 0
-        # the lock is free meanwhile: a daily flow can use what is reserved for it
-        with report.task("Backfill") as task:
-            wait_for_window(spent, budget, settings.reserve, stop, task)
+                try:
+                    spent = _round(run, done, steps_now, pull_choice, choice)
+                    done.message = str(spent or "")
+                except StravaUnavailable as error:
+                    if not backfill or outages == OUTAGES:
+                        raise
+                    down = error
+                if backfill and (why := down or spent) is not None:
+                    record.waits(str(why))
+        with record.wait():
+            if down is not None:
+                wait_s = min(settings.retry_wait_s * OUTAGE_WAITS * 2**outages, LONGEST_OUTAGE_WAIT_S)
+                outages += 1
+                report.warn(f"{down} Trying again in {timedelta(seconds=math.ceil(wait_s))}.")
+                stop.wait(wait_s)
+                continue
+            if spent is None or not backfill:
+                return
+            outages = 0
+            # the lock is free meanwhile: a daily flow can use what is reserved for it
+            with report.task("Backfill") as task:
+                wait_for_window(spent, budget, settings.reserve, stop, task)
 
 
 def _note_places(settings: StravaSettings) -> None:
@@ -475,16 +460,10 @@ def _round(
     """Do `steps` once; what cut them short, if that was Strava's limits."""
     began_at_s = time.monotonic()
     try:
-        spent = _do(steps, run, pull_choice, choice)
-        done.exit_code, done.message = 0, str(spent or "")
-    except StravaStatsError as error:
-        done.exit_code, done.message = error.exit_code, str(error)
-        raise
+        return _do(steps, run, pull_choice, choice)
     finally:
         done.requests += run.requests_sent
         done.seconds += time.monotonic() - began_at_s
-        run.note_done()
-    return spent
 
 
 def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: DetailChoice) -> BudgetSpent | None:

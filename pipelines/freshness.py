@@ -1,10 +1,10 @@
 """Which details are worth a request again: they tell something else than their summary, and may be behind it."""
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from pipelines.payloads import read_json
 from pipelines.told import Enriched, Version
 
 # what versions tell, each by the instant at which it was fetched, oldest first
@@ -82,22 +82,13 @@ def _are_outdated(summaries: _Versions, details: _Versions, sweeps: list[datetim
 
 
 def _read(versions: Iterable[Version]) -> _Versions:
-    return [
-        (version.fetched_at, _at_paths(version.odd_payload) if version.fields is None else _parsed(version.fields))
-        for version in versions
-    ]
+    return [(version.fetched_at, _parsed(version.fields or [])) for version in versions]
 
 
 def _parsed(fields: Iterable[str | None]) -> dict[str, Any]:
-    return {path[2:]: json.loads(text or "null") for path, text in zip(PATHS, fields, strict=True)}
+    return {path[2:]: _comparable(text or "null") for path, text in zip(PATHS, fields, strict=False)}
 
 
-def _at_paths(payload: str | None) -> dict[str, Any]:
-    try:
-        held = json.loads(payload or "{}")
-    except ValueError:
-        return {}
-    if not isinstance(held, dict):
-        return {}
-    route = held.get("map")
-    return held | {"map.summary_polyline": route.get("summary_polyline") if isinstance(route, dict) else None}
+def _comparable(text: str) -> Any:
+    """What `text` says as JSON; an object or an array, which no field should be, as its text."""
+    return text if text[0] in "{[" else read_json(text.encode())

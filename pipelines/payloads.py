@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -10,6 +11,13 @@ import orjson
 from pipelines.errors import StravaUnavailable
 
 EPOCH = datetime(1970, 1, 1)
+SPACE = b" \t\r\n"
+# levels of nesting that are parsed at a time: Python's parser gives up at a thousand, less what its callers take
+LEVELS = 200
+# Python turns no more than some thousand digits into a number; no key of ours has more than 19
+MOST_DIGITS = 400
+# strings, in which brackets and commas mean nothing, and what stands between values
+_STRUCTURE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
 
 
 class Payload(NamedTuple):
@@ -32,7 +40,57 @@ def payloads_of(body: bytes) -> list[Payload]:
         # cut where compact objects meet: a cut in a wrong place leaves no two halves that both are JSON
         return [_payload(orjson.loads(text), text) for text in _cut_between_objects(body.strip())]
     except orjson.JSONDecodeError:
-        return _scanned(body)
+        pass
+    try:
+        return [_payload(read_json(text), text) for text in _elements(body)]
+    except ValueError as error:
+        raise StravaUnavailable("Strava's answer could not be read as JSON text. Run again later.") from error
+
+
+def read_json(text: bytes) -> Any:
+    """The value of any JSON text, also of what a JSON library refuses: half a surrogate pair, numbers of any length.
+
+    What lies deeper than some hundred levels is looked through, but may read as None.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return _DECODER.decode(text.decode())
+    except RecursionError:
+        return _read_in_layers(text)
+
+
+def _whole_number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= MOST_DIGITS else float(digits)
+
+
+_DECODER = json.JSONDecoder(parse_int=_whole_number)
+
+
+def _read_in_layers(text: bytes) -> Any:
+    """As `read_json`: Python's parser goes down by recursion, so each layer of levels is parsed by itself."""
+    layers, depth, taken = [b""], 0, 0
+    for match in _STRUCTURE.finditer(text):
+        if match[0] in (b"[", b"{"):
+            depth += 1
+            if depth % LEVELS == 0:
+                layers[-1] += text[taken : match.start()]
+                layers.append(b"")
+                taken = match.start()
+        elif match[0] in (b"]", b"}"):
+            depth -= 1
+            if depth % LEVELS == LEVELS - 1 and len(layers) > 1:
+                _DECODER.decode((layers.pop() + text[taken : match.end()]).decode())
+                layers[-1] += b"null"
+                taken = match.end()
+    if depth:
+        raise ValueError("the text ends before its brackets do")
+    return _DECODER.decode((layers[0] + text[taken:]).decode())
 
 
 def _cut_between_objects(text: bytes) -> list[bytes]:
@@ -45,32 +103,30 @@ def _cut_between_objects(text: bytes) -> list[bytes]:
     return [first + b"}", *(b"{" + part + b"}" for part in middle), b"{" + last]
 
 
-def _scanned(body: bytes) -> list[Payload]:
-    """What `payloads_of` says of bodies with spaces, nested objects or odd strings: three times slower."""
-    scan = json.JSONDecoder().raw_decode
-    try:
-        text = body.decode()
-        start = _skip_space(text, 0)
-        if text[start] != "[":
-            parsed, end = scan(text, start)
-            return [_payload(parsed, text[start:end].encode())]
-        payloads: list[Payload] = []
-        start = _skip_space(text, start + 1)
-        while text[start] != "]":
-            parsed, end = scan(text, start)
-            payloads.append(_payload(parsed, text[start:end].encode()))
-            start = _skip_space(text, end)
-            if text[start] == ",":
-                start = _skip_space(text, start + 1)
-    except (ValueError, IndexError, RecursionError) as error:
-        raise StravaUnavailable("Strava's answer could not be read as JSON text. Run again later.") from error
-    return payloads
+def _elements(body: bytes) -> list[bytes]:
+    """As `_cut_between_objects`, of bodies with spaces, nested objects or odd strings: several times slower.
 
-
-def _skip_space(text: str, start: int) -> int:
-    while text[start] in " \t\r\n":
-        start += 1
-    return start
+    Raises:
+        ValueError: an array does not end, or something follows it.
+    """
+    text = body.strip(SPACE)
+    if not text.startswith(b"["):
+        return [text]
+    elements, depth, start = [], 0, 1
+    for match in _STRUCTURE.finditer(text):
+        mark = match[0]
+        if mark in (b"[", b"{"):
+            depth += 1
+        elif mark in (b"]", b"}"):
+            depth -= 1
+        if depth == 0 or (depth == 1 and mark == b","):
+            elements.append(text[start : match.start()].strip(SPACE))
+            start = match.end()
+        if depth == 0:
+            break
+    if depth or start != len(text) or not text.endswith(b"]"):
+        raise ValueError("the array does not end where the text does")
+    return elements if elements != [b""] else []
 
 
 def _payload(parsed: Any, text: bytes) -> Payload:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import duckdb
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,7 +23,7 @@ from pipelines.bronze import ACTIVITIES, ERASED_FROM, TABLES, Bronze
 from pipelines.durable import is_there, read_whole, remove, remove_half_written, written_whole
 from pipelines.errors import StorageFailed
 from pipelines.page import drawn_and_noted, is_page, pages
-from pipelines.payloads import EPOCH, Payload
+from pipelines.payloads import EPOCH, Payload, read_json
 from pipelines.progress import Report
 from pipelines.settings import StravaSettings
 from pipelines.shard import IsPurged, rewrite_shard
@@ -473,13 +472,9 @@ def _elements(file: BinaryIO) -> Iterator[bytes]:
 
 def _is_json(text: bytes) -> bool:
     try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        # it refuses what Strava may send, a lone surrogate in a name for one
-        try:
-            json.loads(text)
-        except (ValueError, RecursionError):
-            return False
+        read_json(text)
+    except ValueError:
+        return False
     return True
 
 

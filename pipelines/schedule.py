@@ -64,7 +64,7 @@ def run_on_schedule(settings: StravaSettings, tell: Callable[[str], None], stop:
     note = settings.state_path / "schedule.json"
     lock = settings.state_path / "schedule.lock"
     try:
-        with locked(lock, lambda: tell("Another scheduler serves this warehouse; waiting for its end."), stop.wait):
+        with locked(lock, stop.wait, lambda: tell("Another scheduler serves this warehouse; waiting for its end.")):
             done_until = _read(note)
             if done_until is None:
                 # a scheduler that was never here has missed nothing

@@ -9,13 +9,16 @@ from typing import Any
 from pipelines.auth import TokenFile, Tokens
 from pipelines.bronze import BronzeReader
 from pipelines.budget import Budget, Window
-from pipelines.durable import is_there, read_whole
+from pipelines.durable import is_there
 from pipelines.errors import NotAuthorised
 from pipelines.fields import FieldsSeen, UnknownField
+from pipelines.last_run import Outcome, read_last_run
 from pipelines.progress import budget_left
 from pipelines.quarantine import Quarantine
 from pipelines.reconciliation import Difference, Reckoning, reckon
+from pipelines.restoring import require_whole_state
 from pipelines.settings import StravaSettings
+from pipelines.stop import StopFlag
 from pipelines.terminal import one_line
 
 MOST_FIELDS = 20
@@ -43,12 +46,13 @@ class Status:
         return [] if self.reckoning is None else [each for each in self.reckoning.differences if not each.adds_up]
 
 
-def read_status(settings: StravaSettings) -> Status:
+def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
     """Look at the files; asks nobody, writes nothing, and works while a run goes on.
 
     Raises:
-        StorageFailed: the system could not hand one out.
+        StorageFailed: the system could not hand one out, or a restore has not come to its end.
     """
+    require_whole_state(settings)
     tokens, no_tokens = None, ""
     try:
         tokens = TokenFile(settings.token_path).load()
@@ -61,14 +65,16 @@ def read_status(settings: StravaSettings) -> Status:
         cursor = bronze.cursor(tokens.athlete_id)
         reckoning = reckon(settings, bronze, quarantine, tokens.athlete_id)
         unknown_fields = FieldsSeen(bronze, settings.state_path).unknown()
+    # one that began meanwhile
+    require_whole_state(settings)
     return Status(
         tokens,
         no_tokens,
         cursor,
         reckoning,
         unknown_fields,
-        Budget(settings.state_path / "budget.json").windows(),
-        _last_run(settings.state_path / "last_run.json"),
+        Budget(settings.state_path / "budget.json", stop=stop).windows(),
+        read_last_run(settings),
         settings.warehouse_path,
     )
 
@@ -169,19 +175,19 @@ def _field_lines(unknown: list[UnknownField] | None) -> list[tuple[str, str]]:
     return [("" if i else "New at Strava", line) for i, line in enumerate(shown)]
 
 
-def _last_run(path: Path) -> dict[str, Any] | None:
-    try:
-        held = json.loads(read_whole(path))
-    except (FileNotFoundError, ValueError):
-        return None
-    return held if isinstance(held, dict) else None
-
-
 def _told(done: dict[str, Any]) -> str:
-    at = done["started_at"][:19].replace("T", " ")
+    began = f"{done['command']} at {str(done['started_at'])[:19].replace('T', ' ')} UTC"
+    if done["outcome"] == Outcome.RUNNING:
+        return f"{began} is still running (process {done['pid']})"
+    if done["outcome"] == Outcome.UNFINISHED:
+        return (
+            f"{began} did not come to its end: it was killed, or the machine went down. What had landed is kept; the "
+            "next run goes on from there."
+        )
     landed = f"{done['activities_landed']:,} activities and {done['details_landed']:,} details landed"
-    told = f"{done['command']} at {at} UTC: {landed}, {done['requests']:,} requests, {done['seconds']:.1f} s"
-    return f"{told}. {done['message']}" if done["message"] else told
+    told = f"{began}: {landed}, {done['requests']:,} requests, {done['seconds']:.1f} s"
+    how = {Outcome.CRASHED: "It crashed: ", Outcome.WAITING: f"Process {done['pid']} waits: "}.get(done["outcome"], "")
+    return f"{told}. {how}{done['message']}" if done["message"] else told
 
 
 def _text(instant: datetime | None) -> str | None:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 if __name__ == "__main__":
     # what is imported below takes a second, in which process 1 of a container would not even notice a signal
-    for _number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(_number, lambda *_: os._exit(130))
+    for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # nohup ignores the last one, and means it
+        if _number != signal.SIGHUP or signal.getsignal(_number) != signal.SIG_IGN:
+            signal.signal(_number, lambda *_: os._exit(130))
     # all of it stays: looking for garbage in between is a tenth of that second
     gc.disable()
 
@@ -132,11 +134,29 @@ def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], No
     return run
 
 
+def _finish_restore(settings: StravaSettings) -> None:
+    """Bring a restore that was killed to its end, if there is one; call under the run's lock."""
+    if settings.restoring_path.exists():
+        from pipelines.bundle import finish_restore
+
+        finish_restore(settings)
+
+
+def _complete_restore(settings: StravaSettings, report: Report, stop: StopFlag) -> None:
+    """As `_finish_restore`, before something is written without the run's lock that a restore would replace."""
+    if settings.restoring_path.exists():
+        from pipelines.durable import locked
+
+        with locked(settings.lock_path, stop.wait, lambda: report.say(ANOTHER_RUN)):
+            _finish_restore(settings)
+
+
 def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     from pipelines.auth import TokenFile, open_app
     from pipelines.authorize import authorise
 
     settings = _settings(options)
+    _complete_restore(settings, report, stop)
     file = TokenFile(settings.token_path)
     file.ensure_replaceable()
 
@@ -153,13 +173,16 @@ def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     tell("Next: make flow")
 
 
-def _revoke(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
+def _revoke(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     from pipelines.auth import TokenFile, open_app
 
     settings = _settings(options)
+    _complete_restore(settings, report, stop)
     file = TokenFile(settings.token_path)
-    known = open_app(settings, stop).revoke(file.load())
-    file.remove()
+    # a run that refreshed meanwhile would write the file anew
+    with file.locked(stop):
+        known = open_app(settings, stop).revoke(file.load())
+        file.remove()
     tell(f"{'Revoked at Strava' if known else 'Strava did not know the token any more'}; {file.path} is removed.")
     tell("Your data stay where they are: delete data/, output/, warehouse/ and site/ yourself if you want them gone.")
 
@@ -168,10 +191,10 @@ def _status_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for machines; README names the keys")
 
 
-def _status(options: argparse.Namespace, _report: Report, _stop: StopFlag) -> None:
+def _status(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
     from pipelines.status import read_status, status_json, status_lines
 
-    status = read_status(_settings(options))
+    status = read_status(_settings(options), stop)
     with answering() as write:
         if options.json:
             write(f"{status_json(status)}\n")
@@ -208,9 +231,12 @@ def _sql_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _sql(options: argparse.Namespace, _report: Report, _stop: StopFlag) -> None:
+    from pipelines.restoring import require_whole_state
     from pipelines.sql import query_warehouse
 
-    path = _settings(options).warehouse_path
+    settings = _settings(options)
+    require_whole_state(settings)
+    path = settings.warehouse_path
     if not path.exists():
         raise BadSetting(
             f"There is no warehouse at {path} yet. Run `make flow`, or `make demo` to try without an account."
@@ -238,13 +264,11 @@ def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
         return TokenFile(settings.token_path).athlete_id()
 
     settings = _settings(options)
-    require_warehouse(settings)
+    if not settings.restoring_path.exists():
+        require_warehouse(settings)
     # a reader keeps a run from opening the file for writing
-    with locked(settings.lock_path, lambda: report.say(ANOTHER_RUN), stop.wait):
-        if settings.restoring_path.exists():
-            from pipelines.bundle import finish_restore
-
-            finish_restore(settings)
+    with locked(settings.lock_path, stop.wait, lambda: report.say(ANOTHER_RUN)):
+        _finish_restore(settings)
         out = options.out and Path.cwd() / options.out
         make_page(settings, report, token_athlete, options.public, out, options.force)
 

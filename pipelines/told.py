@@ -13,12 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, LIVE, Bronze
+from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, LIVE, READABLE, Bronze
 from pipelines.durable import written_whole
 from pipelines.engine import literal, read_parquet
 
-# null for a payload that DuckDB does not take (a lone surrogate)
-_TOLD = "try(list_transform(cast(json_extract(payload, $paths) as varchar[]), lambda each: nullif(each, 'null')))"
+_FIELDS = f"cast(json_extract({READABLE}, $paths) as varchar[])"
+# null for a payload that is no JSON (a wrong bit in a shard)
+_TOLD = f"try(list_transform({_FIELDS}, lambda each: nullif(each, 'null')))"
 # 1 and 1.0 are no difference
 _HASH = f"hash(list_transform({_TOLD}, lambda each: coalesce(cast(try_cast(each as double) as varchar), each)))"
 _KEPT = pa.schema({"file": pa.string(), "id": pa.int64(), "fetched_at": pa.timestamp("us"), "told": pa.uint64()})
@@ -26,11 +27,10 @@ _KEPT = pa.schema({"file": pa.string(), "id": pa.int64(), "fetched_at": pa.times
 
 @dataclass(frozen=True)
 class Version:
-    """What a summary or details fetched at an instant tell: the JSON of some fields, or all of an odd payload."""
+    """What a summary or details fetched at an instant tell: the JSON of some fields; None where it is no JSON."""
 
     fetched_at: datetime
     fields: list[str | None] | None
-    odd_payload: str | None
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Told:
         versions: dict[int, list[Version]] = {id_: [] for id_ in ids}
         if ids:
             rows = self._bronze.query(
-                f"select id, fetched_at, {_TOLD} as told, if(told is null, payload, null) from {{{table}}} "
+                f"select id, fetched_at, {_TOLD} from {{{table}}} "
                 "where list_contains($ids, id) order by fetched_at, payload_hash",
                 ids=ids,
                 paths=self._paths,

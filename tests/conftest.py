@@ -29,6 +29,7 @@ def athlete(tmp_path: Path, strava: Simulator) -> Athlete:
 @pytest.fixture
 def run(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     """The command in this process (no second of start-up): run("pull", "--all", PER_PAGE="50")."""
+    from pipelines.stop import SIGNALS
     from pipelines.strava import main
 
     def run_command(*arguments: str, **settings: str) -> Ran:
@@ -38,7 +39,7 @@ def run(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
             for name, value in (athlete.settings | settings).items():
                 patch.setenv(name, value)
             capfd.readouterr()
-            before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+            before = {number: signal.getsignal(number) for number in SIGNALS}
             try:
                 code = main(list(arguments))
             except SystemExit as exit_:

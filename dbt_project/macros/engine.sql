@@ -13,7 +13,7 @@
     {{ return(adapter.dispatch('parse_json')(column, fields)) }}
 {%- endmacro %}
 
-{# try: DuckDB refuses what Python's json lets through, a lone surrogate in a name for one. #}
+{# try: a text that is no JSON is no error. #}
 {% macro duckdb__parse_json(column, fields) -%}
     try(from_json({{ column }}, '{{ tojson(duckdb_json_structure(fields)) }}'))
 {%- endmacro %}
@@ -77,6 +77,36 @@
         cast(position + 1 as bigint) as position
     from {{ relation }}
     lateral view posexplode({{ array }}) as position, item
+{%- endmacro %}
+
+
+{#
+    JSON text as the engine reads it: half a surrogate pair, which JSON admits as an escape and DuckDB refuses together
+    with all around it, becomes U+FFFD. Any other text stays as it is.
+
+    DuckDB's way cuts the text into what has no backslash, whole pairs, halves and other escapes. Bronze reads payloads
+    the same way (READABLE in pipelines/bronze.py).
+#}
+{% macro readable_json(column) -%}
+    {{ return(adapter.dispatch('readable_json')(column)) }}
+{%- endmacro %}
+
+{% macro duckdb__readable_json(column) -%}
+    case
+        when regexp_matches({{ column }}, '\\u[dD]') and not json_valid({{ column }})
+            then array_to_string(list_transform(
+                regexp_extract_all(
+                    {{ column }},
+                    '(?s)[^\\]+|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u[dD][89a-fA-F]..|\\.'
+                ),
+                lambda part: case when regexp_full_match(part, '\\u[dD]...') then '\ufffd' else part end
+            ), '')
+        else {{ column }}
+    end
+{%- endmacro %}
+
+{% macro spark__readable_json(column) -%}
+    {{ column }}
 {%- endmacro %}
 
 

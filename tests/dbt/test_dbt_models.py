@@ -74,6 +74,12 @@ SUMMARY_FIELDS = {
     "from_accepted_tag": False,
 }
 
+# what DuckDB takes for no JSON at all, if it is let
+HALF_A_PAIR = (
+    r'{"id": 4, "name": "\ud83d half, \uD83D\uDEB4, \\ud83d, \udeb4\ud83d", "kudos_count": 6, "\udfff": 1, '
+    r'"laps": [{"name": "\uDC00", "distance": 400}, {"name": "Lap 2", "distance": 200}]}'
+)
+
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
@@ -93,7 +99,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
             version(SUMMARY_FIELDS, FETCHED),
             version({"id": 2, "name": "A field of tomorrow", "tomorrow": {"x": [1]}, "type": "Walk"}, FETCHED),
             version({"id": 3, "distance": "far", "moving_time": 1.5, "start_latlng": None, "kudos_count": 1}, FETCHED),
-            version('{"id": 4, "name": "\\ud800"}', FETCHED, activity_id=4),
+            version(HALF_A_PAIR, FETCHED, activity_id=4),
             version({"name": "no id"}, FETCHED),
             version(
                 {"id": 5, "sport_type": "Swim", "start_date": "2026-03-01T06:00:00Z", "utc_offset": -28800}
@@ -103,11 +109,15 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
             ),
         ]
     )
-    warehouse.land([version({"id": 19836390460, "kudos_count": 13, "calories": 500}, FETCHED)], "activity_details")
+    details = [
+        version({"id": 19836390460, "kudos_count": 13, "calories": 500}, FETCHED),
+        version(HALF_A_PAIR, FETCHED, activity_id=4),
+    ]
+    warehouse.land(details, "activity_details")
     # Any warning is an error, a deprecation too; only data tests may warn.
     output = warehouse.built("--warn-error-options", '{"error": "all", "warn": ["LogTestResult"]}', "build")
     assert "PASS activities::the_newest_version_wins" in output
-    assert "WARN 2 always_null_activities_misfit_fields" in output
+    assert "WARN 1 always_null_activities_misfit_fields" in output
     assert "ERROR=0" in output
     return warehouse
 
@@ -122,7 +132,7 @@ def test_the_queries_of_the_readme_run_as_they_stand(warehouse: Warehouse) -> No
         "SELECT a.id, (d.json->>'kudos_count')::INT AS kudos"
         " FROM strava.activities a LEFT JOIN strava.activity_details d ON d.id = a.id;"
     )
-    assert dict(kudos) == {19836390460: 13, 2: None, 3: None, 4: None, 5: None}
+    assert dict(kudos) == {19836390460: 13, 2: None, 3: None, 4: 6, 5: None}
 
 
 @pytest.mark.parametrize("name", SUMMARY_FIELDS)
@@ -143,8 +153,18 @@ def test_a_misfit_becomes_null_and_is_named_while_its_neighbours_stay(warehouse:
     assert rows == [
         (2, None, None, None, None),
         (3, None, None, 1, "moving_time, distance"),
-        (4, None, None, None, "payload"),
+        (4, None, None, 6, None),
     ]
+
+
+def test_half_a_surrogate_pair_costs_its_own_character_and_nothing_else(warehouse: Warehouse) -> None:
+    name = "\ufffd half, \U0001f6b4, \\ud83d, \ufffd\ufffd"
+    assert warehouse.rows("select name, kudos_count from strava.activities where id = 4") == [(name, 6)]
+    assert warehouse.rows("select json->>'name' from strava.activity_details where id = 4") == [(name,)]
+    assert warehouse.rows("select name, distance_m from strava.laps") == [("\ufffd", 400.0), ("Lap 2", 200.0)]
+    assert warehouse.rows("select name from strava.activities_history where id = 4") == [(name,)]
+    # as it was sent
+    assert warehouse.rows("select payload from staging.activities where id = 4") == [(HALF_A_PAIR,)]
 
 
 def test_an_empty_list_stays_apart_from_a_missing_one(warehouse: Warehouse) -> None:
@@ -205,5 +225,5 @@ def test_rollups_follow_each_athletes_own_calendar(warehouse: Warehouse) -> None
 def test_the_build_is_recorded_with_what_it_saw(warehouse: Warehouse) -> None:
     last_build = warehouse.last_build()
     assert last_build is not None
-    assert last_build[1:] == (6, 1, 0)
+    assert last_build[1:] == (6, 2, 0)
     assert abs((datetime.now(UTC).replace(tzinfo=None) - last_build[0]).total_seconds()) < 600

@@ -5,6 +5,8 @@ import re
 import pytest
 from versions import REPO
 
+from pipelines.bronze import READABLE
+
 ENGINE = REPO / "dbt_project" / "macros" / "engine.sql"
 FORBIDDEN = (
     r"::",
@@ -35,3 +37,9 @@ def test_models_are_spelled_the_same_on_every_engine() -> None:
 @pytest.mark.parametrize("macro", re.findall(r"macro duckdb__(\w+)", ENGINE.read_text()))
 def test_what_duckdb_spells_its_own_way_has_a_way_for_spark(macro: str) -> None:
     assert f"macro spark__{macro}(" in ENGINE.read_text()
+
+
+def test_bronze_reads_a_payload_as_dbt_does() -> None:
+    macro = re.search(r"macro duckdb__readable_json\(column\) -%}(.*?){%- endmacro", ENGINE.read_text(), re.DOTALL)
+    assert macro
+    assert "".join(macro[1].replace("{{ column }}", "payload").split()) == "".join(READABLE.split())

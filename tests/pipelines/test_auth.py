@@ -12,6 +12,7 @@ import requests
 from said import assert_said
 
 from pipelines.auth import OAuthApp, RefreshTokenAuth, TokenFile
+from pipelines.stop import StopFlag
 
 LIST = "/athlete/activities"
 TOKEN = "/oauth/token"
@@ -33,7 +34,7 @@ def auth_of(athlete):
     app = OAuthApp(
         athlete.strava.oauth_url, (athlete.strava.client_id, athlete.strava.client_secret), requests.Session()
     )
-    return RefreshTokenAuth(app, TokenFile(athlete.token_file))
+    return RefreshTokenAuth(app, TokenFile(athlete.token_file), StopFlag())
 
 
 def ask(athlete, auth):

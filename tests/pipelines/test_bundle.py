@@ -269,14 +269,26 @@ def test_a_restore_that_is_killed_leaves_all_as_it_was_or_is_finished_by_the_nex
     process.kill()
     process.communicate()
     assert marker.exists()
-    shutil.copytree(athlete.home, athlete.home.with_name("half"))
+    half = state(athlete.home)
+    # whoever only looks sees no mixture, and changes nothing
+    for looking in (("status",), ("status", "--json"), ("sql", "select 1")):
+        assert_said(run(*looking), 6, "A restore has not come to its end", "make compact")
+    assert state(athlete.home) == half
+    for name in ("half", "page", "revoked"):
+        shutil.copytree(athlete.home, athlete.home.with_name(name))
+    # made of the restored warehouse
+    assert run("page", STRAVA_HOME=str(athlete.home.with_name("page"))).code == 0
     # whichever command comes next finishes it: a backup, so that nothing else changes
     assert run("backup", str(bundle), **WHOLE).code == 0
     assert state(athlete.home) == wanted
     ran = run("flow", "--limit", "0", STRAVA_HOME=str(athlete.home.with_name("half")))
     assert ran.code == 0, ran.err
     assert "nothing new" in ran.err
-    assert not list(athlete.home.with_name("half").rglob(".restoring*"))
+    # withdrawn for good, not put back by the next run
+    assert run("revoke", STRAVA_HOME=str(athlete.home.with_name("revoked"))).code == 0
+    assert not (athlete.home.with_name("revoked") / "secrets" / "strava_token.json").exists()
+    for name in ("half", "page", "revoked"):
+        assert not list(athlete.home.with_name(name).rglob(".restoring*"))
 
 
 @pytest.mark.slow

@@ -1,8 +1,12 @@
 import json
 
+import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from landed import LIST, all_ids, assert_one_sentence, ids, speak, versions
 
+from pipelines.bronze import READABLE
 from simulator import Simulator
 
 HOSTILE_NAMES = [
@@ -34,6 +38,14 @@ NO_ACTIVITIES = [
     b'{"id": 11, "id": 12, "start_date": "2026-06-01T10:00:00"}',
 ]
 
+ESCAPES = [r"\ud83d", r"\uDEB4", r"\uDBFF", r"\udc00", r"\ud7ff", r"\ue000", r"\u0000", r"\u0041", r"\\", r"\"", r"\n"]
+
+
+@pytest.fixture(scope="module")
+def duck():
+    with duckdb.connect() as connection:
+        yield connection
+
 
 @pytest.fixture
 def strava():
@@ -63,8 +75,8 @@ def test_whatever_is_in_a_field_lands_and_is_built(athlete, run, strava):
     assert ran.code == 0, ran.err
     assert athlete.sql("select count(*), count(distinct id) from strava.activities") == [(30, 30)]
     built = dict(athlete.sql("select id, name from strava.activities"))
-    # what DuckDB cannot hold as text (half a character) is NULL and stays in the payload
-    assert [built[id_] for id_ in known] == [None if "\ud83d " in name else name for name in HOSTILE_NAMES]
+    # what DuckDB cannot hold as text (half a character) is U+FFFD there, and stays in the payload
+    assert [built[id_] for id_ in known] == [name.replace("\ud83d ", "\ufffd ") for name in HOSTILE_NAMES]
     distances = dict(athlete.sql("select id, distance from strava.activities"))
     assert [distances[id_] for id_ in (int_, float_, text, nothing, unknown)] == [5000, 5000.25, None, None, -1]
     misfits = athlete.sql("select misfit_fields from strava.activities where id = ?", text)
@@ -107,8 +119,43 @@ def test_a_body_that_is_no_list_is_never_taken_for_one(athlete, run, strava, kin
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
 
 
-def test_a_body_nested_beyond_reason_is_said_and_not_died_of(athlete, run, strava):
-    run("pull")
-    speak(strava, newest(strava, 1)[0], b"[" * 50_000 + b"]" * 50_000)
+@pytest.mark.parametrize("nested", ["[" * 50_000 + "]" * 50_000, '{"a":' * 3_000 + "1" + "}" * 3_000])
+def test_an_activity_nested_beyond_reason_lands_and_so_do_its_neighbours(athlete, run, strava, nested):
+    first, second, *_ = newest(strava, 2)
+    deep = json.dumps(strava.summary(first) | {"name": "deep", "nested": "DEEP"}).replace('"DEEP"', nested).encode()
+    speak(strava, first, deep)
+    speak(strava, second, nested.encode())
+    ran = run("pull")
+    assert ran.code == 0, ran.err
+    landed = versions(athlete)
+    assert len(landed) == 30
+    assert {(first, deep.decode()), (None, nested)} <= set(landed)
+    assert athlete.sql("select count(*), count(id) from staging.activities") == [(30, 29)]
+    assert "nothing new" in run("pull", "--all").err
+
+
+@pytest.mark.parametrize("end", ["", "}", "]]", "x]"])
+def test_a_body_nested_beyond_reason_that_does_not_end_is_no_list(athlete, run, strava, end):
+    speak(strava, newest(strava, 1)[0], b"[" * 2_000 + end.encode() + b"]" * 1_999)
     assert_one_sentence(run("pull"), 4)
+    assert ids(athlete) == []
+
+
+def test_a_number_of_thousands_of_digits_stops_nobody(athlete, run, strava):
+    first, second, *_ = newest(strava, 2)
+    speak(strava, first, b'{"id":' + b"9" * 5_000 + b"}")
+    speak(strava, second, json.dumps(strava.summary(second) | {"distance": "MANY"}).replace('"MANY"', "1e999").encode())
+    assert run("pull").code == 0
+    assert ids(athlete).count(None) == 1
     assert len(ids(athlete)) == 30
+
+
+@pytest.mark.slow
+@settings(max_examples=300, derandomize=True, database=None, deadline=None)
+@given(parts=st.lists(st.sampled_from([*ESCAPES, "a", "ä", "u", "d83d", "\U0001f6b4"]), max_size=12))
+def test_duckdb_reads_any_escapes_as_python_does(duck, parts):
+    text = json.dumps({"before": 1, "name": "NAME", "after": 2}, ensure_ascii=False).replace("NAME", "".join(parts))
+    name = json.loads(text)["name"].encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    query = f"select json_extract_string({READABLE}, ['$.before', '$.name', '$.after']) from (select ? as payload)"
+    ((read,),) = duck.execute(query, [text]).fetchall()
+    assert read == ["1", name, "2"]

@@ -8,6 +8,7 @@ from landed import until
 from power import watched
 
 from pipelines.auth import TokenFile
+from pipelines.stop import StopFlag
 
 KEPT = ("data", "output", "secrets")
 PASSPHRASE = {"STRAVA_STATE_PASSPHRASE": "a long one, longer than 16"}
@@ -45,7 +46,7 @@ def test_a_restore_waits_for_whoever_changes_the_tokens(athlete, run):
     assert run("pull").code == 0
     assert run("backup", str(bundle), **PASSPHRASE).code == 0
     lock = TokenFile(athlete.token_file)
-    with lock.locked():
+    with lock.locked(StopFlag()):
         athlete.token_file.write_text("as auth is about to write it")
         process = athlete.start("restore", str(bundle), "--force", **PASSPHRASE)
         until(lambda: _has_open(process.pid, ".strava_token.json.lock") or process.poll() is not None)

@@ -1,6 +1,7 @@
 import json
 import signal
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -136,7 +137,7 @@ def test_a_second_scheduler_of_the_same_warehouse_waits_until_the_first_has_gone
 
 
 def test_a_run_that_waits_for_another_ends_at_the_first_signal(athlete):
-    with locked(athlete.home / "warehouse" / ".state" / "run.lock"):
+    with locked(athlete.home / "warehouse" / ".state" / "run.lock", time.sleep):
         process = athlete.start("pull")
         assert "Another run is going on" in process.stderr.readline()
         process.terminate()

@@ -18,7 +18,7 @@ typed as (
         row_id,
 
         ---------- what Strava sent
-        cast(payload as {{ dbt.type_string() }}) as payload
+        cast({{ readable_json('payload') }} as {{ dbt.type_string() }}) as payload
     from source
 )
 
