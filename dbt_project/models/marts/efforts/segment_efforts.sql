@@ -4,10 +4,17 @@ with unnested as (
     {{ elements_of(ref('int_details__parsed'), 'segment_efforts', ['id', 'athlete_id']) }}
 ),
 
+activities as (
+    select
+        *,
+        {{ counts_for('segment_efforts') }} as counts
+    from {{ ref('int_activities__plausibility') }}
+),
+
 efforts as (
     select
-        athlete_id,
-        id as activity_id,
+        unnested.athlete_id,
+        unnested.id as activity_id,
         item.id as effort_id,
         item.segment.id as segment_id,
         coalesce(item.segment.name, item.name) as segment_name,
@@ -15,13 +22,18 @@ efforts as (
         item.distance as distance_m,
         item.moving_time as moving_time_s,
         item.elapsed_time as elapsed_time_s,
-        item.average_heartrate,
+        {{ heart_rate('item.average_heartrate') }} as average_heartrate,
         item.average_watts,
         item.pr_rank,
         item.kom_rank,
         coalesce(item.hidden, false) as hidden,
-        item.segment.id is not null and coalesce(item.elapsed_time > 0, false) as is_ranked
+        item.segment.id is not null
+        and coalesce(item.elapsed_time > 0, false)
+        and coalesce(activities.counts, true)
+        and not {{ is_effort_too_fast('activities.way', 'item.distance', 'item.elapsed_time') }}
+        and not {{ is_effort_too_long('item.distance', 'activities.distance_m') }} as is_ranked
     from unnested
+    left join activities on unnested.id = activities.id
     where item.id is not null
 ),
 
