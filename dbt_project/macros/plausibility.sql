@@ -82,12 +82,10 @@
         },
         'effort': {
             'effort_too_fast': {
-                'left_out_of': efforts,
                 'value': 'effort_speed_m_s', 'limit': 'effort_speed_limit_m_s', 'unit': 'm/s',
                 'why': 'faster than anybody has been over the distance',
             },
             'effort_too_long': {
-                'left_out_of': efforts,
                 'value': 'effort_distance_m', 'limit': 'activity_distance_m', 'unit': 'm',
                 'why': 'longer than its activity',
             },

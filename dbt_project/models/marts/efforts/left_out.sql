@@ -51,7 +51,11 @@ listed as (
         {{ 'effort_id' if of == 'effort' else 'null' }} as effort_id,
         {{ 'effort' if of == 'effort' else 'null' }} as effort,
         '{{ reason }}' as reason,
+        {%- if of == 'effort' %}
+        case when effort_id is null then 'best_efforts, race_predictions' else 'segment_efforts' end as left_out_of,
+        {%- else %}
         '{{ rule.left_out_of | join(", ") }}' as left_out_of,
+        {%- endif %}
         '{{ rule.why }}' as explanation,
         {{ 'null' if rule.value is none else rule.value }} as value,
         {{ 'null' if rule.limit is none else rule.limit }} as limit_value,
