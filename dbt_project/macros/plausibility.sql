@@ -265,7 +265,9 @@
     may rest.
 #}
 {% macro longest_recording(way, distance_m, climbed_m, moving_time_s) -%}
-    {%- set paces = {'ride': 1.5, 'e-ride': 1.5, 'velomobile': 1.5, 'run': 0.6, 'walk': 0.2, 'tour': 0.2, 'swim': 0.2} -%}
+    {%- set paces = {
+        'ride': 1.5, 'e-ride': 1.5, 'velomobile': 1.5, 'run': 0.6, 'walk': 0.2, 'tour': 0.2, 'swim': 0.2,
+    } -%}
     case
         when {{ way }} = 'exercise' then 43200
         {%- for of_way, pace in paces.items() %}
@@ -289,8 +291,8 @@
 {%- endmacro %}
 
 {#
-    Whether an effort is longer than its activity: by more than a hundredth, for Strava names round distances, and by more
-    than ten metres. A distance that is edited, as after a treadmill, leaves the efforts as they were.
+    Whether an effort is longer than its activity: by more than a hundredth, for Strava names round distances, and ten
+    metres. A distance that is edited, as after a treadmill, leaves the efforts as they were.
 #}
 {% macro is_effort_too_long(distance_m, activity_distance_m) -%}
     coalesce({{ distance_m }} > {{ activity_distance_m }} * 1.01 + 10, false)

@@ -57,11 +57,9 @@ def landed(payloads: Iterable[Json], fetched_at: datetime) -> list[Version]:
     return [version(payload, fetched_at) for payload in payloads]
 
 
-@pytest.fixture(scope="module")
-def story(clone: Path) -> Story:
-    world = World(seed=11, activities=500, clock=datetime(2026, 9, 30, tzinfo=UTC))
-    summaries = {activity["id"]: activity for activity in world.activities()}
-    for number, summary in enumerate(summaries.values()):
+def worsen(summaries: Iterable[Json]) -> None:
+    """Flag some, break the straps of others, leave some recording."""
+    for number, summary in enumerate(summaries):
         # Flagged ones, and broken straps.
         if number % 97 == 5:
             summary |= {"flagged": True}
@@ -72,8 +70,10 @@ def story(clone: Path) -> Story:
         if summary.get("sport_type") == "Ride" and number % 5 == 0:
             # left recording overnight
             summary |= {"distance": 9000.0, "total_elevation_gain": 0, "moving_time": NIGHT_S, "elapsed_time": NIGHT_S}
-    rng = random.Random(5)  # noqa: S311 - a reproducible test, no secret
-    details = {id_: world.detail(id_) for id_ in rng.sample(sorted(summaries), 320)}
+
+
+def worsen_details(details: dict[int, Json]) -> None:
+    """Make efforts and heart rates that make no sense."""
     ids = sorted(details)
     efforts = [effort for id_ in ids for effort in details[id_].get("best_efforts") or []]
     for number, effort in enumerate(efforts):
@@ -86,6 +86,17 @@ def story(clone: Path) -> Story:
         for number, split in enumerate(details[id_].get("splits_metric") or []):
             if number % 5 == 2 and "average_heartrate" in split:
                 split |= {"average_heartrate": 0}
+
+
+@pytest.fixture(scope="module")
+def story(clone: Path) -> Story:
+    world = World(seed=11, activities=500, clock=datetime(2026, 9, 30, tzinfo=UTC))
+    summaries = {activity["id"]: activity for activity in world.activities()}
+    worsen(summaries.values())
+    rng = random.Random(5)  # noqa: S311 - a reproducible test, no secret
+    details = {id_: world.detail(id_) for id_ in rng.sample(sorted(summaries), 320)}
+    ids = sorted(details)
+    worsen_details(details)
 
     warehouse = Warehouse(path=clone / "warehouse" / "club.duckdb", cwd=clone, env={"STRAVA_WAREHOUSE": "club.duckdb"})
     warehouse.env["STRAVA_HOME"] = str(clone / "warehouse")

@@ -52,6 +52,7 @@ POSSIBLE: dict[tuple[str, ...], tuple[Any, float, float, float]] = {
     ("BackcountrySki", "NordicSki"): (TOURING, 45, 0.7, 0.2),
     ("Kayaking", "Canoeing", "Rowing", "StandUpPaddling"): (PADDLING, 15, math.inf, 0),
 }
+NOTHING_IS_IMPOSSIBLE = (((0, math.inf),), math.inf, math.inf, 0)
 EXERCISES = {"WeightTraining", "Workout", "Yoga", "Elliptical", "StairStepper", "Crossfit", "Pilates"}
 NOT_ABOUT_SPEED = EXERCISES | {"Tennis", "RockClimbing", "Golf", "Soccer", "Badminton", "Squash"}
 HOUR_S = 3600
@@ -97,54 +98,45 @@ class Outing:
         return float(self.distance_m) / self.moving_time_s or None if self.moving_time_s else None
 
 
-def judged(sent: dict[str, Any], sport: str, group: str) -> Iterator[tuple[str, set[str]]]:
+def judged(sent: dict[str, Any], sport: str, group: str) -> dict[str, set[str]]:
     """Reasons why an activity has no part in some of the records, each with these."""
     metres, seconds = float(sent.get("distance") or 0), sent.get("moving_time") or 0
     climbed, highest = float(sent.get("total_elevation_gain") or 0), sent.get("elev_high")
+    pulse, top, manual = sent.get("average_heartrate"), sent.get("max_speed") or 0, bool(sent.get("manual"))
+    limits = next((limits for sports, limits in POSSIBLE.items() if sport in sports), NOTHING_IS_IMPOSSIBLE)
+    speeds, top_m_s, climb_m_s, pace_m_s = limits
+
     moves = metres > 0 and seconds > 0 and group != "Gym" and sport not in NOT_ABOUT_SPEED
     has_height = highest is not None and group not in ("Swim", "Water", "Gym")
-    if moves and seconds < 600:
-        yield "short", {"fastest"}
-    for reason, is_so in (("indoors", sent.get("trainer")), ("virtual", sport.startswith("Virtual"))):
-        if is_so and (moves or has_height):
-            yield reason, {"fastest", "highest_point"}
-    if sent.get("manual") and moves:
-        yield "manual", {"fastest"}
-    if sent.get("flagged"):
-        yield "flagged", {"fastest"}
-    # a sport that nobody knows may fly
-    if has_height and highest > 8849 and sport in sport_groups():
-        yield "too_high", {"highest_point"}
-    pulse = sent.get("average_heartrate")
-    if pulse is not None and not 20 <= pulse <= 250:
-        yield "no_heart_rate", set()
-    hours_cap = 12 * HOUR_S if sport in EXERCISES else math.inf
-    for sports, (speeds, top_m_s, climb_m_s, pace_m_s) in POSSIBLE.items():
-        if sport not in sports:
-            continue
-        if moves and metres / seconds > next(speed for from_m, speed in speeds if metres >= from_m):
-            yield "too_fast", set(RECORDS)
-        if sent.get("max_speed") is not None and sent["max_speed"] > top_m_s:
-            yield "beyond_top_speed", {"fastest"}
-            # fast throughout: m/s that are no jump of the GPS
-            vehicle_m_s = {RUNNING: 4.5, WALKING: 2.5, CYCLING: 14}.get(speeds, math.inf)
-            if moves and metres / seconds >= vehicle_m_s:
-                yield "by_vehicle", set()
-        if seconds and climbed / seconds > climb_m_s:
-            yield "too_steep", {"most_elevation"}
-        if pace_m_s and metres <= 0:
-            hours_cap = 12 * HOUR_S
-        elif metres + 8 * climbed < pace_m_s * seconds:
-            hours_cap = 8 * HOUR_S
-    if seconds >= hours_cap and not sent.get("manual"):
-        yield "left_recording", {"longest_distance", "longest_time"}
+    speed = metres / seconds if moves else 0
+    # fast throughout: m/s that are no jump of the GPS
+    vehicle_m_s = {RUNNING: 4.5, WALKING: 2.5, CYCLING: 14}.get(speeds, math.inf)
+    is_still = sport in EXERCISES or (pace_m_s > 0 and metres <= 0)
+    is_slow = pace_m_s > 0 and metres + 8 * climbed < pace_m_s * seconds
+    is_left = seconds >= 12 * HOUR_S if is_still else is_slow and seconds >= 8 * HOUR_S
+    found = {
+        "short": (moves and seconds < 600, {"fastest"}),
+        "indoors": (sent.get("trainer") and (moves or has_height), {"fastest", "highest_point"}),
+        "virtual": (sport.startswith("Virtual") and (moves or has_height), {"fastest", "highest_point"}),
+        "manual": (manual and moves, {"fastest"}),
+        "flagged": (sent.get("flagged"), {"fastest"}),
+        "too_fast": (moves and speed > next(limit for from_m, limit in speeds if metres >= from_m), set(RECORDS)),
+        "beyond_top_speed": (top > top_m_s, {"fastest"}),
+        "by_vehicle": (top > top_m_s and speed >= vehicle_m_s, set()),
+        "left_recording": (is_left and not manual, {"longest_distance", "longest_time"}),
+        "too_steep": (seconds and climbed / seconds > climb_m_s, {"most_elevation"}),
+        # a sport that nobody knows may fly
+        "too_high": (has_height and highest > 8849 and sport in sport_groups(), {"highest_point"}),
+        "no_heart_rate": (pulse is not None and not 20 <= pulse <= 250, set()),
+    }
+    return {reason: records for reason, (is_so, records) in found.items() if is_so}
 
 
 def outing(sent: dict[str, Any], groups: dict[str, str]) -> Outing:
     sport = sent.get("sport_type") or sent.get("type") or "Unknown"
     local = datetime.fromisoformat((sent.get("start_date_local") or sent["start_date"]).removesuffix("Z"))
     group = groups.get(sport, "Other")
-    reasons = dict(judged(sent, sport, group))
+    reasons = judged(sent, sport, group)
     # what the sport is not about
     no_part = {"highest_point"} if group in ("Swim", "Water", "Gym") else set()
     no_part |= {"most_elevation"} if group in ("Swim", "Water") else set()
@@ -186,19 +178,26 @@ def worsened(sent: dict[str, Any], rng: random.Random) -> dict[str, Any]:
             case 6:
                 sent.pop("start_date_local")
                 break
-            case 7:
-                # left recording, or an ultra
-                sent["moving_time"] = sent["elapsed_time"] = rng.choice([16, 24]) * HOUR_S
-            case 8:
-                # home by car
-                sent["distance"] = min(sent["moving_time"], 2 * HOUR_S) * rng.choice([5, 8, 20, 50])
-                sent["max_speed"] = rng.choice([13.5, 16, 39.5, 60])
-            case 9:
-                sent["total_elevation_gain"] = sent["moving_time"] * rng.choice([0.6, 0.9, 2.0])
-                sent["average_heartrate"] = rng.choice([0, 150, 65535])
-            case 10:
-                sent["elev_high"] = rng.choice([8849, 20000])
+            case _:
+                impossible(sent, rng, change)
     return sent
+
+
+def impossible(sent: dict[str, Any], rng: random.Random, change: int) -> None:
+    """Make of an activity what nobody can do, or hardly."""
+    match change:
+        case 7:
+            # left recording, or an ultra
+            sent["moving_time"] = sent["elapsed_time"] = rng.choice([16, 24]) * HOUR_S
+        case 8:
+            # home by car
+            sent["distance"] = min(sent["moving_time"], 2 * HOUR_S) * rng.choice([5, 8, 20, 50])
+            sent["max_speed"] = rng.choice([13.5, 16, 39.5, 60])
+        case 9:
+            sent["total_elevation_gain"] = sent["moving_time"] * rng.choice([0.6, 0.9, 2.0])
+            sent["average_heartrate"] = rng.choice([0, 150, 65535])
+        case 10:
+            sent["elev_high"] = rng.choice([8849, 20000])
 
 
 @dataclass(frozen=True)

@@ -358,9 +358,9 @@ def test_load_zones_and_eddington_days_are_the_marts_own(show, variant):
         # whole beats, both bounds included: none twice, none in between
         assert [re.sub(r".*\((.*) bpm\)", r"\1", name) for name in names[1:]] == [
             "up to 130",
-            "131–144",
-            "145–158",
-            "159–172",
+            "131\u2013144",
+            "145\u2013158",
+            "159\u2013172",
             "Zone 5",  # nobody was there: no row that says where it starts
         ]
         assert len(zones) == 11

@@ -39,7 +39,7 @@ placed as (
         -- Should an activity name an effort twice, the faster one that counts is its best.
         row_number() over (
             partition by activity_id, effort
-            order by is_ranked desc, elapsed_time_s nulls last, position
+            order by is_ranked desc, elapsed_time_s asc nulls last, position asc
         ) as place
     from efforts
 ),

@@ -31,7 +31,8 @@ judged_efforts as (
         activities.distance_m as activity_distance_m,
         efforts.distance_m / nullif(cast(efforts.elapsed_time_s as double), 0) as effort_speed_m_s,
         {{ highest_average_speed('activities.way', 'efforts.distance_m') }} as effort_speed_limit_m_s,
-        {{ is_effort_too_fast('activities.way', 'efforts.distance_m', 'efforts.elapsed_time_s') }} as is_effort_too_fast,
+        {{ is_effort_too_fast('activities.way', 'efforts.distance_m', 'efforts.elapsed_time_s') }}
+            as is_effort_too_fast,
         {{ is_effort_too_long('efforts.distance_m', 'activities.distance_m') }} as is_effort_too_long
     from efforts
     inner join activities on efforts.activity_id = activities.id

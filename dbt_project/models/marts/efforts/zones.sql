@@ -8,8 +8,8 @@ with settings as (
     where max_hr > coalesce(rest_hr, 0)
 ),
 
--- Per cent of the reserve above rest; without a rest, of the maximum. In whole beats: what is shown is what counts, and an
--- average between two beats counts to the lower one.
+-- Per cent of the reserve above rest; without a rest, of the maximum. In whole beats: what is shown is what counts, and
+-- an average between two beats counts to the lower one.
 borders as (
     {%- for zone, percent in {1: none, 2: 60, 3: 70, 4: 80, 5: 90}.items() %}
     {% if not loop.first %}union all{% endif %}
