@@ -68,7 +68,7 @@ warehouse.sql(
         round(sum(distance) / sum(moving_time * average_heartrate / 60), 3) as metres_per_heartbeat,
         round(avg(average_heartrate)) as average_heartrate
     from strava.activities
-    where sport_type in ('Run', 'TrailRun') and average_heartrate > 0 and moving_time > 600
+    where sport_type in ('Run', 'TrailRun') and average_heartrate between 20 and 250 and moving_time > 600
     group by all
     order by quarter desc
     """

@@ -117,6 +117,15 @@ TABLES = (
         where="rank_all_time <= 3 or rank_in_year = 1",
     ),
     Table(
+        "left_out",
+        "reason, left_out_of, explanation, activities, latest_activity_id, latest_activity_name, latest_activity_date",
+        "reason, left_out_of",
+        source="(select athlete_id, reason, left_out_of, explanation, count(distinct activity_id) as activities, "
+        "max_by(activity_id, (activity_date, activity_id)) as latest_activity_id, "
+        "max_by(coalesce(activity_name, ''), (activity_date, activity_id)) as latest_activity_name, "
+        "max(activity_date) as latest_activity_date from strava.left_out group by all)",
+    ),
+    Table(
         "race_predictions",
         "from_effort, from_activity_date, from_distance_m, from_time_s, to_effort, to_distance_m, predicted_time_s",
         "from_distance_m, from_effort, to_distance_m, to_effort",

@@ -18,6 +18,7 @@ from simulator.world import World
 FETCHED = datetime(2026, 10, 1)
 SETTINGS = {"rest_hr": 48.0, "max_hr": 188.0, "threshold_hr": 170.0, "ftp_w": 240.0}
 TODAY = date(2026, 10, 3)
+NIGHT_S = 50_000
 pytestmark = pytest.mark.slow
 
 Row = tuple[Any, ...]
@@ -56,19 +57,46 @@ def landed(payloads: Iterable[Json], fetched_at: datetime) -> list[Version]:
     return [version(payload, fetched_at) for payload in payloads]
 
 
-@pytest.fixture(scope="module")
-def story(clone: Path) -> Story:
-    world = World(seed=11, activities=500, clock=datetime(2026, 9, 30, tzinfo=UTC))
-    summaries = {activity["id"]: activity for activity in world.activities()}
-    for number, summary in enumerate(summaries.values()):
+def worsen(summaries: Iterable[Json]) -> None:
+    """Flag some, break the straps of others, leave some recording."""
+    for number, summary in enumerate(summaries):
         # Flagged ones, and broken straps.
         if number % 97 == 5:
             summary |= {"flagged": True}
         if number % 89 == 7:
             summary |= {"average_heartrate": 65535}
+        if number % 89 == 8:
+            summary |= {"average_heartrate": 0, "has_heartrate": True}
+        if summary.get("sport_type") == "Ride" and number % 5 == 0:
+            # left recording overnight
+            summary |= {"distance": 9000.0, "total_elevation_gain": 0, "moving_time": NIGHT_S, "elapsed_time": NIGHT_S}
+
+
+def worsen_details(details: dict[int, Json]) -> None:
+    """Make efforts and heart rates that make no sense."""
+    ids = sorted(details)
+    efforts = [effort for id_ in ids for effort in details[id_].get("best_efforts") or []]
+    for number, effort in enumerate(efforts):
+        # A treadmill corrected to less, a jump of the GPS.
+        if number % 7 == 0:
+            effort |= {"distance": 100_000}
+        if number % 7 == 1:
+            effort |= {"elapsed_time": 20}
+    for id_ in ids[20:]:
+        for number, split in enumerate(details[id_].get("splits_metric") or []):
+            if number % 5 == 2 and "average_heartrate" in split:
+                split |= {"average_heartrate": 0}
+
+
+@pytest.fixture(scope="module")
+def story(clone: Path) -> Story:
+    world = World(seed=11, activities=500, clock=datetime(2026, 9, 30, tzinfo=UTC))
+    summaries = {activity["id"]: activity for activity in world.activities()}
+    worsen(summaries.values())
     rng = random.Random(5)  # noqa: S311 - a reproducible test, no secret
     details = {id_: world.detail(id_) for id_ in rng.sample(sorted(summaries), 320)}
     ids = sorted(details)
+    worsen_details(details)
 
     warehouse = Warehouse(path=clone / "warehouse" / "club.duckdb", cwd=clone, env={"STRAVA_WAREHOUSE": "club.duckdb"})
     warehouse.env["STRAVA_HOME"] = str(clone / "warehouse")
@@ -178,11 +206,15 @@ def test_splits_and_laps_keep_what_strava_said(story: Story) -> None:
 
 def test_segment_efforts_rank_by_time_the_earlier_first(story: Story) -> None:
     efforts = defaultdict(list)
-    for detail in story.truth.details.values():
+    for id_, detail in story.truth.details.items():
+        summary = story.truth.summaries[id_]
         for effort in detail["segment_efforts"]:
+            if summary.get("flagged") or effort["distance"] > summary["distance"] * 1.01 + 10:
+                continue
             efforts[effort["segment"]["id"]].append((effort["elapsed_time"], effort["start_date_local"], effort["id"]))
     expected = {effort[2]: rank for of_segment in efforts.values() for rank, effort in enumerate(sorted(of_segment), 1)}
-    assert dict(story.warehouse.rows("select effort_id, rank_own from strava.segment_efforts")) == expected
+    stored = story.warehouse.rows("select effort_id, rank_own from strava.segment_efforts where rank_own is not null")
+    assert dict(stored) == expected
     assert max(expected.values()) > 1
 
 
@@ -192,14 +224,17 @@ def test_best_efforts_rank_of_all_time_and_of_their_year(story: Story) -> None:
         summary = story.truth.summaries[id_]
         for effort in detail.get("best_efforts") or []:
             day = local_date(summary)
-            efforts.append((effort["name"], bool(summary.get("flagged")), effort["elapsed_time"], day, id_))
+            # nobody is faster than 12.42 m/s, and 5 %
+            too_fast = effort["distance"] / effort["elapsed_time"] > 13.041 or effort["elapsed_time"] == 20
+            left_out = bool(summary.get("flagged")) or too_fast or effort["distance"] > summary["distance"] * 1.01 + 10
+            efforts.append((effort["name"], left_out, effort["elapsed_time"], day, id_))
     efforts.sort()
     expected = []
-    for (name, flagged), group in groupby(efforts, key=lambda effort: effort[:2]):
+    for (name, left_out), group in groupby(efforts, key=lambda effort: effort[:2]):
         in_year: dict[int, int] = defaultdict(int)
         for rank, (_, _, _, day, id_) in enumerate(group, 1):
             in_year[day.year] += 1
-            expected.append((id_, name, *((None, None) if flagged else (rank, in_year[day.year]))))
+            expected.append((id_, name, *((None, None) if left_out else (rank, in_year[day.year]))))
     stored = story.warehouse.rows("select activity_id, effort, rank_all_time, rank_in_year from strava.best_efforts")
     assert sorted_rows(stored) == sorted_rows(expected)
     assert any(row[2] is None for row in expected)
@@ -229,6 +264,8 @@ def test_gear_sums_its_activities_and_bears_its_newest_name(story: Story) -> Non
 
 def load_of(summary: Json) -> float | None:
     """TSS by power, else hrTSS by the average heart rate, of a woman."""
+    if summary["moving_time"] == NIGHT_S:
+        return None
     hours = summary["moving_time"] / 3600
     watts = summary.get("weighted_average_watts")
     if summary.get("device_watts") and watts:
@@ -253,6 +290,7 @@ def test_training_load_is_what_the_recursion_gives(story: Story) -> None:
         if load is not None:
             loads[day].append(load)
             times[day][1] += summary["moving_time"]
+    first_load = min(day for day, known in loads.items() if sum(known) > 0)
     day, fitness, fatigue, form, last_loads = min(times), 0.0, 0.0, 0.0, [0.0] * 7
     rows = story.warehouse.rows(
         "select date, load, moving_time_s, moving_time_with_load_s, coverage, fitness, fatigue, form, monotony, strain,"
@@ -260,7 +298,8 @@ def test_training_load_is_what_the_recursion_gives(story: Story) -> None:
     )
     # Several times the 350 days after which the query counts anew.
     assert len(rows) > 3 * 350
-    for number, row in enumerate(rows):
+    for row in rows:
+        number = (day - first_load).days
         load = sum(loads[day])
         form = fitness - fatigue
         fitness += (load - fitness) * (1 - math.exp(-1 / 42))
@@ -274,7 +313,7 @@ def test_training_load_is_what_the_recursion_gives(story: Story) -> None:
         assert row[1] == (pytest.approx(load, abs=2e-6) if loads[day] else None)
         assert row[2:4] == (moving_s, loaded_s)
         assert row[4] == (pytest.approx(loaded_s / moving_s, abs=1e-6) if moving_s else None)
-        assert row[5:8] == pytest.approx((fitness, fatigue, form), abs=3e-6)
+        assert row[5:8] == (pytest.approx((fitness, fatigue, form), abs=3e-6) if number >= 0 else (None, None, None))
         assert row[8] == (None if monotony is None else pytest.approx(monotony, abs=3e-6))
         assert row[9] == (None if monotony is None else pytest.approx(sum(last_loads) * monotony, abs=1e-4))
         assert row[10] == (number < 42)
@@ -287,13 +326,15 @@ def test_zones_hold_the_time_of_splits_else_of_activities(story: Story) -> None:
     borders = [math.ceil(round(rest + reserve * percent / 100, 6)) for percent in (60, 70, 80, 90)]
     expected: dict[Row, float] = defaultdict(float)
     for id_, summary in story.truth.summaries.items():
+        if summary["moving_time"] == NIGHT_S:
+            continue
         timed = [
             (split["average_heartrate"], split["moving_time"])
             for split in story.truth.details.get(id_, {}).get("splits_metric") or []
-            if split.get("average_heartrate") is not None and split["moving_time"] > 0
+            if 20 <= split.get("average_heartrate", 0) <= 250 and split["moving_time"] > 0
         ]
         source = "splits" if timed else "average"
-        if not timed and summary.get("average_heartrate") is not None and summary["moving_time"] > 0:
+        if not timed and 20 <= summary.get("average_heartrate", 0) <= 250 and summary["moving_time"] > 0:
             timed = [(summary["average_heartrate"], summary["moving_time"])]
         for heart_rate, seconds in timed:
             zone = 1 + sum(heart_rate >= border for border in borders)
@@ -316,6 +357,21 @@ def test_races_are_predicted_by_riegel(story: Story) -> None:
         assert 210 <= from_s <= 13800
         assert 210 <= predicted_s <= 13800
         assert TODAY - timedelta(days=365) < day <= TODAY
+
+
+def test_what_does_not_rank_or_weigh_is_listed(story: Story) -> None:
+    unranked = story.warehouse.rows("select activity_id, effort from strava.best_efforts where rank_all_time is null")
+    listed = story.warehouse.rows(
+        "select activity_id, effort from strava.left_out where contains(left_out_of, 'best_efforts')"
+    )
+    assert set(unranked) <= {*listed, *((id_, name) for id_, none in listed if none is None for _, name in unranked)}
+    reasons = dict(story.warehouse.rows("select reason, count(*) from strava.left_out group by all"))
+    assert {"effort_too_long", "effort_too_fast", "left_recording", "no_heart_rate", "flagged"} <= reasons.keys()
+    nights = [id_ for id_, summary in story.truth.summaries.items() if summary["moving_time"] == NIGHT_S]
+    left = story.warehouse.rows("select activity_id from strava.left_out where reason = 'left_recording'")
+    assert sorted(id_ for (id_,) in left) == sorted(nights)
+    held = story.warehouse.rows("select distinct activity_id from strava.records where record like 'longest%'")
+    assert not {id_ for (id_,) in held} & set(nights)
 
 
 def test_settings_count_without_a_build(story: Story) -> None:

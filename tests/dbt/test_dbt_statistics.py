@@ -1,6 +1,7 @@
 """The statistics of whole made-up athletes against the same figures reckoned in plain Python from what Strava holds."""
 
 import csv
+import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +20,42 @@ from simulator.world import World
 SEEDS = (1, 2, 3)
 FETCHED = datetime(2026, 11, 1)
 UNITS = {"km": Decimal(1000), "mi": Decimal("1609.344")}
-TOO_FAST_M_S = {"Run": 7, "Walk": 4, "Swim": 2.2, "Ride": 25}
+# by sport type: metres from which on nobody has a higher mean speed, in m/s, with 5 %; the first that fits
+RUNNING = (
+    (319614, 3.8842),
+    (100000, 4.7869),
+    (42195, 6.1237),
+    (21097, 6.5115),
+    (10000, 6.6836),
+    (5000, 6.9503),
+    (3218, 7.1285),
+    (1609, 7.5732),
+    (1000, 7.9569),
+    (800, 8.3242),
+    (400, 9.7606),
+    (0, 13.041),
+)
+WALKING = ((50000, 4.1167), (20000, 4.5952), (0, 4.8861))
+CYCLING = ((1000000, 12.4714), (200000, 15.75), (50000, 19.95), (10000, 25.2), (0, 37.8))
+SWIMMING = ((800, 2.205), (0, 2.5108))
+SKIING = ((10000, 44.94), (0, 74.521))
+TOURING = ((10000, 21.0), (0, 42.0))
+PADDLING = ((0, 9.45),)
+# sport types: mean speeds, highest speed, metres climbed in a second, pace that is none for eight hours
+POSSIBLE: dict[tuple[str, ...], tuple[Any, float, float, float]] = {
+    ("Run", "TrailRun", "VirtualRun"): (RUNNING, 14, 0.7, 0.6),
+    ("Walk", "Hike", "Snowshoe"): (WALKING, 14, 0.7, 0.2),
+    ("Ride", "GravelRide", "MountainBikeRide", "VirtualRide"): (CYCLING, 40, 0.7, 1.5),
+    ("EBikeRide", "EMountainBikeRide"): (CYCLING, 40, 1.5, 1.5),
+    ("Swim",): (SWIMMING, 10, math.inf, 0.2),
+    ("AlpineSki", "Snowboard"): (SKIING, 75, math.inf, 0),
+    ("BackcountrySki", "NordicSki"): (TOURING, 45, 0.7, 0.2),
+    ("Kayaking", "Canoeing", "Rowing", "StandUpPaddling"): (PADDLING, 15, math.inf, 0),
+}
+NOTHING_IS_IMPOSSIBLE = (((0, math.inf),), math.inf, math.inf, 0)
+EXERCISES = {"WeightTraining", "Workout", "Yoga", "Elliptical", "StairStepper", "Crossfit", "Pilates"}
+NOT_ABOUT_SPEED = EXERCISES | {"Tennis", "RockClimbing", "Golf", "Soccer", "Badminton", "Squash"}
+HOUR_S = 3600
 GOALS = (
     ("All", "distance_m", "week", 50_000.0),
     ("Run", "moving_time_s", "month", 36_000.0),
@@ -49,37 +85,75 @@ class Outing:
     highest_m: float | None
     kudos: int
     gear_id: str | None
-    is_timed: bool
+    # the records it has no part in, and the reasons
+    left_out_of: frozenset[str]
+    reasons: frozenset[str]
 
     @property
     def day(self) -> date:
         return self.local.date()
 
     @property
-    def speed_m_s(self) -> float:
-        return float(self.distance_m) / self.moving_time_s
+    def speed_m_s(self) -> float | None:
+        return float(self.distance_m) / self.moving_time_s or None if self.moving_time_s else None
+
+
+def judged(sent: dict[str, Any], sport: str, group: str) -> dict[str, set[str]]:
+    """Reasons why an activity has no part in some of the records, each with these."""
+    metres, seconds = float(sent.get("distance") or 0), sent.get("moving_time") or 0
+    climbed, highest = float(sent.get("total_elevation_gain") or 0), sent.get("elev_high")
+    pulse, top, manual = sent.get("average_heartrate"), sent.get("max_speed") or 0, bool(sent.get("manual"))
+    limits = next((limits for sports, limits in POSSIBLE.items() if sport in sports), NOTHING_IS_IMPOSSIBLE)
+    speeds, top_m_s, climb_m_s, pace_m_s = limits
+
+    moves = metres > 0 and seconds > 0 and group != "Gym" and sport not in NOT_ABOUT_SPEED
+    has_height = highest is not None and group not in ("Swim", "Water", "Gym")
+    speed = metres / seconds if moves else 0
+    # fast throughout: m/s that are no jump of the GPS
+    vehicle_m_s = {RUNNING: 4.5, WALKING: 2.5, CYCLING: 14}.get(speeds, math.inf)
+    is_still = sport in EXERCISES or (pace_m_s > 0 and metres <= 0)
+    is_slow = pace_m_s > 0 and metres + 8 * climbed < pace_m_s * seconds
+    is_left = seconds >= 12 * HOUR_S if is_still else is_slow and seconds >= 8 * HOUR_S
+    found = {
+        "short": (moves and seconds < 600, {"fastest"}),
+        "indoors": (sent.get("trainer") and (moves or has_height), {"fastest", "highest_point"}),
+        "virtual": (sport.startswith("Virtual") and (moves or has_height), {"fastest", "highest_point"}),
+        "manual": (manual and moves, {"fastest"}),
+        "flagged": (sent.get("flagged"), {"fastest"}),
+        "too_fast": (moves and speed > next(limit for from_m, limit in speeds if metres >= from_m), set(RECORDS)),
+        "beyond_top_speed": (top > top_m_s, {"fastest"}),
+        "by_vehicle": (top > top_m_s and speed >= vehicle_m_s, set()),
+        "left_recording": (is_left and not manual, {"longest_distance", "longest_time"}),
+        "too_steep": (seconds and climbed / seconds > climb_m_s, {"most_elevation"}),
+        # a sport that nobody knows may fly
+        "too_high": (has_height and highest > 8849 and sport in sport_groups(), {"highest_point"}),
+        "no_heart_rate": (pulse is not None and not 20 <= pulse <= 250, set()),
+    }
+    return {reason: records for reason, (is_so, records) in found.items() if is_so}
 
 
 def outing(sent: dict[str, Any], groups: dict[str, str]) -> Outing:
     sport = sent.get("sport_type") or sent.get("type") or "Unknown"
     local = datetime.fromisoformat((sent.get("start_date_local") or sent["start_date"]).removesuffix("Z"))
-    indoors = sent.get("trainer") or sent.get("manual") or sent.get("flagged") or sport.startswith("Virtual")
-    metres, seconds = Decimal(str(sent.get("distance") or 0)), sent.get("moving_time") or 0
     group = groups.get(sport, "Other")
+    reasons = judged(sent, sport, group)
+    # what the sport is not about
+    no_part = {"highest_point"} if group in ("Swim", "Water", "Gym") else set()
+    no_part |= {"most_elevation"} if group in ("Swim", "Water") else set()
+    no_part |= {"fastest"} if group == "Gym" or sport in NOT_ABOUT_SPEED else set()
     return Outing(
         id=sent["id"],
         name=sent.get("name"),
         groups=(group, "All"),
         local=local,
-        distance_m=metres,
-        moving_time_s=seconds,
+        distance_m=Decimal(str(sent.get("distance") or 0)),
+        moving_time_s=sent.get("moving_time") or 0,
         elevation_m=Decimal(str(sent.get("total_elevation_gain") or 0)),
         highest_m=sent.get("elev_high"),
         kudos=sent.get("kudos_count") or 0,
         gear_id=sent.get("gear_id") or None,
-        is_timed=bool(
-            metres > 0 and seconds >= 600 and not indoors and float(metres) / seconds < TOO_FAST_M_S.get(group, 45)
-        ),
+        left_out_of=frozenset(no_part.union(*reasons.values())),
+        reasons=frozenset(reasons),
     )
 
 
@@ -104,7 +178,26 @@ def worsened(sent: dict[str, Any], rng: random.Random) -> dict[str, Any]:
             case 6:
                 sent.pop("start_date_local")
                 break
+            case _:
+                impossible(sent, rng, change)
     return sent
+
+
+def impossible(sent: dict[str, Any], rng: random.Random, change: int) -> None:
+    """Make of an activity what nobody can do, or hardly."""
+    match change:
+        case 7:
+            # left recording, or an ultra
+            sent["moving_time"] = sent["elapsed_time"] = rng.choice([16, 24]) * HOUR_S
+        case 8:
+            # home by car
+            sent["distance"] = min(sent["moving_time"], 2 * HOUR_S) * rng.choice([5, 8, 20, 50])
+            sent["max_speed"] = rng.choice([13.5, 16, 39.5, 60])
+        case 9:
+            sent["total_elevation_gain"] = sent["moving_time"] * rng.choice([0.6, 0.9, 2.0])
+            sent["average_heartrate"] = rng.choice([0, 150, 65535])
+        case 10:
+            sent["elev_high"] = rng.choice([8849, 20000])
 
 
 @dataclass(frozen=True)
@@ -113,6 +206,8 @@ class Told:
 
     outings: list[Outing]
     today: date
+    # activity -> reason
+    left_out: list[tuple[Any, ...]]
     rows: dict[str, list[tuple[Any, ...]]]
 
     def days(self, group: str) -> dict[date, list[Outing]]:
@@ -177,7 +272,8 @@ def athletes(warehouse: Warehouse) -> dict[int, Told]:
             mart: warehouse.rows(f"select {columns} from main.{mart} where athlete_id = {seed}")
             for mart, columns in MARTS.items()
         }
-        told[seed] = Told([outing(each, groups) for each in sent[seed]], today, rows)
+        left_out = warehouse.rows(f"select activity_id, reason from main.left_out where athlete_id = {seed}")
+        told[seed] = Told([outing(each, groups) for each in sent[seed]], today, left_out, rows)
     return told
 
 
@@ -222,7 +318,7 @@ RECORDS: dict[str, tuple[str, Callable[[Outing], float | None]]] = {
     "longest_time": ("s", lambda each: float(each.moving_time_s) or None),
     "most_elevation": ("m", lambda each: float(each.elevation_m) or None),
     "highest_point": ("m", lambda each: each.highest_m),
-    "fastest": ("m/s", lambda each: each.speed_m_s if each.is_timed else None),
+    "fastest": ("m/s", lambda each: each.speed_m_s),
 }
 
 
@@ -231,7 +327,7 @@ def expected_records(told: Told) -> Iterator[tuple[Any, ...]]:
         for year in {None, *(each.day.year for each in told.outings)}:
             among = [each for each in told.outings if group in each.groups and year in (None, each.day.year)]
             for record, (unit, value_of) in RECORDS.items():
-                valued = [(value_of(each), each) for each in among]
+                valued = [(value_of(each), each) for each in among if record not in each.left_out_of]
                 competing = [(value, each) for value, each in valued if value is not None]
                 if competing:
                     value, best = min(competing, key=lambda pair: (-pair[0], pair[1].local, pair[1].id))
@@ -242,6 +338,13 @@ def test_records_are_held_by_the_best_of_each_group_and_year(athlete: Told) -> N
     expected = list(expected_records(athlete))
     assert {row[2] for row in expected} == set(RECORDS)
     assert approximately(athlete.rows["records"]) == approximately(expected)
+
+
+def test_what_is_left_out_is_listed_with_every_reason(athlete: Told) -> None:
+    expected = [(each.id, reason) for each in athlete.outings for reason in each.reasons]
+    assert set(athlete.left_out) == set(expected)
+    assert len(athlete.left_out) == len(expected)
+    assert {reason for _, reason in expected} > {"too_fast", "left_recording", "beyond_top_speed", "too_steep"}
 
 
 def test_eddington_numbers_are_those_of_the_definition(athlete: Told) -> None:
@@ -299,9 +402,13 @@ def test_years_add_up_and_name_their_favourites(athlete: Told) -> None:
         for year in {each.day.year for each in athlete.outings if group in each.groups}:
             days = {day: outings for day, outings in athlete.days(group).items() if day.year == year}
             among = [each for outings in days.values() for each in outings]
-            longest = min(among, key=lambda each: (-each.distance_m, each.local, each.id))
+            longest = min(
+                (each for each in among if each.distance_m > 0 and "longest_distance" not in each.left_out_of),
+                key=lambda each: (-each.distance_m, each.local, each.id),
+                default=None,
+            )
             biggest = min(days, key=lambda day: (-metres(days[day]), day))
-            moved = longest.distance_m > 0
+            moved = metres(among) > 0
             expected.append(
                 (
                     year,
@@ -312,9 +419,9 @@ def test_years_add_up_and_name_their_favourites(athlete: Told) -> None:
                     float(sum(each.elevation_m for each in among)),
                     sum(each.kudos for each in among),
                     len(days),
-                    float(longest.distance_m) if moved else None,
-                    longest.id if moved else None,
-                    longest.name if moved else None,
+                    float(longest.distance_m) if longest else None,
+                    longest.id if longest else None,
+                    longest.name if longest else None,
                     biggest if moved else None,
                     float(metres(days[biggest])) if moved else None,
                     max(len(run) for run in runs(day.toordinal() for day in days)),

@@ -117,6 +117,7 @@ def page(activities: list[Row]) -> Page:
         "goals": _goals(activities),
         "data_coverage": _coverage(activities),
         "best_efforts": _best_efforts(activities),
+        "left_out": _left_out(activities),
         "race_predictions": _predictions(activities),
         "zones": _zones(activities),
         "training_load_daily": load,
@@ -450,12 +451,35 @@ def _predictions(activities: list[Row]) -> list[Row]:
     return found
 
 
+def _left_out(activities: list[Row]) -> list[Row]:
+    """Whatever is shorter than ten minutes, and a first run that was a car ride."""
+    reasons = {
+        ("short", "fastest", "shorter than ten minutes"): [row for row in activities if row["moving_time_s"] < 600],
+        ("by_vehicle", "best_efforts, race_predictions", "by a vehicle"): [
+            row for row in activities if row["sport_group"] == "Run"
+        ][-1:],
+    }
+    return [
+        {
+            "reason": reason,
+            "left_out_of": left_out_of,
+            "explanation": explanation,
+            "activities": len(rows),
+            "latest_activity_id": rows[0]["id"],
+            "latest_activity_name": rows[0]["name"],
+            "latest_activity_date": str(_day(rows[0])),
+        }
+        for (reason, left_out_of, explanation), rows in sorted(reasons.items())
+        if rows
+    ]
+
+
 def _zones(activities: list[Row]) -> list[Row]:
-    bounds = ((0, 131), (131, 145), (145, 159), (159, 173), (173, None))
+    bounds = ((20, 130), (131, 144), (145, 158), (159, 172), (173, None))
     sums: Counter[tuple[str, str, int]] = Counter()
     for row in activities:
         if (bpm := row["average_heartrate"]) is not None:
-            zone = next(i for i, (low, high) in enumerate(bounds, 1) if high is None or bpm < high)
+            zone = next(i for i, (low, high) in enumerate(bounds, 1) if high is None or bpm <= high)
             sums[f"{row['started_local'][:7]}-01", row["sport_group"], zone] += row["moving_time_s"]
     return [
         {

@@ -36,10 +36,11 @@ PANELS = (
     "gear",
     "review",
     "gaps",
+    "left_out",
     "definitions",
 )
 
-NOT_PUBLIC = ("hours", "load", "zones", "efforts", "predictions", "map", "routes", "gear")
+NOT_PUBLIC = ("hours", "load", "zones", "efforts", "predictions", "map", "routes", "gear", "left_out")
 
 
 def days(data: synthetic.Page, first: date, last: date, sport: str = "All") -> list[dict[str, Any]]:
@@ -121,7 +122,8 @@ def test_thin_data_get_a_sentence_where_a_chart_would_be_empty(show):
 
 def test_hostile_names_stay_text_wherever_they_stand(show, variant):
     data = synthetic.athlete(1, seed=4, hostile=False)
-    for table, column in (("activities", "name"), ("records", "activity_name"), ("best_efforts", "activity_name")):
+    named = {"activities": "name", "left_out": "latest_activity_name"}
+    for table, column in (named | dict.fromkeys(("records", "best_efforts"), "activity_name")).items():
         held = data["tables"][table]
         for number, row in enumerate(held["rows"]):
             row[held["columns"].index(column)] = synthetic.HOSTILE[number % len(synthetic.HOSTILE)]
@@ -132,7 +134,7 @@ def test_hostile_names_stay_text_wherever_they_stand(show, variant):
         page.open_tables()
         assert page.page.locator("script").count() == 3
         assert page.page.locator("main img, main b b, main script, main iframe").count() == 0
-        for panel in ("recent", "records", "map", "gear"):
+        for panel in ("recent", "records", "map", "gear", "left_out"):
             texts = page.page.locator(f'[data-panel="{panel}"] bdi').all_inner_texts()
             assert synthetic.HOSTILE[0] in texts, panel
         assert "Untitled" in page.page.locator('[data-panel="recent"]').inner_text()
@@ -352,7 +354,15 @@ def test_load_zones_and_eddington_days_are_the_marts_own(show, variant):
             assert number(shown_row[4]) == row["fatigue"]
             assert shown_row[5] == f"{row['form']:.1f}".replace("-", "-")
             assert number(shown_row[1]) == (row["load"] or 0)
-        zones = page.table("zones")[1:]
+        names, *zones = page.table("zones")
+        # whole beats, both bounds included: none twice, none in between
+        assert [re.sub(r".*\((.*) bpm\)", r"\1", name) for name in names[1:]] == [
+            "up to 130",
+            "131\u2013144",
+            "145\u2013158",
+            "159\u2013172",
+            "Zone 5",  # nobody was there: no row that says where it starts
+        ]
         assert len(zones) == 11
         january = [row for row in rows(data, "zones") if row["month_start_date"] == "2026-01-01"]
         for zone in range(1, 6):

@@ -40,8 +40,13 @@ final as (
         dated.total_elevation_gain as total_elevation_gain_m,
         dated.elev_high as elev_high_m,
         dated.average_speed as average_speed_m_s,
-        dated.average_heartrate,
-        dated.max_heartrate,
+        dated.max_speed as max_speed_m_s,
+        {{ heart_rate('dated.average_heartrate') }} as average_heartrate,
+        {{ heart_rate('dated.max_heartrate') }} as max_heartrate,
+        case
+            when dated.average_heartrate not between {{ lowest_heart_rate() }} and {{ highest_heart_rate() }}
+                then dated.average_heartrate
+        end as no_heartrate,
         dated.average_watts,
         dated.weighted_average_watts,
         dated.suffer_score,

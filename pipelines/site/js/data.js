@@ -17,7 +17,7 @@ function rowsOf(name) {
 }
 
 // a public page holds nothing for these
-const LEFT_OUT = DATA.public ? ["hours", "load", "zones", "efforts", "predictions", "map", "routes", "gear"] : [];
+const LEFT_OUT = DATA.public ? ["hours", "load", "zones", "efforts", "predictions", "map", "routes", "gear", "left_out"] : [];
 
 /** Days since 1970-01-01 of "2026-11-26". */
 function dayNumber(text) {

@@ -227,7 +227,7 @@ panel("load", ["year"], (host) => {
     zoomed ? 586 : 552,
   );
   loadCard.say([
-    "All sports. Days whose load is unknown count as rest, which the green strip shows. The first 42 days are warm-up. ",
+    "All sports. From the first day with a load. Days whose load is unknown count as rest, which the green strip shows. The first 42 days are warm-up. ",
     ...(missingSentence(["rest_hr", "max_hr", "ftp_w"]) ?? []),
   ]);
 });
@@ -258,7 +258,8 @@ panel("zones", ["year", "sport"], (host) => {
     const row = bounds[i];
     if (!row) return `Zone ${i + 1}`;
     const [low, high] = [row.lowest_bpm, row.highest_bpm].map((bpm) => (bpm === null ? null : whole.format(bpm)));
-    return `Zone ${i + 1} (${!+low ? `below ${high}` : high === null ? `from ${low}` : `${low}–${high}`} bpm)`;
+    // both bounds belong to the zone
+    return `Zone ${i + 1} (${i === 0 ? `up to ${high}` : high === null ? `from ${low}` : `${low}–${high}`} bpm)`;
   };
   const estimates = rows.some((row) => row.source === "average");
   zonesCard.aside.replaceChildren(

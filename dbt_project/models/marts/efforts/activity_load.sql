@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 with activities as (
-    select * from {{ ref('int_activities__dated') }}
+    select * from {{ ref('int_activities__plausibility') }}
 ),
 
 settings as (
@@ -29,8 +29,7 @@ reserves as (
                 then (settings.threshold_hr_used - settings.rest_hr) / (settings.max_hr - settings.rest_hr)
         end as threshold_reserve,
         case
-            -- A broken strap tells 0 or 65,535; the exponential would make a year's load of that.
-            when activities.average_heartrate not between 20 and 250 or settings.max_hr <= settings.rest_hr then null
+            when settings.max_hr <= settings.rest_hr or not ({{ counts_for('load') }}) then null
             when activities.average_heartrate < settings.rest_hr then 0
             else (activities.average_heartrate - settings.rest_hr) / (settings.max_hr - settings.rest_hr)
         end as reserve,
@@ -38,7 +37,8 @@ reserves as (
         case
             when
                 activities.device_watts
-                and activities.weighted_average_watts between 1 and 2500
+                and {{ counts_for('load') }}
+                and {{ counts_for('load_by_power') }}
                 then activities.weighted_average_watts / nullif(settings.ftp_w, 0)
         end as intensity
     from activities

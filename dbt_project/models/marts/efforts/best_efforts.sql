@@ -5,7 +5,10 @@ with unnested as (
 ),
 
 activities as (
-    select * from {{ ref('int_activities__dated') }}
+    select
+        *,
+        {{ counts_for('best_efforts') }} as counts
+    from {{ ref('int_activities__plausibility') }}
 ),
 
 efforts as (
@@ -20,15 +23,25 @@ efforts as (
         unnested.item.distance as distance_m,
         unnested.item.elapsed_time as elapsed_time_s,
         unnested.item.moving_time as moving_time_s,
-        coalesce(unnested.item.elapsed_time > 0, false) and not coalesce(activities.flagged, false) as is_ranked,
-        -- Should an activity name an effort twice, the faster one is its best.
-        row_number() over (
-            partition by unnested.id, unnested.item.name
-            order by unnested.item.elapsed_time nulls last, unnested.position
-        ) as place
+        unnested.position,
+        coalesce(unnested.item.elapsed_time > 0, false)
+        and activities.counts
+        and not {{ is_effort_too_fast('activities.way', 'unnested.item.distance', 'unnested.item.elapsed_time') }}
+        and not {{ is_effort_too_long('unnested.item.distance', 'activities.distance_m') }} as is_ranked
     from unnested
     inner join activities on unnested.id = activities.id
     where unnested.item.name is not null
+),
+
+placed as (
+    select
+        *,
+        -- Should an activity name an effort twice, the faster one that counts is its best.
+        row_number() over (
+            partition by activity_id, effort
+            order by is_ranked desc, elapsed_time_s asc nulls last, position asc
+        ) as place
+    from efforts
 ),
 
 final as (
@@ -51,7 +64,7 @@ final as (
             partition by athlete_id, sport_group, effort, year, is_ranked
             order by elapsed_time_s, activity_date, activity_id
         ) end as rank_in_year
-    from efforts
+    from placed
     where place = 1
 )
 

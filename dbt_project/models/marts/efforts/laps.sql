@@ -18,8 +18,8 @@ final as (
         item.total_elevation_gain as total_elevation_gain_m,
         item.average_speed as average_speed_m_s,
         item.max_speed as max_speed_m_s,
-        item.average_heartrate,
-        item.max_heartrate,
+        {{ heart_rate('item.average_heartrate') }} as average_heartrate,
+        {{ heart_rate('item.max_heartrate') }} as max_heartrate,
         item.average_cadence,
         item.average_watts
     from unnested

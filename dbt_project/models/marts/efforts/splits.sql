@@ -24,7 +24,7 @@ final as (
         item.elevation_difference as elevation_difference_m,
         item.average_speed as average_speed_m_s,
         item.average_grade_adjusted_speed as average_grade_adjusted_speed_m_s,
-        item.average_heartrate,
+        {{ heart_rate('item.average_heartrate') }} as average_heartrate,
         item.pace_zone
     from unnested
     -- What is no split at all says neither.

@@ -45,7 +45,10 @@ days as (
         coalesce(loads.load, 0) as counted_load,
         coalesce(loads.moving_time_s, 0) as moving_time_s,
         coalesce(loads.moving_time_with_load_s, 0) as moving_time_with_load_s,
-        max(loads.load) over (partition by numbered.athlete_id) is not null as is_known
+        -- The averages start with the first load: what came before is unknown, not rest.
+        numbered.day_number - min(case when loads.load > 0 then numbered.day_number end) over (
+            partition by numbered.athlete_id
+        ) as days_since_first_load
     from numbered
     left join loads on numbered.athlete_id = loads.athlete_id and numbered.calendar_date = loads.activity_date
 ),
@@ -107,7 +110,7 @@ varied as (
         sum(counted_load) over ({{ last_7_days }}) as load_of_7_days,
         case
             when
-                day_number >= 6
+                days_since_first_load >= 6
                 and max(counted_load) over ({{ last_7_days }}) > min(counted_load) over ({{ last_7_days }})
                 then avg(counted_load) over ({{ last_7_days }}) / stddev_pop(counted_load) over ({{ last_7_days }})
         end as monotony
@@ -122,12 +125,12 @@ final as (
         moving_time_s,
         moving_time_with_load_s,
         cast(round(moving_time_with_load_s / nullif(cast(moving_time_s as double), 0), 6) as double) as coverage,
-        cast(case when is_known then round(fitness, 6) end as double) as fitness,
-        cast(case when is_known then round(fatigue, 6) end as double) as fatigue,
-        cast(case when is_known then round(form, 6) end as double) as form,
+        cast(case when days_since_first_load >= 0 then round(fitness, 6) end as double) as fitness,
+        cast(case when days_since_first_load >= 0 then round(fatigue, 6) end as double) as fatigue,
+        cast(case when days_since_first_load >= 0 then round(form, 6) end as double) as form,
         cast(round(monotony, 6) as double) as monotony,
         cast(round(load_of_7_days * monotony, 6) as double) as strain,
-        day_number < {{ fitness_days }} as is_warm_up
+        coalesce(days_since_first_load < {{ fitness_days }}, true) as is_warm_up
     from varied
 )
 

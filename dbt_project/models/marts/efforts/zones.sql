@@ -8,13 +8,14 @@ with settings as (
     where max_hr > coalesce(rest_hr, 0)
 ),
 
--- Per cent of the reserve above rest; without a rest, of the maximum. In whole beats: what is shown is what counts.
+-- Per cent of the reserve above rest; without a rest, of the maximum. In whole beats: what is shown is what counts, and
+-- an average between two beats counts to the lower one.
 borders as (
     {%- for zone, percent in {1: none, 2: 60, 3: 70, 4: 80, 5: 90}.items() %}
     {% if not loop.first %}union all{% endif %}
     select
         {{ zone }} as zone,
-        {% if percent is none %}cast(0 as integer)
+        {% if percent is none %}cast({{ lowest_heart_rate() }} as integer)
         {%- else %}cast(ceil(round(rest_hr + (max_hr - rest_hr) * {{ percent }} / 100, 6)) as integer)
         {%- endif %} as lowest_bpm
     from settings
@@ -30,7 +31,8 @@ bounds as (
 ),
 
 activities as (
-    select * from {{ ref('int_activities__dated') }}
+    select * from {{ ref('int_activities__plausibility') }}
+    where {{ counts_for('zones') }}
 ),
 
 timed_splits as (

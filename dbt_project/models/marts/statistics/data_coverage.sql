@@ -11,7 +11,7 @@ final as (
         activities.athlete_id,
         cast(count(*) as bigint) as activities,
         cast(sum(case when activities.map.summary_polyline <> '' then 1 else 0 end) as bigint) as with_route,
-        cast(count(activities.average_heartrate) as bigint) as with_heartrate,
+        cast(count({{ heart_rate('activities.average_heartrate') }}) as bigint) as with_heartrate,
         cast(sum(case when activities.device_watts then 1 else 0 end) as bigint) as with_power,
         cast(count(details.id) as bigint) as with_details,
         cast(sum(

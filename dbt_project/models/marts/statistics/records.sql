@@ -1,39 +1,17 @@
-{#- record -> unit, value, and what an activity must be to compete. -#}
+{#- record -> unit, and value of an activity that is not left out; NULL and 0 do not compete. -#}
 {%- set records = {
-    'longest_distance': ('m', 'distance_m', 'distance_m > 0'),
-    'longest_time': ('s', 'moving_time_s', 'moving_time_s > 0'),
-    'most_elevation': ('m', 'total_elevation_gain_m', 'total_elevation_gain_m > 0'),
-    'highest_point': ('m', 'elev_high_m', 'elev_high_m is not null'),
-    'fastest': ('m/s', 'distance_m / moving_time_s', 'is_timed and distance_m / moving_time_s < too_fast_m_s'),
+    'longest_distance': ('m', 'case when distance_m > 0 then distance_m end'),
+    'longest_time': ('s', 'case when moving_time_s > 0 then moving_time_s end'),
+    'most_elevation': ('m', 'case when climbed_m > 0 then climbed_m end'),
+    'highest_point': ('m', 'high_point_m'),
+    'fastest': ('m/s', 'speed_m_s'),
 } -%}
 
 with activities as (
-    select * from {{ ref('int_activities__dated') }}
-),
-
-measured as (
     select
         *,
-        cast(extract(year from activity_date) as integer) as year,
-        -- A speed is one of ten minutes and more, outdoors, recorded and not disputed.
-        coalesce(
-            distance_m > 0
-            and moving_time_s >= 600
-            and not coalesce(trainer, false)
-            and not coalesce(manual, false)
-            and not coalesce(flagged, false)
-            and sport_type not like 'Virtual%',
-            false
-        ) as is_timed,
-        -- What nobody has kept up for ten minutes: a drive home, or another sport's recording.
-        case sport_group
-            when 'Run' then 7
-            when 'Walk' then 4
-            when 'Swim' then 2.2
-            when 'Ride' then 25
-            else 45
-        end as too_fast_m_s
-    from activities
+        cast(extract(year from activity_date) as integer) as year
+    from {{ ref('int_activities__plausibility') }}
 ),
 
 values_of_records as (
@@ -45,11 +23,11 @@ values_of_records as (
         name as activity_name,
         activity_date,
         started_local,
-        {%- for record, (unit, value, condition) in records.items() %}
-        cast(case when {{ condition }} then {{ value }} end as double) as {{ record }}
+        {%- for record, (unit, value) in records.items() %}
+        cast(case when {{ counts_for(record) }} then {{ value }} end as double) as {{ record }}
         {%- if not loop.last %},{% endif %}
         {%- endfor %}
-    from measured
+    from activities
 ),
 
 -- One pass over all activities, whatever there is to compete for.
@@ -68,7 +46,7 @@ highest as (
 
 -- Who has the best of a year and group; the few from which the wider records come.
 best as (
-    {%- for record, (unit, value, condition) in records.items() %}
+    {%- for record, (unit, value) in records.items() %}
     {% if not loop.first %}union all{% endif %}
     select
         competing.athlete_id,
