@@ -313,7 +313,7 @@ class Run:
         """Erase what was deleted at Strava from bronze and the warehouse, which the next steps make anew."""
         self._bronze.finish_pending()
         purge = self._purge()
-        self._quarantine.release(purge.intend())
+        self._forget(purge.intend())
         if not purge.erase():
             self._report.say("Purge: nothing to erase.")
             # what an earlier version left behind
@@ -323,8 +323,13 @@ class Run:
         """As `purge` where the settings say so; else only what an earlier purge was killed in."""
         purge = self._purge()
         if self._settings.purge_deleted:
-            self._quarantine.release(purge.intend())
+            self._forget(purge.intend())
         purge.erase()
+
+    def _forget(self, ids: set[int]) -> None:
+        """Drop what is noted beside the data of activities that are erased."""
+        self._quarantine.release(ids)
+        self._refresh().forget(ids)
 
     def _purge(self) -> Purge:
         def land(athlete_id: int, payloads: list[Payload], newest: datetime | None) -> None:

@@ -62,11 +62,24 @@ class Refresh:
             StorageFailed: it cannot be noted.
         """
         noted = dict.fromkeys(map(str, ids), self._now_s)
-        if not noted:
-            return
-        self._looked_at_s = {id_: at_s for id_, at_s in self._looked_at_s.items() if at_s >= self._oldest_s} | noted
+        if noted:
+            kept = {id_: at_s for id_, at_s in self._looked_at_s.items() if at_s >= self._oldest_s}
+            self._write(kept | noted)
+
+    def forget(self, ids: set[int]) -> None:
+        """Drop what is noted of `ids`.
+
+        Raises:
+            StorageFailed: it cannot be noted.
+        """
+        kept = {id_: at_s for id_, at_s in self._looked_at_s.items() if int(id_) not in ids}
+        if len(kept) < len(self._looked_at_s):
+            self._write(kept)
+
+    def _write(self, looked_at_s: dict[str, float]) -> None:
+        self._looked_at_s = looked_at_s
         with written_whole(self._path) as file:
-            file.write(orjson.dumps(self._looked_at_s))
+            file.write(orjson.dumps(looked_at_s))
 
     @property
     def _oldest_s(self) -> float:
@@ -74,6 +87,6 @@ class Refresh:
 
     def _read(self) -> dict[str, float]:
         try:
-            return {str(id_): float(at_s) for id_, at_s in orjson.loads(read_whole(self._path)).items()}
+            return {str(int(id_)): float(at_s) for id_, at_s in orjson.loads(read_whole(self._path)).items()}
         except (FileNotFoundError, ValueError, TypeError, AttributeError):
             return {}
