@@ -21,7 +21,18 @@ from typing import IO
 
 from pipelines.auth import TokenFile
 from pipelines.bronze import TABLES, TOMBSTONES
-from pipelines.durable import PRIVATE, entries, locked, read_error, real, remove, storage_error, written_whole
+from pipelines.durable import (
+    PRIVATE,
+    entries,
+    is_there,
+    locked,
+    read_error,
+    read_whole,
+    real,
+    remove,
+    storage_error,
+    written_whole,
+)
 from pipelines.engine import refused_write
 from pipelines.errors import BadSetting, Interrupted, StorageFailed
 from pipelines.progress import Report
@@ -106,7 +117,7 @@ class Place:
 
 def _units(folder: Path) -> Iterator[str]:
     """Paths below `folder` of all that is there: files, and folders that are wholly ours."""
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for path in [folder / entry.name for entry in entries(folder)]:
         if path.is_dir() and not path.is_symlink() and not WHOLLY_OURS.fullmatch(path.name):
             yield from (f"{path.name}/{name}" for name in _units(path))
         else:
@@ -241,7 +252,7 @@ def restore(
         except OSError as error:
             raise storage_error(Path(error.filename or settings.home_path), error) from error
         finally:
-            if not settings.restoring_path.exists():
+            if not is_there(settings.restoring_path):
                 _clear(places)
         finish_restore(settings)
         Places(settings).note("bundle", file.absolute())
@@ -257,14 +268,15 @@ def finish_restore(settings: StravaSettings) -> None:
         StorageFailed: something cannot be moved; the next call goes on from there.
     """
     marker, places = settings.restoring_path, _places(settings)
-    if not marker.exists():
+    # an error is no "no": what is cleared may be the last copy
+    if not is_there(marker):
         # of a restore that was killed before its bundle was found whole
         _clear(places)
         return
-    listed = json.loads(marker.read_bytes())
+    listed = json.loads(read_whole(marker))
     try:
         # a folder that the settings name since then has nothing to do with it
-        moving = [place for place in places if place.work.exists() and str(place.name) in listed]
+        moving = [place for place in places if is_there(place.work) and str(place.name) in listed]
         # an earlier version listed folders, in which nobody could see how far this one came
         names = {str(place.name): {*listed[str(place.name)], *_units(place.work / "new")} for place in moving}
         if any(names[name] != set(listed[name]) for name in names):
@@ -289,13 +301,13 @@ def _move_in(place: Place, listed: set[str]) -> None:
     for name in dict.fromkeys([*place.ours(), *arriving]):
         path = place.folder / name
         # the bundle of an earlier version lists the folder, and moves in all of it at once
-        has_arrived = any(each in listed and not (new / each).exists() for each in (name, name.partition("/")[0]))
+        has_arrived = any(each in listed and not is_there(new / each) for each in (name, name.partition("/")[0]))
         if name not in arriving and has_arrived:
             continue
         if path.is_symlink():
             if name not in arriving:
                 remove(path)
-        elif path.exists():
+        elif is_there(path):
             (old / name).parent.mkdir(parents=True, exist_ok=True)
             path.rename(old / name)
             for folder in path.parents[: name.count("/")]:
@@ -351,7 +363,7 @@ def _keep_purges(places: list[Place]) -> bool:
         # what an earlier version has set aside may be whole: the next run looks
         shards = [*shard_files(here), *(aside for aside, _ in files_set_aside(here))] if place.name == DATA else []
         for shard in shards:
-            if not (new / shard.name).exists() and _holds_purge(shard):
+            if not is_there(new / shard.name) and _holds_purge(shard):
                 new.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(shard, new / shard.name)
                 kept = True
@@ -413,10 +425,10 @@ def _told_of_stops(text: str) -> Iterator[None]:
 def _checkpointed(warehouse: Path) -> Iterator[None]:
     """The DuckDB file holds all that was committed, and nobody writes it, as long as this lasts."""
     warehouse = real(warehouse)
-    if not warehouse.exists():
+    if not is_there(warehouse):
         yield
         return
-    if warehouse.with_name(f"{warehouse.name}.wal").exists():
+    if is_there(warehouse.with_name(f"{warehouse.name}.wal")):
         with open_warehouse(warehouse) as connection:
             connection.execute("checkpoint")
     with open_warehouse(warehouse, read_only=True):
@@ -424,7 +436,7 @@ def _checkpointed(warehouse: Path) -> Iterator[None]:
 
 
 def _require_closed(warehouse: Path) -> None:
-    if not warehouse.exists():
+    if not is_there(warehouse):
         return
     # a damaged warehouse is a reason to restore, not one against it
     with suppress(StorageFailed), open_warehouse(warehouse):

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.bronze import ACTIVITIES, ERASED_FROM, TABLES, Bronze
-from pipelines.durable import is_there, read_whole, remove, remove_half_written, written_whole
+from pipelines.durable import entries, is_there, read_whole, remove, remove_half_written, written_whole
 from pipelines.errors import StorageFailed
 from pipelines.page import drawn_and_noted, is_page, pages
 from pipelines.payloads import EPOCH, Payload, read_json
@@ -280,7 +280,7 @@ class Purge:
 
     def _outputs(self) -> list[Path]:
         folders = sorted({self._settings.output_path, *self._places.paths("output")})
-        return [path for folder in folders for path in sorted(folder.glob("*.json"))]
+        return [folder / entry.name for folder in folders for entry in entries(folder) if entry.name.endswith(".json")]
 
     def _remove_warehouse(self, purged_at: dict[int, datetime], outputs_are_clean: bool) -> bool:
         """Remove the DuckDB file if it holds rows of `purged_at`; whether it did.
@@ -288,7 +288,7 @@ class Purge:
         Rows that are deleted in it stay readable in its free blocks. It is a cache, so it is made anew.
         """
         warehouse = self._settings.warehouse_path
-        if not warehouse.exists():
+        if not is_there(warehouse):
             # killed in the middle of this
             self._remove_beside(warehouse)
             return False

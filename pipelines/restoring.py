@@ -1,5 +1,6 @@
 """A restore that was killed after it had begun to replace things: known by its marker, until a run completes it."""
 
+from pipelines.durable import is_there
 from pipelines.errors import StorageFailed
 from pipelines.settings import StravaSettings
 
@@ -10,7 +11,7 @@ def require_whole_state(settings: StravaSettings) -> None:
     Raises:
         StorageFailed: it is half the one before a restore and half the restored one.
     """
-    if settings.restoring_path.exists():
+    if is_there(settings.restoring_path):
         raise StorageFailed(
             "A restore has not come to its end: what is here is partly of before and partly restored. Unless it is "
             "still going on, complete it with: make compact (every command that writes does)."

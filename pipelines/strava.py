@@ -32,6 +32,7 @@ if __name__ == "__main__":
 os.environ.setdefault("DLT_PROJECT_DIR", str(REPO))
 
 # each command imports what it needs: all of it takes as long again as dlt's settings, and a page is made in less
+from pipelines.durable import is_there  # noqa: E402
 from pipelines.errors import BadSetting, DoesNotAddUp, Interrupted, StravaStatsError, exit_codes  # noqa: E402
 from pipelines.memory import share_one_arena  # noqa: E402
 from pipelines.output import answering, tell  # noqa: E402
@@ -136,7 +137,7 @@ def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], No
 
 def _finish_restore(settings: StravaSettings) -> None:
     """Bring a restore that was killed to its end, if there is one; call under the run's lock."""
-    if settings.restoring_path.exists():
+    if is_there(settings.restoring_path):
         from pipelines.bundle import finish_restore
 
         finish_restore(settings)
@@ -144,7 +145,7 @@ def _finish_restore(settings: StravaSettings) -> None:
 
 def _complete_restore(settings: StravaSettings, report: Report, stop: StopFlag) -> None:
     """As `_finish_restore`, before something is written without the run's lock that a restore would replace."""
-    if settings.restoring_path.exists():
+    if is_there(settings.restoring_path):
         from pipelines.durable import locked
 
         with locked(settings.lock_path, stop.wait, lambda: report.say(ANOTHER_RUN)):
@@ -237,7 +238,7 @@ def _sql(options: argparse.Namespace, _report: Report, _stop: StopFlag) -> None:
     settings = _settings(options)
     require_whole_state(settings)
     path = settings.warehouse_path
-    if not path.exists():
+    if not is_there(path):
         raise BadSetting(
             f"There is no warehouse at {path} yet. Run `make flow`, or `make demo` to try without an account."
         )
@@ -264,7 +265,7 @@ def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
         return TokenFile(settings.token_path).athlete_id()
 
     settings = _settings(options)
-    if not settings.restoring_path.exists():
+    if not is_there(settings.restoring_path):
         require_warehouse(settings)
     # a reader keeps a run from opening the file for writing
     with locked(settings.lock_path, stop.wait, lambda: report.say(ANOTHER_RUN)):

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pipelines.durable import written_whole
+from pipelines.durable import read_whole, written_whole
 from pipelines.settings import StravaSettings
 
 NOTE = "places.json"
@@ -58,11 +58,15 @@ def merged(*notes: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 def read_note(file: Path) -> dict[str, list[str]]:
-    """The places noted in `file`, by kind; none where it is missing or nobody's."""
+    """The places noted in `file`, by kind; none where it is missing or nobody's.
+
+    Raises:
+        StorageFailed: it cannot be read; without it the next note would forget all others.
+    """
     try:
-        noted = json.loads(file.read_bytes())
+        noted = json.loads(read_whole(file))
         return {kind: [str(place) for place in places] for kind, places in noted.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (FileNotFoundError, ValueError, AttributeError, TypeError):
         return {}
 
 
