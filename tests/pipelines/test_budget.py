@@ -233,12 +233,15 @@ def test_a_backfill_that_was_stopped_goes_on_when_it_is_started_again(athlete, s
     said = iter(process.stderr.readline, "")
     assert "11 details left: 11 requests, done today" in next(line for line in said if "details left: " in line)
     assert "Waiting" in next(said)
+    assert (last_run(athlete)["outcome"], last_run(athlete)["exit_code"]) == ("waiting", None)
     # nobody is kept out meanwhile
     other = athlete.spawn("pull")
     assert "Another run" not in other.err
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
+    # what the other wrote since is the last run
+    assert (last_run(athlete)["command"], last_run(athlete)["outcome"]) == ("pull", "done")
     athlete.sleep(900)
     strava.set_limits(read_15min=100)
     assert athlete.spawn("flow", "--backfill", STRAVA_RESERVE="0").code == 0
