@@ -158,7 +158,7 @@ def test_without_a_token_file_it_says_how_to_get_one(athlete, run):
 def test_a_token_file_that_is_none_is_said(athlete, run):
     athlete.token_file.unlink()
     athlete.token_file.mkdir()
-    assert_said(run("pull"), 6, str(athlete.token_file), "cannot be read")
+    assert_said(run("pull"), 6, str(athlete.token_file), "could not be read")
 
 
 @pytest.mark.parametrize(
