@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.bronze import ACTIVITIES, ERASED_FROM, TABLES, Bronze
+from pipelines.bronze import ACTIVITIES, ERASED_FROM, READABLE, TABLES, Bronze
 from pipelines.durable import entries, is_there, read_whole, remove, remove_half_written, written_whole
 from pipelines.errors import StorageFailed
 from pipelines.page import drawn_and_noted, is_page, pages
@@ -176,7 +176,7 @@ class Purge:
     def _names(self, is_purged: IsPurged) -> set[str]:
         """The names that purged rows bear and that are in no other activity's."""
         rows = self._bronze.query(
-            f"select id, fetched_at, try(json_extract_string(payload, '$.name')) as name from {{{ACTIVITIES}}}"
+            f"select id, fetched_at, try(json_extract_string({READABLE}, '$.name')) as name from {{{ACTIVITIES}}}"
         )
         kept = "\n".join({name for id_, at, name in rows if name and not is_purged(id_, at)})
         purged = {name for id_, at, name in rows if name and is_purged(id_, at)}
