@@ -65,7 +65,7 @@ OUTPUT, SECRETS, STATE = PurePosixPath("output"), PurePosixPath("secrets"), Pure
 # below these folders: what this program writes there, and folders that are its own with all that is in them
 _TABLES = "|".join(TABLES)
 OURS = {
-    DATA: re.compile(rf"_dlt_\w+|init|({_TABLES})/(({_TABLES})_.+\.parquet(\.torn)?|\..+\.parquet\.\d+\.tmp)"),
+    DATA: re.compile(rf"_dlt_\w+|init|({_TABLES})/(({_TABLES})_.+\.parquet((\.\d+)?\.torn)?|\..+\.parquet\.\d+\.tmp)"),
     OUTPUT: re.compile(r"strava_[^/]+\.json|\.strava_[^/]+\.tmp"),
     STATE: re.compile(r"dlt|dbt|[^/]+\.(json|parquet|lock|tmp)"),
 }

@@ -167,12 +167,15 @@ def test_a_forced_restore_leaves_what_others_put_between_our_files(athlete, run,
     renamed = athlete.shards()[0].rename(athlete.home / "data" / "activities" / "copy.parquet")
     newer = athlete.home / "output" / "strava_activities_1_29991231000000.json"
     newer.write_text("[]")
+    set_aside = [renamed.with_name(f"activities_1_2_3.parquet{end}.torn") for end in ("", ".1")]
+    for path in set_aside:
+        path.write_bytes(b"half a shard")
     assert_said(run("restore", str(bundle), **PASSPHRASE), 2, "state here already")
     ran = run("restore", str(bundle), "--force", **PASSPHRASE)
     assert ran.code == 0, ran.err
     assert {path: (athlete.home / path).read_bytes() for path in mine} == mine
     assert database.exists()
-    assert (renamed.exists(), newer.exists()) == (False, False), "what is ours is replaced wholly"
+    assert [path for path in (renamed, newer, *set_aside) if path.exists()] == [], "what is ours is replaced wholly"
     assert len(athlete.shards()) == 2
     assert not list(athlete.home.rglob(".restoring*"))
 
