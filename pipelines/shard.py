@@ -18,6 +18,7 @@ from dlt.common.schema.typing import TColumnSchema, TDataType, TTableSchemaColum
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from pipelines.durable import entries, read_error, read_whole, remove, written_whole
+from pipelines.engine import Config
 from pipelines.errors import StorageFailed
 
 # The keys that the pipeline itself needs, typed once and for ever, and the payload as Strava sent it.
@@ -58,7 +59,8 @@ SUFFIX = ".parquet"
 SET_ASIDE = re.compile(r"(.+\.parquet)(\.\d+)?\.torn")
 _PARQUET: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["shard"]}
 # a ceiling, not what is used: too little memory must never look like damage
-_TO_ITS_END: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "4GB"}
+# as much memory as the widest row takes and the machine has; nothing of it goes to disk
+_TO_ITS_END: Config = {"threads": 1, "temp_directory": ""}
 
 # whether a row (its id, when it was fetched) was erased for good
 IsPurged = Callable[[int | None, datetime], bool]

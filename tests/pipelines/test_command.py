@@ -135,10 +135,10 @@ def test_a_model_that_fails_is_named_and_what_was_fetched_is_there(athlete, tmp_
         if (REPO / file).exists():
             shutil.copy(REPO / file, copy)
     broken = copy / "dbt_project" / "models" / "broken.sql"
-    # one fails in the database, the other before dbt has any results
+    # one fails in the database, the other before dbt has a result to tell of
     for command, text, told in (
         ("flow", "select no_such_column from {{ ref('activities') }}", "no_such_column"),
-        ("build", "select {{ no_such_macro() }}", "'no_such_macro' is undefined"),
+        ("build", "select {{ no end", "Compilation Error"),
     ):
         broken.write_text(text)
         ran = subprocess.run(

@@ -89,7 +89,7 @@ def test_memory_that_does_not_suffice_is_one_sentence_and_no_shard_is_blamed(ath
     monkeypatch.setattr(engine, "_rows_of", too_much)
     before = athlete.shards()
     for command in ("pull", "status"):
-        assert_said(run(command), 6, "Memory ran out", "run again")
+        assert_said(run(command), 6, "memory does not suffice", "run again")
     assert athlete.shards() == before
     assert list(athlete.home.rglob("*.torn")) == []
 
