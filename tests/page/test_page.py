@@ -65,6 +65,11 @@ def test_a_table_of_the_page_says_what_its_mart_says(built, page, table):
         "best_efforts": "(from strava.best_efforts where rank_all_time <= 3 or rank_in_year = 1)",
         "eddington_days": "(select d.* from strava.eddington_days d join strava.eddington e "
         "using (athlete_id, sport_group, unit) where d.distance <= 1.5 * e.eddington + 10)",
+        "left_out": "(select distinct on (athlete_id, reason, left_out_of) *, activity_id as latest_activity_id, "
+        "coalesce(activity_name, '') as latest_activity_name, activity_date as latest_activity_date, (select "
+        "count(distinct activity_id) from strava.left_out as others where (others.athlete_id, others.reason, "
+        "others.left_out_of) = (one.athlete_id, one.reason, one.left_out_of)) as activities from strava.left_out one "
+        "order by activity_date desc, activity_id desc)",
         "training_load_daily": "(from strava.training_load_daily where fitness is not null)",
     }.get(table, f"strava.{table}")
     shown = rows_of(page.data, table)
