@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property, partial
 from typing import Literal
 
@@ -88,7 +88,7 @@ class Run:
         self._bronze = open_bronze(settings, report, partial(staged_rows, settings.warehouse_path))
         self._quarantine = Quarantine(settings.state_path / "quarantine.json")
         self._token_file = TokenFile(settings.token_path)
-        self._started_at = datetime.now(UTC)
+        self._started_at = utc_now()
         self._stop = stop
 
     @property
@@ -138,6 +138,7 @@ class Run:
             self._report,
             self._wait_for_list,
             pulled,
+            self._started_at,
         )
         try:
             pull.run(choice)

@@ -52,6 +52,7 @@ class Pull:
         report: Report,
         wait: Callable[[BudgetSpent, Task], StravaStatsError | None],
         pulled: Pulled,
+        began_at: datetime,
     ) -> None:
         self._athlete_id = athlete_id
         self._client = client
@@ -63,7 +64,8 @@ class Pull:
         self._report = report
         self._wait = wait
         self._pulled = pulled
-        self._began_at = utc_now()
+        # that of the run: its files bear one second
+        self._began_at = began_at
 
     def run(self, choice: PullChoice) -> None:
         """Walk what is due: the lookback window, or the whole list once a day or on demand.
