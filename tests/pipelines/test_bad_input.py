@@ -153,14 +153,14 @@ def test_a_history_of_which_only_the_shards_were_put_back_goes_on(history, run):
     assert len(history.shards()) == 2
 
 
-@pytest.mark.parametrize("name", ["my data [2026]", "Größe #1 {x}", 'say "x"'])
+@pytest.mark.parametrize("name", ["my data [2026]", "Größe #1 {x}", 'say "x"', "it's", "a*"])
 def test_a_home_of_almost_any_name_will_do(athlete, run, name):
     elsewhere = {"STRAVA_HOME": str(athlete.home / name), "STRAVA_TOKEN_FILE": str(athlete.token_file)}
     assert [run("pull", **elsewhere).code for _ in range(2)] == [0, 0]
     assert len(list((athlete.home / name / "data" / "activities").iterdir())) == 1
 
 
-@pytest.mark.parametrize("name", ["it's", "50%", "a*", "why?"])
+@pytest.mark.parametrize("name", ["50%", "why?"])
 def test_a_home_whose_name_dlt_and_duckdb_cannot_take_is_said(athlete, run, name):
     assert_said(run("pull", STRAVA_HOME=str(athlete.home / name)), 2, name, "STRAVA_HOME")
 
