@@ -35,8 +35,8 @@ def memory_mb(bytes_per_row: int, bytes_in_all: int, least_mb: int = LEASH_MB) -
 def limit_memory(connection: duckdb.DuckDBPyConnection, limit_mb: int | None) -> None:
     """Give `connection` so much memory, at most (and for None) what DuckDB takes by itself: 80 % of the machine's."""
     connection.execute("reset memory_limit")
-    held = connection.execute("select parse_formatted_bytes(current_setting('memory_limit'))").fetchone()
-    if limit_mb is not None and held is not None and limit_mb * 10**6 < held[0]:
+    most = connection.execute("select parse_formatted_bytes(current_setting('memory_limit'))").fetchone()
+    if limit_mb is not None and most is not None and limit_mb * 10**6 < most[0]:
         connection.execute(f"set memory_limit = '{limit_mb}MB'")
 
 
@@ -95,35 +95,35 @@ def typed_errors(path: Path, advice: str) -> Iterator[None]:
 
 def engine_error(path: Path, error: BaseException, advice: str) -> StravaStatsError:
     """What DuckDB or Arrow could not do with the file or folder at `path`, as a typed error; `advice` as above."""
-    told = str(error)
+    text = str(error)
     if isinstance(error, MemoryError):
-        told = f"{OUT_OF_MEMORY}: {told}"
-    first_line = (told.splitlines() or [type(error).__name__])[0].rstrip(".")
-    return known_error(path, told) or StorageFailed(f"{path} cannot be used: {first_line}. {advice}")
+        text = f"{OUT_OF_MEMORY}: {text}"
+    first_line = (text.splitlines() or [type(error).__name__])[0].rstrip(".")
+    return known_error(path, text) or StorageFailed(f"{path} cannot be used: {first_line}. {advice}")
 
 
-def known_error(path: Path, told: str) -> StravaStatsError | None:
-    """The typed error for what `told` tells if it is about who holds the file at `path`, memory, or the system."""
-    if "Could not set lock on file" in told:
-        holder = re.search(r"held in (\S+) \(PID (\d+)\)", told)
+def known_error(path: Path, text: str) -> StravaStatsError | None:
+    """The typed error if `text` is about who holds the file at `path`, memory, or the system."""
+    if "Could not set lock on file" in text:
+        holder = re.search(r"held in (\S+) \(PID (\d+)\)", text)
         who = f"by {holder[1]} (process {holder[2]})" if holder else "by another program"
         return WarehouseBusy(
             f"The warehouse {path} is held open {who}. What was fetched has landed in bronze; close that program and "
             "run again."
         )
-    if OUT_OF_MEMORY in told:
+    if OUT_OF_MEMORY in text:
         return StorageFailed(
             f"Memory ran out over {path}, and nothing is lost: close other programs, or give the machine or container "
             "more memory, and run again."
         )
-    if "read-only" in told.lower():
-        return storage_error(path, OSError(errno.EACCES, told))
-    return refused_write(path, told)
+    if "read-only" in text.lower():
+        return storage_error(path, OSError(errno.EACCES, text))
+    return refused_write(path, text)
 
 
-def refused_write(path: Path, told: str) -> StorageFailed | None:
-    """The typed error for what the operating system refused, if `told`, a program's text, tells of such a thing."""
+def refused_write(path: Path, text: str) -> StorageFailed | None:
+    """The typed error for what the operating system refused, if `text`, which a program printed, speaks of that."""
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EROFS):
-        if os.strerror(number) in told:
+        if os.strerror(number) in text:
             return storage_error(path, OSError(number, os.strerror(number)))
     return None
