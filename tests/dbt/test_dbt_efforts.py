@@ -367,6 +367,8 @@ def test_what_does_not_rank_or_weigh_is_listed(story: Story) -> None:
     assert set(unranked) <= {*listed, *((id_, name) for id_, none in listed if none is None for _, name in unranked)}
     reasons = dict(story.warehouse.rows("select reason, count(*) from strava.left_out group by all"))
     assert {"effort_too_long", "effort_too_fast", "left_recording", "no_heart_rate", "flagged"} <= reasons.keys()
+    twice = "select 1 from strava.left_out group by activity_id, effort_id, effort, reason having count(*) > 1"
+    assert story.warehouse.rows(twice) == []
     nights = [id_ for id_, summary in story.truth.summaries.items() if summary["moving_time"] == NIGHT_S]
     left = story.warehouse.rows("select activity_id from strava.left_out where reason = 'left_recording'")
     assert sorted(id_ for (id_,) in left) == sorted(nights)
