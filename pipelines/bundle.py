@@ -233,7 +233,9 @@ def restore(
     """
     with _told_of_stops("Stopped; what was here is untouched."), _still(settings, report, stop):
         places = _places(settings)
-        held = [str(place.folder / name) for place in places for name in place.ours()]
+        # the notes of where this program wrote are kept in any case
+        there = [place.folder / name for place in places for name in place.ours()]
+        held = [str(path) for path in there if path.name not in (NOTE, NOTE_AMONG_SHARDS)]
         if held and not force:
             more = f" and {len(held) - 1:,} more" if len(held) > 1 else ""
             raise BadSetting(
