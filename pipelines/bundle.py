@@ -37,7 +37,7 @@ from pipelines.engine import refused_write
 from pipelines.errors import BadSetting, Interrupted, StorageFailed
 from pipelines.progress import Report
 from pipelines.settings import StravaSettings
-from pipelines.shard import ShardDamaged, files_set_aside, opened, shard_files, shard_name
+from pipelines.shard import SCHEMA, ShardDamaged, files_set_aside, opened, shard_files
 from pipelines.stop import StopFlag
 from pipelines.sweep import read_tombstone
 from pipelines.warehouse import open_warehouse
@@ -64,12 +64,15 @@ NOT_STATE = {WORK, f"{WORK}.json", "run.lock", NOTE_AMONG_SHARDS}
 OUTPUT, SECRETS, STATE = PurePosixPath("output"), PurePosixPath("secrets"), PurePosixPath("warehouse/.state")
 # below these folders: what this program writes there, and folders that are its own with all that is in them
 _TABLES = "|".join(TABLES)
+_DLTS = "loads|version|pipeline_state"
 OURS = {
-    DATA: re.compile(rf"_dlt_\w+|init|({_TABLES})/(({_TABLES})_.+\.parquet((\.\d+)?\.torn)?|\..+\.parquet\.\d+\.tmp)"),
-    OUTPUT: re.compile(r"strava_[^/]+\.json|\.strava_[^/]+\.tmp"),
+    DATA: re.compile(
+        rf"_dlt_({_DLTS})|init|({_TABLES})/(({_TABLES})_.+\.parquet((\.\d+)?\.torn)?|\..+\.parquet\.\d+\.tmp)"
+    ),
+    OUTPUT: re.compile(r"strava_activities_\d+_\d{14}\.json|\.strava_activities_\d+_\d{14}\.json\.\d+\.tmp"),
     STATE: re.compile(r"dlt|dbt|[^/]+\.(json|parquet|lock|tmp)"),
 }
-WHOLLY_OURS = re.compile(r"dlt|dbt|_dlt_\w+")
+WHOLLY_OURS = re.compile(rf"dlt|dbt|_dlt_({_DLTS})")
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,10 @@ class Place:
             return True
         if name.partition("/")[0] in NOT_STATE or name.startswith(self.caches):
             return False
+        if OURS[self.name].fullmatch(name):
+            return True
         # a shard is known by what is in it, whatever it is called
-        return bool(OURS[self.name].fullmatch(name)) or (self.name == DATA and _is_shard(self.folder / name))
+        return self.name == DATA and name.partition("/")[0] in TABLES and _is_shard(self.folder / name)
 
     def bundled(self, entry: str) -> PurePosixPath:
         """The name in the bundle of `entry` on disk."""
@@ -128,7 +133,8 @@ def _is_shard(path: Path) -> bool:
     if path.suffix != ".parquet":
         return False
     try:
-        return bool(shard_name(path))
+        with opened(path) as file:
+            return set(SCHEMA.names) <= set(file.schema_arrow.names)
     except (ShardDamaged, FileNotFoundError):
         return False
 

@@ -92,6 +92,35 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
         raise read_error(folder, error) from error
 
 
+def size_of(path: Path) -> int:
+    """The bytes of the file at `path`; 0 where it is gone by now.
+
+    Raises:
+        StorageFailed: the system does not say.
+    """
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise read_error(path, error) from error
+
+
+def require_readable(path: Path) -> None:
+    """Look whether the system hands out the file at `path`, if it is there.
+
+    Raises:
+        StorageFailed: it does not.
+    """
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise read_error(path, error) from error
+
+
 def is_there(path: Path) -> bool:
     """Whether there is anything at `path`; `Path.exists` takes some errors for a no.
 

@@ -12,7 +12,7 @@ import duckdb
 import orjson
 
 from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, READABLE, BronzeReader
-from pipelines.durable import read_whole, written_whole
+from pipelines.durable import read_whole, size_of, written_whole
 
 # a column of strava.activities, or part of one
 _SUMMARY = (
@@ -81,7 +81,7 @@ class FieldsSeen:
         """
         noted = self._read() or {}
         shards = {
-            f"{table}/{shard.name} {shard.stat().st_size}": (table, shard)
+            f"{table}/{shard.name} {size_of(shard)}": (table, shard)
             for table in KNOWN
             for shard in self._bronze.shards(table)
         }

@@ -187,14 +187,17 @@ class Purge:
 
         They are made of the warehouse in a second.
         """
-        there = [path for path in pages(self._settings) if self._has_content(path) and is_page(path)]
-        for path in there:
-            remove(path)
+        removed = []
+        for path in pages(self._settings):
+            # looked at one by one: what a link led to is empty by now, and stays so that the link leads somewhere
+            if self._has_content(path) and is_page(path):
+                remove(path)
+                removed.append(path)
         for path in drawn_and_noted(self._settings):
             remove(path)
-        if there:
-            self._report.say(f"Purge: {' and '.join(map(str, there))} removed; `make page` makes a page anew.")
-        return len(there)
+        if removed:
+            self._report.say(f"Purge: {' and '.join(map(str, removed))} removed; `make page` makes a page anew.")
+        return len(removed)
 
     def _has_content(self, path: Path) -> bool:
         """Whether there is a file at `path` that has anything in it, and may be read."""

@@ -9,7 +9,7 @@ import duckdb
 
 from pipelines.bronze import ACTIVITIES, ACTIVITY_DETAILS, TABLES, BronzeReader
 from pipelines.build import built_at
-from pipelines.durable import is_there, locked_if_there
+from pipelines.durable import is_there, locked_if_there, require_readable
 from pipelines.errors import StravaStatsError, WarehouseBusy
 from pipelines.quarantine import Quarantine
 from pipelines.settings import StravaSettings
@@ -158,6 +158,7 @@ def _compare_with_warehouse(
             staged = {table: _rows_by_shard(connection, table) for table in TABLES}
             _compare_tables(reckoning, connection, bronze, held, staged, athlete_id, live, with_details)
     except StravaStatsError as error:
+        require_readable(settings.warehouse_path)
         reckoning.differences.append(Difference(0, f"not looked into: {error}"))
         return None
     return {table: set(names) for table, names in staged.items()}

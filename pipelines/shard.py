@@ -58,6 +58,7 @@ SUFFIX = ".parquet"
 # what a damaged shard is called once it is set aside; a second one of the same name gets a number
 SET_ASIDE = re.compile(r"(.+\.parquet)(\.\d+)?\.torn")
 _PARQUET: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["shard"]}
+LONGEST_REASON = 200
 # a ceiling, not what is used: too little memory must never look like damage
 # as much memory as the widest row takes and the machine has; nothing of it goes to disk
 _TO_ITS_END: Config = {"threads": 1, "temp_directory": ""}
@@ -181,7 +182,12 @@ def _parsing(path: Path) -> Iterator[None]:
             "again."
         ) from error
     except (OSError, ValueError, LookupError, pa.ArrowException, duckdb.Error) as error:
-        raise ShardDamaged(path, (str(error).splitlines() or ["no reason given"])[0]) from error
+        raise ShardDamaged(path, _reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """What is wrong, in a line; DuckDB quotes the value that it cannot read, which may be all of an activity."""
+    return (str(error).splitlines() or ["no reason given"])[0].partition(' value "')[0][:LONGEST_REASON]
 
 
 def shard_name(path: Path) -> str:
@@ -226,10 +232,15 @@ def look_through(path: Path) -> str:
         try:
             with duckdb.connect(":memory:", config=_TO_ITS_END) as connection:
                 connection.register_filesystem(memory)
-                query = f"select max(hash({', '.join(KINDS)})) from (select {TYPED} from read_parquet($path))"
-                connection.execute(query, {"path": f"memory:/{place}"})
+                query = (
+                    f"select max(hash({', '.join(KINDS)})), count_if(sha256(payload) != payload_hash) "
+                    f"from (select {TYPED} from read_parquet($path))"
+                )
+                row = connection.execute(query, {"path": f"memory:/{place}"}).fetchone()
         finally:
             memory.rm_file(place)
+    if row is not None and row[1]:
+        raise ShardDamaged(path, f"{row[1]:,} of its payloads are not what their hashes say")
     return name
 
 

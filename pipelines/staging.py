@@ -31,7 +31,7 @@ from pipelines.engine import (
     read_parquet,
     refused_write,
 )
-from pipelines.errors import StorageFailed
+from pipelines.errors import StorageFailed, StravaStatsError
 from pipelines.packages import forget_packages, holds_packages, known_cause, load_package, open_pipeline, root
 from pipelines.shard import COLUMNS, ShardDamaged, bytes_and_rows
 from pipelines.warehouse import CATALOG, DATASET, holds_table, open_warehouse
@@ -46,15 +46,17 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
         WarehouseBusy: another process holds the DuckDB file.
         StorageFailed: the DuckDB file could not be written.
     """
-    try:
-        return _load_missing(bronze, warehouse, work_path)
-    except (ShardDamaged, PipelineStepFailed) as error:
-        # with the warehouse closed, which is asked for the rows of what is damaged
-        if not bronze.leave_out_damaged():
-            if isinstance(error, ShardDamaged):
-                raise
-            raise engine_error(warehouse, root(error), MOVE_AWAY) from error
-    return _load_missing(bronze, warehouse, work_path)
+    looked_through = False
+    while True:
+        try:
+            return _load_missing(bronze, warehouse, work_path)
+        except (ShardDamaged, PipelineStepFailed) as error:
+            # with the warehouse closed, which is asked for the rows of what is damaged
+            if looked_through or not bronze.leave_out_damaged():
+                if isinstance(error, ShardDamaged):
+                    raise
+                raise engine_error(warehouse, root(error), MOVE_AWAY) from error
+            looked_through = True
 
 
 def _load_missing(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
@@ -144,8 +146,13 @@ def _load(
                 f"The warehouse {warehouse} lacks tables that it had. Everything in it can be rebuilt: move the file "
                 "away and run again."
             ) from error
+        if isinstance(root(error), KeyboardInterrupt | StravaStatsError | OSError):
+            raise known_cause(error, warehouse) from error
         # dlt retries a job and then hands on only the text of what went wrong
-        raise refused_write(warehouse, str(error)) or known_cause(error, warehouse) from error
+        if (refused := refused_write(warehouse, str(error))) is not None:
+            raise refused from error
+        # a damaged shard, perhaps, which nobody has looked through yet
+        raise
 
 
 def _rows_of(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Path], work_path: Path) -> DltResource:

@@ -162,6 +162,16 @@ def test_a_forced_restore_leaves_what_others_put_between_our_files(athlete, run,
         for name in ("notes.txt", ".x.7.tmp2", "activities.csv"):
             (athlete.home / place / name).write_text(place + name)
             mine[f"{place}/{name}"] = (place + name).encode()
+    # names and columns that are like ours
+    for name in ("output/strava_friends.json", "output/strava_activities_notes.json", "data/_dlt_mine/notes.txt"):
+        (athlete.home / name).parent.mkdir(exist_ok=True)
+        (athlete.home / name).write_text(name)
+        mine[name] = name.encode()
+    for name, columns in (("data/export.parquet", "*"), ("data/mine/analysis.parquet", "shard, count(*)")):
+        path = athlete.home / name
+        grouped = " group by shard" if "count" in columns else ""
+        duckdb.sql(f"select {columns} from read_parquet('{athlete.shards()[0]}'){grouped}").write_parquet(str(path))
+        mine[name] = path.read_bytes()
     database = athlete.home / "data" / "activities" / "mine.parquet"
     duckdb.sql("select 1 as mine").write_parquet(str(database))
     renamed = athlete.shards()[0].rename(athlete.home / "data" / "activities" / "copy.parquet")

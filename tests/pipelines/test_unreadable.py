@@ -202,6 +202,11 @@ def test_a_warehouse_is_not_made_anew_from_the_shards_that_could_be_read(user):
     assert user.athlete.sql("select count(*) from staging.tombstones") == [(1,)]
 
 
+def test_a_warehouse_that_cannot_be_read_does_not_add_up(user):
+    ran = user.run("status", disk=user.failing("EIO", under=user.athlete.warehouse.parent, ending=".duckdb"))
+    assert_one_sentence(ran, 6, str(user.athlete.warehouse), "could not be read")
+
+
 @pytest.mark.parametrize("name", ["a folder", "a link to itself", "a link to nothing"])
 def test_what_is_no_file_among_the_shards_is_named_and_left_alone(user, name):
     odd = user.data / "activities" / "odd.parquet"
