@@ -580,8 +580,14 @@ class Bronze(BronzeReader):
         return len(found)
 
     def _rows_in_warehouse(self, shard: Path) -> pa.Table | None:
-        # a bucket has the shard itself
-        return self._rows_of(shard.parent.name, shard.stem) if self._url is None else None
+        if self._url is not None:
+            # a bucket has the shard itself
+            return None
+        name = shard.stem
+        # the warehouse knows it by the name inside, where that can be read yet
+        with suppress(ShardDamaged, FileNotFoundError):
+            name = shard_name(shard)
+        return self._rows_of(shard.parent.name, name)
 
     def _set_aside(self, shard: Path, reason: str, rows: pa.Table | None) -> None:
         aside = self._place_aside(shard)

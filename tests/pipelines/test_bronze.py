@@ -213,6 +213,18 @@ def test_a_torn_shard_whose_rows_are_in_the_warehouse_is_written_anew_with_all_i
     assert run("status").code == 0
 
 
+def test_a_damaged_shard_that_was_renamed_is_written_anew_too(athlete, run, strava):
+    run("pull")
+    renamed = athlete.shards()[0].rename(athlete.home / "data" / "activities" / "renamed.parquet")
+    rows, content = pq.read_table(renamed).to_pylist(), renamed.read_bytes()
+    at = pq.read_metadata(renamed).row_group(0).column(SCHEMA.names.index("start_date")).data_page_offset
+    renamed.write_bytes(content[:at] + b"\xff" * 20 + content[at + 20 :])
+    ran = run("pull")
+    assert ran.code == 0, ran.err
+    assert "the warehouse had its rows, and it was written anew" in ran.err
+    assert pq.read_table(renamed).to_pylist() == rows
+
+
 def test_a_torn_copy_of_a_shard_does_not_stop_staging(athlete, run, strava):
     run("pull")
     [shard] = athlete.shards()
