@@ -237,6 +237,8 @@ def restore(
         StorageFailed: the bundle is cut, damaged or not one of ours, or something cannot be written.
         Interrupted: a signal came. Whatever is raised, what is here is untouched.
     """
+    if not is_there(file):
+        raise BadSetting(f"There is no file {file} to restore from.")
     with _told_of_stops("Stopped; what was here is untouched."), _still(settings, report, stop):
         places = _places(settings)
         # the notes of where this program wrote are kept in any case
@@ -246,7 +248,8 @@ def restore(
             more = f" and {len(held) - 1:,} more" if len(held) > 1 else ""
             raise BadSetting(
                 f"There is state here already ({held[0]}{more}), and it may be newer than the bundle. "
-                "To replace all of it: --force (make restore FILE=… FORCE=1); to keep it, `make backup` first."
+                "To replace all of it: --force (make restore FILE=… FORCE=1); to keep it, back it up "
+                "to another file first: make backup FILE=before.bundle."
             )
         _require_closed(settings.warehouse_path)
         unpacking = _Unpacking(file, places)
@@ -648,8 +651,6 @@ def _opened(settings: StravaSettings, file: Path, unencrypted: bool) -> Iterator
     try:
         # without a buffer, so that GnuPG goes on where we are
         source = file.open("rb", buffering=0)
-    except FileNotFoundError:
-        raise BadSetting(f"There is no file {file} to restore from.") from None
     except OSError as error:
         raise StorageFailed(f"{file} cannot be read: {error.strerror}.") from None
     with source:
