@@ -33,6 +33,10 @@ SEAL = (
     "set enable_external_access = false",
     "set lock_configuration = true",
 )
+ELSEWHERE = (
+    "`sql` reads the warehouse and nothing else. `sql --format csv … > FILE` keeps an answer; for all else open the "
+    "warehouse in DuckDB itself."
+)
 NOT_ASCII = re.compile("[^\x00-\x7f]")
 NO_NUMBER = re.compile("NaN|Infinity")
 NUMBERS = re.compile("(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL.*[)])$")
@@ -114,6 +118,9 @@ def _answer(connection: duckdb.DuckDBPyConnection, text: str, format_: str | Non
     results = 0
     try:
         for statement in connection.extract_statements(text):
+            if statement.type == duckdb.StatementType.CALL:
+                # a log that the seal keeps DuckDB from writing would abort this process at its end
+                raise BadSetting(f"CALL is refused. {ELSEWHERE}")
             result = connection.sql(statement)
             if result is None:
                 continue
@@ -132,10 +139,7 @@ def _refused(error: duckdb.Error) -> StravaStatsError:
     if isinstance(error, duckdb.IOException):
         return refused_write(Path(gettempdir()), said) or StorageFailed(said)
     if isinstance(error, duckdb.PermissionException) or "configuration has been locked" in said:
-        said += (
-            "\n`sql` reads the warehouse and nothing else. `sql --format csv … > FILE` keeps an answer; for all else "
-            "open the warehouse in DuckDB itself."
-        )
+        said += f"\n{ELSEWHERE}"
     return BadSetting(said)
 
 

@@ -166,6 +166,7 @@ def test_a_dollar_and_a_comment_at_the_beginning_reach_duckdb(sql):
 
 
 WAYS_OUT = [
+    "call enable_logging(storage = 'file', storage_path = '{folder}/log')",
     "copy staging.odd to '{folder}/out.csv'",
     "copy staging.odd to '{secret}'",
     "copy (select 1) to '{warehouse}.tmp/out.csv'",
