@@ -125,6 +125,7 @@ def test_stopping_a_container_that_has_only_just_begun_is_quick(clone):
     until(containers)
     docker("stop", "--time", "30", *containers())
     process.communicate(timeout=10)
+    assert process.returncode != 137, "it went by itself, and was not killed when the 30 seconds were over"
 
 
 def test_the_image_is_built_anew_when_the_code_has_changed_and_only_then(clone):
