@@ -7,7 +7,6 @@ rows of that activity, not newer than the intent, in a shard, in staging or in a
 import hashlib
 import json
 import re
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -67,7 +66,6 @@ def remove_leftovers(settings: StravaSettings, report: Report) -> None:
         except StorageFailed as error:
             # a folder of before may belong to somebody else by now
             report.warn(str(error))
-    shutil.rmtree(settings.state_path / "dlt" / "spilled", ignore_errors=True)
 
 
 class Purge:
