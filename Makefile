@@ -105,10 +105,11 @@ soak: $(DEV) ## random histories against the mirror until SECONDS=600 or EXAMPLE
 	@PYTHONPATH=tests $(VENV)/bin/python -m soak $${SEED:+--seed="$$SEED"} $${FROM:+--first="$$FROM"} \
 	  $${EXAMPLES:+--examples="$$EXAMPLES"} $${SOAK_SECONDS:+--seconds="$$SOAK_SECONDS"} $${STEPS:+--steps="$$STEPS"}
 
-lint: $(DEV) ## ruff, mypy, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, documents up to date
+lint: $(DEV) ## ruff, mypy, import-linter, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, documents up to date
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-cache --no-logo
 	@$(VENV)/bin/hadolint Dockerfile
 	@$(VENV)/bin/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests dbt_project/macros
 	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(VENV)/bin/actionlint

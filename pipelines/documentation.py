@@ -4,8 +4,8 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from pipelines.errors import exit_codes
-from pipelines.settings import REPO, SETTINGS, StravaSettings
+from pipelines.ground.errors import exit_codes
+from pipelines.ground.settings import REPO, SETTINGS, StravaSettings
 from pipelines.strava import COMMANDS
 
 README = REPO / "README.md"

@@ -10,8 +10,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipelines.errors import StravaStatsError
-from pipelines.settings import StravaSettings, read_settings
+from pipelines.ground.errors import StravaStatsError
+from pipelines.ground.settings import StravaSettings, read_settings
 
 # whose addresses may be those of a service on the caller's own machine
 CALLED_BY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")

@@ -24,7 +24,7 @@ REPO = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     # run as a script, Python looks beside this file; the package is one up
     sys.path[0] = str(REPO)
-    from pipelines.output import flush_streams, prepare_streams
+    from pipelines.ground.output import flush_streams, prepare_streams
 
     # before anything opens a file
     prepare_streams()
@@ -32,17 +32,17 @@ if __name__ == "__main__":
 os.environ.setdefault("DLT_PROJECT_DIR", str(REPO))
 
 # each command imports what it needs: all of it takes as long again as dlt's settings, and a page is made in less
-from pipelines.durable import is_there  # noqa: E402
-from pipelines.errors import BadSetting, DoesNotAddUp, Interrupted, StravaStatsError, exit_codes  # noqa: E402
-from pipelines.memory import share_one_arena  # noqa: E402
-from pipelines.output import answering, tell  # noqa: E402
-from pipelines.progress import ANOTHER_RUN, Report  # noqa: E402
-from pipelines.settings import StravaSettings, read_settings  # noqa: E402
-from pipelines.stop import StopFlag  # noqa: E402
-from pipelines.terminal import printable  # noqa: E402
+from pipelines.ground.durable import is_there  # noqa: E402
+from pipelines.ground.errors import BadSetting, DoesNotAddUp, Interrupted, StravaStatsError, exit_codes  # noqa: E402
+from pipelines.ground.memory import share_one_arena  # noqa: E402
+from pipelines.ground.output import answering, tell  # noqa: E402
+from pipelines.ground.progress import ANOTHER_RUN, Report  # noqa: E402
+from pipelines.ground.settings import StravaSettings, read_settings  # noqa: E402
+from pipelines.ground.stop import StopFlag  # noqa: E402
+from pipelines.ground.terminal import printable  # noqa: E402
 
 if TYPE_CHECKING:
-    from pipelines.flow import Step
+    from pipelines.runs.flow import Step
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ def _ids(text: str | None) -> tuple[int, ...]:
 
 def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], None]:
     def run(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
-        from pipelines.flow import DetailChoice, run_steps
-        from pipelines.pull import PullChoice
+        from pipelines.mirror.pull import PullChoice
+        from pipelines.runs.flow import DetailChoice, run_steps
 
         settings = _settings(options)
         given = vars(options)
@@ -138,7 +138,7 @@ def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], No
 def _finish_restore(settings: StravaSettings) -> None:
     """Bring a restore that was killed to its end, if there is one; call under the run's lock."""
     if is_there(settings.restoring_path):
-        from pipelines.bundle import finish_restore
+        from pipelines.runs.backup import finish_restore
 
         finish_restore(settings)
 
@@ -146,15 +146,15 @@ def _finish_restore(settings: StravaSettings) -> None:
 def _complete_restore(settings: StravaSettings, report: Report, stop: StopFlag) -> None:
     """As `_finish_restore`, before something is written without the run's lock that a restore would replace."""
     if is_there(settings.restoring_path):
-        from pipelines.durable import locked
+        from pipelines.ground.durable import locked
 
         with locked(settings.lock_path, stop.wait, lambda: report.say(ANOTHER_RUN)):
             _finish_restore(settings)
 
 
 def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
-    from pipelines.auth import TokenFile, open_app
-    from pipelines.authorize import authorise
+    from pipelines.runs.authorize import authorise
+    from pipelines.sources.strava_api.auth import TokenFile, open_app
 
     settings = _settings(options)
     _complete_restore(settings, report, stop)
@@ -175,7 +175,7 @@ def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
 
 
 def _revoke(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
-    from pipelines.auth import TokenFile, open_app
+    from pipelines.sources.strava_api.auth import TokenFile, open_app
 
     settings = _settings(options)
     _complete_restore(settings, report, stop)
@@ -193,7 +193,7 @@ def _status_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _status(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
-    from pipelines.status import read_status, status_json, status_lines
+    from pipelines.runs.status import read_status, status_json, status_lines
 
     status = read_status(_settings(options), stop)
     with answering() as write:
@@ -210,7 +210,7 @@ def _status(options: argparse.Namespace, _report: Report, stop: StopFlag) -> Non
 
 
 def _schedule(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
-    from pipelines.schedule import run_on_schedule
+    from pipelines.runs.schedule import run_on_schedule
 
     def tell_when(text: str) -> None:
         tell(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {text}")
@@ -232,8 +232,8 @@ def _sql_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _sql(options: argparse.Namespace, _report: Report, _stop: StopFlag) -> None:
-    from pipelines.restoring import require_whole_state
-    from pipelines.sql import query_warehouse
+    from pipelines.runs.restoring import require_whole_state
+    from pipelines.warehouse.sql import query_warehouse
 
     settings = _settings(options)
     require_whole_state(settings)
@@ -256,11 +256,11 @@ def _page_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
-    from pipelines.durable import locked
-    from pipelines.page import make_page, require_warehouse
+    from pipelines.ground.durable import locked
+    from pipelines.page.html import make_page, require_warehouse
 
     def token_athlete() -> int | None:
-        from pipelines.auth import TokenFile
+        from pipelines.sources.strava_api.auth import TokenFile
 
         return TokenFile(settings.token_path).athlete_id()
 
@@ -279,7 +279,7 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
-    from pipelines.serve import serve
+    from pipelines.page.serve import serve
 
     port = _whole_number("--port", options.port)
     serve(_settings(options).site_path, port or 0, tell, stop)
@@ -301,13 +301,13 @@ def _restore_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _backup(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
-    from pipelines.bundle import backup
+    from pipelines.runs.backup import backup
 
     backup(_settings(options), options.file, options.unencrypted, report, stop, options.force)
 
 
 def _restore(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
-    from pipelines.bundle import restore
+    from pipelines.runs.backup import restore
 
     restore(_settings(options), options.file, options.force, options.unencrypted, report, stop)
 

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import requests
 
-from pipelines.output import flush_streams, prepare_streams, tell
+from pipelines.ground.output import flush_streams, prepare_streams, tell
 from simulator.server import Simulator
 
 REPO = Path(__file__).resolve().parent.parent

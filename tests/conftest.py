@@ -29,7 +29,7 @@ def athlete(tmp_path: Path, strava: Simulator) -> Athlete:
 @pytest.fixture
 def run(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     """The command in this process (no second of start-up): run("pull", "--all", PER_PAGE="50")."""
-    from pipelines.stop import SIGNALS
+    from pipelines.ground.stop import SIGNALS
     from pipelines.strava import main
 
     def run_command(*arguments: str, **settings: str) -> Ran:

@@ -85,7 +85,7 @@
     with all around it, becomes U+FFFD. Any other text stays as it is.
 
     DuckDB's way cuts the text into what has no backslash, whole pairs, halves and other escapes. Bronze reads payloads
-    the same way (READABLE in pipelines/bronze.py).
+    the same way (READABLE in pipelines/bronze/store.py).
 #}
 {% macro readable_json(column) -%}
     {{ return(adapter.dispatch('readable_json')(column)) }}

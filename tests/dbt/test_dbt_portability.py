@@ -5,7 +5,7 @@ import re
 import pytest
 from versions import REPO
 
-from pipelines.bronze import READABLE
+from pipelines.bronze.store import READABLE
 
 ENGINE = REPO / "dbt_project" / "macros" / "engine.sql"
 FORBIDDEN = (

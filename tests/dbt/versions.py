@@ -13,8 +13,8 @@ from typing import Any
 
 import duckdb
 
-from pipelines.athlete_settings import TABLES as SETTINGS_TABLES
-from pipelines.bronze import ACTIVITIES, TABLES
+from pipelines.bronze.store import ACTIVITIES, TABLES
+from pipelines.warehouse.athlete_settings import TABLES as SETTINGS_TABLES
 
 REPO = Path(__file__).resolve().parents[2]
 

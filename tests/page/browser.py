@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Playwright, ViewportSize
 
-from pipelines.page import render
+from pipelines.page.html import render
 
 CHROMIUM = Path("/usr/bin/chromium")
 DESK = ViewportSize(width=1280, height=900)

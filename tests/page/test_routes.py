@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.routes import (
+from pipelines.page.routes import (
     FEWEST_POINTS,
     MOST_POINTS,
     MOST_POINTS_IN_ALL,

@@ -5,8 +5,8 @@ import pytest
 from landed import contents
 from stravalib.strava_model import SportType
 
-from pipelines.goals import GROUPS, UNITS
-from pipelines.settings import REPO
+from pipelines.ground.goals import GROUPS, UNITS
+from pipelines.ground.settings import REPO
 
 NUMBERS = "select rest_hr, max_hr, threshold_hr, ftp_w, sex, units from staging.athlete_settings"
 GOALS = "select sport_group, measure, period, target from staging.goals order by all"

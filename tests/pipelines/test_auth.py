@@ -11,8 +11,8 @@ import pytest
 import requests
 from said import assert_said
 
-from pipelines.auth import OAuthApp, RefreshTokenAuth, TokenFile
-from pipelines.stop import StopFlag
+from pipelines.ground.stop import StopFlag
+from pipelines.sources.strava_api.auth import OAuthApp, RefreshTokenAuth, TokenFile
 
 LIST = "/athlete/activities"
 TOKEN = "/oauth/token"

@@ -15,9 +15,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from pipelines.budget import DAY_S, QUARTER_S, Budget
-from pipelines.clock import MachineClock
-from pipelines.errors import BudgetSpent, ReserveTooLarge, StorageFailed
+from pipelines.ground.errors import BudgetSpent, ReserveTooLarge, StorageFailed
+from pipelines.sources.strava_api.budget import DAY_S, QUARTER_S, Budget
+from pipelines.sources.strava_api.clock import MachineClock
 
 # requests that processes share in the test of the lock: enough to overlap for a second
 SHARED = 3000

@@ -11,7 +11,7 @@ import pytest
 from home import REPO
 from said import assert_said
 
-from pipelines.errors import exit_codes
+from pipelines.ground.errors import exit_codes
 from pipelines.strava import COMMANDS, make_parser
 
 NAMES = [command.name for command in COMMANDS]

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from home import REPO
 
-from pipelines.durable import PRIVATE, remove, remove_half_written, written_whole
-from pipelines.errors import StorageFailed
+from pipelines.ground.durable import PRIVATE, remove, remove_half_written, written_whole
+from pipelines.ground.errors import StorageFailed
 
 DIE_HALF_WAY = """
 import os, sys
 from pathlib import Path
-from pipelines.durable import written_whole
+from pipelines.ground.durable import written_whole
 with written_whole(Path(sys.argv[1])) as file:
     file.write(b"half")
     file.flush()

@@ -14,9 +14,9 @@ from home import REPO
 from landed import LIST, all_ids, ids, until
 from said import assert_said
 
-from pipelines.last_run import RunRecord
-from pipelines.settings import read_settings
-from pipelines.stop import StopFlag
+from pipelines.ground.settings import read_settings
+from pipelines.ground.stop import StopFlag
+from pipelines.runs.last_run import RunRecord
 
 PASSPHRASE = {"STRAVA_STATE_PASSPHRASE": "correct horse battery staple"}
 HOLD = """

@@ -166,11 +166,11 @@ def test_a_purge_finds_all_copies_links_and_leftovers_and_names_what_it_cannot_r
 @pytest.fixture
 def purge(athlete, monkeypatch, capfd):
     """A purge without the build that follows."""
-    from pipelines.flow import DetailChoice, run_steps
-    from pipelines.progress import Report
-    from pipelines.pull import PullChoice
-    from pipelines.settings import read_settings
-    from pipelines.stop import StopFlag
+    from pipelines.ground.progress import Report
+    from pipelines.ground.settings import read_settings
+    from pipelines.ground.stop import StopFlag
+    from pipelines.mirror.pull import PullChoice
+    from pipelines.runs.flow import DetailChoice, run_steps
 
     def purge_only() -> str:
         with monkeypatch.context() as patch:

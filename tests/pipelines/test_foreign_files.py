@@ -12,11 +12,11 @@ from home import Athlete
 from landed import contents
 from said import assert_said
 
-from pipelines.errors import BadSetting
-from pipelines.page import MARKS
-from pipelines.publish import publish
-from pipelines.settings import StravaSettings
-from pipelines.written_places import Places
+from pipelines.ground.errors import BadSetting
+from pipelines.ground.settings import StravaSettings
+from pipelines.ground.written_places import Places
+from pipelines.page.html import MARKS
+from pipelines.warehouse.publish import publish
 from simulator import Simulator
 
 PASSPHRASE = {"STRAVA_STATE_PASSPHRASE": "correct horse battery staple"}
@@ -250,7 +250,8 @@ def test_under_a_strict_umask_everything_new_is_for_its_owner_alone(strava, tmp_
 
 
 def test_no_child_sees_a_secret_that_it_does_not_need(athlete, monkeypatch):
-    from pipelines import build, schedule
+    from pipelines.runs import schedule
+    from pipelines.warehouse import build
 
     secrets = {
         name: f"secret of {name}"
@@ -287,7 +288,7 @@ def test_no_child_sees_a_secret_that_it_does_not_need(athlete, monkeypatch):
 
     seen.unlink()
     monkeypatch.setattr(schedule, "FLOW", [str(program)])
-    from pipelines.stop import StopFlag
+    from pipelines.ground.stop import StopFlag
 
     assert schedule._flow(StopFlag()) == 1
     environment = seen.read_text()

@@ -14,8 +14,8 @@ from landed import speak, versions
 from soak.processes import Launcher
 from soak.strava import Strava
 
-from pipelines.errors import exit_codes
-from pipelines.shard import SCHEMA
+from pipelines.bronze.shard import SCHEMA
+from pipelines.ground.errors import exit_codes
 
 NEIGHBOURS = 12
 ODD = 12

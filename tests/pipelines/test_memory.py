@@ -11,10 +11,11 @@ import pytest
 from landed import ask, speak_in_details
 from said import assert_said
 
-from pipelines import engine, staging
-from pipelines.engine import LEASH_MB, memory_mb
-from pipelines.errors import StorageFailed
-from pipelines.warehouse import open_warehouse
+from pipelines.ground import engine
+from pipelines.ground.engine import LEASH_MB, memory_mb
+from pipelines.ground.errors import StorageFailed
+from pipelines.warehouse import staging
+from pipelines.warehouse.database import open_warehouse
 
 
 def test_a_shard_that_needs_more_memory_than_was_reckoned_is_loaded_all_the_same(athlete, run, monkeypatch):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from landed import NO_LIMITS
 from said import assert_said
 
-from pipelines.settings import catalog_of
+from pipelines.ground.settings import catalog_of
 from simulator import Simulator
 
 N = 12
@@ -167,7 +167,7 @@ def test_what_duckdb_or_dlt_would_misunderstand_is_refused_before_anything_is_do
 
 
 def test_a_tilde_is_the_callers_home_only_where_a_shell_would_say_so(monkeypatch, tmp_path):
-    from pipelines.settings import StravaSettings
+    from pipelines.ground.settings import StravaSettings
 
     monkeypatch.setenv("HOME", str(tmp_path))
     for text, path in (("~", tmp_path), ("~/x", tmp_path / "x"), ("./~", REPO / "~"), ("./~x", REPO / "~x")):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from landed import LIST, all_ids, assert_one_sentence, ids, speak, versions
 
-from pipelines.bronze import READABLE
+from pipelines.bronze.store import READABLE
 from simulator import Simulator
 
 HOSTILE_NAMES = [

@@ -7,8 +7,8 @@ import pytest
 from landed import until
 from power import watched
 
-from pipelines.auth import TokenFile
-from pipelines.stop import StopFlag
+from pipelines.ground.stop import StopFlag
+from pipelines.sources.strava_api.auth import TokenFile
 
 KEPT = ("data", "output", "secrets")
 PASSPHRASE = {"STRAVA_STATE_PASSPHRASE": "a long one, longer than 16"}

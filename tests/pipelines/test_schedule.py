@@ -8,8 +8,8 @@ import pytest
 from landed import LIST, all_ids, ids, until
 from said import assert_said
 
-from pipelines.durable import locked
-from pipelines.schedule import Schedule
+from pipelines.ground.durable import locked
+from pipelines.runs.schedule import Schedule
 
 EVERY_SECOND = "* * * * * *"
 HOURLY = "0 * * * *"

@@ -11,12 +11,12 @@ import pytest
 from home import REPO, Ran
 from said import assert_said
 
-from pipelines.settings import SETTINGS
+from pipelines.ground.settings import SETTINGS
 
 SHOW = """
 import json, sys
 from dataclasses import asdict
-from pipelines.settings import SETTINGS, read_settings
+from pipelines.ground.settings import SETTINGS, read_settings
 settings = read_settings(**json.loads(sys.argv[1]))
 paths = {name: str(getattr(settings, name)) for name in ("token_path", "warehouse_path", "bronze_path")}
 print(json.dumps({field: getattr(settings, field) for field in SETTINGS} | paths))

@@ -11,8 +11,8 @@ import pytest
 from home import Athlete
 from landed import NO_LIMITS
 
-from pipelines.bronze import SWEEPS, TOMBSTONES
-from pipelines.shard import SCHEMA
+from pipelines.bronze.shard import SCHEMA
+from pipelines.bronze.store import SWEEPS, TOMBSTONES
 from simulator import Simulator
 
 pytestmark = pytest.mark.slow

@@ -19,7 +19,7 @@ from home import REPO, Athlete
 from landed import DETAIL, LIST, NO_LIMITS, all_ids, assert_one_sentence, until
 from soak.processes import Launcher
 
-from pipelines.written_places import NOTE_AMONG_SHARDS
+from pipelines.ground.written_places import NOTE_AMONG_SHARDS
 from simulator import Simulator
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="LD_PRELOAD is Linux's")]

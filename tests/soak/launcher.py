@@ -103,7 +103,9 @@ if __name__ == "__main__":
     import sqlglot.dialects.duckdb  # noqa: F401
     from dbt.cli.main import cli
 
-    from pipelines import build, bundle, flow, staging, status, strava  # noqa: F401
+    from pipelines import strava
+    from pipelines.runs import backup, flow, status  # noqa: F401
+    from pipelines.warehouse import build, staging  # noqa: F401
 
     # what is here now is not looked through, page by copied page, in each fork
     gc.freeze()

@@ -23,7 +23,7 @@ FOLLOWED = {
     *("total_elevation_gain", "achievement_count", "comment_count", "athlete_count", "photo_count", "pr_count"),
 }
 # once details follow summaries, this is always so
-DETAILS_FOLLOW = find_spec("pipelines.freshness") is not None
+DETAILS_FOLLOW = find_spec("pipelines.mirror.freshness") is not None
 
 
 def bronze_rows(data: Path, table: str, but: Collection[Path] = ()) -> Rows:

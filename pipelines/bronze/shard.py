@@ -1,0 +1,248 @@
+"""One shard: what its rows are made of, how its file is written, read and rewritten, and whether it is damaged.
+
+Only bytes that were read can be found damaged: the file is read whole first, then what was read is parsed in memory.
+What the system cannot hand out (a disk that errs, too many open files, no permission) is an error, and moves nothing.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+from dlt.common.schema.typing import TColumnSchema, TDataType, TTableSchemaColumns
+from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
+
+from pipelines.ground.durable import entries, read_error, read_whole, remove, written_whole
+from pipelines.ground.engine import Config
+from pipelines.ground.errors import StorageFailed
+
+# The keys that the pipeline itself needs, typed once and for ever, and the payload as Strava sent it.
+SCHEMA = pa.schema(
+    [
+        ("id", pa.int64()),
+        ("athlete_id", pa.int64()),
+        ("start_date", pa.timestamp("us")),
+        ("fetched_at", pa.timestamp("us")),
+        ("payload_hash", pa.string()),
+        ("payload", pa.string()),
+        ("shard", pa.string()),
+    ]
+)
+_DLT_TYPES: dict[pa.DataType, TDataType] = {
+    pa.int64(): "bigint",
+    pa.string(): "text",
+    pa.timestamp("us"): "timestamp",
+}
+
+
+def _column(field: pa.Field) -> TColumnSchema:
+    column = TColumnSchema(name=field.name, data_type=_DLT_TYPES[field.type], nullable=True)
+    if column["data_type"] == "timestamp":
+        # UTC without zone, so that no session's time zone has a say
+        column["timezone"] = False
+        column["precision"] = 6
+    return column
+
+
+COLUMNS: TTableSchemaColumns = {field.name: _column(field) for field in SCHEMA}
+# the same for DuckDB
+KINDS = dict(zip(SCHEMA.names, ("bigint", "bigint", *["timestamp"] * 2, *["varchar"] * 3), strict=True))
+TYPED = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in KINDS.items())
+
+SUFFIX = ".parquet"
+# what a damaged shard is called once it is set aside; a second one of the same name gets a number
+SET_ASIDE = re.compile(r"(.+\.parquet)(\.\d+)?\.torn")
+_PARQUET: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["shard"]}
+LONGEST_REASON = 200
+# a ceiling, not what is used: too little memory must never look like damage
+# as much memory as the widest row takes and the machine has; nothing of it goes to disk
+_TO_ITS_END: Config = {"threads": 1, "temp_directory": ""}
+
+# whether a row (its id, when it was fetched) was erased for good
+IsPurged = Callable[[int | None, datetime], bool]
+
+
+class ShardDamaged(StorageFailed):
+    """A file among the shards that was read to its end and is no whole shard; `reason` is what parsed wrongly."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"The shard {path} is damaged ({reason}).")
+        self.path = path
+        self.reason = reason
+
+
+def shard_files(folder: Path, is_one: Callable[[str], bool] = lambda name: name.endswith(SUFFIX)) -> list[Path]:
+    """The shard files in `folder`, by name, or those whose names are as `is_one` says.
+
+    Raises:
+        StorageFailed: the folder cannot be listed, or one of them is no file.
+    """
+    found = []
+    for entry in entries(folder):
+        if not is_one(entry.name):
+            continue
+        path = folder / entry.name
+        try:
+            is_file = entry.is_file()
+        except OSError as error:
+            raise read_error(path, error) from error
+        if not is_file:
+            raise StorageFailed(
+                f"{path} could not be read: it is a folder, a device or a link to nothing. Nothing was changed; move "
+                f"it out of {folder} and run again."
+            )
+        found.append(path)
+    return found
+
+
+def files_set_aside(folder: Path) -> list[tuple[Path, Path]]:
+    """The shards of `folder` that are set aside, each with the path it had as a shard.
+
+    Raises:
+        StorageFailed: as `shard_files`.
+    """
+    files = shard_files(folder, lambda name: SET_ASIDE.fullmatch(name) is not None)
+    return [(path, path.with_name(SET_ASIDE.sub(r"\1", path.name))) for path in files]
+
+
+def write_shard(rows: pa.Table, path: Path) -> None:
+    """Write `rows` (SCHEMA) to a Parquet file; only dlt's load job makes it a shard.
+
+    dlt's own writer would resolve its configuration for each file and build a dictionary of payloads.
+    """
+    # as SCHEMA has them, whatever order they were made in
+    pq.write_table(rows.select(SCHEMA.names), path, **_PARQUET)
+
+
+def write_shard_anew(rows: pa.Table, path: Path) -> None:
+    """Let the shard at `path`, which is not there, have `rows` (SCHEMA and maybe more) again; it appears whole.
+
+    Raises:
+        StorageFailed: it could not be written.
+    """
+    with written_whole(path) as file:
+        pq.write_table(rows.select(SCHEMA.names).cast(SCHEMA), file, **_PARQUET)
+
+
+def rewrite_shard(path: Path, is_purged: IsPurged) -> int:
+    """Take the rows out of the shard at `path` that `is_purged` says yes to; how many those were.
+
+    What is left keeps its order, its bytes and columns of versions to come; a shard without rows is removed.
+
+    Raises:
+        ShardDamaged: it is no whole shard.
+        StorageFailed: it could not be read or written; the shard is as it was.
+    """
+    with opened(path) as file:
+        rows = file.read()
+        kept = without_purged(rows, is_purged)
+    if len(kept) == len(rows):
+        return 0
+    if len(kept):
+        with written_whole(path) as beside:
+            pq.write_table(kept, beside, **_PARQUET)
+    else:
+        remove(path)
+    return len(rows) - len(kept)
+
+
+def without_purged(rows: pa.Table, is_purged: IsPurged) -> pa.Table:
+    """`rows` but for those that `is_purged` says yes to."""
+    keys = zip(rows["id"].to_pylist(), rows["fetched_at"].to_pylist(), strict=True)
+    return rows.filter(pa.array([not is_purged(id_, fetched_at) for id_, fetched_at in keys], pa.bool_()))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """The shard at `path`, read whole, to be parsed in here.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ShardDamaged: what was read parses wrongly.
+        StorageFailed: the system could not hand it out.
+    """
+    content = read_whole(path)
+    with _parsing(path), pq.ParquetFile(pa.BufferReader(content)) as file:
+        yield file
+
+
+@contextmanager
+def _parsing(path: Path) -> Iterator[None]:
+    """What goes wrong in here is about bytes in memory: no error of the system can look like damage."""
+    try:
+        yield
+    except (MemoryError, duckdb.OutOfMemoryException) as error:
+        raise StorageFailed(
+            f"{path} could not be looked through: the memory does not suffice. Nothing was changed; free some and run "
+            "again."
+        ) from error
+    except (OSError, ValueError, LookupError, pa.ArrowException, duckdb.Error) as error:
+        raise ShardDamaged(path, _reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """What is wrong, in a line; DuckDB quotes the value that it cannot read, which may be all of an activity."""
+    return (str(error).splitlines() or ["no reason given"])[0].partition(' value "')[0][:LONGEST_REASON]
+
+
+def shard_name(path: Path) -> str:
+    """The name that the rows of the shard at `path` bear, whatever the file is called.
+
+    Raises:
+        FileNotFoundError, ShardDamaged, StorageFailed: as `opened`.
+    """
+    with opened(path) as file:
+        return _name(file)
+
+
+def bytes_and_rows(path: Path) -> tuple[int, int]:
+    """What the rows of the shard at `path` take in memory, and how many there are.
+
+    Raises:
+        FileNotFoundError, ShardDamaged, StorageFailed: as `opened`.
+    """
+    with opened(path) as file:
+        metadata = file.metadata
+    return sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)), metadata.num_rows
+
+
+def look_through(path: Path) -> str:
+    """Read and parse every value of the shard at `path`, as its type; the name that its rows bear.
+
+    A name can be read of a shard with damage elsewhere; this takes as long as to load it.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ShardDamaged: there is damage, or a column is missing or of another type.
+        StorageFailed: the system could not hand it out.
+    """
+    content = read_whole(path)
+    with _parsing(path):
+        with pq.ParquetFile(pa.BufferReader(content)) as file:
+            name = _name(file)
+        # by the engine that asks for the rows, of what was read: it opens no file here
+        memory = MemoryFileSystem()
+        place = f"/{id(content)}.parquet"
+        memory.pipe_file(place, content)
+        try:
+            with duckdb.connect(":memory:", config=_TO_ITS_END) as connection:
+                connection.register_filesystem(memory)
+                query = (
+                    f"select max(hash({', '.join(KINDS)})), count_if(sha256(payload) != payload_hash) "
+                    f"from (select {TYPED} from read_parquet($path))"
+                )
+                row = connection.execute(query, {"path": f"memory:/{place}"}).fetchone()
+        finally:
+            memory.rm_file(place)
+    if row is not None and row[1]:
+        raise ShardDamaged(path, f"{row[1]:,} of its payloads are not what their hashes say")
+    return name
+
+
+def _name(file: pq.ParquetFile) -> str:
+    return str(file.read_row_group(0, columns=["shard"]).column(0)[0])

@@ -1,0 +1,728 @@
+"""Bronze: immutable Parquet shards, one row per version of an activity that was seen; all else is rebuilt from them.
+
+A shard appears whole or not at all, is named after what its rows say, and is never written twice.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import count
+from pathlib import Path
+from shutil import copyfileobj, rmtree
+from typing import Any
+
+import dlt
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.destination.client import PreparedTableSchema
+from dlt.common.metrics import LoadJobMetrics
+from dlt.common.normalizers.naming import NamingConvention
+from dlt.destinations import filesystem
+from dlt.destinations.impl.filesystem.configuration import FilesystemDestinationClientConfiguration
+from dlt.destinations.impl.filesystem.filesystem import FilesystemClient, FilesystemLoadJob
+from dlt.extract import DltResource
+from dlt.extract.items import DataItemWithMeta
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from pipelines.bronze.object_store import aws_credentials, fetch_missing, put_back, store_error
+from pipelines.bronze.packages import (
+    forget_packages,
+    holds_packages,
+    known_cause,
+    load_package,
+    open_pipeline,
+    root,
+    take_out_files,
+)
+from pipelines.bronze.shard import (
+    COLUMNS,
+    KINDS,
+    TYPED,
+    IsPurged,
+    ShardDamaged,
+    bytes_and_rows,
+    files_set_aside,
+    look_through,
+    opened,
+    rewrite_shard,
+    shard_files,
+    shard_name,
+    without_purged,
+    write_shard_anew,
+)
+from pipelines.bronze.sweep import read_tombstone
+from pipelines.ground.durable import entries, is_there, make_folder, move, read_whole, written_whole
+from pipelines.ground.engine import literal, read_parquet, rows_of
+from pipelines.ground.errors import StorageFailed, StravaStatsError, WarehouseBusy
+from pipelines.ground.payloads import EPOCH
+from pipelines.ground.progress import Report
+from pipelines.ground.settings import StravaSettings
+
+ACTIVITIES = "activities"
+ACTIVITY_DETAILS = "activity_details"
+SWEEPS = "sweeps"
+TOMBSTONES = "tombstones"
+TABLES = (ACTIVITIES, ACTIVITY_DETAILS, SWEEPS, TOMBSTONES)
+# what a purge takes rows out of
+ERASED_FROM = (ACTIVITIES, ACTIVITY_DETAILS)
+# a purge takes shards away while others read
+TRIES = 3
+
+# newest version first; the hash breaks a tie the same way everywhere (dbt's models order alike)
+_VERSION_ORDER = "struct_pack(fetched_at := fetched_at, payload_hash := payload_hash)"
+# what a table without shards is read as
+_NO_ROWS = f"(select {', '.join(f'cast(null as {kind}) as {name}' for name, kind in KINDS.items())} where false)"
+# the payload as DuckDB reads it: it refuses half a surrogate pair, which Strava may send as an escape, and with it all
+# else. The macro `readable_json` is the same for dbt.
+READABLE = r"""
+    case when regexp_matches(payload, '\\u[dD]') and not json_valid(payload) then array_to_string(list_transform(
+        regexp_extract_all(payload, '(?s)[^\\]+|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u[dD][89a-fA-F]..|\\.'),
+        lambda part: case when regexp_full_match(part, '\\u[dD]...') then '\ufffd' else part end
+    ), '') else payload end
+"""
+# an activity lives iff its newest version is newer than its newest tombstone; where a shard got lost, its details may
+# be all that is known of it
+LIVE = f"""
+    known as (
+        from {{{{{ACTIVITIES}}}}}
+        union all by name
+        from {{{{{ACTIVITY_DETAILS}}}}} where id not in (select id from {{{{{ACTIVITIES}}}}} where id is not null)
+    ),
+    newest as (
+        select id, max(fetched_at) as fetched_at, max_by(start_date, {_VERSION_ORDER}) as start_date
+        from known
+        where athlete_id = $athlete_id and id is not null {{in_range}}
+        group by id
+    ),
+    live as (
+        select newest.* from newest
+        left join (select id, max(fetched_at) as buried_at from {{{{{TOMBSTONES}}}}} group by id) using (id)
+        where buried_at is null or newest.fetched_at > buried_at
+    )
+"""
+
+
+# of JSON in memory at a time
+OUTPUT_BYTES = 2**23
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What bronze holds of one table: newest hash by id (by hash, for a payload without id), and the newest instant."""
+
+    hashes: dict[int | bytes, bytes]
+    newest_fetched_at: datetime | None
+
+
+class _AppearWholeJob(FilesystemLoadJob):
+    """Copies a file of a load package to its place: beside, fsync, rename. dlt's own copies in place.
+
+    An object store has no half-written objects: there dlt's own will do.
+    """
+
+    def run(self) -> None:
+        target = self.make_remote_path()
+        there = self._what_is_there(target) if self.load_table_name in TABLES else None
+        if there is not None:
+            # a job repeated after a kill finds its own file; another one's must not be overwritten
+            if there != Path(self._file_path).read_bytes():
+                raise StorageFailed(f"The shard {target} exists with other content; shards are never overwritten.")
+            return
+        if not self._job_client.is_local_filesystem:
+            super().run()
+            return
+        with written_whole(Path(target)) as file, Path(self._file_path).open("rb") as source:
+            copyfileobj(source, file, 1 << 20)
+
+    def _what_is_there(self, target: str) -> bytes | None:
+        """The bytes at `target`, None if there is nothing; what cannot be asked is an error, not a no."""
+        try:
+            if self._job_client.is_local_filesystem:
+                return read_whole(Path(target))
+            content: bytes = self._job_client.fs_client.cat_file(target)
+        except FileNotFoundError:
+            return None
+        return content
+
+    def make_remote_file_path(self, file_name: str) -> str:
+        if self.load_table_name not in TABLES:
+            return super().make_remote_file_path(file_name)
+        # from the rows, not from this run's settings: the package may be one that a killed run left
+        return f"{self.load_table_name}/{shard_name(Path(self._file_path))}.parquet"
+
+    def metrics(self) -> LoadJobMetrics | None:
+        # the filesystem's own add the remote path, which cannot be read any more: the file is with the completed jobs
+        return super(FilesystemLoadJob, self).metrics()
+
+
+class _ShardClient(FilesystemClient):
+    def create_dataset(self) -> None:
+        # dlt's own fails when the folder is there: a mounted volume, shards put back from a backup
+        self.fs_client.makedirs(self.dataset_path, exist_ok=True)
+
+    def get_load_job_class(self, table: PreparedTableSchema, file_path: str) -> type[FilesystemLoadJob]:
+        return _AppearWholeJob
+
+
+class shards(filesystem):  # noqa: N801 - dlt names its destinations so
+    """dlt's filesystem destination with shards that appear whole."""
+
+    @property
+    def client_class(self) -> type[FilesystemClient]:
+        """The client whose load jobs rename into place."""
+        return _ShardClient
+
+    def capabilities(
+        self, config: FilesystemDestinationClientConfiguration | None = None, naming: NamingConvention | None = None
+    ) -> DestinationCapabilitiesContext:
+        """What it can do: the URL alone decides. dlt would resolve all settings to tell, a dozen times a commit."""
+        return super().capabilities(config or self.spec(bucket_url=self.config_params["bucket_url"]), naming)
+
+
+class BronzeReader:
+    """What the shards in `folder` know, for those who only look: nothing is moved, repaired or written.
+
+    A damaged shard is left out, as if it were not there, and noted in `damaged`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        # path -> what is wrong with it
+        self.damaged: dict[Path, str] = {}
+        # Arrow's own pool keeps what it has freed: 40 MB more at 100,000 activities, and not faster
+        pa.set_memory_pool(pa.system_memory_pool())
+
+    def shards(self, table: str) -> list[Path]:
+        """The shard files of `table`, by name, but for those known to be damaged.
+
+        Raises:
+            StorageFailed: the folder cannot be listed.
+        """
+        return [path for path in shard_files(self.folder / table) if path not in self.damaged]
+
+    def leave_out_damaged(self) -> int:
+        """Look through all shards, and leave out those that are damaged; how many there were.
+
+        Raises:
+            StorageFailed: the system could not hand one out; that is no damage.
+        """
+        found = self._find_damaged()
+        self.damaged |= found
+        return len(found)
+
+    def _find_damaged(self) -> dict[Path, str]:
+        found = {}
+        for path in [path for table in TABLES for path in self.shards(table)]:
+            try:
+                look_through(path)
+            except ShardDamaged as damage:
+                found[path] = damage.reason
+            except FileNotFoundError:
+                # taken away just now by a purge
+                continue
+        return found
+
+    def shards_set_aside(self) -> list[Path]:
+        """What is set aside as damaged, by the path it had as a shard, where that is not taken again."""
+        places = {place for table in TABLES for _, place in files_set_aside(self.folder / table)}
+        return sorted(place for place in places if not is_there(place))
+
+    def landed(self, table: str) -> Landed:
+        """What is known of `table`, so that only new or changed payloads land; what is buried lands anew."""
+        rows = self.query(
+            f"""
+            select coalesce(cast(id as varchar), payload_hash), any_value(id),
+                   max_by(payload_hash, {_VERSION_ORDER}), max(fetched_at)
+            from {{{table}}} group by 1
+            """
+        )
+        buried: dict[int, datetime] = {}
+        if table in (ACTIVITIES, ACTIVITY_DETAILS):
+            buried = dict(self.query(f"select id, max(fetched_at) from {{{TOMBSTONES}}} group by id"))
+        return Landed(
+            {
+                id_ if id_ is not None else bytes.fromhex(key): bytes.fromhex(newest)
+                for key, id_, newest, fetched_at in rows
+                if table != ACTIVITIES or id_ not in buried or fetched_at > buried[id_]
+            },
+            max([*(fetched_at for *_, fetched_at in rows), *buried.values()], default=None),
+        )
+
+    def cursor(self, athlete_id: int) -> datetime | None:
+        """The newest `start_date` (UTC) that has landed of `athlete_id`, or None.
+
+        Read from the shards, so it can never be ahead of them. A start in the future of its own fetch (a watch with a
+        wrong clock) would hide all that follows: it does not count.
+        """
+        rows = self.query(
+            f"select max(start_date) from {{{ACTIVITIES}}} where athlete_id = $athlete_id and start_date <= fetched_at",
+            athlete_id=athlete_id,
+        )
+        return rows[0][0] if rows else None
+
+    def live(self, athlete_id: int, start: datetime = EPOCH) -> dict[int, datetime | None]:
+        """Ids of the activities that are not buried and start at `start` (UTC) or later, each with its start.
+
+        One without a start counts as one of 1970.
+        """
+        rows = self.query(
+            f"with {LIVE.format(in_range='')} "
+            "select id, start_date from live where coalesce(start_date, timestamp '1970-01-01') >= $start",
+            athlete_id=athlete_id,
+            start=start,
+        )
+        return dict(rows)
+
+    def last_sweep(self, athlete_id: int, complete: bool = False) -> tuple[datetime, str] | None:
+        """When the newest record of a sweep, or of a `complete` one, landed, and its payload."""
+        only = "and json_extract_string(payload, '$.complete') = 'true'" if complete else ""
+        rows = self.query(
+            f"select fetched_at, payload from {{{SWEEPS}}} where athlete_id = $athlete_id {only} "
+            "order by fetched_at desc limit 1",
+            athlete_id=athlete_id,
+        )
+        return rows[0] if rows else None
+
+    def newest_fetched_at(self) -> datetime | None:
+        """The newest instant in any table: what comes later than this is later than all."""
+        instants = " union all ".join(f"select fetched_at from {{{table}}}" for table in TABLES)
+        rows = self.query(f"select max(fetched_at) from ({instants})")
+        return rows[0][0] if rows else None
+
+    def seen(self, athlete_id: int, instant: datetime) -> dict[int, tuple[datetime, datetime | None]]:
+        """Ids of all activities, buried or not → instant and start of the newest version up to `instant` (UTC)."""
+        rows = self.query(
+            f"select id, max(fetched_at), max_by(start_date, {_VERSION_ORDER}) from {{{ACTIVITIES}}} "
+            "where id is not null and athlete_id = $athlete_id and fetched_at <= $instant group by id",
+            athlete_id=athlete_id,
+            instant=instant,
+        )
+        return {id_: (fetched_at, start) for id_, fetched_at, start in rows}
+
+    def tombstones(self) -> list[tuple[int, int, datetime | None, datetime, str]]:
+        """Athlete, id, start, instant and payload of all tombstones, oldest first."""
+        return self.query(
+            f"select athlete_id, id, start_date, fetched_at, payload from {{{TOMBSTONES}}} "
+            "where id is not null order by fetched_at, payload_hash"
+        )
+
+    def purged(self) -> dict[int, datetime]:
+        """Ids of what was purged, each with the newest intent's instant."""
+        return {
+            id_: instant for _, id_, _, instant, payload in self.tombstones() if read_tombstone(payload).get("purged")
+        }
+
+    def is_purged(self, table: str) -> IsPurged:
+        """Whether a row of `table`, by its id and instant, was erased for good."""
+        purged_at = self.purged() if table in ERASED_FROM else {}
+        return lambda id_, fetched_at: id_ is not None and id_ in purged_at and fetched_at <= purged_at[id_]
+
+    def rows_by_shard(self, table: str) -> dict[str, int]:
+        """The names inside the shards of `table`, each with how many rows bear it; a copied shard counts once."""
+        rows = self.query(f"select shard, count(*) from {{{table}}} group by shard, filename")
+        return dict(rows)
+
+    def versions(self, table: str, ids: Iterable[int]) -> list[tuple[int, datetime, str, str]]:
+        """Id, instant, payload hash and file of each row of `table` that is of one of `ids`."""
+        return self.query(
+            f"select id, fetched_at, payload_hash, filename from {{{table}}} where id in (select unnest($ids))",
+            ids=list(ids),
+        )
+
+    def without_details(self, athlete_id: int, since: date | None = None, until: date | None = None) -> list[int]:
+        """Ids of live activities that have no details, newest first; `since` and `until` are local dates."""
+        return [id_ for id_, has_details in self._activities(athlete_id, since, until) if not has_details]
+
+    def sweeps_begun(self, athlete_id: int) -> list[datetime]:
+        """For each complete sweep an instant by which it had begun, later than all that landed before, oldest first."""
+        rows = self.query(
+            f"""
+            select min(fetched_at) from {{{SWEEPS}}} where athlete_id = $athlete_id
+            group by json_extract_string(payload, '$.started_at')
+            having bool_or(json_extract_string(payload, '$.complete') = 'true')
+            order by 1
+            """,
+            athlete_id=athlete_id,
+        )
+        return [begun_by for (begun_by,) in rows]
+
+    def ids(self, athlete_id: int, since: date | None = None, until: date | None = None) -> set[int]:
+        """Ids of all live activities between the local dates `since` and `until`."""
+        return {id_ for id_, _ in self._activities(athlete_id, since, until)}
+
+    def _activities(
+        self, athlete_id: int, since: date | None = None, until: date | None = None
+    ) -> list[tuple[int, bool]]:
+        in_range = ""
+        if since is not None or until is not None:
+            # the payload is only opened when dates are asked for; the local date is what an athlete means
+            local = f"try_cast(left(try(json_extract_string({READABLE}, '$.start_date_local')), 10) as date)"
+            in_range = (
+                f"and {local} between coalesce($since, date '0001-01-01') and coalesce($until, date '9999-12-31')"
+            )
+        return self.query(
+            f"""
+            with {LIVE.format(in_range=in_range)}
+            select live.id, details.id is not null
+            from live
+            left join (select distinct id from {{{ACTIVITY_DETAILS}}}) as details on details.id = live.id
+            order by live.start_date desc nulls last, live.id desc
+            """,
+            athlete_id=athlete_id,
+            **({"since": since, "until": until} if in_range else {}),
+        )
+
+    def query(self, sql: str, **parameters: Any) -> list[Any]:
+        """Rows of `sql`, in which `{table}` stands for the rows of that table's shards; none where it has no shard.
+
+        Raises:
+            StorageFailed: a shard, or what else `sql` reads, cannot be read, though it is not damaged.
+        """
+        return self._asked(lambda: self._run_query(sql, parameters))
+
+    def query_shard(self, table: str, shard: Path, sql: str, **parameters: Any) -> list[Any]:
+        """As `query`, of one shard of `table`; none where it is damaged or was taken away just now."""
+
+        def ask() -> list[Any]:
+            is_left = shard not in self.damaged and is_there(shard)
+            return self._run_query(sql, parameters, {table: [shard]}) if is_left else []
+
+        return self._asked(ask)
+
+    def _asked(self, ask: Callable[[], list[Any]]) -> list[Any]:
+        """What `ask` says; where it cannot, first without what is damaged."""
+        for left in reversed(range(TRIES)):
+            try:
+                return ask()
+            except duckdb.OutOfMemoryException as error:
+                raise StorageFailed(
+                    f"The shards in {self.folder} could not be read: the memory does not suffice. Nothing was changed; "
+                    "free some and run again."
+                ) from error
+            except duckdb.Error as error:
+                # damaged, or taken away just now by a purge, or not to be had from the system, which this raises
+                self.leave_out_damaged()
+                if not left:
+                    reason = (str(error).splitlines() or ["no reason given"])[0]
+                    raise StorageFailed(
+                        f"The shards in {self.folder} could not be read, though each by itself is whole: {reason} "
+                        "Nothing was changed; run again."
+                    ) from error
+        raise AssertionError
+
+    def _run_query(
+        self, sql: str, parameters: dict[str, Any], shards: dict[str, list[Path]] | None = None
+    ) -> list[Any]:
+        held = shards or {table: self.shards(table) for table in TABLES if f"{{{table}}}" in sql}
+        used = {table: list(map(literal, paths)) for table, paths in held.items()}
+        if not any(used.values()):
+            return []
+        # a lone shard with other types would be read as it is, and be no error before Python meets its values
+        readers = {
+            table: f"(select {TYPED}, filename from {read_parquet(f'$shards_of_{table}')})" if paths else _NO_ROWS
+            for table, paths in used.items()
+        }
+        files = {f"shards_of_{table}": paths for table, paths in used.items() if paths}
+        return rows_of(sql.format(**readers), files | parameters)
+
+
+class Bronze(BronzeReader):
+    """The shards of one folder: landing new ones, and what they know. For a run that holds the lock.
+
+    url: where they live, if that is an object store; `folder` is a copy of it then. rows_of: the rows of a shard of a
+    table, by its name, as the warehouse has them; none where it has not; it raises where it cannot be asked.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        work_path: Path,
+        warn: Callable[[str], None],
+        url: str | None = None,
+        rows_of: Callable[[str, str], pa.Table | None] = lambda _table, _shard: None,
+    ) -> None:
+        super().__init__(folder)
+        self._rows_of = rows_of
+        self._url = url
+        # where new shards wait until dlt has taken them into its package
+        self.waiting_path = work_path / "waiting"
+        self._warn = warn
+        # files of a package that a killed run has left, until they have landed
+        self._taken_out_path = work_path / "taken_out"
+        self._pipeline = open_pipeline(
+            "strava_bronze",
+            work_path,
+            take_out_to=self._taken_out_path,
+            destination=self._destination(),
+            dataset_name=url.rpartition("/")[2] if url else folder.name,
+        )
+
+    def _destination(self) -> shards:
+        options: dict[str, Any] = {
+            "layout": "{table_name}/{load_id}.{file_id}.{ext}",
+            "enable_dataset_name_normalization": False,
+        }
+        if self._url is None:
+            return shards(bucket_url=str(self.folder.parent), **options)
+        return shards(bucket_url=self._url.rpartition("/")[0], credentials=aws_credentials(), **options)
+
+    def fetch(self) -> None:
+        """Bring the copy up to what the object store has, if there is one.
+
+        Raises:
+            StorageFailed: it cannot be reached, or the disk is full.
+        """
+        if self._url is not None:
+            fetch_missing(self._pipeline, self._url, TABLES, self.folder)
+
+    def land(self, *resources: DltResource) -> None:
+        """Extract `resources` and make their rows shards; when this returns they survive a power cut.
+
+        Raises:
+            StorageFailed: a file could not be written; what was extracted waits for `finish_pending`.
+        """
+        try:
+            self.waiting_path.mkdir(parents=True, exist_ok=True)
+            for resource in resources:
+                # dlt makes these folders too, but a power cut may take them, and the first shards with them
+                make_folder(self.folder / resource.name)
+            self._pipeline.extract(resources, loader_file_format="parquet")
+            self._pipeline.normalize()
+            load_package(self._pipeline)
+        except (OSError, PipelineStepFailed) as error:
+            raise self._cause(error) from error
+        self.fetch()
+
+    def finish_pending(self) -> None:
+        """Land what a killed run had extracted, and forget what it had not.
+
+        Raises:
+            StorageFailed: a file could not be read or written; nothing of it is lost.
+        """
+        # of a run that was killed between two steps: what it had landed, and what it had not
+        for leftover in (Path(self._pipeline.working_dir, "load", "loaded"), self.waiting_path):
+            rmtree(leftover, ignore_errors=True)
+        self.fetch()
+        try:
+            if holds_packages(self._pipeline) or is_there(self._taken_out_path):
+                take_out_files(Path(self._pipeline.working_dir), self._taken_out_path)
+                forget_packages(self._pipeline)
+                self._land_taken_out()
+                rmtree(self._taken_out_path)
+        except OSError as error:
+            raise self._cause(error) from error
+
+    def _land_taken_out(self) -> None:
+        tables = {table: self._whole_of(shard_files(self._taken_out_path / table)) for table in TABLES}
+        if any(tables.values()):
+            self.land(*(_files(table, paths) for table, paths in tables.items() if paths))
+
+    def _whole_of(self, paths: list[Path]) -> list[Path]:
+        whole = []
+        for path in paths:
+            try:
+                look_through(path)
+            except ShardDamaged:
+                # a power cut: the shards' cursor has not moved past it, so it is asked for again
+                self._warn("What a killed run had fetched but not landed is damaged; it will be fetched again.")
+            else:
+                whole.append(path)
+        return whole
+
+    def _cause(self, error: Exception) -> BaseException:
+        """The typed error behind `error`; what an object store says has no types of its own that reach here."""
+        cause = known_cause(error, self.folder)
+        if self._url is None or isinstance(cause, StravaStatsError | KeyboardInterrupt):
+            return cause
+        return store_error(self._url, root(error))
+
+    def erase(self, shard: Path, is_purged: IsPurged) -> int:
+        """Take the rows out of `shard` whose id and instant `is_purged` says yes to; how many those were.
+
+        Raises:
+            StorageFailed: it could not be written; as long as a row is left somewhere, the next purge finds it.
+        """
+        rows = rewrite_shard(shard, is_purged)
+        if rows and self._url is not None:
+            put_back(self._pipeline, self._url, shard)
+        return rows
+
+    def whole_shards(self, table: str, but: set[str]) -> dict[str, Path]:
+        """The shards of `table` not called as in `but`, by the name inside.
+
+        Raises:
+            ShardDamaged: one of them has none: `leave_out_damaged` sees to it.
+            StorageFailed: one cannot be read.
+        """
+        found = {}
+        for path in self.shards(table):
+            if path.stem not in but:
+                # somebody may have removed it just now
+                with suppress(FileNotFoundError):
+                    found[shard_name(path)] = path
+        return found
+
+    def leave_out_damaged(self) -> int:
+        """Look through all shards, and set those aside that are damaged; how many there were.
+
+        A shard whose rows the warehouse has is written anew from them.
+
+        Raises:
+            StorageFailed: the system could not hand one out; that is no damage, and nothing has moved.
+            WarehouseBusy: nobody can say now whether the warehouse has the rows of one, which stays where it is.
+        """
+        found = self._find_damaged()
+        for path, reason in found.items():
+            self._set_aside(path, reason, self._rows_in_warehouse(path))
+        return len(found)
+
+    def _rows_in_warehouse(self, shard: Path) -> pa.Table | None:
+        if self._url is not None:
+            # a bucket has the shard itself
+            return None
+        name = shard.stem
+        # the warehouse knows it by the name inside, where that can be read yet
+        with suppress(ShardDamaged, FileNotFoundError):
+            name = shard_name(shard)
+        return self._rows_of(shard.parent.name, name)
+
+    def _set_aside(self, shard: Path, reason: str, rows: pa.Table | None) -> None:
+        aside = self._place_aside(shard)
+        move(shard, aside)
+        found = f"The shard {shard} is damaged ({reason}) and was set aside as {aside.name}"
+        if rows is not None:
+            write_shard_anew(rows, shard)
+            self._warn(f"{found}; the warehouse had its rows, and it was written anew.")
+        elif self._url is not None:
+            self._warn(f"{found}; it is fetched again from {self._url}.")
+        else:
+            self._warn(f"{found}; nothing else here has its rows: restore it from a backup, and keep {aside.name}.")
+
+    def _place_aside(self, shard: Path) -> Path:
+        """A name that is not taken, unless by the same bytes."""
+        content = read_whole(shard)
+        for number in count(1):
+            aside = shard.with_name(f"{shard.name}{'' if number == 1 else f'.{number}'}.torn")
+            if not is_there(aside) or read_whole(aside) == content:
+                return aside
+        raise AssertionError
+
+    def put_back(self) -> None:
+        """Put back what was set aside and can be: as it is where it is whole, else as the warehouse has its rows.
+
+        Earlier versions set aside what a disk that erred could not hand out. What was purged since stays erased.
+
+        Raises:
+            StorageFailed: a file could not be read or written; nothing of it is lost.
+        """
+        if self._url is not None:
+            # a bucket has the shard itself
+            return
+        # tombstones first: they say what was purged
+        for table in reversed(TABLES):
+            for aside, shard in files_set_aside(self.folder / table):
+                if not is_there(shard):
+                    self._put_back(aside, shard)
+
+    def _put_back(self, aside: Path, shard: Path) -> None:
+        is_purged = self.is_purged(shard.parent.name)
+        try:
+            look_through(aside)
+            rewrite_shard(aside, is_purged)
+        except ShardDamaged:
+            self._write_anew(aside, shard, is_purged)
+            return
+        if is_there(aside):
+            move(aside, shard)
+            self._warn(f"The shard {shard} had been set aside, but it is whole: it is back.")
+
+    def _write_anew(self, aside: Path, shard: Path, is_purged: IsPurged) -> None:
+        try:
+            rows = self._rows_in_warehouse(shard)
+        except WarehouseBusy:
+            # the next run asks again
+            return
+        rows = None if rows is None else without_purged(rows, is_purged)
+        if rows:
+            write_shard_anew(rows, shard)
+            self._warn(f"The shard {shard}, set aside as {aside.name}, was written anew: the warehouse had its rows.")
+
+    def erase_set_aside(self, is_purged: IsPurged) -> tuple[int, list[tuple[Path, Path]]]:
+        """Take the rows that `is_purged` says yes to out of what is set aside; how many those were.
+
+        With them, what cannot be parsed, each with the path it had as a shard.
+
+        Raises:
+            StorageFailed: one could not be read or written; the next purge finds it.
+        """
+        rows, damaged = 0, []
+        for aside, shard in [each for table in ERASED_FROM for each in files_set_aside(self.folder / table)]:
+            try:
+                rows += rewrite_shard(aside, is_purged)
+            except ShardDamaged:
+                damaged.append((aside, shard))
+        return rows, damaged
+
+    def write_outputs(self, output: Path, this_pull: str) -> None:
+        """Write one JSON array per pull that landed activities, byte for byte as Strava sent them.
+
+        This pull gets its own, whatever the clock says, and so do pulls that are newer than the newest file there: a
+        killed pull gets its own from the next run, and files that somebody deleted stay deleted.
+        """
+        pulls: dict[str, list[Path]] = {}
+        for path in self.shards(ACTIVITIES):
+            # activities_<athleteId>_<yyyymmddhhmmss>_<unique>
+            pulls.setdefault(path.stem.rpartition("_")[0], []).append(path)
+        names = (Path(entry.name) for entry in entries(output))
+        written = {_stamp(name.stem) for name in names if name.match(f"strava_{ACTIVITIES}_*.json")}
+        for pull, paths in pulls.items():
+            if pull == this_pull or _stamp(pull) > max(written, default=""):
+                try:
+                    with written_whole(output / f"strava_{pull}.json") as file:
+                        file.writelines(_json_array(paths))
+                except ShardDamaged:
+                    # what is whole of that pull is written by the next one
+                    self.leave_out_damaged()
+
+
+def _files(table: str, paths: list[Path]) -> DltResource:
+    """The shards at `paths` as a resource of `table`."""
+
+    @dlt.resource(name=table, columns=COLUMNS, write_disposition="append")
+    def files() -> Iterator[DataItemWithMeta]:
+        for path in paths:
+            with opened(path) as file:
+                rows = file.metadata.num_rows
+            yield dlt.mark.with_file_import(str(path), "parquet", rows, hints=[])
+
+    return files()
+
+
+def _stamp(name: str) -> str:
+    return name.rpartition("_")[2]
+
+
+def _json_array(paths: Iterable[Path]) -> Iterable[bytes]:
+    """The payloads of the shards at `paths` as one JSON array, in pieces."""
+    separator = b"["
+    for path in paths:
+        held, rows = bytes_and_rows(path)
+        batch_size = min(500, max(1, OUTPUT_BYTES * rows // max(held, 1)))
+        with opened(path) as file:
+            for batch in file.iter_batches(batch_size=batch_size, columns=["payload"]):
+                payloads = batch.column("payload")
+                yield separator
+                yield pc.binary_join(pa.ListArray.from_arrays([0, len(payloads)], payloads), ",\n")[0].as_buffer()
+                separator = b",\n"
+    yield b"]\n" if separator != b"[" else b"[]\n"
+
+
+def open_bronze(
+    settings: StravaSettings, report: Report, rows_of: Callable[[str, str], pa.Table | None] | None = None
+) -> Bronze:
+    """The bronze of `settings`; `rows_of` as in `Bronze`."""
+    options = {"rows_of": rows_of} if rows_of is not None else {}
+    return Bronze(settings.bronze_path, settings.state_path / "dlt", report.warn, settings.bronze_store, **options)

@@ -1,0 +1,229 @@
+"""Sweeps: complete walks of the list, as bronze records them; and what a walk says about activities that are gone.
+
+A cursor on `start_date` cannot see late uploads, edits and deletions behind it; a complete walk sees them all.
+"""
+
+import hashlib
+import json
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pipelines.ground.payloads import EPOCH, Payload
+
+# a daily schedule is never quite 24 hours apart
+SLACK = 0.9
+# removing more than so many, and more than this share of all, is rather an outage or a lost scope
+FEW = 5
+SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A walk of the whole list; one that was interrupted goes on where it had got to. Instants are UTC.
+
+    reached: up to which start the list has been read. listed: how many activities that were. gone: ids that bronze
+    knows up to there and the list no longer has. reason: why they were not removed, if so. kept: how many live on
+    though the list lacks them, for that reason or because Strava knows them by id.
+    """
+
+    started_at: datetime
+    ended_at: datetime
+    reached: datetime = EPOCH
+    listed: int = 0
+    landed: int = 0
+    gone: tuple[int, ...] = ()
+    complete: bool = False
+    reason: str | None = None
+    kept: int = 0
+
+    @classmethod
+    def begin(cls, now: datetime) -> "Sweep":
+        """A sweep that has seen nothing yet."""
+        return cls(now, now)
+
+    @classmethod
+    def read(cls, text: str) -> "Sweep | None":
+        """The sweep in a payload of bronze; None if it is of a version that is not known."""
+        try:
+            held = json.loads(text)
+            return cls(
+                _instant(held["started_at"]),
+                _instant(held["ended_at"]),
+                _instant(held["reached"]) if held["reached"] else EPOCH,
+                int(held["listed"]),
+                int(held["landed"]),
+                tuple(map(int, held["gone_ids"])),
+                bool(held["complete"]),
+                held["reason"],
+                int(held["kept"]),
+            )
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    def payload(self, athlete_id: int) -> Payload:
+        """As bronze keeps it."""
+        held = {
+            "after": None,
+            "reached": _text(self.reached) if self.reached > EPOCH else None,
+            "started_at": _text(self.started_at),
+            "ended_at": _text(self.ended_at),
+            "listed": self.listed,
+            "landed": self.landed,
+            "gone": len(self.gone),
+            "gone_ids": list(self.gone),
+            "complete": self.complete,
+            "reason": self.reason,
+            "kept": self.kept,
+        }
+        return _payload(None, athlete_id, None, held)
+
+    def is_recent(self, now: datetime, hours: float) -> bool:
+        """Whether it began less than `hours` ago; one of the future began under a clock that has been set since."""
+        return now - timedelta(hours=hours * SLACK) < self.started_at <= now + timedelta(hours=min(hours, 1))
+
+
+def sweep_to_do(last: Sweep | None, now: datetime, hours: float) -> Sweep | None:
+    """The sweep that is due: a new one, or the rest of the last; None if the last was complete and is recent."""
+    if last is None or not last.is_recent(now, hours):
+        return Sweep.begin(now)
+    return None if last.complete else last
+
+
+class RollCall:
+    """Which activities a walk has met, and which of those that bronze knows (`expected`: id → start) it has not.
+
+    Those that start before `start` were called by an earlier part of the walk. All in UTC.
+    """
+
+    def __init__(self, expected: dict[int, datetime | None], start: datetime) -> None:
+        self._absent = expected
+        self._start = start
+        # 16 bytes for each activity, not 100: a history may have 100,000
+        self._met = array("q")
+        self._met_starts_s = array("q")
+
+    def answer(self, page: Iterable[Payload]) -> None:
+        """The activities of `page` are there."""
+        for payload in page:
+            if payload.id is not None:
+                self._absent.pop(payload.id, None)
+                starts_at = payload.start_date or EPOCH
+                if starts_at >= self._start:
+                    self._met.append(payload.id)
+                    self._met_starts_s.append(_seconds(starts_at))
+
+    def met_again(self, ids: Iterable[int]) -> set[int]:
+        """Those of `ids` that it has met."""
+        return set(ids) & set(self._met)
+
+    def met(self, until: datetime | None = None) -> int:
+        """How many there are that start before `until` (None: all), each counted once however often it was listed."""
+        if until is None:
+            return len(set(self._met))
+        until_s = _seconds(until)
+        return len({id_ for id_, start_s in zip(self._met, self._met_starts_s, strict=True) if start_s < until_s})
+
+    def absent(self, until: datetime | None = None) -> set[int]:
+        """Ids of those not met that start before `until`, up to which the walk has come (None: to the end)."""
+        return {id_ for id_, start in self._absent.items() if until is None or (start or EPOCH) < until}
+
+
+def why_not_remove(gone: int, live: int) -> str | None:
+    """Why a walk that misses `gone` of `live` activities removes none of them; None if it may."""
+    if gone == 0 or (gone < live and (gone <= FEW or gone <= SHARE * live)):
+        return None
+    return f"{gone:,} of {live:,} activities are missing at Strava"
+
+
+def tombstone(
+    id_: int, athlete_id: int, start_date: datetime | None, last_hash: str | None, reason: str, noticed_by: str
+) -> Payload:
+    """The event that an activity is gone: `reason` is deleted or out_of_reach, `noticed_by` sweep, lookback or detail.
+
+    `last_hash` is the hash of its last known payload, hexadecimal.
+    """
+    held = {"reason": reason, "purged": False, "last_payload_hash": last_hash, "noticed_by": noticed_by}
+    return _payload(id_, athlete_id, start_date, held)
+
+
+def purge_tombstone(
+    id_: int, athlete_id: int, start_date: datetime | None, buried: str, erased: Iterable[datetime]
+) -> Payload:
+    """The event that the versions of an activity are to be erased: the tombstone `buried` once more, and purged.
+
+    erased: when those versions had been fetched (UTC), which is all that stays of them; `status` reckons with it.
+    """
+    held = {**read_tombstone(buried), "purged": True, "erased_fetched_at": [_text(instant) for instant in erased]}
+    return _payload(id_, athlete_id, start_date, held)
+
+
+def read_tombstone(text: str) -> dict[str, Any]:
+    """What the payload of a tombstone holds; nothing if it is of a version that is not known."""
+    try:
+        held = json.loads(text)
+    except ValueError:
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
+def erased_instants(text: str) -> list[datetime]:
+    """When the versions that a tombstone's payload erased had been fetched (UTC)."""
+    held = read_tombstone(text).get("erased_fetched_at")
+    return [_instant(instant) for instant in held] if isinstance(held, list) else []
+
+
+def live_at(
+    instant: datetime,
+    seen: Mapping[int, tuple[datetime, datetime | None]],
+    tombstones: Iterable[tuple[int, int, datetime | None, datetime, str]],
+) -> dict[int, datetime | None]:
+    """Ids of the activities that lived at `instant` (UTC), each with its start; also of those that are purged by now.
+
+    seen: instant and start of the newest version until then. tombstones: all there are, oldest first.
+    """
+    newest, buried = dict(seen), dict[int, datetime]()
+    for _, id_, start, at, payload in tombstones:
+        if at <= instant:
+            buried[id_] = at
+        # what a purge has erased since was there all the same
+        erased = max((each for each in erased_instants(payload) if each <= instant), default=EPOCH)
+        if erased > newest.get(id_, (EPOCH, None))[0]:
+            newest[id_] = erased, start
+    return {id_: start for id_, (at, start) in newest.items() if at > buried.get(id_, EPOCH)}
+
+
+def _payload(id_: int | None, athlete_id: int, start_date: datetime | None, held: Mapping[str, object]) -> Payload:
+    text = json.dumps(held).encode()
+    return Payload(id_, athlete_id, start_date, text, hashlib.sha256(text).digest())
+
+
+def _text(instant: datetime) -> str:
+    return instant.isoformat() + "Z"
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text.removesuffix("Z"))
+
+
+def _seconds(instant: datetime) -> int:
+    return (instant - EPOCH) // timedelta(seconds=1)
+
+
+def utc_now() -> datetime:
+    """Now, in UTC without zone, as bronze keeps instants."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def continued(sweep: Sweep, *, reached: datetime, listed: int, landed: int, gone: set[int]) -> Sweep:
+    """`sweep` after a further part of the list: up to `reached`, with `listed` and `landed` of that part alone."""
+    return replace(
+        sweep,
+        ended_at=utc_now(),
+        reached=max(sweep.reached, reached),
+        listed=sweep.listed + listed,
+        landed=sweep.landed + landed,
+        gone=tuple(sorted(gone)),
+    )

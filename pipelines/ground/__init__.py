@@ -1,0 +1,1 @@
+"""What everything stands on: errors, settings, durable files, payloads, progress, signals, DuckDB as we open it."""

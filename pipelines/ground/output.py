@@ -1,0 +1,118 @@
+"""Standard output and standard error as they may be: closed, full, a pipe that nobody reads, of another encoding."""
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO
+
+from pipelines.ground.errors import StorageFailed
+from pipelines.ground.terminal import printable
+
+
+def prepare_streams() -> None:
+    """Open what is closed of the three standard streams, and let them write any character in some way.
+
+    A file that is opened later would get the number of a closed stream, and be written what is meant for that stream.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def flush_streams() -> None:
+    """Write what is still to be written where that can be; what cannot be keeps nobody from ending."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            # else Python would try again at its end, and end with a code of its own
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+class Heedless(io.TextIOBase):
+    """A stream for what a person may read along: what cannot be written is lost, and nothing else happens."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """The encoding of the stream behind it."""
+        return self._stream.encoding if self._stream else "utf-8"
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return self._stream is not None and self._stream.isatty()
+
+    def fileno(self) -> int:
+        """The number of the stream behind it."""
+        return self._stream.fileno() if self._stream else super().fileno()
+
+    def write(self, text: str) -> int:
+        """Write `text` if that is possible."""
+        if self._stream is not None:
+            with suppress(OSError):
+                self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush if that is possible."""
+        if self._stream is not None:
+            with suppress(OSError):
+                self._stream.flush()
+
+
+def tell(text: str) -> None:
+    """Print a line that a person may read along; that nobody can read it is no reason to stop."""
+    stream = Heedless(sys.stdout)
+    stream.write(f"{printable(text)}\n")
+    stream.flush()
+
+
+class _NobodyReadsError(Exception):
+    """The reader of our output has closed its end of the pipe."""
+
+
+@contextmanager
+def answering() -> Iterator[Callable[[str], None]]:
+    """A function that writes to standard output what the command was asked for.
+
+    Its block ends early, and well, when the reader has had enough (`| head -1`).
+
+    Raises:
+        StorageFailed: standard output is closed or cannot be written.
+    """
+
+    def write(text: str) -> None:
+        if sys.stdout is None:
+            raise StorageFailed("Standard output is closed: the answer has nowhere to go.")
+        try:
+            sys.stdout.write(text)
+            if sys.stdout.isatty():
+                sys.stdout.flush()
+        except OSError as error:
+            raise _refused(error) from error
+
+    try:
+        yield write
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except OSError as error:
+            raise _refused(error) from error
+    except _NobodyReadsError:
+        pass
+
+
+def _refused(error: OSError) -> Exception:
+    if isinstance(error, BrokenPipeError):
+        return _NobodyReadsError()
+    return StorageFailed(f"Standard output could not be written: {error.strerror}. The answer is not complete.")

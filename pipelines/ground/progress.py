@@ -1,0 +1,108 @@
+"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere; always on standard error."""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TextIO, cast
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from pipelines.ground.output import Heedless
+from pipelines.ground.terminal import printable
+
+ANOTHER_RUN = "Another run is going on; waiting for its end."
+PLAIN_EVERY_S = 10
+BUDGET_EVERY_S = 0.2
+
+
+class Task:
+    """One thing that goes on: how far it is, in words and as a share, and what of the budget is left."""
+
+    def __init__(self, report: "Report", name: str, bar: Progress | None) -> None:
+        self._report = report
+        self._name = name
+        self._bar = bar
+        self._told_at_s = time.monotonic()
+        self._asked_at_s = 0.0
+        self._id = bar.add_task(name, total=None, told="", budget="") if bar else None
+
+    def tell(self, told: str, done: float | None, budget_left: Callable[[], str]) -> None:
+        """Show `told`; `done` is the share from 0 to 1 where it is known. `budget_left` is asked when it is shown."""
+        now_s, told = time.monotonic(), printable(told)
+        if self._bar is not None and self._id is not None:
+            if now_s - self._asked_at_s >= BUDGET_EVERY_S:
+                self._asked_at_s = now_s
+                self._bar.update(self._id, budget=budget_left())
+            total = None if done is None else 1.0
+            self._bar.update(self._id, total=total, completed=done or 0.0, told=told)
+        elif now_s - self._told_at_s >= PLAIN_EVERY_S:
+            self._told_at_s = now_s
+            left = budget_left()
+            share = "" if done is None else f" ({done:.0%})"
+            self._report.say(f"{self._name}: {told}{share}{', ' + left if left else ''}")
+
+    def announce_wait(self, why: str) -> None:
+        """Say, where there is no bar to count down in, that the run waits."""
+        if self._bar is None:
+            self._report.say(f"{why} Waiting until then.")
+
+    def count_down(self, seconds: float, why: str) -> None:
+        """Show how long the run still waits."""
+        if self._bar is not None and self._id is not None:
+            left = timedelta(seconds=math.ceil(seconds))
+            self._bar.update(self._id, told=f"waiting {left}", budget=why)
+
+
+class Report:
+    """Where progress, results and warnings go."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        # what is said along the way never decides what becomes of a run
+        self._console = console or Console(
+            file=cast(TextIO, Heedless(sys.stderr)), highlight=False, soft_wrap=True, emoji=False
+        )
+
+    def say(self, text: str) -> None:
+        """A plain line."""
+        self._console.print(printable(text), markup=False)
+
+    def warn(self, text: str) -> None:
+        """A line that asks for attention."""
+        self._console.print(f"warning: {printable(text)}", markup=False, style="yellow")
+
+    @contextmanager
+    def task(self, name: str) -> Iterator[Task]:
+        """Show `name` as going on."""
+        if not self._console.is_terminal:
+            yield Task(self, name, None)
+            return
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[told]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("[dim]{task.fields[budget]}"),
+        )
+        with Progress(*columns, console=self._console, transient=True) as bar:
+            yield Task(self, name, bar)
+
+
+def details_left(left: int, done_at: datetime | None, now: datetime, limit: int | None, backfill: bool) -> str:
+    """How many details are left, what they cost and when they will be there; `limit` is how many a run fetches."""
+    needs = f"{left:,} detail{'s' if left > 1 else ''} left: {left:,} request{'s' if left > 1 else ''}"
+    done = f"done {moment(done_at, now)}" if done_at else "done when Strava's limits allow"
+    if limit is not None and limit < left:
+        return f"{needs}; the next run fetches {limit:,} (ENRICH_LIMIT), `flow --backfill` all, {done}."
+    return f"{needs}, {done}{'' if backfill or limit else ' with `flow --backfill`'}."
+
+
+def moment(at: datetime, now: datetime) -> str:
+    """`at`, rounded up to the minute, as somebody would say it at `now`."""
+    at = at + timedelta(seconds=-at.timestamp() % 60)
+    day = {0: "today", 1: "tomorrow"}.get((at.date() - now.date()).days, f"{at:%Y-%m-%d}")
+    return f"{day} {at:%H:%M} UTC"

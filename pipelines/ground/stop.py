@@ -1,0 +1,47 @@
+"""Stopping cleanly: the first signal ends a run between two requests, a second Ctrl-C or SIGTERM ends it at once."""
+
+import signal
+import threading
+from types import FrameType
+
+from pipelines.ground.errors import Interrupted
+
+# what a person or the machine asks a process to end by: Ctrl-C, a stop of the service, a terminal that closes, and what
+# batch systems warn by before they kill. SIGQUIT stays the system's: a way out for whom nothing else helps.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
+# a closing terminal is told of by kernel and shell, and a processor limit every second: those two mean no hurry
+INSISTING = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopFlag:
+    """Set by a signal, looked at before each request; what was fetched still lands."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._insisted = False
+
+    def install(self) -> None:
+        """Take the signals that ask a process to end; call from the main thread.
+
+        A SIGHUP that is ignored stays so: `nohup` has asked for that.
+        """
+        for number in SIGNALS:
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if number in INSISTING:
+            if self._insisted:
+                raise KeyboardInterrupt
+            self._insisted = True
+        self._event.set()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not past a signal.
+
+        Raises:
+            Interrupted: a signal came, now or before.
+        """
+        # most waits are over when they begin, and an event takes its time even then
+        if self._event.is_set() or (seconds > 0 and self._event.wait(seconds)):
+            raise Interrupted("Stopped. What was fetched has landed; the next run goes on from there.")

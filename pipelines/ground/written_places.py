@@ -1,0 +1,80 @@
+"""Every place where a history was ever written: noted before the first byte goes there, so that a purge finds it again.
+
+The note stands beside the warehouse and beside the shards: whoever names another place for one of them forgets nothing.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Literal
+
+from pipelines.ground.durable import read_whole, written_whole
+from pipelines.ground.settings import StravaSettings
+
+NOTE = "places.json"
+NOTE_AMONG_SHARDS = f".{NOTE}"
+Kind = Literal["shards", "bucket", "output", "warehouse", "copy", "page", "bundle"]
+
+
+class Places:
+    """The places of one history; nobody else may note any meanwhile."""
+
+    def __init__(self, settings: StravaSettings) -> None:
+        self._home = settings.home_path
+        self._files = [settings.state_path / NOTE]
+        if settings.bronze_store is None:
+            self._files.append(settings.bronze_path / NOTE_AMONG_SHARDS)
+
+    def of(self, kind: Kind) -> list[str]:
+        """The places of a kind, as they are noted."""
+        return sorted({place for file in self._files for place in read_note(file).get(kind, [])})
+
+    def paths(self, kind: Kind) -> list[Path]:
+        """The absolute paths of a kind."""
+        return [self._home / place for place in self.of(kind)]
+
+    def note(self, kind: Kind, place: Path | str) -> None:
+        """Note, for good, an absolute path and what it is a link to, or the address of a bucket.
+
+        Raises:
+            StorageFailed: it cannot be noted.
+        """
+        texts = [place] if isinstance(place, str) else [self._text(place), self._text(Path(os.path.realpath(place)))]
+        notes = [read_note(file) for file in self._files]
+        known = merged(*notes, {kind: texts})
+        for file, noted in zip(self._files, notes, strict=True):
+            if noted != known:
+                write_note(file, known)
+
+    def _text(self, path: Path) -> str:
+        # below the home it goes where the home goes
+        return str(path.relative_to(self._home) if path.is_relative_to(self._home) else path)
+
+
+def merged(*notes: dict[str, list[str]]) -> dict[str, list[str]]:
+    """All places of all `notes`."""
+    kinds = sorted({kind for note in notes for kind in note})
+    return {kind: sorted({place for note in notes for place in note.get(kind, [])}) for kind in kinds}
+
+
+def read_note(file: Path) -> dict[str, list[str]]:
+    """The places noted in `file`, by kind; none where it is missing or nobody's.
+
+    Raises:
+        StorageFailed: it cannot be read; without it the next note would forget all others.
+    """
+    try:
+        noted = json.loads(read_whole(file))
+        return {kind: [str(place) for place in places] for kind, places in noted.items()}
+    except (FileNotFoundError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def write_note(file: Path, places: dict[str, list[str]]) -> None:
+    """Note `places` in `file`.
+
+    Raises:
+        StorageFailed: it cannot be written.
+    """
+    with written_whole(file) as beside:
+        beside.write(json.dumps(places, indent=1, sort_keys=True).encode())

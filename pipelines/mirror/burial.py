@@ -1,0 +1,110 @@
+"""Burying what is gone at Strava: tombstones land in bronze, after a look at whether that can be true."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from pipelines.bronze.store import ACTIVITIES, TOMBSTONES, Bronze
+from pipelines.bronze.sweep import Sweep, tombstone, why_not_remove
+from pipelines.ground.errors import ActivityNotFound, StravaUnavailable
+from pipelines.ground.payloads import EPOCH, Payload
+from pipelines.ground.progress import Report
+from pipelines.sources.strava_api.client import StravaClient
+from pipelines.sources.strava_api.transport import raise_for_refusal
+
+# so many are asked for by id before they count as gone; more than that are believed to the list
+ASKED_BY_ID = 20
+READ_ALL = "activity:read_all"
+
+
+class Burial:
+    """Lands tombstones of one athlete. `scopes`: what the athlete granted, None where that is not known.
+
+    land: lands payloads in a table of bronze, each later than an instant.
+    """
+
+    def __init__(
+        self,
+        athlete_id: int,
+        scopes: set[str] | None,
+        client: StravaClient,
+        bronze: Bronze,
+        report: Report,
+        land: Callable[[str, list[Payload], datetime | None], None],
+    ) -> None:
+        self._athlete_id = athlete_id
+        # a token that cannot see only-me activities cannot tell a deleted one from one that was made only-me
+        self._reason = "out_of_reach" if scopes is not None and READ_ALL not in scopes else "deleted"
+        self._client = client
+        self._bronze = bronze
+        self._report = report
+        self._land = land
+        self.count = 0
+
+    def bury(self, gone: set[int], noticed_by: str, confirmed: bool = False) -> str | None:
+        """Land a tombstone for each of `gone` that lives; why not, if not, which a person is told.
+
+        A walk that misses a tenth of all, or everything, is not believed unless `confirmed`. Until a later sweep is,
+        nothing else is either: else lookbacks and details would remove bit by bit what the sweep has kept.
+        """
+        if gone and noticed_by != "sweep" and (kept := self._kept_by_sweep()) is not None:
+            return kept
+        live = self._bronze.live(self._athlete_id) if gone else {}
+        gone = gone & live.keys()
+        held = None if confirmed else why_not_remove(len(gone), len(live))
+        if held is not None:
+            self._report.warn(
+                f"{held}, more than somebody deletes in a day: rather a lost permission (see `make auth`) or an outage "
+                "at Strava. Nothing was removed. If you did delete them, say so with: "
+                "python pipelines/strava.py pull --confirm-deletions"
+            )
+            return held
+        if gone:
+            landed = self._bronze.landed(ACTIVITIES)
+            hashes = {id_: landed.hashes[id_].hex() for id_ in gone & landed.hashes.keys()}
+            tombstones = [
+                tombstone(id_, self._athlete_id, live[id_], hashes.get(id_), self._reason, noticed_by)
+                for id_ in sorted(gone)
+            ]
+            self._land(TOMBSTONES, tombstones, landed.newest_fetched_at)
+            self.count += len(tombstones)
+            self._report.say(f"Gone at Strava: {len(tombstones):,}, see strava.deleted_activities.")
+        return None
+
+    def _kept_by_sweep(self) -> str | None:
+        """Why the last complete sweep removed nothing, if so."""
+        known = self._bronze.last_sweep(self._athlete_id, complete=True)
+        last = Sweep.read(known[1]) if known else None
+        return last.reason if last is not None else None
+
+    def unknown_by_id(self, ids: set[int]) -> set[int]:
+        """Those of `ids`, all missing in the list, that Strava does not know by id either.
+
+        An activity whose start was edited in mid-walk is in no window, though it is there.
+        """
+        if len(ids) > ASKED_BY_ID:
+            return ids
+        unknown = set()
+        for id_ in sorted(ids):
+            try:
+                self._client.get(f"activities/{id_}", hooks={"response": [raise_for_refusal]})
+            except ActivityNotFound:
+                unknown.add(id_)
+            except StravaUnavailable:
+                # one corrupt activity may answer 500 for ever: not the same as gone
+                continue
+        return unknown
+
+    def unlisted(self, ids: set[int]) -> set[int]:
+        """Those of `ids`, all unknown by id, that the list lacks too; one without a start is left to a sweep."""
+        live = self._bronze.live(self._athlete_id) if ids else {}
+        starts = {id_: start for id_ in sorted(ids) if (start := live.get(id_)) is not None}
+        return {id_ for id_, start in starts.items() if not self._is_listed(id_, start)}
+
+    def _is_listed(self, id_: int, start: datetime) -> bool:
+        start_s = int((start - EPOCH) / timedelta(seconds=1))
+        listed = self._client.get(
+            "athlete/activities",
+            params={"after": max(start_s - 2, 0), "before": start_s + 2, "per_page": 200},
+            hooks={"response": [raise_for_refusal]},
+        )
+        return any(payload.id == id_ for payload in self._client.extract_response(listed, "$"))

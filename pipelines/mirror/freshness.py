@@ -1,0 +1,94 @@
+"""Which details are worth a request again: they tell something else than their summary, and may be behind it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from pipelines.ground.payloads import read_json
+from pipelines.mirror.fingerprints import Enriched, Version
+
+# what versions tell, each by the instant at which it was fetched, oldest first
+_Versions = list[tuple[datetime, dict[str, Any]]]
+
+# what an athlete edits, what a crop moves, and what Strava reckons anew
+TELLING = (
+    "name",
+    "type",
+    "sport_type",
+    "gear_id",
+    "visibility",
+    "private",
+    "start_date",
+    "distance",
+    "moving_time",
+    "elapsed_time",
+    "total_elevation_gain",
+    "achievement_count",
+    "pr_count",
+    "comment_count",
+    "photo_count",
+    "total_photo_count",
+    "athlete_count",
+    "map.summary_polyline",
+)
+KUDOS = ("kudos_count",)
+# where they stand in a payload
+PATHS = [f"$.{field}" for field in TELLING + KUDOS]
+
+
+def to_fetch_again(enriched: Iterable[Enriched], sweeps: list[datetime], kudos_since: datetime) -> list[int]:
+    """Ids of those whose details are out of date: changed ones first, then those that only got other kudos.
+
+    enriched: what is told at PATHS. sweeps: when complete walks of the list had begun. Kudos count for activities that
+    start at `kudos_since` (UTC) or later: the older ones hardly get any.
+    """
+    changed: list[int] = []
+    kudos: list[int] = []
+    for activity in enriched:
+        summaries, details = _read(activity.summaries), _read(activity.details)
+        if _are_outdated(summaries, details, sweeps, TELLING):
+            changed.append(activity.id)
+        elif (
+            _are_outdated(summaries, details, sweeps, KUDOS)
+            and str(summaries[-1][1].get("start_date") or "") >= kudos_since.isoformat()
+        ):
+            kudos.append(activity.id)
+    return changed + kudos
+
+
+def _are_outdated(summaries: _Versions, details: _Versions, sweeps: list[datetime], fields: tuple[str, ...]) -> bool:
+    """Whether the last of `details` tell something else in `fields` than the last of `summaries`, which came later.
+
+    Strava may say a thing differently in the two for ever. That is so when it has said both twice: details came back
+    the same though the list was read in between, and the summary had not changed.
+    """
+
+    def told(version: dict[str, Any]) -> list[Any]:
+        return [version.get(field) for field in fields]
+
+    fetched_at, detail = details[-1]
+    now = told(summaries[-1][1])
+    read_at = [*sweeps, *(at for at, _ in summaries)]
+    if now == told(detail) or not any(at > fetched_at for at in read_at):
+        return False
+    for at, earlier in details[-2::-1]:
+        if told(earlier) != told(detail):
+            break
+        then = max((landed_at for landed_at, _ in summaries if landed_at <= at), default=at)
+        unchanged = all(told(summary) == now for landed_at, summary in summaries if landed_at >= then)
+        if unchanged and any(at < between < fetched_at for between in read_at):
+            return False
+    return True
+
+
+def _read(versions: Iterable[Version]) -> _Versions:
+    return [(version.fetched_at, _parsed(version.fields or [])) for version in versions]
+
+
+def _parsed(fields: Iterable[str | None]) -> dict[str, Any]:
+    return {path[2:]: _comparable(text or "null") for path, text in zip(PATHS, fields, strict=False)}
+
+
+def _comparable(text: str) -> Any:
+    """What `text` says as JSON; an object or an array, which no field should be, as its text."""
+    return text if text[0] in "{[" else read_json(text.encode())

@@ -1,0 +1,156 @@
+"""The dlt source: Strava's list of activities and their details, page → Arrow with an explicit schema and the payload.
+
+Each resource is extracted in commits (`Bronze.land`), so that a kill or an error in the middle costs a commit at most.
+"""
+
+import secrets
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dlt
+import pyarrow as pa
+from dlt.extract import DltResource
+from dlt.extract.items import DataItemWithMeta
+
+from pipelines.bronze.shard import COLUMNS, write_shard
+from pipelines.bronze.store import ACTIVITIES, ACTIVITY_DETAILS, Landed
+from pipelines.ground.payloads import EPOCH, Payload
+from pipelines.sources.strava_api.details import DetailFetch
+from pipelines.sources.strava_api.walk import ActivityWalk
+
+END_OF_TIME = datetime(9999, 12, 31)
+# 4 MB of payloads: what is in memory at a time, here and when DuckDB takes the shard in
+ROWS_PER_SHARD = 2000
+# a page: a table for each detail would take longer to make than the detail to read
+ROWS_PER_TABLE = 200
+# whatever their number: details of half a megabyte each would be a shard of 250 MB, and more than that to read it
+BYTES_PER_TABLE = 2**23
+BYTES_PER_SHARD = 2**25
+RECENT = 5000
+
+
+class NewVersions:
+    """Turns payloads into shards of those versions that bronze does not hold yet; counts them in `count`.
+
+    `pull` is what the names of its shards begin with; in `work_path` they wait until dlt has taken them.
+    """
+
+    def __init__(self, table: str, landed: Landed, athlete_id: int, started_at: datetime, work_path: Path) -> None:
+        self.table = table
+        self._landed = landed
+        self._athlete_id = athlete_id
+        self._newest_fetched_at = landed.newest_fetched_at or EPOCH
+        # a page that shifts under the walk repeats what came shortly before; a whole history would weigh 20 MB
+        self._recent: dict[int | bytes, bytes] = {}
+        self._work_path = work_path
+        self.pull = f"{table}_{athlete_id}_{started_at:%Y%m%d%H%M%S}"
+        self.count = 0
+
+    @property
+    def newest_fetched_at(self) -> datetime:
+        """Later than this is every version that comes from now on (UTC)."""
+        return self._newest_fetched_at
+
+    def shards(self, pages: Iterable[list[Payload]]) -> Iterator[DataItemWithMeta]:
+        """Those payloads of `pages` that are new or changed, as files for dlt to take."""
+        waiting: list[pa.Table] = []
+        new: list[tuple[Payload, datetime]] = []
+        for page in pages:
+            new += self._new(page)
+            if len(new) >= ROWS_PER_TABLE or sum(len(payload.text) for payload, _ in new) >= BYTES_PER_TABLE:
+                waiting.append(self._rows(new))
+                new = []
+            rows, size = sum(map(len, waiting)), sum(table.nbytes for table in waiting)
+            if rows >= ROWS_PER_SHARD or size >= BYTES_PER_SHARD:
+                yield from self._shard_of(waiting)
+                waiting = []
+        if new:
+            waiting.append(self._rows(new))
+        if waiting:
+            yield from self._shard_of(waiting)
+
+    def _shard_of(self, tables: list[pa.Table]) -> Iterator[DataItemWithMeta]:
+        rows = pa.concat_tables(tables)
+        # unique within a second and a pull: two files of one name would be one file
+        name = f"{self.pull}_{secrets.token_hex(4)}"
+        path = self._work_path / f"{name}.parquet"
+        write_shard(rows.append_column("shard", pa.repeat(pa.scalar(name), len(rows))), path)
+        # no rows beside the file: dlt's incremental would take None for an item that was filtered out
+        yield dlt.mark.with_file_import(str(path), "parquet", len(rows), hints=[])
+        # dlt has linked it into its package
+        path.unlink()
+
+    def _new(self, payloads: Iterable[Payload]) -> list[tuple[Payload, datetime]]:
+        """Those of a page that are new or changed, and when it was fetched."""
+        # a clock that was set back must not make today's version older than yesterday's
+        fetched_at = max(datetime.now(UTC).replace(tzinfo=None), self._newest_fetched_at + timedelta(microseconds=1))
+        self._newest_fetched_at = fetched_at
+        new = [(payload, fetched_at) for payload in payloads if self._is_new(payload)]
+        self.count += len(new)
+        return new
+
+    def _rows(self, new: list[tuple[Payload, datetime]]) -> pa.Table:
+        columns = {
+            "id": pa.array([payload.id for payload, _ in new], pa.int64()),
+            "athlete_id": pa.array([payload.athlete_id or self._athlete_id for payload, _ in new], pa.int64()),
+            "start_date": pa.array([payload.start_date for payload, _ in new], pa.timestamp("us")),
+            "fetched_at": pa.array([fetched_at for _, fetched_at in new], pa.timestamp("us")),
+            "payload_hash": pa.array([payload.digest.hex() for payload, _ in new], pa.string()),
+            "payload": pa.array([payload.text for payload, _ in new], pa.string()),
+        }
+        return pa.table(columns)
+
+    def _is_new(self, payload: Payload) -> bool:
+        """Whether the newest version known differs; from here on this is it."""
+        key = payload.digest if payload.id is None else payload.id
+        if self._recent.get(key, self._landed.hashes.get(key)) == payload.digest:
+            return False
+        self._recent[key] = payload.digest
+        if len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
+        return True
+
+
+def activities(walk: ActivityWalk, versions: NewVersions, start_after: datetime) -> DltResource:
+    """The next commit of `walk` as a dlt resource: new versions of activities that start at `start_after` or later.
+
+    The incremental cursor has an end, which makes it stateless: it starts where the shards end, less the lookback.
+    """
+
+    @dlt.resource(name=ACTIVITIES, columns=COLUMNS, write_disposition="append")
+    def pages(
+        start_date: dlt.sources.incremental[datetime] = dlt.sources.incremental(  # noqa: B008 - dlt's way
+            "start_date",
+            initial_value=start_after,
+            end_value=END_OF_TIME,
+            range_end="closed",
+            primary_key=(),
+            on_cursor_value_missing="include",
+        ),
+    ) -> Iterator[DataItemWithMeta]:
+        # Strava has applied the range; dlt would copy each table four times to apply it again
+        start_date.advance(None)  # type: ignore[arg-type]
+        yield from versions.shards(walk.next_commit(start_date.start_value or EPOCH))
+
+    return pages()
+
+
+def activity_details(fetch: DetailFetch, versions: NewVersions) -> DltResource:
+    """The next commit of `fetch` as a dlt resource."""
+
+    @dlt.resource(name=ACTIVITY_DETAILS, columns=COLUMNS, write_disposition="append")
+    def details() -> Iterator[DataItemWithMeta]:
+        yield from versions.shards([payload] for payload in fetch.next_commit())
+
+    return details()
+
+
+def notes(payloads: list[Payload], versions: NewVersions) -> DltResource:
+    """What the pipeline itself has to say (sweeps, tombstones) as a dlt resource."""
+
+    @dlt.resource(name=versions.table, columns=COLUMNS, write_disposition="append")
+    def rows() -> Iterator[DataItemWithMeta]:
+        yield from versions.shards([payloads])
+
+    return rows()

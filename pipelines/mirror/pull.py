@@ -1,0 +1,208 @@
+"""Pulling the list: new and changed activities land, and what Strava no longer lists is buried."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pipelines.bronze.store import ACTIVITIES, SWEEPS, Bronze
+from pipelines.bronze.sweep import RollCall, Sweep, continued, live_at, sweep_to_do, utc_now
+from pipelines.ground.errors import BudgetSpent, StravaStatsError
+from pipelines.ground.payloads import EPOCH, Payload
+from pipelines.ground.progress import Report, Task
+from pipelines.ground.settings import StravaSettings
+from pipelines.mirror.burial import Burial
+from pipelines.mirror.landing import NewVersions, activities
+from pipelines.sources.strava_api.budget import Budget
+from pipelines.sources.strava_api.client import StravaClient
+from pipelines.sources.strava_api.walk import ActivityWalk
+
+
+@dataclass(frozen=True)
+class PullChoice:
+    """How to pull: the whole list though no sweep is due (`everything`), deletions `confirmed` however many."""
+
+    everything: bool = False
+    confirmed: bool = False
+
+
+@dataclass
+class Pulled:
+    """What a pull did: activities listed and landed."""
+
+    listed: int = 0
+    landed: int = 0
+
+
+class Pull:
+    """One pull of an athlete's list.
+
+    wait: waits for a window to open again, or says what ends the run instead. land: lands payloads in a table of
+    bronze, each later than an instant.
+    """
+
+    def __init__(
+        self,
+        athlete_id: int,
+        client: StravaClient,
+        bronze: Bronze,
+        burial: Burial,
+        land: Callable[[str, list[Payload], datetime | None], None],
+        settings: StravaSettings,
+        budget: Budget,
+        report: Report,
+        wait: Callable[[BudgetSpent, Task], StravaStatsError | None],
+        pulled: Pulled,
+        began_at: datetime,
+    ) -> None:
+        self._athlete_id = athlete_id
+        self._client = client
+        self._bronze = bronze
+        self._burial = burial
+        self._land = land
+        self._settings = settings
+        self._budget = budget
+        self._report = report
+        self._wait = wait
+        self._pulled = pulled
+        # that of the run: its files bear one second
+        self._began_at = began_at
+
+    def run(self, choice: PullChoice) -> None:
+        """Walk what is due: the lookback window, or the whole list once a day or on demand.
+
+        Raises:
+            StravaStatsError: what stopped the walk; all pages before it have landed.
+        """
+        sweep = self._sweep_to_do(choice.everything or choice.confirmed)
+        if not self._walk(sweep, choice.confirmed) and sweep is None:
+            # the window says less than the whole list does: something moved out of it, or it is empty
+            self._walk(Sweep.begin(utc_now()), choice.confirmed)
+
+    def _sweep_to_do(self, everything: bool) -> Sweep | None:
+        if everything:
+            return Sweep.begin(self._began_at)
+        if self._bronze.cursor(self._athlete_id) is None:
+            # nothing has landed, or the shards are lost, whatever a sweep has seen of them
+            return Sweep.begin(self._began_at)
+        known = self._bronze.last_sweep(self._athlete_id)
+        last = Sweep.read(known[1]) if known else None
+        return sweep_to_do(last, self._began_at, self._settings.sweep_hours)
+
+    def _walk(self, sweep: Sweep | None, confirmed: bool) -> bool:
+        """Walk the list from where `sweep` stands, or the lookback; False if only a sweep can tell what is gone."""
+        self._noted = start = sweep.reached if sweep is not None else self._lookback_start()
+        landed = self._bronze.landed(ACTIVITIES)
+        versions = NewVersions(ACTIVITIES, landed, self._athlete_id, self._began_at, self._bronze.waiting_path)
+        roll = RollCall(self._bronze.live(self._athlete_id, start), start)
+        gone = set(sweep.gone) if sweep is not None else set()
+        counted = self._counted(sweep) if sweep is not None and sweep.reached > EPOCH else set()
+        try:
+            with self._report.task("Activities") as task:
+                walked = _Span(self._began_at)
+
+                def on_page(page: list[Payload]) -> None:
+                    roll.answer(page)
+                    gone.difference_update(payload.id for payload in page if payload.id is not None)
+                    walked.extend(page)
+                    told = f"{walk.listed:,} listed, up to {walked.newest:%Y-%m-%d}"
+                    task.tell(told, walked.share(), self._budget.left)
+
+                walk = ActivityWalk(self._client, self._settings.per_page, on_page)
+                while not walk.finished:
+                    self._bronze.land(activities(walk, versions, start))
+                    if sweep is not None and not walk.finished:
+                        self._record_progress(sweep, walk, versions, roll, gone, counted)
+                    if walk.waits_for is not None:
+                        walk.go_on(self._wait(walk.waits_for, task))
+        finally:
+            # dlt keeps the last resource, and what hangs on it, alive
+            landed.hashes.clear()
+            self._pulled.listed += walk.listed
+            self._pulled.landed += versions.count
+        self._bronze.write_outputs(self._settings.output_path, versions.pull)
+        new = f"{versions.count:,} new or changed" if versions.count else "nothing new"
+        since = "" if start == EPOCH else f" since {start:%Y-%m-%d}"
+        so_far = "" if walk.error is None else " so far"
+        self._report.say(f"Activities: {walk.listed:,} listed{since}{so_far}, {new}.")
+        try:
+            if walk.error is not None:
+                raise walk.error
+            absent = gone | roll.absent()
+            gone = self._burial.unknown_by_id(absent)
+        except StravaStatsError:
+            if sweep is not None:
+                self._record_progress(sweep, walk, versions, roll, gone, counted)
+            raise
+        if sweep is None:
+            if gone != absent or (gone and not walk.listed):
+                return False
+            self._burial.bury(gone, "lookback", confirmed)
+            return True
+        reason = self._burial.bury(gone, "sweep", confirmed)
+        kept = len(absent & self._bronze.live(self._athlete_id).keys()) if absent else 0
+        listed = roll.met() - self._counted_wrongly(counted, roll)
+        done = continued(sweep, reached=walk.reached, listed=listed, landed=versions.count, gone=gone)
+        self._record(replace(done, complete=True, reason=reason, kept=kept))
+        return True
+
+    def _counted(self, sweep: Sweep) -> set[int]:
+        """Ids that the earlier parts of `sweep` have listed."""
+        known = self._bronze.last_sweep(self._athlete_id)
+        if known is None:
+            return set()
+        tombstones = [tombstone for tombstone in self._bronze.tombstones() if tombstone[0] == self._athlete_id]
+        starts = live_at(known[0], self._bronze.seen(self._athlete_id, known[0]), tombstones)
+        return {id_ for id_, start in starts.items() if (start or EPOCH) < sweep.reached} - set(sweep.gone)
+
+    def _counted_wrongly(self, counted: set[int], roll: RollCall) -> int:
+        """How many of those that earlier parts of a sweep have `counted` moved into this one, or are gone by now."""
+        live = self._bronze.live(self._athlete_id).keys() if counted else set()
+        return len(roll.met_again(counted) | (counted - live))
+
+    def _lookback_start(self) -> datetime:
+        cursor = self._bronze.cursor(self._athlete_id)
+        return EPOCH if cursor is None else days_before(cursor, self._settings.lookback_days)
+
+    def _record_progress(
+        self,
+        sweep: Sweep,
+        walk: ActivityWalk,
+        versions: NewVersions,
+        roll: RollCall,
+        gone: set[int],
+        counted: set[int],
+    ) -> None:
+        """Note how far an unfinished sweep has come, once; newest first, it has come nowhere before its end."""
+        if walk.reached > self._noted and walk.oldest_first:
+            self._noted = walk.reached
+            absent = gone | roll.absent(until=walk.reached)
+            listed = roll.met(until=walk.reached) - self._counted_wrongly(counted, roll)
+            self._record(continued(sweep, reached=walk.reached, listed=listed, landed=versions.count, gone=absent))
+
+    def _record(self, sweep: Sweep) -> None:
+        # later than all that it speaks of: `status` counts what came after it
+        self._land(SWEEPS, [sweep.payload(self._athlete_id)], self._bronze.newest_fetched_at())
+
+
+class _Span:
+    """The time a walk has covered: from the first activity it met towards now, as a share."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._oldest = now
+        self.newest = EPOCH
+
+    def extend(self, page: list[Payload]) -> None:
+        """Cover the activities of `page`."""
+        dates = [payload.start_date for payload in page if payload.start_date]
+        self._oldest = min([self._oldest, *dates])
+        self.newest = max([self.newest, *dates])
+
+    def share(self) -> float:
+        """From 0 to 1."""
+        return min((self.newest - self._oldest) / max(self._now - self._oldest, timedelta(seconds=1)), 1.0)
+
+
+def days_before(instant: datetime, days: int) -> datetime:
+    """`instant` less `days`, but not before 1970, however many days somebody asks for."""
+    return EPOCH if days >= (instant - EPOCH).days else instant - timedelta(days=days)

@@ -1,0 +1,25 @@
+"""Waiting for Strava's next window, seen and stoppable; and for a Strava that is down, in a run that takes days."""
+
+from pipelines.ground.errors import BudgetSpent
+from pipelines.ground.progress import Task
+from pipelines.ground.stop import StopFlag
+from pipelines.sources.strava_api.budget import Budget
+
+# a machine may sleep or get another time in the middle of a wait: look again each second
+STEP_S = 1
+
+
+def wait_for_window(spent: BudgetSpent, budget: Budget, reserve: int, stop: StopFlag, task: Task) -> None:
+    """Wait until a request may be sent again that leaves `reserve` of the day.
+
+    Raises:
+        Interrupted: a signal came.
+        ReserveTooLarge: as `Budget.spent`.
+    """
+    task.announce_wait(str(spent))
+    still: BudgetSpent | None = spent
+    while still is not None:
+        left_s = still.opens_at_s - budget.now().timestamp()
+        task.count_down(max(left_s, 0), f"for Strava's {'daily' if still.of_day else '15-minute'} limit")
+        stop.wait(min(max(left_s, 0), STEP_S))
+        still = budget.spent(reserve)

@@ -1,0 +1,271 @@
+"""The page: one HTML file with all that it needs inside, which asks nobody for anything and opens by double click."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import orjson
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pipelines.ground.durable import is_there, real, storage_error, written_whole
+from pipelines.ground.errors import BadSetting
+from pipelines.ground.progress import Report
+from pipelines.ground.settings import StravaSettings
+from pipelines.ground.written_places import Places
+from pipelines.page import data as page_data
+from pipelines.page import public_data, routes
+from pipelines.warehouse.athlete_settings import settings_are_known, write_athlete_settings
+from pipelines.warehouse.database import open_warehouse
+
+TITLE = "Strava Stats"
+SITE = Path(__file__).resolve().parent / "site"
+# in its head one of these tells a page of ours: what its template says, and what the first version's said
+MARKS = (
+    b'<meta name="generator" content="strava-stats">',
+    b'<title>Strava Stats</title>\n<link rel="icon" href="data:,">',
+)
+HEAD = 4096
+# a JSON text keeps its meaning, and cannot end the script element that it stands in
+ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def page_path(settings: StravaSettings, public: bool = False) -> Path:
+    """Where the page goes; what is public has a folder of its own, which can be published without the rest."""
+    return settings.site_path / "public" / "index.html" if public else settings.site_path / "index.html"
+
+
+def pages(settings: StravaSettings) -> list[Path]:
+    """Where a page is, or was ever written."""
+    own = [page_path(settings), page_path(settings, public=True)]
+    # a link before what it leads to
+    noted = sorted(Places(settings).paths("page"), key=lambda path: not path.is_symlink())
+    return list(dict.fromkeys([*own, *noted]))
+
+
+def drawn_and_noted(settings: StravaSettings) -> list[Path]:
+    """What is kept beside the warehouse of the pages made, which the next page makes anew."""
+    return [_routes_path(settings), _note(settings)]
+
+
+def is_page(path: Path) -> bool:
+    """Whether the file at `path` is a page of ours.
+
+    Raises:
+        StorageFailed: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    return any(mark in head for mark in MARKS)
+
+
+def _require_replaceable(path: Path) -> None:
+    """Look whether a page may take the place of what is at `path`: a page, an empty file or nothing.
+
+    Raises:
+        BadSetting: it is something else.
+    """
+    if path.is_file() and path.stat().st_size and not is_page(path):
+        raise BadSetting(
+            f"{path} is no page of this program: move it away, write the page elsewhere with --out, or replace it with "
+            "--force."
+        )
+
+
+def make_page(
+    settings: StravaSettings,
+    report: Report,
+    token_athlete: Callable[[], int | None],
+    public: bool = False,
+    path: Path | None = None,
+    force: bool = False,
+) -> None:
+    """Write the page, unless it is there already, to the byte; it is that of `token_athlete` if the warehouse has many.
+
+    path: where it goes instead of its place in the site. force: whatever is there.
+
+    Raises:
+        BadSetting: there is no warehouse yet, or none of this version's; something else is where the page goes.
+        WarehouseBusy: another process has the DuckDB file open for writing.
+        StorageFailed: the page cannot be written.
+    """
+    path = path or page_path(settings, public)
+    target = real(path)
+    if target in {real(own) for own in (settings.warehouse_path, settings.token_path)}:
+        raise BadSetting(f"{path} is the warehouse or the token file: write the page elsewhere.")
+    if not force:
+        _require_replaceable(target)
+    _let_settings_be_known(settings)
+    with _opened(settings) as connection:
+        athlete_id, athletes = page_data.athlete_shown(connection, token_athlete)
+        if public:
+            data = public_data.public_json(connection, athlete_id, public_data.last_day(datetime.now(UTC)))
+        else:
+            data = page_data.page_json(connection, athlete_id, Routes(_routes_path(settings)))
+            made_from = _made_from(connection, athlete_id)
+    html = render(data)
+    changed = _held(path) != html
+    Places(settings).note("page", path)
+    if changed:
+        with written_whole(path) as file:
+            file.write(html)
+    if not public and path == page_path(settings):
+        with written_whole(_note(settings), durable=False) as file:
+            file.write(json.dumps(made_from).encode())
+    whose = f", of athlete {athlete_id}, one of {athletes} in the warehouse" if athletes > 1 and not public else ""
+    report.say(f"Page: {path} ({len(html) / 1e6:.1f} MB{'' if changed else ', as it was'}{whose}).")
+
+
+def _let_settings_be_known(settings: StravaSettings) -> None:
+    """Let the warehouse say what the settings say of the athlete: they may have changed since the last run."""
+    with _opened(settings) as connection:
+        page_data.built_at(connection)
+        known = settings_are_known(connection, settings)
+    if not known:
+        write_athlete_settings(settings)
+
+
+def require_warehouse(settings: StravaSettings) -> None:
+    """Look whether there is a warehouse at all.
+
+    Raises:
+        BadSetting: there is none yet.
+        StorageFailed: the system does not say, or it is a link that leads nowhere.
+    """
+    if not is_there(real(settings.warehouse_path)):
+        raise BadSetting(
+            f"There is no warehouse at {settings.warehouse_path} yet. "
+            "Run `make flow`, or `make demo` to try without an account."
+        )
+
+
+def page_is_current(settings: StravaSettings, token_athlete: Callable[[], int | None]) -> bool:
+    """Whether the page is there and would be the same again: the day, the build, the settings and our code are."""
+    if not page_path(settings).exists():
+        return False
+    with _opened(settings) as connection:
+        athlete_id, _ = page_data.athlete_shown(connection, token_athlete)
+        made_from = _made_from(connection, athlete_id)
+    return _held(_note(settings)) == json.dumps(made_from).encode()
+
+
+def render(data_json: bytes) -> bytes:
+    """The page around its data."""
+    data = data_json.decode()
+    for character, escape in ESCAPES.items():
+        data = data.replace(character, escape)
+    css = (SITE / "page.css").read_text(encoding="utf-8")
+    vendor_js = (SITE / "vendor" / "echarts.min.js").read_text(encoding="utf-8")
+    scripts = (SITE / "scripts.txt").read_text(encoding="utf-8").split()
+    page_js = "\n".join((SITE / script).read_text(encoding="utf-8") for script in scripts)
+    environment = Environment(
+        loader=FileSystemLoader(SITE), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    # the template marks as safe what it must not escape: our own files, and the data escaped above
+    html = environment.get_template("template.html.j2").render(
+        title=TITLE, csp=_csp(css, vendor_js, page_js), css=css, vendor_js=vendor_js, page_js=page_js, data_json=data
+    )
+    return html.encode()
+
+
+def _csp(css: str, *scripts: str) -> str:
+    """A policy that admits exactly these texts, and no request to anybody."""
+    hashes = " ".join(map(_hash, scripts))
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src {_hash(css)}; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+class Routes:
+    """Routes of polylines; those of the page before are kept in a file, which may be deleted."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(self, polylines: list[str | None]) -> list[str]:
+        """The route of each polyline, empty without one."""
+        keys = [_fingerprint(polyline.encode()) if polyline else "" for polyline in polylines]
+        most = routes.most_points(len(set(keys) - {""}))
+        maker = f"{_fingerprint(Path(routes.__file__).read_bytes())}, {most}"
+        held = self._held(maker)
+        made = {
+            key: held[key] if key in held else routes.route(text, most)
+            for key, text in zip(keys, polylines, strict=True)
+            if key
+        }
+        if made != held:
+            with written_whole(self._path, durable=False) as file:
+                file.write(orjson.dumps({"maker": maker, "routes": made}))
+        return [made.get(key, "") for key in keys]
+
+    def _held(self, maker: str) -> dict[str, str]:
+        try:
+            kept = orjson.loads(self._path.read_bytes())
+            return dict(kept["routes"]) if kept["maker"] == maker else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+
+def _fingerprint(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _routes_path(settings: StravaSettings) -> Path:
+    return settings.state_path / "routes.json"
+
+
+def _note(settings: StravaSettings) -> Path:
+    return settings.state_path / "page.json"
+
+
+def _held(path: Path) -> bytes | None:
+    with suppress(OSError):
+        return path.read_bytes()
+    return None
+
+
+def _made_from(connection: duckdb.DuckDBPyConnection, athlete_id: int | None) -> dict[str, str]:
+    """What decides about the page."""
+    asked = [connection.execute(f"from staging.{table} order by all").fetchall() for table in page_data.SETTINGS_TABLES]
+    code = [Path(file) for file in (__file__, page_data.__file__, routes.__file__)]
+    files = [*code, *sorted(path for path in SITE.rglob("*") if path.is_file())]
+    return {
+        "athlete": str(athlete_id),
+        "today": str(page_data.today(connection, athlete_id)),
+        "built_at": str(page_data.built_at(connection)),
+        "settings": _fingerprint(repr(asked).encode()),
+        "code": _fingerprint(b"".join(path.read_bytes() for path in files)),
+    }
+
+
+@contextmanager
+def _opened(settings: StravaSettings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse, to be read by nothing but this version's marts.
+
+    Raises:
+        BadSetting: there is none, it was never built, or by an older version.
+    """
+    require_warehouse(settings)
+    path = settings.warehouse_path
+    with open_warehouse(path, read_only=True) as connection:
+        try:
+            yield connection
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            if "dbt_builds" in str(error):
+                raise BadSetting(f"The warehouse {path} is not built yet. Run `make compact`.") from error
+            raise BadSetting(
+                f"The warehouse {path} is of an older version, without what the page shows. Run `make compact`. "
+                f"({str(error).splitlines()[0]})"
+            ) from error

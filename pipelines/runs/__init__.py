@@ -1,0 +1,1 @@
+"""What is run: the flow and its steps, purge, status, schedule, backup."""

@@ -1,0 +1,178 @@
+"""The record of the last run: written at its start and at its end, so that one that never came to its end is known."""
+
+import json
+import os
+import socket
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pipelines.ground.durable import is_locked, read_whole, written_whole
+from pipelines.ground.errors import Interrupted, StorageFailed, StravaStatsError
+from pipelines.ground.settings import REPO, StravaSettings
+
+
+class Outcome(StrEnum):
+    """What became of a run. `WAITING`: a backfill between two rounds. `UNFINISHED` is never written, only found."""
+
+    RUNNING = "running"
+    WAITING = "waiting"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    UNFINISHED = "unfinished"
+
+
+@dataclass
+class Done:
+    """What a run did; `status` shows the last one. Instants are UTC; without an `exit_code` it has not ended."""
+
+    command: str
+    started_at: str
+    listed: int = 0
+    # the day, by Strava's clock, on which the list was walked to its end
+    listed_on: str = ""
+    activities_landed: int = 0
+    activities_buried: int = 0
+    details_landed: int = 0
+    details_refused: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    exit_code: int | None = None
+    message: str = ""
+    outcome: str = Outcome.RUNNING
+    ended_at: str | None = None
+    # who it is: a process of a container has its number there, not here
+    pid: int = 0
+    host: str = ""
+
+
+REQUIRED = {"command", "started_at"}
+LOOSER: dict[str, Any] = {"seconds": int | float, "exit_code": int | None, "ended_at": str | None, "outcome": str}
+
+
+class RunRecord:
+    """The record of one run, and the file in which `status` finds it."""
+
+    def __init__(self, settings: StravaSettings, command: str) -> None:
+        self._path = _path(settings)
+        self.done = Done(command, datetime.now(UTC).isoformat(), pid=os.getpid(), host=socket.gethostname())
+
+    @contextmanager
+    def round(self) -> Iterator[None]:
+        """Write that the run is going on, and then how that ended; call under the run's lock.
+
+        Raises:
+            StorageFailed: it cannot be written.
+        """
+        self.done.outcome, self.done.exit_code, self.done.ended_at = Outcome.RUNNING, None, None
+        self._write()
+        try:
+            yield
+        except BaseException as error:
+            self._end(*_ending_of(error))
+            # a full disk must not hide what happened before; the record then says that the run did not end
+            with suppress(StorageFailed):
+                self._write()
+            raise
+        if self.done.outcome == Outcome.RUNNING:
+            self._end(Outcome.DONE, 0, self.done.message)
+        self._write()
+
+    @contextmanager
+    def wait(self) -> Iterator[None]:
+        """Write how a wait between two rounds ends, unless another run has written since."""
+        try:
+            yield
+        except BaseException as error:
+            known = _read(self._path) or {}
+            if (known.get("pid"), known.get("started_at")) == (self.done.pid, self.done.started_at):
+                self._end(*_ending_of(error))
+                with suppress(StorageFailed):
+                    self._write()
+            raise
+
+    def waits(self, why: str) -> None:
+        """This round ends, the run goes on after a wait."""
+        self.done.outcome, self.done.message = Outcome.WAITING, why
+
+    def _end(self, outcome: Outcome, exit_code: int, message: str) -> None:
+        self.done.outcome, self.done.exit_code, self.done.message = outcome, exit_code, message
+        self.done.ended_at = datetime.now(UTC).isoformat()
+
+    def _write(self) -> None:
+        with written_whole(self._path) as file:
+            file.write(json.dumps(asdict(self.done), indent=1).encode())
+
+
+def _ending_of(error: BaseException) -> tuple[Outcome, int, str]:
+    if isinstance(error, StravaStatsError):
+        return Outcome.STOPPED if isinstance(error, Interrupted) else Outcome.FAILED, error.exit_code, str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return Outcome.STOPPED, Interrupted.exit_code, "Stopped at once."
+    # its own text may quote anything, a secret too
+    places = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(str(REPO))]
+    where = f" in {Path(places[-1].filename).relative_to(REPO)}, line {places[-1].lineno}" if places else ""
+    return Outcome.CRASHED, StravaStatsError.exit_code, f"{type(error).__name__}{where}: please report that."
+
+
+def read_last_run(settings: StravaSettings) -> dict[str, Any] | None:
+    """The record of the last run, with what became of it by now; None if there is none that can be read."""
+    known = _read(_path(settings))
+    if known is None:
+        return None
+    done = asdict(Done("", "")) | known
+    if "outcome" not in known:
+        # of a version that wrote at the end only
+        done["outcome"] = {0: Outcome.DONE, Interrupted.exit_code: Outcome.STOPPED}.get(
+            done["exit_code"], Outcome.FAILED
+        )
+    elif not _goes_on(done, settings):
+        done["outcome"] = Outcome.UNFINISHED
+    return done
+
+
+def _goes_on(done: dict[str, Any], settings: StravaSettings) -> bool:
+    """Whether the run of a record may still do what that says."""
+    if done["outcome"] not in (Outcome.RUNNING, Outcome.WAITING):
+        return True
+    if done["outcome"] == Outcome.RUNNING and not is_locked(settings.lock_path):
+        # the system gives back the lock of whoever dies
+        return False
+    return done["host"] != socket.gethostname() or _lives(done["pid"])
+
+
+def _lives(pid: Any) -> bool:
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _path(settings: StravaSettings) -> Path:
+    return settings.state_path / "last_run.json"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        known = json.loads(read_whole(path))
+    except (FileNotFoundError, ValueError, RecursionError):
+        return None
+    return known if isinstance(known, dict) and _is_record(known) else None
+
+
+def _is_record(known: dict[str, Any]) -> bool:
+    """Whether it can be read as a `Done`; what somebody else wrote there is none."""
+    kinds = {name: type(value) for name, value in asdict(Done("", "")).items()} | LOOSER
+    return known.keys() >= REQUIRED and all(isinstance(known[name], kinds[name]) for name in kinds.keys() & known)

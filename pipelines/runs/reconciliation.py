@@ -1,0 +1,242 @@
+"""Reckoning: what Strava listed, what bronze holds and what the warehouse shows, with a reason for each difference."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from pipelines.bronze.store import ACTIVITIES, ACTIVITY_DETAILS, TABLES, BronzeReader
+from pipelines.bronze.sweep import Sweep, live_at, read_tombstone
+from pipelines.ground.durable import is_there, locked_if_there, require_readable
+from pipelines.ground.errors import StravaStatsError, WarehouseBusy
+from pipelines.ground.settings import StravaSettings
+from pipelines.mirror.quarantine import Quarantine
+from pipelines.warehouse.build import built_at
+from pipelines.warehouse.database import DATASET, holds_table, open_warehouse
+
+LOST = "a shard that is damaged, set aside, moved or removed?"
+# never deleted: it may hold what no shard has any more
+MAKE_ANEW = "move the DuckDB file away and keep it, then make compact"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two numbers that differ: by how many, why, and whether that is as it should be (`adds_up`)."""
+
+    count: int
+    reason: str
+    adds_up: bool = True
+
+
+@dataclass
+class Reckoning:
+    """The numbers of one athlete. Instants are UTC; what cannot be known is None.
+
+    listed: activities at Strava by the last complete sweep, `swept_at`. stored: activities that live in bronze: those
+    listed, those `kept` though they were not, plus `landed_since`, less `deleted_since`. enriched: those with details.
+    quarantined: reason → how many have no details because Strava refuses them. deleted: activities that are gone;
+    purged: those of them that are erased. staged: shards in staging. in_activities, in_details: rows in `strava.*`.
+    """
+
+    stored: int
+    enriched: int
+    quarantined: dict[str, int]
+    deleted: int
+    purged: int
+    listed: int | None = None
+    swept_at: datetime | None = None
+    kept: int = 0
+    landed_since: int = 0
+    deleted_since: int = 0
+    shards: int = 0
+    staged: int | None = None
+    in_activities: int | None = None
+    in_details: int | None = None
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def details_missing(self) -> int:
+        """Activities without details."""
+        return self.stored - self.enriched
+
+
+def reckon(settings: StravaSettings, bronze: BronzeReader, quarantine: Quarantine, athlete_id: int) -> Reckoning:
+    """Compare the last sweep, bronze and the warehouse; the DuckDB file is left alone where somebody else has it."""
+    alive = set(bronze.live(athlete_id))
+    live = alive & bronze.seen(athlete_id, datetime.max).keys()
+    missing = set(bronze.without_details(athlete_id))
+    tombstones = [tombstone for tombstone in bronze.tombstones() if tombstone[0] == athlete_id]
+    newest_tombstone = {id_: payload for _, id_, _, _, payload in tombstones if id_ not in alive}
+    reckoning = Reckoning(
+        stored=len(live),
+        enriched=len(live - missing),
+        quarantined=quarantine.reasons(missing),
+        deleted=len(newest_tombstone),
+        purged=sum(bool(read_tombstone(payload).get("purged")) for payload in newest_tombstone.values()),
+    )
+    _compare_with_strava(reckoning, bronze, athlete_id, live, tombstones)
+    if bare := len(alive - live):
+        told = f"known by their details alone ({LOST}): make run-all"
+        reckoning.differences.append(Difference(bare, told, adds_up=False))
+    _look_for_details(reckoning)
+    staged = _compare_with_warehouse(reckoning, settings, bronze, athlete_id, live, alive - missing)
+    _look_for_damage(reckoning, bronze, staged)
+    return reckoning
+
+
+def _compare_with_strava(
+    reckoning: Reckoning,
+    bronze: BronzeReader,
+    athlete_id: int,
+    live: set[int],
+    tombstones: Collection[tuple[int, int, datetime | None, datetime, str]],
+) -> None:
+    known = bronze.last_sweep(athlete_id, complete=True)
+    sweep = Sweep.read(known[1]) if known else None
+    if known is None or sweep is None:
+        if live:
+            reckoning.differences.append(
+                Difference(len(live), "stored, but the list was never walked to its end: make run")
+            )
+        return
+    swept_at = known[0]
+    live_then = live_at(swept_at, bronze.seen(athlete_id, swept_at), tombstones).keys()
+    reckoning.listed, reckoning.kept, reckoning.swept_at = sweep.listed, sweep.kept, sweep.ended_at
+    reckoning.landed_since, reckoning.deleted_since = len(live - live_then), len(live_then - live)
+    if reckoning.landed_since:
+        reckoning.differences.append(Difference(reckoning.landed_since, "landed since the sweep"))
+    if reckoning.deleted_since:
+        reckoning.differences.append(Difference(reckoning.deleted_since, "deleted since the sweep"))
+    if sweep.kept:
+        why = (
+            f"held back: {sweep.reason}; if you did delete them: strava.py pull --confirm-deletions"
+            if sweep.reason
+            else "not in the list, but Strava knows them by id; the next sweep looks again"
+        )
+        reckoning.differences.append(Difference(sweep.kept, why))
+    unexplained = sweep.listed + sweep.kept - len(live_then)
+    if unexplained > 0:
+        told = f"listed at Strava, but no longer in bronze ({LOST}): make run-all"
+        reckoning.differences.append(Difference(unexplained, told, adds_up=False))
+    elif unexplained < 0:
+        told = "in bronze, but not listed at Strava by then (shards of another machine?): make run-all"
+        reckoning.differences.append(Difference(-unexplained, told, adds_up=False))
+
+
+def _look_for_details(reckoning: Reckoning) -> None:
+    for reason, count in reckoning.quarantined.items():
+        reckoning.differences.append(Difference(count, f"without details: {reason} Tried again later"))
+    if left := reckoning.details_missing - sum(reckoning.quarantined.values()):
+        requests = f"{left:,} request{'s' if left > 1 else ''}"
+        reckoning.differences.append(Difference(left, f"without details: {requests} (make enrich)"))
+
+
+def _compare_with_warehouse(
+    reckoning: Reckoning,
+    settings: StravaSettings,
+    bronze: BronzeReader,
+    athlete_id: int,
+    live: set[int],
+    with_details: set[int],
+) -> dict[str, set[str]] | None:
+    """By table, the shards that staging has; None where that could not be looked into."""
+    held = {table: bronze.rows_by_shard(table) for table in TABLES}
+    reckoning.shards = sum(map(len, held.values()))
+    if not is_there(settings.warehouse_path):
+        if reckoning.shards:
+            told = "shards not in the warehouse, which is not there: make compact"
+            reckoning.differences.append(Difference(reckoning.shards, told))
+        return {}
+    try:
+        # a run that is going on writes the warehouse; one that begins now waits until this look is over
+        with (
+            locked_if_there(settings.lock_path, _give_up),
+            open_warehouse(settings.warehouse_path, read_only=True) as connection,
+        ):
+            staged = {table: _rows_by_shard(connection, table) for table in TABLES}
+            _compare_tables(reckoning, connection, bronze, held, staged, athlete_id, live, with_details)
+    except StravaStatsError as error:
+        require_readable(settings.warehouse_path)
+        reckoning.differences.append(Difference(0, f"not looked into: {error}"))
+        return None
+    return {table: set(names) for table, names in staged.items()}
+
+
+def _compare_tables(
+    reckoning: Reckoning,
+    connection: duckdb.DuckDBPyConnection,
+    bronze: BronzeReader,
+    held: dict[str, dict[str, int]],
+    staged: dict[str, dict[str, int]],
+    athlete_id: int,
+    live: set[int],
+    with_details: set[int],
+) -> None:
+    reckoning.staged = sum(map(len, staged.values()))
+    missing = sum(len(held[table].keys() - staged[table].keys()) for table in TABLES)
+    lost = {(table, name) for table in TABLES for name in staged[table].keys() - held[table].keys()}
+    # each of those has a line of its own
+    damaged = lost & {(path.parent.name, path.stem) for path in (*bronze.damaged, *bronze.shards_set_aside())}
+    gone = len(lost - damaged)
+    both = [(table, name) for table in TABLES for name in held[table].keys() & staged[table].keys()]
+    rows = sum(held[table][name] != staged[table][name] for table, name in both)
+    if missing:
+        reckoning.differences.append(Difference(missing, "shards not in staging yet: make compact"))
+    if gone:
+        told = (
+            "shards in staging that are no longer in bronze, so the DuckDB file may be their last copy: put them back "
+            f"from a backup; to go on without them, {MAKE_ANEW}"
+        )
+        reckoning.differences.append(Difference(gone, told))
+    if rows:
+        told = "shards with other rows than staging has of them (a purge that was stopped?): make purge"
+        reckoning.differences.append(Difference(rows, told, adds_up=False))
+    if missing or rows or built_at(connection) is None:
+        if live and not missing:
+            reckoning.differences.append(
+                Difference(len(live), "activities to be merged or looked through: make compact")
+            )
+        return
+    expected = {ACTIVITIES: live, ACTIVITY_DETAILS: with_details}
+    shown = {table: _merged(connection, table, athlete_id) for table in expected}
+    reckoning.in_activities, reckoning.in_details = len(shown[ACTIVITIES]), len(shown[ACTIVITY_DETAILS])
+    for table, ids in expected.items() if not damaged else ():
+        if differing := len(ids ^ shown[table]):
+            told = f"ids in only one of bronze and strava.{table}: {MAKE_ANEW}"
+            reckoning.differences.append(Difference(differing, told, adds_up=False))
+
+
+def _look_for_damage(reckoning: Reckoning, bronze: BronzeReader, staged: dict[str, set[str]] | None) -> None:
+    """Tell of shards that are damaged, or were set aside, with what may be done: the warehouse may have their rows."""
+    for path, reason in sorted(bronze.damaged.items()):
+        why = f"damaged shard, left out here ({path}: {reason}); {_what_next(path, staged)}"
+        reckoning.differences.append(Difference(1, why, adds_up=False))
+    for path in bronze.shards_set_aside():
+        why = f"shard set aside ({path}): the next run puts it back if it is whole; {_what_next(path, staged)}"
+        reckoning.differences.append(Difference(1, why))
+
+
+def _what_next(shard: Path, staged: dict[str, set[str]] | None) -> str:
+    if staged is None:
+        return "keep the DuckDB file, which may have its rows: the next run looks (make run)"
+    if shard.stem in staged.get(shard.parent.name, ()):
+        return "the DuckDB file has its rows, so keep it: the next run writes it anew (make run)"
+    return "nothing else here has its rows: put it back from a backup"
+
+
+def _rows_by_shard(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, int]:
+    if not holds_table(connection, table):
+        return {}
+    return dict(connection.execute(f"select shard, count(*) from {DATASET}.{table} group by shard").fetchall())
+
+
+def _merged(connection: duckdb.DuckDBPyConnection, table: str, athlete_id: int) -> set[int]:
+    """Ids in `strava.<table>`, which resolves whatever the DuckDB file is called."""
+    rows = connection.execute(f"select id from strava.{table} where athlete_id = ?", [athlete_id])
+    return {id_ for (id_,) in rows.fetchall()}
+
+
+def _give_up() -> None:
+    raise WarehouseBusy("another run is going on, and the warehouse is its.")

@@ -1,0 +1,197 @@
+"""What `status` shows: whose history this is, whether it adds up, what is missing, what the last run did."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipelines.bronze.store import BronzeReader
+from pipelines.ground.durable import is_there
+from pipelines.ground.errors import NotAuthorised
+from pipelines.ground.settings import StravaSettings
+from pipelines.ground.stop import StopFlag
+from pipelines.ground.terminal import one_line
+from pipelines.mirror.fields import FieldsSeen, UnknownField
+from pipelines.mirror.quarantine import Quarantine
+from pipelines.runs.last_run import Outcome, read_last_run
+from pipelines.runs.reconciliation import Difference, Reckoning, reckon
+from pipelines.runs.restoring import require_whole_state
+from pipelines.sources.strava_api.auth import TokenFile, Tokens
+from pipelines.sources.strava_api.budget import Budget, Window, in_words
+
+MOST_FIELDS = 20
+
+
+@dataclass(frozen=True)
+class Status:
+    """All there is to show. `no_tokens`: why the token file cannot be read; `reckoning`: None without an athlete.
+
+    `unknown_fields`: None where no run has looked yet.
+    """
+
+    tokens: Tokens | None
+    no_tokens: str
+    cursor: datetime | None
+    reckoning: Reckoning | None
+    unknown_fields: list[UnknownField] | None
+    budget: list[Window]
+    last_run: dict[str, Any] | None
+    warehouse: Path
+
+    @property
+    def odd(self) -> list[Difference]:
+        """The differences that have no good reason; nothing adds up to nothing."""
+        return [] if self.reckoning is None else [each for each in self.reckoning.differences if not each.adds_up]
+
+
+def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
+    """Look at the files; asks nobody, writes nothing, and works while a run goes on.
+
+    Raises:
+        StorageFailed: the system could not hand one out, or a restore has not come to its end.
+    """
+    require_whole_state(settings)
+    tokens, no_tokens = None, ""
+    try:
+        tokens = TokenFile(settings.token_path).load()
+    except NotAuthorised as error:
+        no_tokens = str(error)
+    cursor = reckoning = unknown_fields = None
+    if tokens is not None and tokens.athlete_id is not None:
+        bronze = BronzeReader(settings.bronze_path)
+        quarantine = Quarantine(settings.state_path / "quarantine.json")
+        cursor = bronze.cursor(tokens.athlete_id)
+        reckoning = reckon(settings, bronze, quarantine, tokens.athlete_id)
+        unknown_fields = FieldsSeen(bronze, settings.state_path).unknown()
+    # one that began meanwhile
+    require_whole_state(settings)
+    return Status(
+        tokens,
+        no_tokens,
+        cursor,
+        reckoning,
+        unknown_fields,
+        Budget(settings.state_path / "budget.json", stop=stop).windows(),
+        read_last_run(settings),
+        settings.warehouse_path,
+    )
+
+
+def status_lines(status: Status) -> list[tuple[str, str]]:
+    """(label, value) of each line; a further line of the same label has none."""
+    lines = _token_lines(status)
+    if status.reckoning is None:
+        lines.append(("Activities", "not known: no athlete yet"))
+    else:
+        cursor = f"{status.cursor:%Y-%m-%d %H:%M:%S} UTC" if status.cursor else "none: nothing has landed"
+        lines += [("Cursor", cursor), *_reckoning_lines(status.reckoning)]
+    return [
+        *lines,
+        *_field_lines(status.unknown_fields),
+        ("Budget seen last", in_words(status.budget) or "nothing seen in this window"),
+        ("Last run", _told(status.last_run) if status.last_run else "none"),
+        ("Warehouse", _size(status.warehouse)),
+    ]
+
+
+def status_json(status: Status) -> str:
+    """The same for machines; README's chapter on `status` names the keys, which stay."""
+    tokens, reckoning = status.tokens, status.reckoning
+    size = status.warehouse.stat().st_size if is_there(status.warehouse) else None
+    expires_at = datetime.fromtimestamp(tokens.expires_at, UTC) if tokens and tokens.access_token else None
+    shown: dict[str, Any] = {
+        "adds_up": not status.odd,
+        "athlete_id": tokens.athlete_id if tokens else None,
+        "scope": tokens.scope if tokens else None,
+        "token_expires_at": _text(expires_at),
+        "cursor": _text(status.cursor),
+        "activities": None,
+        "differences": [],
+        "unknown_fields": None,
+        "budget": [{"window": window.name, "limit": window.limit, "left": window.left} for window in status.budget],
+        "last_run": status.last_run,
+        "warehouse": {"path": str(status.warehouse), "bytes": size},
+    }
+    if reckoning is not None:
+        numbers = asdict(reckoning)
+        shown["differences"] = numbers.pop("differences")
+        numbers["swept_at"] = _text(numbers["swept_at"])
+        shown["activities"] = numbers | {"details_missing": reckoning.details_missing}
+    if status.unknown_fields is not None:
+        shown["unknown_fields"] = [
+            {"table": each.table, "field": each.field, "first_seen_at": _text(each.first_seen_at)}
+            for each in status.unknown_fields
+        ]
+    return json.dumps(shown, indent=1)
+
+
+def _token_lines(status: Status) -> list[tuple[str, str]]:
+    tokens = status.tokens
+    if tokens is None:
+        return [("Athlete", f"not known: {status.no_tokens}")]
+    left_s = tokens.expires_at - datetime.now(UTC).timestamp()
+    if not tokens.access_token:
+        expiry = "none yet: the next run asks for one"
+    elif left_s > 0:
+        expiry = f"expires {datetime.fromtimestamp(tokens.expires_at, UTC):%Y-%m-%d %H:%M} UTC"
+    else:
+        expiry = "expired: the next run refreshes it"
+    athlete = str(tokens.athlete_id) if tokens.athlete_id is not None else "not known: the next run asks"
+    return [
+        ("Athlete", athlete),
+        ("Scope", tokens.scope or "not known"),
+        ("Access token", expiry),
+    ]
+
+
+def _reckoning_lines(reckoning: Reckoning) -> list[tuple[str, str]]:
+    if reckoning.listed is None:
+        listed = "not known: no complete sweep yet"
+    else:
+        listed = f"{reckoning.listed:,} (sweep of {reckoning.swept_at:%Y-%m-%d %H:%M} UTC)"
+    deleted = f"{reckoning.deleted:,}" + (f", {reckoning.purged:,} of them purged" if reckoning.purged else "")
+    lines = [
+        ("Listed at Strava", listed),
+        ("Activities", f"{reckoning.stored:,}"),
+        ("Details", f"{reckoning.enriched:,}"),
+        ("Details missing", f"{reckoning.details_missing:,}"),
+        ("Details refused", f"{sum(reckoning.quarantined.values()):,}"),
+        ("Deleted", deleted),
+        ("Adds up", "no" if any(not each.adds_up for each in reckoning.differences) else "yes"),
+    ]
+    for difference in reckoning.differences:
+        count = f"{difference.count:,} " if difference.count else ""
+        lines.append(("" if difference.adds_up else "!", f"{count}{difference.reason}"))
+    return lines
+
+
+def _field_lines(unknown: list[UnknownField] | None) -> list[tuple[str, str]]:
+    """A line for each field that nothing here knows; none where there is none."""
+    shown = [f"{one_line(each.field)} in {each.table} since {each.first_seen_at:%Y-%m-%d}" for each in unknown or ()]
+    if len(shown) > MOST_FIELDS:
+        shown[MOST_FIELDS:] = [f"and {len(shown) - MOST_FIELDS:,} more: status --json names them"]
+    return [("" if i else "New at Strava", line) for i, line in enumerate(shown)]
+
+
+def _told(done: dict[str, Any]) -> str:
+    began = f"{done['command']} at {str(done['started_at'])[:19].replace('T', ' ')} UTC"
+    if done["outcome"] == Outcome.RUNNING:
+        return f"{began} is still running (process {done['pid']})"
+    if done["outcome"] == Outcome.UNFINISHED:
+        return (
+            f"{began} did not come to its end: it was killed, or the machine went down. What had landed is kept; the "
+            "next run goes on from there."
+        )
+    landed = f"{done['activities_landed']:,} activities and {done['details_landed']:,} details landed"
+    told = f"{began}: {landed}, {done['requests']:,} requests, {done['seconds']:.1f} s"
+    how = {Outcome.CRASHED: "It crashed: ", Outcome.WAITING: f"Process {done['pid']} waits: "}.get(done["outcome"], "")
+    return f"{told}. {how}{done['message']}" if done["message"] else told
+
+
+def _text(instant: datetime | None) -> str | None:
+    return None if instant is None else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _size(path: Path) -> str:
+    return f"{path} ({path.stat().st_size / 1e6:.1f} MB)" if is_there(path) else f"{path} (not there yet)"

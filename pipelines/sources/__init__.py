@@ -1,0 +1,1 @@
+"""Where activities come from; nothing in here knows bronze, DuckDB or dbt."""

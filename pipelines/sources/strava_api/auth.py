@@ -1,0 +1,315 @@
+"""Refresh-token OAuth as a dlt auth class, and the token file it lives from."""
+
+import base64
+import codecs
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import requests
+from dlt.sources.helpers.rest_client.auth import AuthConfigBase
+
+from pipelines.ground.durable import PRIVATE, locked, read_whole, real, storage_error, written_whole
+from pipelines.ground.errors import BadSetting, NotAuthorised, StravaUnavailable
+from pipelines.ground.settings import StravaSettings
+from pipelines.ground.stop import StopFlag
+from pipelines.sources.strava_api.transport import (
+    StravaAdapter,
+    missing_scopes,
+    open_session,
+    raise_for_refusal,
+    refusals,
+)
+
+# a token about to expire is refreshed before a request could arrive too late
+EXPIRY_MARGIN_S = 60
+# what a header can carry; an error about anything else would show it
+_SENDABLE = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What the token file holds. `expires_at` and `saved_at` are epoch seconds; only `refresh_token` must be there."""
+
+    refresh_token: str
+    access_token: str | None = None
+    expires_at: int = 0
+    athlete_id: int | None = None
+    scope: str | None = None
+    saved_at: int = 0
+
+    def __repr__(self) -> str:
+        return f"Tokens(athlete_id={self.athlete_id}, expires_at={self.expires_at})"
+
+    @property
+    def scopes(self) -> set[str] | None:
+        """The granted scopes; None when they are not known."""
+        return set(self.scope.replace(" ", ",").split(",")) - {""} if self.scope else None
+
+
+class TokenFile:
+    """The tokens of one athlete on disk: mode 0600, replaced atomically, under a lock of threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self) -> Tokens:
+        """The tokens.
+
+        Raises:
+            NotAuthorised: there is no token file, or it holds no refresh token.
+            StorageFailed: it cannot be read, or is a link that leads nowhere.
+        """
+        try:
+            held = json.loads(read_whole(self.path))
+        except FileNotFoundError:
+            raise NotAuthorised(f"There is no token file at {self.path}. Run `make auth` once.") from None
+        except (ValueError, RecursionError):
+            held = None
+        refresh_token = held.get("refresh_token") if isinstance(held, dict) else None
+        if not isinstance(held, dict) or not isinstance(refresh_token, str) or not refresh_token:
+            raise NotAuthorised(
+                f"The token file {self.path} is broken: it must be JSON with a refresh_token. "
+                "Restore it from a backup, or run `make auth` for a new one."
+            )
+        return Tokens(
+            refresh_token=refresh_token,
+            access_token=held.get("access_token") if isinstance(held.get("access_token"), str) else None,
+            expires_at=_whole_number(held.get("expires_at")) or 0,
+            athlete_id=_whole_number(held.get("athlete_id")),
+            scope=held.get("scope") if isinstance(held.get("scope"), str) else None,
+            # older files wrote it as text; it is only shown, never relied on
+            saved_at=_whole_number(held.get("saved_at")) or 0,
+        )
+
+    def athlete_id(self) -> int | None:
+        """Whose tokens they are; None where that is not known, or there are none."""
+        try:
+            return self.load().athlete_id
+        except NotAuthorised:
+            return None
+
+    def save(self, tokens: Tokens) -> None:
+        """Put the tokens on disk; when this returns they survive a power cut."""
+        with written_whole(self.path, PRIVATE) as file:
+            file.write(json.dumps(asdict(tokens), indent=1).encode())
+
+    def ensure_writable(self) -> None:
+        """Write the file as it is: a full disk must say so before Strava hands out tokens that could not be kept.
+
+        Raises:
+            StorageFailed: it cannot be read or written.
+        """
+        content = read_whole(self.path)
+        with written_whole(self.path, PRIVATE) as file:
+            file.write(content)
+
+    def ensure_replaceable(self) -> None:
+        """Look whether new tokens may take the place of what is there: tokens, whole or broken, or nothing.
+
+        Raises:
+            BadSetting: it is something else, which is not ours to replace.
+            StorageFailed: it cannot be read, or is a link that leads nowhere.
+        """
+        try:
+            held = read_whole(self.path).removeprefix(codecs.BOM_UTF8).strip(b"\0 \t\r\n")
+        except FileNotFoundError:
+            return
+        if held and not _may_be_tokens(held):
+            raise BadSetting(f"{self.path} is no token file: move it away, or name another file in STRAVA_TOKEN_FILE.")
+
+    def remove(self) -> None:
+        """Delete the token file, and what it is a link to; no error when there is none.
+
+        Raises:
+            StorageFailed: it cannot be removed.
+        """
+        try:
+            for path in (Path(os.path.realpath(self.path)), self.path):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(self.path, error) from error
+
+    @contextmanager
+    def locked(self, stop: StopFlag) -> Iterator[None]:
+        """Hold the tokens: nobody else refreshes meanwhile, by whatever link they come to the file.
+
+        Raises:
+            Interrupted: a signal came while somebody else held them.
+        """
+        path = real(self.path)
+        with locked(path.with_name(f".{path.name}.lock"), stop.wait):
+            yield
+
+
+def _may_be_tokens(content: bytes) -> bool:
+    """Whether `content` is a token file's, if a damaged one."""
+    if content[:1] not in (b"{", b"["):
+        return False
+    try:
+        held = json.loads(content)
+    except (ValueError, RecursionError):
+        return True
+    return not held or (isinstance(held, dict) and not held.keys().isdisjoint(each.name for each in fields(Tokens)))
+
+
+def _whole_number(value: Any) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63:
+        return int(value)
+    return None
+
+
+class OAuthApp:
+    """Strava's OAuth endpoints as one app: client id and secret travel in bodies and headers, never in a URL."""
+
+    def __init__(self, oauth_url: str, credentials: tuple[str, str], session: requests.Session) -> None:
+        self.oauth_url = oauth_url.rstrip("/")
+        self.client_id, self._client_secret = credentials
+        self._session = session
+
+    def exchange_code(self, code: str, scope: str | None) -> Tokens:
+        """Tokens for the code of an authorisation.
+
+        Raises:
+            NotAuthorised: the code, the client id or the secret is wrong.
+        """
+        return self._ask_for_tokens({"grant_type": "authorization_code", "code": code}, Tokens("", scope=scope))
+
+    def refresh(self, tokens: Tokens) -> Tokens:
+        """Fresh tokens in the place of `tokens`; the old refresh token may be dead from here on.
+
+        Raises:
+            NotAuthorised: Strava does not accept the refresh token, or the app.
+        """
+        return self._ask_for_tokens({"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}, tokens)
+
+    def revoke(self, tokens: Tokens) -> bool:
+        """Withdraw the authorisation at Strava; False when Strava did not know the token any more.
+
+        Raises:
+            NotAuthorised: Strava does not accept the app.
+            StravaUnavailable: the token may live on.
+        """
+        basic = base64.b64encode(f"{self.client_id}:{self._client_secret}".encode()).decode()
+        response = self._session.post(
+            f"{self.oauth_url}/revoke",
+            data={"token": tokens.refresh_token},
+            headers={"Authorization": f"Basic {basic}"},
+        )
+        if not response.ok and response.status_code != requests.codes.bad_request:
+            raise self._refused(response)
+        return response.ok
+
+    def _ask_for_tokens(self, grant: dict[str, str], before: Tokens) -> Tokens:
+        response = self._session.post(
+            f"{self.oauth_url}/token",
+            data={"client_id": self.client_id, "client_secret": self._client_secret, **grant},
+        )
+        if not response.ok:
+            raise self._refused(response)
+        try:
+            answer = response.json()
+            return replace(
+                before,
+                # no match is no token
+                access_token=_SENDABLE.fullmatch(str(answer["access_token"]))[0],  # type: ignore[index]
+                refresh_token=str(answer["refresh_token"]),
+                expires_at=int(answer["expires_at"]),
+                athlete_id=(answer.get("athlete") or {}).get("id") or before.athlete_id,
+                saved_at=int(time.time()),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
+            raise StravaUnavailable("Strava answered a token request without tokens. Try again later.") from None
+
+    def _refused(self, response: requests.Response) -> NotAuthorised | StravaUnavailable:
+        resources = {resource for resource, _, _ in refusals(response)}
+        if "RefreshToken" in resources:
+            return NotAuthorised(
+                "Strava does not accept the refresh token any more (400 invalid_grant): it was revoked or replaced. "
+                "Run `make auth`."
+            )
+        if "AuthorizationCode" in resources:
+            return NotAuthorised(
+                "Strava does not accept the code: mistyped, used before, or too old. Run `make auth` again."
+            )
+        if response.status_code in (requests.codes.bad_request, requests.codes.unauthorized):
+            return NotAuthorised(
+                "Strava does not accept STRAVA_CLIENT_ID and STRAVA_CLIENT_SECRET: "
+                "compare them with https://www.strava.com/settings/api."
+            )
+        if response.status_code == requests.codes.forbidden:
+            # told as everywhere else: the app's owner may have no subscription
+            raise_for_refusal(response)
+        return StravaUnavailable(f"Strava answered {response.status_code} to a token request. Try again later.")
+
+
+def open_app(settings: StravaSettings, stop: StopFlag) -> OAuthApp:
+    """The app of these settings; its requests do not count toward the budget of reads.
+
+    Raises:
+        NotAuthorised: the credentials are missing.
+    """
+    session = open_session(StravaAdapter(stop, retry_wait_s=settings.retry_wait_s))
+    return OAuthApp(settings.oauth_url, settings.credentials(), session)
+
+
+class RefreshTokenAuth(AuthConfigBase):
+    """Bearer authentication that refreshes itself: before expiry, and once after a 401, with the request replayed once.
+
+    A rotated refresh token is on disk before its access token is first used.
+    """
+
+    def __init__(self, app: OAuthApp, file: TokenFile, stop: StopFlag) -> None:
+        self._app = app
+        self._file = file
+        self._stop = stop
+        self._tokens: Tokens | None = None
+
+    def __deepcopy__(self, memo: Any) -> "RefreshTokenAuth":
+        """The same object: dlt copies its configuration, and two copies would refresh against each other."""
+        return self
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put the bearer token on `request` and see to a 401."""
+        request.headers["Authorization"] = f"Bearer {self._access_token()}"
+        request.register_hook("response", self._replay_after_401)  # type: ignore[no-untyped-call]
+        return request
+
+    def _replay_after_401(self, response: requests.Response, **kwargs: Any) -> requests.Response:
+        if response.status_code != requests.codes.unauthorized or missing_scopes(response):
+            return response
+        refused = str(response.request.headers["Authorization"]).removeprefix("Bearer ")
+        request = response.request.copy()
+        request.headers["Authorization"] = f"Bearer {self._access_token(refused)}"
+        response.close()
+        replayed: requests.Response = response.connection.send(request, **kwargs)
+        replayed.history.append(response)
+        replayed.request = request
+        return replayed
+
+    def _access_token(self, refused: str | None = None) -> str:
+        """An access token that lives and is not `refused`; asks Strava only if nobody else has yet."""
+        if self._tokens is not None and (token := _usable(self._tokens, refused)):
+            return token
+        with self._file.locked(self._stop):
+            tokens = self._file.load()
+            if not _usable(tokens, refused):
+                self._file.ensure_writable()
+                tokens = self._app.refresh(tokens)
+                self._file.save(tokens)
+            self._tokens = tokens
+        return str(tokens.access_token)
+
+
+def _usable(tokens: Tokens, refused: str | None) -> str | None:
+    token = tokens.access_token or ""
+    alive = tokens.expires_at - EXPIRY_MARGIN_S > time.time()
+    return token if alive and token != refused and _SENDABLE.fullmatch(token) else None

@@ -1,0 +1,444 @@
+"""Strava's rate limits: what its headers told and what was sent since, shared by all processes of this machine.
+
+Windows are Strava's natural ones, quarters of an hour and days in UTC, by Strava's own clock (`clock.py`).
+"""
+
+import errno
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from pipelines.ground.durable import read_whole, storage_error, taken
+from pipelines.ground.errors import BudgetSpent, ReserveTooLarge
+from pipelines.ground.stop import StopFlag
+from pipelines.sources.strava_api.clock import Anchor, MachineClock
+
+QUARTER_S = 15 * 60
+DAY_S = 24 * 60 * 60
+NAMES = {QUARTER_S: "15-minute", DAY_S: "daily"}
+# reads first: a pipeline only reads, and meets that limit first
+KINDS = {"x-readratelimit": "read", "x-ratelimit": "overall"}
+DATE_STEP_S = 1
+# by then a request was answered or has failed; one whose process was killed counts as sent all the same
+ANSWERED_WITHIN_S = 150
+PLANNED_DAYS = 3650
+LARGEST = 10**12
+LOOK_AGAIN_S = 0.001
+PATIENCE_S = 1
+
+
+class Window(NamedTuple):
+    """One limit as last seen: `used` of `limit` requests in the window of `length_s` that ends at `ends_at_s`."""
+
+    length_s: int
+    used: int
+    limit: int
+    ends_at_s: int
+
+    @property
+    def name(self) -> str:
+        """What Strava calls it."""
+        return NAMES[self.length_s]
+
+    @property
+    def left(self) -> int:
+        """Requests that the window still admits."""
+        return max(self.limit - self.used, 0)
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """One request that may be sent, from `Budget.take`; hand it back with `Budget.answered`.
+
+    `sent_at_s` is Strava's time, `running_s` this machine's; `silent` is what had come back without headers by then: of
+    those the headers of this one's answer are sure to tell.
+    """
+
+    id: str
+    sent_at_s: float
+    running_s: float
+    silent: Mapping[str, int]
+
+
+@dataclass
+class _Told:
+    """What headers told last of one limit: `used` is of the window that began at `began_s`."""
+
+    began_s: int
+    used: int
+    limit: int
+
+
+@dataclass
+class _State:
+    """What the file holds.
+
+    `told` is keyed by kind and length. `in_flight` are tickets that have not come back, with Strava's time at their
+    sending. `silent` counts, by quarter of an hour, requests that came back without headers; of `heard` of these the
+    headers of later ones have told.
+    """
+
+    anchor: Anchor | None = None
+    told: dict[str, _Told] = field(default_factory=dict)
+    in_flight: dict[str, float] = field(default_factory=dict)
+    silent: dict[str, int] = field(default_factory=dict)
+    heard: dict[str, int] = field(default_factory=dict)
+    refused_until_s: float = 0.0
+
+    @classmethod
+    def read(cls, text: bytes) -> "_State":
+        """What `text` tells; nothing if it cannot be read: a cache, without it the next answer's headers tell."""
+        try:
+            held = orjson.loads(text)
+            return cls(
+                Anchor(**held["anchor"]) if held["anchor"] else None,
+                {key: _Told(**told) for key, told in held["told"].items()},
+                {str(id_): float(sent_at_s) for id_, sent_at_s in held["in_flight"].items()},
+                {str(int(quarter_s)): int(count) for quarter_s, count in held["silent"].items()},
+                {str(int(quarter_s)): int(count) for quarter_s, count in held["heard"].items()},
+                float(held["refused_until_s"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return cls()
+
+    def text(self) -> bytes:
+        """The same as JSON."""
+        return orjson.dumps(self)
+
+    def sent_since(self, began_s: int) -> int:
+        """Requests sent from `began_s` on that no header has told of yet."""
+        quarters = [quarter_s for quarter_s in self.silent if int(quarter_s) >= began_s]
+        came_back = sum(self.silent[quarter_s] - self.heard.get(quarter_s, 0) for quarter_s in quarters)
+        return came_back + sum(sent_at_s >= began_s for sent_at_s in self.in_flight.values())
+
+    def add_silent(self, sent_at_s: float) -> None:
+        """Count a request that came back without headers."""
+        quarter_s = str(_began_s(sent_at_s, QUARTER_S))
+        self.silent[quarter_s] = self.silent.get(quarter_s, 0) + 1
+
+    def forget_old(self, now_s: float) -> None:
+        """Drop what is of another day, and stop waiting for requests whose process was killed."""
+        for id_, sent_at_s in list(self.in_flight.items()):
+            if not now_s - ANSWERED_WITHIN_S <= sent_at_s <= now_s:
+                del self.in_flight[id_]
+                self.add_silent(sent_at_s)
+        today_s = _began_s(now_s, DAY_S)
+        self.silent = {quarter_s: n for quarter_s, n in self.silent.items() if today_s <= int(quarter_s) <= now_s}
+        self.heard = {quarter_s: n for quarter_s, n in self.heard.items() if quarter_s in self.silent}
+
+
+class Budget:
+    """The rate limits, in a small file under a lock: every request is counted there before it is sent."""
+
+    def __init__(self, path: Path, clock: MachineClock | None = None, stop: StopFlag | None = None) -> None:
+        self._path = path
+        self._stop = stop or StopFlag()
+        self._clock = clock or MachineClock.of_this_machine()
+        # what the file held last, and what that means
+        self._known: tuple[bytes, _State] | None = None
+
+    # --- requests
+
+    def take(self, reserve: int = 0) -> Ticket:
+        """Count a request that is about to be sent, leaving `reserve` requests of the day to others.
+
+        Raises:
+            BudgetSpent: Strava would refuse it; with the window and when it opens.
+            ReserveTooLarge: the day's limit is no larger than the reserve.
+        """
+        with self._held(create=True) as state:
+            now_s = self._now_s(state)
+            state.forget_old(now_s)
+            if (spent := self._spent(state, now_s, reserve)) is not None:
+                raise spent
+            ticket = Ticket(secrets.token_hex(4), now_s, self._clock.running_s(), dict(state.silent))
+            state.in_flight[ticket.id] = now_s
+            return ticket
+
+    def answered(self, ticket: Ticket, headers: Mapping[str, str]) -> None:
+        """Note what the answer to a request told; `headers` are empty when there was no answer."""
+        told = {name.lower(): value for name, value in headers.items()}
+        with self._held(create=True) as state:
+            on_its_way_s = max(self._clock.running_s() - ticket.running_s, 0)
+            at_s = self._answered_at_s(state, on_its_way_s, told)
+            # `Date` has whole seconds
+            sent_at_s = at_s - on_its_way_s - DATE_STEP_S
+            was_in_flight = state.in_flight.pop(ticket.id, None) is not None
+            found = {kind: numbers for prefix, kind in KINDS.items() if (numbers := _numbers(told, prefix))}
+            for kind, numbers in found.items():
+                for length_s, (used, limit) in numbers.items():
+                    _note(state, f"{kind} {length_s}", _Told(_began_s(at_s, length_s), used, limit), sent_at_s)
+            if found:
+                state.heard |= {q: max(n, state.heard.get(q, 0)) for q, n in ticket.silent.items() if q in state.silent}
+            elif was_in_flight:
+                state.add_silent(ticket.sent_at_s)
+
+    def refused(self, ticket: Ticket, reserve: int = 0) -> BudgetSpent:
+        """Note a 429 and return it as the error to raise.
+
+        Where no header shows which window is spent, it is taken to be the quarter of an hour of the request.
+        """
+        with self._held(create=True) as state:
+            now_s = self._now_s(state)
+            if self._spent(state, now_s, 0) is None:
+                # sent at the very end of a quarter, it says nothing of the one that has begun since
+                state.refused_until_s = max(_began_s(ticket.sent_at_s, QUARTER_S) + QUARTER_S, now_s + 5)
+            return self._spent(state, now_s, reserve) or _refusal(state.refused_until_s)
+
+    # --- what is left
+
+    def spent(self, reserve: int = 0) -> BudgetSpent | None:
+        """What would keep a request from being sent now.
+
+        Raises:
+            ReserveTooLarge: the day's limit is no larger than the reserve.
+        """
+        with self._held() as state:
+            return self._spent(state, self._now_s(state), reserve)
+
+    def windows(self) -> list[Window]:
+        """The read limits (the overall ones where Strava tells no others) as they stand now; empty when not known."""
+        with self._held() as state:
+            now_s = self._now_s(state)
+            return next((found for kind in KINDS.values() if (found := _windows(state, kind, now_s))), [])
+
+    def left(self) -> str:
+        """What the rate limits still admit, in words; empty where nothing is known."""
+        return in_words(self.windows())
+
+    def now(self) -> datetime:
+        """Strava's time, UTC."""
+        with self._held() as state:
+            return datetime.fromtimestamp(self._now_s(state), UTC)
+
+    def done_at(self, requests: int, reserve: int = 0, pace_s: float = 0) -> datetime | None:
+        """When as many requests, `pace_s` apart, will have been sent at the earliest; None when the limits are unknown.
+
+        None also if it would take ten years.
+        """
+        with self._held() as state:
+            at_s = self._now_s(state)
+            windows = [window for kind in KINDS.values() for window in _windows(state, kind, at_s)]
+        quarters = [window for window in windows if window.length_s == QUARTER_S]
+        days = [window for window in windows if window.length_s == DAY_S]
+        if not windows:
+            return None
+        left = min((window.left for window in quarters), default=LARGEST)
+        left_today = min((window.left - reserve for window in days), default=LARGEST)
+        ends_at_s = at_s + PLANNED_DAYS * DAY_S
+        while at_s < ends_at_s:
+            next_s = _began_s(at_s, QUARTER_S) + QUARTER_S
+            paced = int((next_s - at_s) / pace_s) if pace_s else LARGEST
+            sent = max(min(requests, left, left_today, paced), 0)
+            requests -= sent
+            left_today -= sent
+            if requests == 0:
+                return datetime.fromtimestamp(at_s + sent * pace_s, UTC)
+            at_s = next_s if left_today > 0 else _began_s(at_s, DAY_S) + DAY_S
+            left = min((window.limit for window in quarters), default=LARGEST)
+            if at_s % DAY_S == 0:
+                left_today = min((window.limit - reserve for window in days), default=LARGEST)
+        return None
+
+    # --- the file
+
+    @contextmanager
+    def _held(self, create: bool = False) -> Iterator[_State]:
+        """What the file tells, under its lock; what is changed is written back, in place.
+
+        Raises:
+            StorageFailed: it cannot be read or written.
+            Interrupted: a signal came, and its lock is held by somebody who does not go on.
+        """
+        try:
+            descriptor = self._open(create)
+        except OSError as error:
+            if create:
+                raise storage_error(self._path, error) from error
+            if isinstance(error, FileNotFoundError):
+                # not there yet: then nothing is known
+                yield _State()
+                return
+            # not ours to write, but maybe to read
+            yield _State.read(read_whole(self._path))
+            return
+        try:
+            began_at_s = time.monotonic()
+            while not taken(self._path, descriptor):
+                # its holder needs no time, unless somebody has halted it: only then does a signal end the wait
+                halted = time.monotonic() - began_at_s > PATIENCE_S
+                (self._stop.wait if halted else time.sleep)(LOOK_AGAIN_S)
+            before = _read(descriptor)
+            # all of it is compared: a time or a size may be the same though somebody else has written
+            known, self._known = self._known, None
+            state = known[1] if known is not None and known[0] == before else _State.read(before)
+            try:
+                yield state
+            finally:
+                text = state.text().ljust(len(before))
+                if text != before:
+                    # one write over what was there, and no flush: a kill leaves one or the other, a power cut little
+                    os.pwrite(descriptor, text, 0)
+                self._known = text, state
+        except OSError as error:
+            raise storage_error(self._path, error) from error
+        finally:
+            os.close(descriptor)
+
+    def _open(self, create: bool) -> int:
+        # anew each time: what was deleted or replaced is another file, and its lock another lock
+        try:
+            return os.open(self._path, os.O_RDWR | (os.O_CREAT if create else 0), 0o644)
+        except FileNotFoundError:
+            if not create:
+                raise
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+
+    # --- Strava's clock
+
+    def _now_s(self, state: _State) -> float:
+        """Strava's time: no later than it really is as long as the clocks here are whole."""
+        anchor = state.anchor
+        if anchor is None:
+            return self._clock.wall_s()
+        elapsed_s = anchor.elapsed_s(self._clock)
+        if elapsed_s is None:
+            # the clock on the wall was set back: it cannot be earlier than then, so go on from there. A spent window
+            # stays shut for its own length at most, however far the clock went
+            state.anchor = Anchor.at(anchor.strava_s, self._clock)
+            return anchor.strava_s
+        return anchor.strava_s + elapsed_s
+
+    def _answered_at_s(self, state: _State, on_its_way_s: float, headers: Mapping[str, str]) -> float:
+        """When Strava answered, by its own clock; sets ours right if the two cannot both be right."""
+        now_s = self._now_s(state)
+        date_s = _date_s(headers.get("date", ""))
+        if date_s is None:
+            return now_s
+        if date_s > now_s:
+            state.anchor = Anchor.at(date_s, self._clock)
+        elif state.anchor is None or now_s > date_s + DATE_STEP_S + on_its_way_s:
+            # we are ahead of Strava: what was noted as later than now was not
+            state.anchor = Anchor.at(date_s, self._clock)
+            state.told = {key: told for key, told in state.told.items() if told.began_s <= date_s}
+        return date_s
+
+    # --- windows
+
+    def _spent(self, state: _State, now_s: float, reserve: int) -> BudgetSpent | None:
+        spent = [
+            (window, kept)
+            for kind in KINDS.values()
+            for window in _windows(state, kind, now_s)
+            if window.left <= (kept := reserve if window.length_s == DAY_S else 0)
+        ]
+        if spent:
+            window, kept = max(spent, key=lambda found: found[0].ends_at_s)
+            if 0 < window.limit <= kept:
+                raise ReserveTooLarge(
+                    f"STRAVA_RESERVE is {reserve:,}, but Strava admits {window.limit:,} requests a day: "
+                    "no details can be fetched. Lower it."
+                )
+            return _spending(window, kept)
+        # no further ahead than a quarter: else it was noted by a clock that was wrong
+        if 0 < state.refused_until_s - now_s <= QUARTER_S:
+            return _refusal(state.refused_until_s)
+        return None
+
+
+def _read(descriptor: int) -> bytes:
+    size = os.fstat(descriptor).st_size
+    content = os.read(descriptor, size)
+    if len(content) < size:
+        # it would be taken for damaged, and what others have sent would be forgotten
+        raise OSError(errno.EIO, f"{len(content):,} of its {size:,} bytes came")
+    return content
+
+
+def _note(state: _State, key: str, new: _Told, sent_at_s: float) -> None:
+    """Put what headers told in the place of what was known, as far as they tell of that window."""
+    known = state.told.get(key, _Told(0, 0, 0))
+    if known.began_s > new.began_s:
+        return
+    if sent_at_s < new.began_s:
+        # sent before the window turned: it may have been counted in a window that was spent, not in this one
+        new.used = 0
+    if known.began_s == new.began_s:
+        # answers overtake each other: within a window usage only grows
+        new.used = max(known.used, new.used)
+    state.told[key] = new
+
+
+def _windows(state: _State, kind: str, now_s: float) -> list[Window]:
+    found = []
+    for length_s in NAMES:
+        told = state.told.get(f"{kind} {length_s}")
+        if told is not None:
+            began_s = _began_s(now_s, length_s)
+            used = told.used if told.began_s == began_s else 0
+            found.append(Window(length_s, used + state.sent_since(began_s), told.limit, began_s + length_s))
+    return found
+
+
+def _spending(window: Window, kept: int) -> BudgetSpent:
+    used = f"{window.used:,} of {window.limit:,} requests"
+    but = f", and the last {kept:,} are kept for pulls" if kept and window.left else ""
+    return BudgetSpent(
+        f"Strava's {window.name} limit is used up ({used}{but}); it opens again at {_minute(window.ends_at_s)}.",
+        window.ends_at_s,
+        of_day=window.length_s == DAY_S,
+    )
+
+
+def _refusal(until_s: float) -> BudgetSpent:
+    return BudgetSpent(f"Strava's 15-minute limit is used up; it opens again at {_minute(until_s)}.", until_s)
+
+
+def _minute(at_s: float) -> str:
+    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _began_s(at_s: float, length_s: int) -> int:
+    return int(at_s) // length_s * length_s
+
+
+# the answers of one second all tell the same
+@lru_cache(maxsize=1)
+def _date_s(text: str) -> float | None:
+    with suppress(TypeError, ValueError, OverflowError):
+        date = parsedate_to_datetime(text)
+        # a `Date` is UTC, also where it does not say so
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    return None
+
+
+def _numbers(headers: Mapping[str, str], prefix: str) -> dict[int, tuple[int, int]]:
+    """(used, limit) by length of the window; without those that are absent or unreadable."""
+    limits = headers.get(f"{prefix}-limit", "").split(",")
+    usages = headers.get(f"{prefix}-usage", "").split(",")
+    return {
+        length_s: (int(used), int(limit))
+        for length_s, used, limit in zip(NAMES, usages, limits, strict=False)
+        if _is_count(used) and _is_count(limit)
+    }
+
+
+def _is_count(text: str) -> bool:
+    text = text.strip()
+    return text.isascii() and text.isdigit() and int(text[:20]) < LARGEST
+
+
+def in_words(windows: list[Window]) -> str:
+    """What `windows` still admit; empty where there are none."""
+    return ", ".join(f"{window.left:,} of {window.limit:,} requests left ({window.name})" for window in windows)

@@ -1,0 +1,104 @@
+"""Publishing: a read-only copy of the warehouse, replaced at once, so that dashboards never meet the lock.
+
+Who reads the copy of before goes on undisturbed: it stays until its last reader closes it.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from shutil import copyfileobj
+from typing import Any
+
+import duckdb
+
+from pipelines.ground.durable import real, storage_error, written_whole
+from pipelines.ground.errors import BadSetting
+from pipelines.ground.written_places import Places
+from pipelines.warehouse.athlete_settings import read_athlete_settings
+from pipelines.warehouse.database import DATASET, open_warehouse
+
+MODE = 0o444
+MAGIC_AT = 8
+MAGIC = b"DUCK"
+# two of them are equal when a reader of the two files sees the same
+Shown = tuple[datetime, dict[str, list[tuple[Any, ...]] | None]]
+
+
+def publish(warehouse: Path, copy: Path, places: Places) -> bool:
+    """Bring `copy` up to the last whole build of `warehouse` and the athlete's settings; whether it was behind.
+
+    It is noted in `places`, by which a copy is known again that nobody can open.
+
+    Raises:
+        BadSetting: something else is in its place, which stays as it is.
+        WarehouseBusy: another process holds the DuckDB file.
+        StorageFailed: the copy could not be written; it is as it was.
+    """
+    published = _shown_by(real(copy), is_known=real(copy) in places.paths("copy"))
+    places.note("copy", copy)
+    # closing any handle of a file gives up this process's locks on it: this one is closed after DuckDB's
+    with warehouse.open("rb") as source, open_warehouse(warehouse) as connection:
+        built = _shown(connection)
+        if built is None or built == published:
+            return False
+        # nothing may be left in the log: the copy is the file alone
+        connection.execute("checkpoint")
+        with written_whole(copy, MODE) as file:
+            copyfileobj(source, file, 1 << 20)
+    return True
+
+
+def _shown_by(copy: Path, is_known: bool) -> Shown | None:
+    """What the copy shows; None where there is none, or nobody can read it any more.
+
+    Raises:
+        BadSetting: what is there is not ours to replace.
+        StorageFailed: it cannot be read.
+    """
+    try:
+        with copy.open("rb") as file:
+            head = file.read(MAGIC_AT + len(MAGIC))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise storage_error(copy, error) from error
+    if not head:
+        return None
+    foreign = BadSetting(f"{copy} is no copy of this warehouse: move it away, or name another file in STRAVA_PUBLISH.")
+    if head[MAGIC_AT:] != MAGIC:
+        raise foreign
+    try:
+        with duckdb.connect(str(copy), read_only=True) as connection:
+            if not _is_empty(connection) and not (_is_ours(connection) and (is_known or _is_read_only(copy))):
+                raise foreign
+            return _shown(connection)
+    except duckdb.Error:
+        # damaged, or opened by somebody who may write all the same
+        if is_known:
+            return None
+        raise foreign from None
+
+
+def _is_ours(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether what is opened is a warehouse that this program built, or a copy of one."""
+    query = "select 1 from duckdb_tables() where schema_name = ? and table_name = 'dbt_builds'"
+    return connection.execute(query, [DATASET]).fetchone() is not None
+
+
+def _is_empty(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether nobody has put anything into the file that is opened."""
+    query = "select 1 from duckdb_tables() where not internal union all select 1 from duckdb_views() where not internal"
+    return connection.execute(query).fetchone() is None
+
+
+def _is_read_only(path: Path) -> bool:
+    """Whether nobody may write the file, as it is of a copy: one that may be written is somebody's warehouse."""
+    return not path.stat().st_mode & 0o222
+
+
+def _shown(connection: duckdb.DuckDBPyConnection) -> Shown | None:
+    """When the last whole build of the opened warehouse was, and the settings that its views read; None without one."""
+    try:
+        row = connection.execute(f"select built_at from {DATASET}.dbt_builds").fetchone()
+    except duckdb.CatalogException:
+        return None
+    return (row[0], read_athlete_settings(connection)) if row else None

@@ -1,0 +1,177 @@
+"""Staging: the rows of all shards, once, in schema `staging` of the DuckDB file; a cache that the shards refill.
+
+Which shards are in is read from the rows themselves, never from a record beside them: a kill, a deleted warehouse, a
+copied shard all end the same way, with each row there once.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import dlt
+import duckdb
+import pyarrow as pa
+from dlt.common.destination.client import SqlModel
+from dlt.destinations import duckdb as duckdb_destination
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from dlt.extract import DltResource
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from pipelines.bronze.packages import forget_packages, holds_packages, known_cause, load_package, open_pipeline, root
+from pipelines.bronze.shard import COLUMNS, ShardDamaged, bytes_and_rows
+from pipelines.bronze.store import TABLES, Bronze
+from pipelines.ground.durable import is_there, read_whole
+from pipelines.ground.engine import (
+    MOVE_AWAY,
+    OUT_OF_MEMORY,
+    engine_error,
+    limit_memory,
+    literal,
+    memory_mb,
+    quoted,
+    read_parquet,
+    refused_write,
+)
+from pipelines.ground.errors import StorageFailed, StravaStatsError
+from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
+
+LEAST_MEMORY_MB = 20
+
+
+def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
+    """Load the shards that staging does not have yet; how many there were.
+
+    Raises:
+        WarehouseBusy: another process holds the DuckDB file.
+        StorageFailed: the DuckDB file could not be written.
+    """
+    looked_through = False
+    while True:
+        try:
+            return _load_missing(bronze, warehouse, work_path)
+        except (ShardDamaged, PipelineStepFailed) as error:
+            # with the warehouse closed, which is asked for the rows of what is damaged
+            if looked_through or not bronze.leave_out_damaged():
+                if isinstance(error, ShardDamaged):
+                    raise
+                raise engine_error(warehouse, root(error), MOVE_AWAY) from error
+            looked_through = True
+
+
+def _load_missing(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
+    for on_leash in (True, False):
+        with open_warehouse(warehouse) as connection:
+            missing = _missing(connection, bronze)
+            try:
+                if missing:
+                    limit_memory(connection, _memory_mb(missing) if on_leash else None)
+                    _load(connection, missing, warehouse, work_path)
+                break
+            except (MemoryError, duckdb.OutOfMemoryException):
+                # a payload of a size that nobody has met: then memory is what it takes, in a file opened anew, because
+                # DuckDB takes back no more of one in which memory ran out
+                if not on_leash:
+                    raise
+    return sum(map(len, missing.values()))
+
+
+def staged_rows(warehouse: Path, table: str, shard: str) -> pa.Table | None:
+    """The rows of `shard` as staging has them, in their order; None where it has none.
+
+    Raises:
+        WarehouseBusy: another process holds the DuckDB file, so nobody can say.
+        StorageFailed: it cannot be opened or read.
+    """
+    if not is_there(warehouse):
+        return None
+    with open_warehouse(warehouse, read_only=True) as connection:
+        if not holds_table(connection, table):
+            return None
+        query = f"select * from {DATASET}.{table} where shard = ? order by rowid"
+        rows = connection.execute(query, [shard]).to_arrow_table()
+    return rows if len(rows) else None
+
+
+def _missing(connection: duckdb.DuckDBPyConnection, bronze: Bronze) -> dict[str, list[Path]]:
+    """By table, the shards that staging lacks; a table that is not there yet is in it even without shards."""
+    missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
+    return {table: paths for table, paths in missing.items() if paths or not holds_table(connection, table)}
+
+
+def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table: str) -> list[Path]:
+    held: set[str] = set()
+    if holds_table(connection, table):
+        query = f"select distinct shard from {CATALOG}.{DATASET}.{table}"
+        held = {name for (name,) in connection.execute(query).fetchall()}
+    # a file that somebody copied or renamed is known by the name inside
+    return [path for name, path in bronze.whole_shards(table, but=held).items() if name not in held]
+
+
+def _memory_mb(missing: dict[str, list[Path]]) -> int:
+    """What DuckDB needs to hold the widest rows; with more it would only keep more of what it wrote."""
+    held = [bytes_and_rows(path) for paths in missing.values() for path in paths]
+    widest = max((size // max(rows, 1) for size, rows in held), default=0)
+    return memory_mb(widest, sum(size for size, _ in held), LEAST_MEMORY_MB)
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection, missing: dict[str, list[Path]], warehouse: Path, work_path: Path
+) -> None:
+    pipeline = open_pipeline(
+        "strava_staging",
+        work_path,
+        # dlt works on duplicates of the connection, which do not know what is in use
+        destination=duckdb_destination(DuckDbCredentials(connection, local_config={"schema": f"{CATALOG}.main"})),
+        dataset_name=DATASET,
+    )
+    # what a killed run left is in the rows or it is not: the comparison above knows better than the package
+    if holds_packages(pipeline):
+        forget_packages(pipeline)
+    try:
+        rows = [_rows_of(connection, table, paths, work_path) for table, paths in missing.items()]
+        pipeline.extract(rows, loader_file_format="model")
+        pipeline.normalize()
+        load_package(pipeline)
+    except PipelineStepFailed as error:
+        for path in (path for paths in missing.values() for path in paths):
+            # what cannot be read is said of the shard, not of the warehouse
+            with suppress(FileNotFoundError):
+                read_whole(path)
+        if OUT_OF_MEMORY in str(error):
+            raise MemoryError from error
+        if "Catalog Error" in str(error):
+            # somebody dropped a table that dlt has noted as made
+            raise StorageFailed(
+                f"The warehouse {warehouse} lacks tables that it had. Everything in it can be rebuilt: move the file "
+                "away and run again."
+            ) from error
+        if isinstance(root(error), KeyboardInterrupt | StravaStatsError | OSError):
+            raise known_cause(error, warehouse) from error
+        # dlt retries a job and then hands on only the text of what went wrong
+        if (refused := refused_write(warehouse, str(error))) is not None:
+            raise refused from error
+        # a damaged shard, perhaps, which nobody has looked through yet
+        raise
+
+
+def _rows_of(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Path], work_path: Path) -> DltResource:
+    """All rows of the shards at `paths`, as one statement for DuckDB: no row passes through Python."""
+    # an empty history has its tables too: dbt's sources are always there
+    shards = "(select 1) where false"
+    if paths:
+        # dlt would read other paths out of its statement than are in it: it sees a view, which goes with the connection
+        shards = f"memory.main.shards_of_{table}"
+        files = ", ".join(quoted(literal(path)) for path in paths)
+        connection.execute(f"create or replace view {shards} as from {read_parquet(f'[{files}]')}")
+    columns = ", ".join(f"{name if paths else 'null'} as {name}" for name in COLUMNS)
+    model = SqlModel.from_query_string(f"select {columns} from {shards}", dialect="duckdb")
+
+    @dlt.resource(name=table, columns=COLUMNS, write_disposition="append")
+    def rows() -> Iterator[Any]:
+        file = work_path / f"{table}.model"
+        file.write_text(str(model))
+        yield dlt.mark.with_file_import(str(file), "model")
+        file.unlink()
+
+    return rows()
