@@ -114,8 +114,9 @@ def _ids(text: str | None) -> tuple[int, ...]:
 
 def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], None]:
     def run(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
+        from pipelines.mirror.enrich import DetailChoice
         from pipelines.mirror.pull import PullChoice
-        from pipelines.runs.flow import DetailChoice, run_steps
+        from pipelines.runs.flow import run_steps
 
         settings = _settings(options)
         given = vars(options)

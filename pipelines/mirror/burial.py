@@ -1,14 +1,14 @@
 """Burying what is gone at Strava: tombstones land in bronze, after a look at whether that can be true."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from pipelines.bronze.store import ACTIVITIES, TOMBSTONES, Bronze
 from pipelines.bronze.sweep import Sweep, tombstone, why_not_remove
 from pipelines.ground.errors import ActivityNotFound, StravaUnavailable
-from pipelines.ground.payloads import EPOCH, Payload
+from pipelines.ground.payloads import EPOCH
 from pipelines.ground.progress import Report
-from pipelines.sources.strava_api.client import StravaClient
+from pipelines.mirror.access import Access
+from pipelines.mirror.landing import Notes
 from pipelines.sources.strava_api.transport import raise_for_refusal
 
 # so many are asked for by id before they count as gone; more than that are believed to the list
@@ -17,27 +17,17 @@ READ_ALL = "activity:read_all"
 
 
 class Burial:
-    """Lands tombstones of one athlete. `scopes`: what the athlete granted, None where that is not known.
+    """Lands tombstones of one athlete."""
 
-    land: lands payloads in a table of bronze, each later than an instant.
-    """
-
-    def __init__(
-        self,
-        athlete_id: int,
-        scopes: set[str] | None,
-        client: StravaClient,
-        bronze: Bronze,
-        report: Report,
-        land: Callable[[str, list[Payload], datetime | None], None],
-    ) -> None:
+    def __init__(self, athlete_id: int, access: Access, bronze: Bronze, notes: Notes, report: Report) -> None:
         self._athlete_id = athlete_id
+        scopes = access.scopes
         # a token that cannot see only-me activities cannot tell a deleted one from one that was made only-me
         self._reason = "out_of_reach" if scopes is not None and READ_ALL not in scopes else "deleted"
-        self._client = client
+        self._access = access
         self._bronze = bronze
         self._report = report
-        self._land = land
+        self._notes = notes
         self.count = 0
 
     def bury(self, gone: set[int], noticed_by: str, confirmed: bool = False) -> str | None:
@@ -65,7 +55,7 @@ class Burial:
                 tombstone(id_, self._athlete_id, live[id_], hashes.get(id_), self._reason, noticed_by)
                 for id_ in sorted(gone)
             ]
-            self._land(TOMBSTONES, tombstones, landed.newest_fetched_at)
+            self._notes.land(TOMBSTONES, tombstones, landed.newest_fetched_at, self._athlete_id)
             self.count += len(tombstones)
             self._report.say(f"Gone at Strava: {len(tombstones):,}, see strava.deleted_activities.")
         return None
@@ -86,7 +76,7 @@ class Burial:
         unknown = set()
         for id_ in sorted(ids):
             try:
-                self._client.get(f"activities/{id_}", hooks={"response": [raise_for_refusal]})
+                self._access.client.get(f"activities/{id_}", hooks={"response": [raise_for_refusal]})
             except ActivityNotFound:
                 unknown.add(id_)
             except StravaUnavailable:
@@ -102,9 +92,9 @@ class Burial:
 
     def _is_listed(self, id_: int, start: datetime) -> bool:
         start_s = int((start - EPOCH) / timedelta(seconds=1))
-        listed = self._client.get(
+        listed = self._access.client.get(
             "athlete/activities",
             params={"after": max(start_s - 2, 0), "before": start_s + 2, "per_page": 200},
             hooks={"response": [raise_for_refusal]},
         )
-        return any(payload.id == id_ for payload in self._client.extract_response(listed, "$"))
+        return any(payload.id == id_ for payload in self._access.client.extract_response(listed, "$"))

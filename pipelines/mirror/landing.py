@@ -14,7 +14,7 @@ from dlt.extract import DltResource
 from dlt.extract.items import DataItemWithMeta
 
 from pipelines.bronze.shard import COLUMNS, write_shard
-from pipelines.bronze.store import ACTIVITIES, ACTIVITY_DETAILS, Landed
+from pipelines.bronze.store import ACTIVITIES, ACTIVITY_DETAILS, Bronze, Landed
 from pipelines.ground.payloads import EPOCH, Payload
 from pipelines.sources.strava_api.details import DetailFetch
 from pipelines.sources.strava_api.walk import ActivityWalk
@@ -146,11 +146,19 @@ def activity_details(fetch: DetailFetch, versions: NewVersions) -> DltResource:
     return details()
 
 
-def notes(payloads: list[Payload], versions: NewVersions) -> DltResource:
-    """What the pipeline itself has to say (sweeps, tombstones) as a dlt resource."""
+class Notes:
+    """What the pipeline itself has to say (sweeps, tombstones), landed as rows of bronze; `began_at` is the run's."""
 
-    @dlt.resource(name=versions.table, columns=COLUMNS, write_disposition="append")
-    def rows() -> Iterator[DataItemWithMeta]:
-        yield from versions.shards([payloads])
+    def __init__(self, bronze: Bronze, began_at: datetime) -> None:
+        self._bronze = bronze
+        self.began_at = began_at
 
-    return rows()
+    def land(self, table: str, payloads: list[Payload], newest: datetime | None, athlete_id: int) -> None:
+        """Land `payloads` of an athlete in `table`, each later than `newest` (UTC)."""
+        versions = NewVersions(table, Landed({}, newest), athlete_id, self.began_at, self._bronze.waiting_path)
+
+        @dlt.resource(name=table, columns=COLUMNS, write_disposition="append")
+        def rows() -> Iterator[DataItemWithMeta]:
+            yield from versions.shards([payloads])
+
+        self._bronze.land(rows())

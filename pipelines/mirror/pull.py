@@ -1,19 +1,17 @@
 """Pulling the list: new and changed activities land, and what Strava no longer lists is buried."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pipelines.bronze.store import ACTIVITIES, SWEEPS, Bronze
 from pipelines.bronze.sweep import RollCall, Sweep, continued, live_at, sweep_to_do, utc_now
-from pipelines.ground.errors import BudgetSpent, StravaStatsError
+from pipelines.ground.errors import StravaStatsError
 from pipelines.ground.payloads import EPOCH, Payload
-from pipelines.ground.progress import Report, Task
+from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
+from pipelines.mirror.access import Access
 from pipelines.mirror.burial import Burial
-from pipelines.mirror.landing import NewVersions, activities
-from pipelines.sources.strava_api.budget import Budget
-from pipelines.sources.strava_api.client import StravaClient
+from pipelines.mirror.landing import NewVersions, Notes, activities
 from pipelines.sources.strava_api.walk import ActivityWalk
 
 
@@ -27,45 +25,27 @@ class PullChoice:
 
 @dataclass
 class Pulled:
-    """What a pull did: activities listed and landed."""
+    """What a pull did: activities listed, landed and buried."""
 
     listed: int = 0
     landed: int = 0
+    buried: int = 0
 
 
 class Pull:
-    """One pull of an athlete's list.
+    """One pull of the athlete's list; `pulled` says how far it came, also after an error."""
 
-    wait: waits for a window to open again, or says what ends the run instead. land: lands payloads in a table of
-    bronze, each later than an instant.
-    """
-
-    def __init__(
-        self,
-        athlete_id: int,
-        client: StravaClient,
-        bronze: Bronze,
-        burial: Burial,
-        land: Callable[[str, list[Payload], datetime | None], None],
-        settings: StravaSettings,
-        budget: Budget,
-        report: Report,
-        wait: Callable[[BudgetSpent, Task], StravaStatsError | None],
-        pulled: Pulled,
-        began_at: datetime,
-    ) -> None:
-        self._athlete_id = athlete_id
-        self._client = client
+    def __init__(self, access: Access, bronze: Bronze, notes: Notes, settings: StravaSettings, report: Report) -> None:
+        self._access = access
+        self._athlete_id = access.athlete_id()
         self._bronze = bronze
-        self._burial = burial
-        self._land = land
+        self._burial = Burial(self._athlete_id, access, bronze, notes, report)
+        self._notes = notes
         self._settings = settings
-        self._budget = budget
         self._report = report
-        self._wait = wait
-        self._pulled = pulled
         # that of the run: its files bear one second
-        self._began_at = began_at
+        self._began_at = notes.began_at
+        self.pulled = Pulled()
 
     def run(self, choice: PullChoice) -> None:
         """Walk what is due: the lookback window, or the whole list once a day or on demand.
@@ -74,9 +54,12 @@ class Pull:
             StravaStatsError: what stopped the walk; all pages before it have landed.
         """
         sweep = self._sweep_to_do(choice.everything or choice.confirmed)
-        if not self._walk(sweep, choice.confirmed) and sweep is None:
-            # the window says less than the whole list does: something moved out of it, or it is empty
-            self._walk(Sweep.begin(utc_now()), choice.confirmed)
+        try:
+            if not self._walk(sweep, choice.confirmed) and sweep is None:
+                # the window says less than the whole list does: something moved out of it, or it is empty
+                self._walk(Sweep.begin(utc_now()), choice.confirmed)
+        finally:
+            self.pulled.buried = self._burial.count
 
     def _sweep_to_do(self, everything: bool) -> Sweep | None:
         if everything:
@@ -105,20 +88,20 @@ class Pull:
                     gone.difference_update(payload.id for payload in page if payload.id is not None)
                     walked.extend(page)
                     told = f"{walk.listed:,} listed, up to {walked.newest:%Y-%m-%d}"
-                    task.tell(told, walked.share(), self._budget.left)
+                    task.tell(told, walked.share(), self._access.budget.left)
 
-                walk = ActivityWalk(self._client, self._settings.per_page, on_page)
+                walk = ActivityWalk(self._access.client, self._settings.per_page, on_page)
                 while not walk.finished:
                     self._bronze.land(activities(walk, versions, start))
                     if sweep is not None and not walk.finished:
                         self._record_progress(sweep, walk, versions, roll, gone, counted)
                     if walk.waits_for is not None:
-                        walk.go_on(self._wait(walk.waits_for, task))
+                        walk.go_on(self._access.wait_for_list(walk.waits_for, task))
         finally:
             # dlt keeps the last resource, and what hangs on it, alive
             landed.hashes.clear()
-            self._pulled.listed += walk.listed
-            self._pulled.landed += versions.count
+            self.pulled.listed += walk.listed
+            self.pulled.landed += versions.count
         self._bronze.write_outputs(self._settings.output_path, versions.pull)
         new = f"{versions.count:,} new or changed" if versions.count else "nothing new"
         since = "" if start == EPOCH else f" since {start:%Y-%m-%d}"
@@ -181,7 +164,7 @@ class Pull:
 
     def _record(self, sweep: Sweep) -> None:
         # later than all that it speaks of: `status` counts what came after it
-        self._land(SWEEPS, [sweep.payload(self._athlete_id)], self._bronze.newest_fetched_at())
+        self._notes.land(SWEEPS, [sweep.payload(self._athlete_id)], self._bronze.newest_fetched_at(), self._athlete_id)
 
 
 class _Span:

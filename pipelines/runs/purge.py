@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,14 +19,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.bronze.shard import IsPurged, rewrite_shard
-from pipelines.bronze.store import ACTIVITIES, ERASED_FROM, READABLE, TABLES, Bronze
+from pipelines.bronze.store import ACTIVITIES, ERASED_FROM, READABLE, TABLES, TOMBSTONES, Bronze
 from pipelines.bronze.sweep import purge_tombstone, read_tombstone
 from pipelines.ground.durable import entries, is_there, read_whole, remove, remove_half_written, written_whole
 from pipelines.ground.errors import StorageFailed
-from pipelines.ground.payloads import EPOCH, Payload, read_json
+from pipelines.ground.payloads import EPOCH, read_json
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.written_places import NOTE, Places
+from pipelines.mirror.landing import Notes
 from pipelines.page.html import drawn_and_noted, is_page, pages
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
 
@@ -69,23 +70,14 @@ def remove_leftovers(settings: StravaSettings, report: Report) -> None:
 
 
 class Purge:
-    """One purge; nobody else may write in `bronze` or in any place of `settings` meanwhile.
+    """One purge; nobody else may write in `bronze` or in any place of `settings` meanwhile."""
 
-    land: lands payloads of an athlete as tombstones, each later than an instant.
-    """
-
-    def __init__(
-        self,
-        bronze: Bronze,
-        settings: StravaSettings,
-        report: Report,
-        land: Callable[[int, list[Payload], datetime | None], None],
-    ) -> None:
+    def __init__(self, bronze: Bronze, notes: Notes, settings: StravaSettings, report: Report) -> None:
         self._bronze = bronze
         self._settings = settings
         self._places = Places(settings)
         self._report = report
-        self._land = land
+        self._notes = notes
 
     def intend(self) -> set[int]:
         """Land a tombstone that says `purged` for each activity that is gone and not purged yet; their ids."""
@@ -110,7 +102,7 @@ class Purge:
         # later than the details too: they go as well
         newest = self._bronze.newest_fetched_at() if payloads else None
         for athlete_id, intents in payloads.items():
-            self._land(athlete_id, intents, newest)
+            self._notes.land(TOMBSTONES, intents, newest, athlete_id)
         return {payload.id for intents in payloads.values() for payload in intents if payload.id is not None}
 
     def erase(self) -> bool:

@@ -169,8 +169,9 @@ def purge(athlete, monkeypatch, capfd):
     from pipelines.ground.progress import Report
     from pipelines.ground.settings import read_settings
     from pipelines.ground.stop import StopFlag
+    from pipelines.mirror.enrich import DetailChoice
     from pipelines.mirror.pull import PullChoice
-    from pipelines.runs.flow import DetailChoice, run_steps
+    from pipelines.runs.flow import run_steps
 
     def purge_only() -> str:
         with monkeypatch.context() as patch:
