@@ -1,14 +1,18 @@
-"""README's tables and `.env.example`, written from the code: `python -m pipelines.documentation [--check]`."""
+"""Tables of README and CONTRIBUTING and `.env.example`, from the code: `python -m pipelines.documentation [--check]`."""
 
+import ast
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from pipelines.ground.errors import exit_codes
 from pipelines.ground.settings import REPO, SETTINGS, StravaSettings
 from pipelines.strava import COMMANDS
 
 README = REPO / "README.md"
+CONTRIBUTING = REPO / "CONTRIBUTING.md"
+PACKAGE = REPO / "pipelines"
 ENV_EXAMPLE = REPO / ".env.example"
 # of a setting whose default would say nothing
 SHOWN_DEFAULTS = {"home": "this repository"}
@@ -16,7 +20,7 @@ SHOWN_DEFAULTS = {"home": "this repository"}
 
 def main(arguments: list[str]) -> int:
     """Write what is out of date, or with --check only say so; the exit code."""
-    wanted = {README: _with_tables(README.read_text(encoding="utf-8")), ENV_EXAMPLE: _env_example()}
+    wanted = {path: _with_tables(path) for path in TABLES} | {ENV_EXAMPLE: _env_example()}
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in arguments:
         for path in stale:
@@ -27,12 +31,13 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _with_tables(text: str) -> str:
-    for name, table in TABLES.items():
+def _with_tables(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
+    for name, table in TABLES[path].items():
         begin, end = f"<!-- {name}: from the code, by `make docs` -->", f"<!-- /{name} -->"
         pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
         if not pattern.search(text):
-            raise SystemExit(f"README.md has lost the place of its table of {name}: {begin} … {end}")
+            raise SystemExit(f"{path.name} has lost the place of its {name}: {begin} … {end}")
         before, after = pattern.split(text, maxsplit=1)
         text = f"{before}{begin}\n{table()}\n{end}{after}"
     return text
@@ -72,6 +77,64 @@ def _exit_codes_table() -> str:
     return _table(("exit code", "meaning"), [(str(code), meaning) for code, meaning in exit_codes().items()])
 
 
+def _modules_table() -> str:
+    rows = []
+    for folder in _folders():
+        rows.append((f"**`{_shown(folder)}`**", _first_sentence(folder / "__init__.py")))
+        rows += [(f"`{path.name}`", _first_sentence(path)) for path in _modules(folder)]
+    return _table(("module", "job"), rows)
+
+
+def _layers_diagram() -> str:
+    """Which folder imports which, as Mermaid draws it; an arrow that follows from others is left out."""
+    imports = {
+        folder: set().union(*(_imported_folders(path) for path in _modules(folder))) - {folder} for folder in _folders()
+    }
+    lines = []
+    for folder, others in imports.items():
+        indirect = set().union(*(_reached(other, imports) for other in others))
+        lines += [f"    {_box(folder)} --> {_box(other)}" for other in sorted(others - indirect)]
+    return "\n".join(["```mermaid", "flowchart TD", *lines, "```"])
+
+
+def _reached(folder: Path, imports: Mapping[Path, set[Path]]) -> set[Path]:
+    """All folders that `folder` needs, itself left out."""
+    others = imports[folder]
+    return others.union(*(_reached(other, imports) for other in others))
+
+
+def _box(folder: Path) -> str:
+    return f'{_shown(folder).replace("/", "_")}["{_shown(folder)}"]'
+
+
+def _folders() -> list[Path]:
+    return [PACKAGE, *(path.parent for path in sorted(PACKAGE.rglob("*/__init__.py")))]
+
+
+def _modules(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.py")) if path.name != "__init__.py"]
+
+
+def _shown(folder: Path) -> str:
+    return folder.relative_to(REPO).as_posix()
+
+
+def _first_sentence(module: Path) -> str:
+    text = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+    return text.split("\n\n")[0].replace("\n", " ")
+
+
+def _imported_folders(module: Path) -> set[Path]:
+    """The folders of our own from which `module` imports, anywhere in its text."""
+    nodes = list(ast.walk(ast.parse(module.read_text(encoding="utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    paths = [REPO.joinpath(*name.split(".")) for name in names if name.split(".")[0] == PACKAGE.name]
+    return {path.parent for path in paths if path.with_suffix(".py").is_file()}
+
+
 def _env_example() -> str:
     lines = [
         "# Copy to .env and fill in the first two lines; the rest are the defaults.",
@@ -88,10 +151,9 @@ def _as_typed(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-TABLES: Mapping[str, Callable[[], str]] = {
-    "commands": _commands_table,
-    "settings": _settings_table,
-    "exit codes": _exit_codes_table,
+TABLES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
+    README: {"commands": _commands_table, "settings": _settings_table, "exit codes": _exit_codes_table},
+    CONTRIBUTING: {"layers": _layers_diagram, "modules": _modules_table},
 }
 
 if __name__ == "__main__":
