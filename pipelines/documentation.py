@@ -1,4 +1,4 @@
-"""Tables of README and CONTRIBUTING and `.env.example`, from the code: `python -m pipelines.documentation [--check]`."""
+"""Tables of README and CONTRIBUTING, `.env.example`, from the code: `python -m pipelines.documentation [--check]`."""
 
 import ast
 import re
