@@ -4,11 +4,16 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from home import OUR_SETTINGS, Athlete, Ran
+from processes import Launcher
+from processes import launcher as the_launcher
 
 from simulator import Simulator
+
+pytest_plugins = ["times"]
 
 
 @pytest.fixture
@@ -26,11 +31,21 @@ def athlete(tmp_path: Path, strava: Simulator) -> Athlete:
     return user
 
 
+@pytest.fixture(scope="session")
+def launcher() -> Launcher:
+    """What forks commands and dbt, for all tests of this process."""
+    return the_launcher()
+
+
 @pytest.fixture
 def run(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     """The command in this process (no second of start-up): run("pull", "--all", PER_PAGE="50")."""
     from pipelines.ground.stop import SIGNALS
     from pipelines.strava import main
+    from pipelines.warehouse import build
+
+    # nor the seconds of dbt's
+    forking = SimpleNamespace(run=lambda *command, **how: the_launcher().dbt(*command, **how))
 
     def run_command(*arguments: str, **settings: str) -> Ran:
         with monkeypatch.context() as patch:
@@ -38,6 +53,7 @@ def run(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
                 patch.delenv(name)
             for name, value in (athlete.settings | settings).items():
                 patch.setenv(name, value)
+            patch.setattr(build, "subprocess", forking)
             capfd.readouterr()
             before = {number: signal.getsignal(number) for number in SIGNALS}
             try:

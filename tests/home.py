@@ -1,28 +1,17 @@
 """A user's home: its settings, its files, and the command run in it."""
 
 import json
-import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from processes import OUR_SETTINGS, REPO, Command, Ran, inherited, launcher
 
 from simulator import Simulator
 
-REPO = Path(__file__).resolve().parent.parent
-OUR_SETTINGS = ("STRAVA_", "PER_PAGE", "ENRICH_", "DBT_")
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a command ended and what it printed."""
-
-    code: int
-    out: str
-    err: str
+__all__ = ["OUR_SETTINGS", "REPO", "Athlete", "Ran"]
 
 
 class Athlete:
@@ -54,11 +43,10 @@ class Athlete:
 
     def environment(self, **settings: str) -> dict[str, str]:
         """The environment of a process of this user: nobody else's STRAVA_* settings."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(OUR_SETTINGS)}
-        return inherited | self.settings | settings
+        return inherited() | self.settings | settings
 
     def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
-        """Start the command as a real process of its own, to be watched, signalled or killed."""
+        """Start the command as a user does, with an interpreter of its own, to be watched, signalled or killed."""
         return subprocess.Popen(
             [sys.executable, str(REPO / "pipelines" / "strava.py"), *arguments],
             env=self.environment(**settings),
@@ -69,11 +57,19 @@ class Athlete:
             cwd=self.home,
         )
 
-    def spawn(self, *arguments: str, typed: str = "", timeout_s: float = 120, **settings: str) -> Ran:
-        """Run the command as a real process to its end; `typed` is its standard input."""
+    def spawn_anew(self, *arguments: str, typed: str = "", timeout_s: float = 120, **settings: str) -> Ran:
+        """Run the command, started as a user starts it, to its end; `typed` is its standard input."""
         with self.start(*arguments, **settings) as process:
             out, err = process.communicate(typed, timeout=timeout_s)
         return Ran(process.returncode, out, err)
+
+    def fork(self, *arguments: str, typed: str = "", **settings: str) -> Command:
+        """Start the command as a process of its own that need not import anything: where its start does not matter."""
+        return launcher().start(*arguments, environment=self.environment(**settings), typed=typed)
+
+    def spawn(self, *arguments: str, typed: str = "", **settings: str) -> Ran:
+        """The same to its end."""
+        return self.fork(*arguments, typed=typed, **settings).wait()
 
     def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Rows of `query` on the warehouse."""

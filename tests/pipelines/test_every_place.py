@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 from home import Athlete
 from said import assert_said
-from soak.processes import Launcher
 
 from simulator import Simulator
 
@@ -21,13 +20,6 @@ NAME = f"Secret {secrets.token_hex(8)}"
 PASSPHRASE = {"STRAVA_STATE_PASSPHRASE": "correct horse battery staple"}
 # what stays of an activity that is purged: a tombstone, and walks that missed it
 STAYS = re.compile(r"tombstones|sweeps|deleted|buried")
-
-
-@pytest.fixture(scope="module")
-def launcher():
-    launcher = Launcher()
-    yield launcher
-    launcher.close()
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +84,7 @@ def mentions(folder: Path, id_: int) -> set[str]:
 
 
 def killed(launcher, athlete, at, *arguments, **settings):
-    """A command that is killed before a change of a file, see `soak.launcher`."""
+    """A command that is killed before a change of a file, see `launcher`."""
     ran = launcher.start(*arguments, environment=athlete.environment(SOAK_KILL_AT=at, **settings)).wait()
     assert ran.code == -9, ran.err
 

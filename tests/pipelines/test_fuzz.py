@@ -11,7 +11,7 @@ from home import Athlete
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from landed import speak, versions
-from soak.processes import Launcher
+from processes import Launcher
 from soak.strava import Strava
 
 from pipelines.bronze.shard import SCHEMA
@@ -54,19 +54,17 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(tmp_path_factory, launcher):
     strava = Strava(seed=7, activities=NEIGHBOURS + ODD)
     with strava:
         athlete = Athlete(tmp_path_factory.mktemp("home"), strava)
         athlete.settings |= {"PER_PAGE": PER_PAGE, "STRAVA_RETRY_WAIT_S": "0", "ENRICH_LIMIT": "0"}
         athlete.authorise()
-        launcher = Launcher()
         ids = [activity["id"] for activity in strava.activities()]
         # odd ones and neighbours by turns, so that each page has both
         world = World(strava, athlete, launcher, ids[::2], ids[1::2])
         assert world.run("pull").code == 0
         yield world
-        launcher.close()
 
 
 LEAVES = st.one_of(

@@ -4,7 +4,6 @@ import pyarrow.parquet as pq
 import pytest
 from home import Athlete
 from landed import NO_LIMITS, all_ids, ids
-from soak.processes import Launcher
 
 from simulator import Simulator
 
@@ -14,20 +13,13 @@ WORK = "warehouse/.state/dlt/strava_bronze"
 
 
 @pytest.fixture(scope="module")
-def launcher():
-    launcher = Launcher()
-    yield launcher
-    launcher.close()
-
-
-@pytest.fixture(scope="module")
 def strava():
     with Simulator(seed=7, activities=30, limits=NO_LIMITS) as simulator:
         yield simulator
 
 
 def kill(launcher, athlete, at):
-    """A pull that is killed at `at` (see `soak.launcher`)."""
+    """A pull that is killed at `at` (see `launcher`)."""
     ran = launcher.start("pull", environment=athlete.environment(SOAK_KILL_AT=str(at), PER_PAGE="7")).wait()
     assert ran.code == -9, ran.err
 

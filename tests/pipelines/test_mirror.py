@@ -5,19 +5,17 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from soak.batch import Batch
 from soak.mirror import LongMirror, Mirror
-from soak.processes import Launcher
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def mirror(tmp_path):
-    Mirror.launcher = Launcher()
+def mirror(tmp_path, launcher):
+    Mirror.launcher = launcher
     Mirror.folder = tmp_path
     Mirror.batch = Batch(tmp_path / "batch", Mirror.launcher)
     Mirror.tally.examples = 0
-    yield Mirror
-    Mirror.launcher.close()
+    return Mirror
 
 
 def histories(count, steps):

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from home import REPO, Athlete
 from landed import DETAIL, LIST, NO_LIMITS, all_ids, assert_one_sentence, until
-from soak.processes import Launcher
+from processes import Launcher
 
 from pipelines.ground.written_places import NOTE_AMONG_SHARDS
 from simulator import Simulator

@@ -13,10 +13,10 @@ import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
+from processes import Launcher
 
 from soak.batch import Batch
 from soak.mirror import LongMirror, Mirror
-from soak.processes import Launcher
 
 # one in so many goes through whole flows, with dbt in each
 LONG_EVERY = 25

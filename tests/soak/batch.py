@@ -1,16 +1,14 @@
 """Histories that have ended, built into one warehouse: dbt takes its seconds once for many of them."""
 
 import copy
-import os
 import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from home import OUR_SETTINGS
+from processes import Launcher, inherited
 
-from soak.processes import Launcher
 from soak.truth import TABLES, Warehouse
 
 # so many stay together, so that a build merges new ones into what is there
@@ -75,8 +73,7 @@ class Batch:
         """Build, and compare all that waited; (name of the history, what differs) of those that do."""
         if not self._waiting:
             return []
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(OUR_SETTINGS)}
-        ran = self._launcher.start("build", environment=inherited | {"STRAVA_HOME": str(self._home)}).wait()
+        ran = self._launcher.start("build", environment=inherited() | {"STRAVA_HOME": str(self._home)}).wait()
         assert ran.code == 0, ran.err
         warehouse = Warehouse(self._home / "warehouse" / "strava.duckdb")
         found = [(ended, ended.differences(_of(warehouse, ended.athlete_id))) for ended in self._waiting]

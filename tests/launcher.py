@@ -1,0 +1,168 @@
+"""Forks the command, and dbt: real processes of their own, to be killed, without the seconds that imports take.
+
+Run as a program it reads a JSON object per line and answers with its `number`, one more, and the processor time of all
+that was forked so far: `{"start": "command" or "dbt", "arguments", "environment", "cwd", "folder"}` starts one (its
+process id), `{"wait": id}` waits for its end (its exit code; -9 if it was killed). `folder` has its standard input and
+gets what it prints. A command's clock is wrong by SOAK_CLOCK_S of its environment, and it dies at SOAK_KILL_AT
+(see `_die_at_change`). Its dbt is a process of its own as well, and forked as well.
+"""
+
+import gc
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import time_machine
+
+CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
+
+
+PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
+# the commands that may start dbt
+BUILDING = {"flow", "build", "enrich", "purge", "schedule"}
+
+
+def _become(arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+    _take_over(folder)
+    # the command has set this when it was imported
+    project = os.environ["DLT_PROJECT_DIR"]
+    os.environ.clear()
+    os.environ.update(environment, DLT_PROJECT_DIR=project)
+    time.tzset()
+    build.subprocess = SimpleNamespace(run=_run_dbt)  # type: ignore[attr-defined]
+    if wrong_by_s := float(environment.get("SOAK_CLOCK_S", "0")):
+        time_machine.travel(time.time() + wrong_by_s, tick=True).start()
+    if at := environment.get("SOAK_KILL_AT"):
+        _die_at_change(at)
+    code = 0
+    try:
+        code = strava.main(arguments)
+    except SystemExit as exit_:
+        code = int(exit_.code or 0)
+    finally:
+        if (error := sys.exception()) is not None:
+            # as the interpreter would have ended the command; the traceback is what nobody may ever see
+            traceback.print_exception(error)
+            code = 1
+        _leave(code)
+
+
+def _take_over(folder: Path) -> None:
+    """Let standard input, output and error be files in `folder`."""
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    os.dup2(os.open(folder / "stdin", os.O_RDONLY), 0)
+
+
+def _leave(code: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _die_at_change(at: str) -> None:
+    """SIGKILL before Python makes, writes, renames or removes a file or folder: for the `at`th time, if that is a
+    number, else the first whose event and path match all of that expression.
+    """
+    left = int(at) if at.isdecimal() else 0
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal left
+        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if writes or event in CHANGES:
+            left -= 1
+            if left == 0 or (left < 0 and re.fullmatch(at, f"{event} {arguments[0]}")):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(watch)
+
+
+def _become_dbt(arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+    os.setsid()
+    _take_over(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    code = 1
+    try:
+        cli(arguments, standalone_mode=True, obj=_what_is_parsed(arguments, environment))
+    except SystemExit as exit_:
+        code = int(exit_.code or 0)
+    finally:
+        _leave(code)
+
+
+def _run_dbt(command: Sequence[str], *, env: Mapping[str, str], **_how: Any) -> subprocess.CompletedProcess[str]:
+    """As `subprocess.run` of `python -m dbt.cli.main …`, without the seconds that its imports take."""
+    with tempfile.TemporaryDirectory(prefix="dbt-") as name:
+        folder = Path(name)
+        (folder / "stdin").touch()
+        child = os.fork()
+        if child == 0:
+            _become_dbt(command[command.index("dbt.cli.main") + 1 :], env, folder)
+        _, status = os.waitpid(child, 0)
+        said = [(folder / name).read_text() for name in ("stdout", "stderr")]
+    return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(status), *said)
+
+
+def _parse() -> Any:
+    """The project as dbt parses it: 3 s, which each new home would take again."""
+    with tempfile.TemporaryDirectory(prefix="parsed-") as folder:
+        options = ["--target-path", folder, "--log-path", folder, "--project-dir", str(PROJECT)]
+        parsed = dbtRunner().invoke(["--quiet", "parse", *options, "--profiles-dir", str(PROJECT)])
+    # if it cannot be parsed, each build says so itself
+    return parsed.result if parsed.success else None
+
+
+def _what_is_parsed(arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    """What dbt need not parse again: the project for a warehouse of the usual name; the schemas bear that name."""
+    usual = Path(environment.get("STRAVA_WAREHOUSE", "")).name == "strava.duckdb"
+    return {"manifest": manifest} if usual and manifest and str(PROJECT) in arguments else {}
+
+
+if __name__ == "__main__":
+    import dbt.adapters.duckdb  # noqa: F401 - dbt would import it at each build
+
+    # the commands, and dlt, import what they need when they need it
+    import pyarrow.dataset  # noqa: F401
+    import sqlglot.dialects.duckdb  # noqa: F401
+    from dbt.cli.main import cli, dbtRunner
+
+    from pipelines import strava
+    from pipelines.page import html  # noqa: F401
+    from pipelines.runs import backup, flow, status  # noqa: F401
+    from pipelines.warehouse import build, staging  # noqa: F401
+
+    manifest = None
+    # what is here now is not looked through, page by copied page, in each fork
+    gc.freeze()
+    codes: dict[int, int] = {}
+    for line in sys.stdin:
+        wish = json.loads(line)
+        if "wait" in wish:
+            # who was interrupted while waiting asks again
+            if wish["wait"] not in codes:
+                codes[wish["wait"]] = os.waitstatus_to_exitcode(os.waitpid(wish["wait"], 0)[1])
+            answer = codes[wish["wait"]]
+        else:
+            is_dbt = wish["start"] == "dbt"
+            if manifest is None and (is_dbt or BUILDING & set(wish["arguments"])):
+                manifest = _parse()
+                gc.freeze()
+            if (answer := os.fork()) == 0:
+                os.chdir(wish["cwd"])
+                (_become_dbt if is_dbt else _become)(wish["arguments"], wish["environment"], Path(wish["folder"]))
+            # the system gives the same id again, some thousands of processes later
+            codes.pop(answer, None)
+        sys.stdout.write(f"{wish['number']} {answer} {sum(os.times()[:4])}\n")
+        sys.stdout.flush()

@@ -1,0 +1,167 @@
+"""Commands as processes: forked, watched, killed; and dbt, forked as well."""
+
+import atexit
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+REPO = Path(__file__).resolve().parent.parent
+OUR_SETTINGS = ("STRAVA_", "PER_PAGE", "ENRICH_", "DBT_")
+HANGS_AFTER_S = 120
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+def inherited() -> dict[str, str]:
+    """This process's environment without anybody's settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(OUR_SETTINGS)}
+
+
+class Launcher:
+    """A process that forks commands (see `launcher.py`); one serves many tests. It ends when this process does.
+
+    `environment` is what it adds to this process's own.
+    """
+
+    def __init__(self, **environment: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("launcher.py"))],
+            env=inherited() | {"PYTHONPATH": str(REPO)} | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=REPO,
+            # a Ctrl-C is for who asked for the commands
+            start_new_session=True,
+        )
+        self._lock = Lock()
+        self._wishes = 0
+        # of itself and of what it has forked and waited for
+        self.processor_s = 0.0
+        RUNNING.append(self)
+
+    def ask(self, **wish: object) -> int:
+        """What the launcher answers."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        with self._lock:
+            self._wishes += 1
+            stdin.write(json.dumps(wish | {"number": self._wishes}) + "\n")
+            stdin.flush()
+            # before it may be the answer to one who was interrupted
+            while (answer := stdout.readline().split())[0] != str(self._wishes):
+                pass
+            self.processor_s = float(answer[2])
+            return int(answer[1])
+
+    def start(self, *arguments: str, environment: Mapping[str, str], typed: str = "") -> "Command":
+        """Start the command; `typed` is its standard input."""
+        return self._start("command", arguments, environment, Path(environment["STRAVA_HOME"]), typed)
+
+    def dbt(
+        self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path = REPO, **_how: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """As `subprocess.run` of `python … -m dbt.cli.main …`, without the seconds that its imports take."""
+        ran = self._start("dbt", command[command.index("dbt.cli.main") + 1 :], env, cwd).wait()
+        return subprocess.CompletedProcess(command, ran.code, ran.out, ran.err)
+
+    def _start(
+        self, what: str, arguments: Sequence[str], environment: Mapping[str, str], cwd: Path, typed: str = ""
+    ) -> "Command":
+        folder = Path(tempfile.mkdtemp(prefix="command-"))
+        (folder / "stdin").write_text(typed)
+        wish = {"start": what, "arguments": arguments, "environment": dict(environment)}
+        return Command(self, folder, self.ask(**wish, folder=str(folder), cwd=str(cwd)))
+
+    def close(self) -> None:
+        """End the launcher."""
+        RUNNING.remove(self)
+        self._process.kill()
+        self._process.communicate()
+
+
+RUNNING: list[Launcher] = []
+
+
+def forked_s() -> float:
+    """The processor time of all launchers that run, and of what they have forked."""
+    return sum(launcher.processor_s for launcher in RUNNING)
+
+
+@cache
+def launcher() -> Launcher:
+    """The launcher of this process, started when it is first needed."""
+    started = Launcher()
+    atexit.register(started.close)
+    return started
+
+
+class Command:
+    """A command that runs."""
+
+    def __init__(self, launcher: Launcher, folder: Path, id_: int) -> None:
+        self._launcher = launcher
+        self._folder = folder
+        self._ran: Ran | None = None
+        self.id = id_
+        # until somebody has waited for it, its id is its own
+        self._end = os.pidfd_open(id_)
+
+    def has_ended(self, within_s: float = 0) -> bool:
+        """Whether it has ended, or does so within that time."""
+        return self._ran is not None or bool(select.select([self._end], [], [], within_s)[0])
+
+    def signal(self, number: int) -> None:
+        """Send it a signal; no error when it has ended."""
+        if self._ran is None:
+            os.kill(self.id, number)
+
+    def kill(self) -> None:
+        """SIGKILL; no error when it has ended."""
+        self.signal(signal.SIGKILL)
+
+    def end(self) -> None:
+        """Kill it if it still runs, and wait."""
+        self.kill()
+        self.wait()
+
+    def stop(self) -> list[int]:
+        """SIGSTOP; the ids of the processes it has started, of which there will be no more."""
+        self.signal(signal.SIGSTOP)
+        try:
+            return [int(id_) for id_ in Path(f"/proc/{self.id}/task/{self.id}/children").read_text().split()]
+        except OSError:
+            return []
+
+    def wait(self) -> Ran:
+        """How it ended."""
+        if self._ran is None:
+            # second by second: a machine that slept meanwhile is none that hung
+            hung = not any(self.has_ended(1) for _ in range(HANGS_AFTER_S))
+            if hung:
+                self.kill()
+            code = self._launcher.ask(wait=self.id)
+            os.close(self._end)
+            self._ran = Ran(code, (self._folder / "stdout").read_text(), (self._folder / "stderr").read_text())
+            shutil.rmtree(self._folder)
+            assert not hung, f"it hung: {self._ran.err}"
+        return self._ran
