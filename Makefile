@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help build demo auth run run-all compact enrich flow schedule purge status sql page serve
 .PHONY: backup restore revoke shell
-.PHONY: test test-fast test-browser test-container test-workflows soak lint format bench docs screenshots lock clean
+.PHONY: test test-fast test-deep test-times test-browser test-container test-workflows soak lint format bench docs screenshots lock clean
 
 VENV := .venv
 RUNTIME := $(VENV)/.runtime
@@ -84,20 +84,30 @@ revoke: ## withdraw the authorisation at Strava and remove the token file
 shell: ## a shell where the pipeline runs
 	@$(STRAVA) shell
 
-test: $(DEV) ## the whole test suite, offline
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not container and not workflows and not browser"
+# workers that take tests from each other in the end: none is left alone with a long file
+PYTEST := $(VENV)/bin/python -m pytest
+SIDE_BY_SIDE := -n 2 --dist worksteal
+
+test: $(DEV) ## the test suite, offline; what each file takes is in tests/results/test.json
+	@$(PYTEST) $(SIDE_BY_SIDE) --times=test -m "not deep and not container and not workflows and not browser"
 
 test-fast: $(DEV) ## the tests that take less than a few seconds each
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not container and not workflows and not browser"
+	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-fast -m "not slow and not deep and not container and not workflows and not browser"
+
+test-deep: $(DEV) ## long histories, kills at every moment, fuzzing at length: what `make test` has in short
+	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-deep -m deep
+
+test-times: $(DEV) ## write what each test file took in `make test` and `make test-deep` into CONTRIBUTING.md
+	@$(VENV)/bin/python tests/times.py
 
 test-browser: $(DEV) ## the page in Debian's Chromium (apt-get install chromium)
-	@$(VENV)/bin/python -m pytest -m browser tests/page
+	@$(PYTEST) -m browser tests/page
 
 test-container: $(DEV) ## the tests of the image, make, compose and the scheduler; they need a container engine
-	@$(VENV)/bin/python -m pytest -m container tests/containers
+	@$(PYTEST) -m container tests/containers
 
 test-workflows: $(DEV) ## GitHub's workflows, executed by act; ACT_SETUP_PYTHON names its stand-in for setup-python
-	@$(VENV)/bin/python -m pytest -m workflows tests/workflows
+	@$(PYTEST) -m workflows tests/workflows
 
 # bash counts in a SECONDS of its own
 soak: export SOAK_SECONDS := $(value SECONDS)
@@ -138,7 +148,7 @@ lock: $(DEV) ## compile requirements.in and requirements-dev.in into the lock fi
 	    --no-emit-index-url --custom-compile-command "make lock" $$name.in --output-file $$name.txt; done
 
 clean: ## remove .venv, demo/ and caches; never data/, output/, warehouse/, secrets/ or site/
-	@rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/results
+	@rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/results tests/results
 	@rm -rf dbt_project/target dbt_project/logs logs target
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,6 +1,6 @@
 """What each test file takes: printed at the end of a run with --times=NAME and kept in tests/results/NAME.json.
 
-`python -m times` writes what is kept into CONTRIBUTING.md. Processor time is that of a test's fixtures and
+`python tests/times.py` writes what is kept into CONTRIBUTING.md. Processor time is that of a test's fixtures and
 processes too, of those that outlive a test when they end.
 """
 

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from processes import inherited, launcher
 
 from pipelines.bronze.store import ACTIVITIES, TABLES
 from pipelines.warehouse.athlete_settings import TABLES as SETTINGS_TABLES
-
-REPO = Path(__file__).resolve().parents[2]
 
 # (id, athlete_id, fetched_at, payload_hash, payload, shard)
 Version = tuple[int | None, int | None, datetime, str, str, str]
@@ -82,15 +79,11 @@ class Warehouse:
     def dbt(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run dbt in `cwd`, be that the project's folder or the one above it."""
         project = () if (self.cwd / "dbt_project.yml").exists() else ("--project-dir", "dbt_project")
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "STRAVA_"))}
-        return subprocess.run(
-            [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *command, *project],
+        return launcher().dbt(
+            ["dbt.cli.main", "--no-use-colors", *command, *project],
             cwd=self.cwd,
             # A home without ~/.dbt: the project's own profile has to do.
-            env={**inherited, "HOME": str(self.path.parent), **self.env},
-            capture_output=True,
-            text=True,
-            check=False,
+            env={**inherited(), "HOME": str(self.path.parent), **self.env},
         )
 
     def built(self, *command: str) -> str:

@@ -26,6 +26,14 @@ def test_the_job_test_sets_up_both_pythons_and_tests_on_them(forge):
         assert f"test on {python}" in ran.log
 
 
+def test_the_job_deep_runs_the_long_tests(forge, venv):
+    forge.share(venv)
+    one = "-k after_a_million_escapes"
+    ran = forge.act("ci.yml", "--job", "deep", "--env", f"PYTEST_ADDOPTS={one}", event="push")
+    assert ran.code == 0, ran.log
+    assert "1 passed" in ran.log
+
+
 def test_the_job_page_opens_the_page_in_a_browser(forge, venv):
     if not shutil.which("chromium"):
         pytest.skip("there is no chromium: the job `page` of ci.yml was not run")
