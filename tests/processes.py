@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -89,6 +91,9 @@ class Launcher:
     ) -> "Command":
         folder = Path(tempfile.mkdtemp(prefix="command-"))
         (folder / "stdin").write_text(typed)
+        for output in ("stdout", "stderr"):
+            # who is killed at its start has said nothing
+            (folder / output).touch()
         wish = {"start": what, "arguments": arguments, "environment": dict(environment)}
         return Command(self, folder, self.ask(**wish, folder=str(folder), cwd=str(cwd)))
 
@@ -123,17 +128,34 @@ class Command:
         self._folder = folder
         self._ran: Ran | None = None
         self.id = id_
-        # until somebody has waited for it, its id is its own
-        self._end = os.pidfd_open(id_)
+        # its id may be another's once the launcher has waited for it; this never is
+        self._handle = os.pidfd_open(id_)
+        weakref.finalize(self, os.close, self._handle)
 
     def has_ended(self, within_s: float = 0) -> bool:
         """Whether it has ended, or does so within that time."""
-        return self._ran is not None or bool(select.select([self._end], [], [], within_s)[0])
+        ended = select.poll()
+        ended.register(self._handle, select.POLLIN)
+        return bool(ended.poll(within_s * 1000))
+
+    def lines(self) -> Iterator[str]:
+        """What it says on standard error, line by line, until it ends."""
+        line = ""
+        with (self._folder / "stderr").open() as said:
+            ended = False
+            while not ended:
+                ended = self.has_ended(0.01)
+                # the last line may have begun only
+                while part := said.readline():
+                    line += part
+                    if line.endswith("\n"):
+                        yield line
+                        line = ""
 
     def signal(self, number: int) -> None:
         """Send it a signal; no error when it has ended."""
-        if self._ran is None:
-            os.kill(self.id, number)
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._handle, number)
 
     def kill(self) -> None:
         """SIGKILL; no error when it has ended."""
@@ -160,7 +182,6 @@ class Command:
             if hung:
                 self.kill()
             code = self._launcher.ask(wait=self.id)
-            os.close(self._end)
             self._ran = Ran(code, (self._folder / "stdout").read_text(), (self._folder / "stderr").read_text())
             shutil.rmtree(self._folder)
             assert not hung, f"it hung: {self._ran.err}"

@@ -147,18 +147,17 @@ def test_a_pull_waits_for_the_next_window_and_goes_on_from_the_last_activity(ath
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_what_was_fetched_before_a_wait_has_landed_whatever_ends_the_wait(pulled, run, strava, end):
     strava.set_limits(read_15min=8)
-    process = pulled.start("enrich", ENRICH_LIMIT="all", **PATIENT)
+    process = pulled.fork("enrich", ENRICH_LIMIT="all", **PATIENT)
     until(lambda: len(details_asked(pulled)) == 8 and pulled.shards("activity_details"))
-    said = process.stderr.readline()
-    assert "Waiting until then" in said
-    process.send_signal(end)
+    assert "Waiting until then" in next(process.lines())
+    process.signal(end)
     sent_at_s = time.monotonic()
-    _, err = process.communicate(timeout=30)
+    ran = process.wait()
     assert time.monotonic() - sent_at_s < 10
     assert sorted(ids(pulled, "activity_details")) == sorted(details_asked(pulled))
     if end != signal.SIGKILL:
-        assert process.returncode == 130
-        assert err.splitlines()[-1].startswith("Stopped.")
+        assert ran.code == 130
+        assert ran.err.splitlines()[-1].startswith("Stopped.")
         assert pulled.sql("select count(*) from staging.activity_details") == [(8,)]
 
 
@@ -204,13 +203,13 @@ def test_a_backfill_goes_on_over_windows_and_days_until_all_is_there(athlete, st
     starts = [datetime.fromisoformat(activity["start_date"]) for activity in strava.activities()]
     since = max(starts) - timedelta(days=30)
     recent = sum(start >= since for start in starts)
-    process = athlete.start("flow", "--backfill", STRAVA_RESERVE="0")
+    process = athlete.fork("flow", "--backfill", STRAVA_RESERVE="0")
     built, said = [], []
-    while (line := process.stderr.readline()) and not line.startswith("error"):
+    for line in process.lines():
         if "Waiting" in line:
             built.append(athlete.sql("select count(*) from strava.activity_details")[0][0])
         said.append(line)
-    assert process.wait(30) == 0, line
+    assert process.wait().code == 0, said
     assert [line for line in said if line.startswith("Activities")] == [
         "Activities: 20 listed, 20 new or changed.\n",
         f"Activities: {recent} listed since {since:%Y-%m-%d}, nothing new.\n",
@@ -229,17 +228,16 @@ def test_a_backfill_goes_on_over_windows_and_days_until_all_is_there(athlete, st
 @pytest.mark.slow
 def test_a_backfill_that_was_stopped_goes_on_when_it_is_started_again(athlete, strava):
     strava.set_limits(read_15min=12)
-    process = athlete.start("flow", "--backfill", STRAVA_RESERVE="0")
-    said = iter(process.stderr.readline, "")
+    process = athlete.fork("flow", "--backfill", STRAVA_RESERVE="0")
+    said = process.lines()
     assert "11 details left: 11 requests, done today" in next(line for line in said if "details left: " in line)
     assert "Waiting" in next(said)
     assert (last_run(athlete)["outcome"], last_run(athlete)["exit_code"]) == ("waiting", None)
     # nobody is kept out meanwhile
     other = athlete.spawn("pull")
     assert "Another run" not in other.err
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
-    assert process.returncode == 130
+    process.signal(signal.SIGINT)
+    assert process.wait().code == 130
     # what the other wrote since is the last run
     assert (last_run(athlete)["command"], last_run(athlete)["outcome"]) == ("pull", "done")
     athlete.sleep(900)

@@ -1,7 +1,6 @@
 import os
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -19,11 +18,6 @@ PAGES = COMMIT_PAGES + 30
 def strava():
     with Simulator(seed=7, activities=PAGES, limits=NO_LIMITS) as simulator:
         yield simulator
-
-
-def killed(process):
-    process.kill()
-    process.communicate(timeout=30)
 
 
 def assert_whole(athlete, strava):
@@ -45,9 +39,9 @@ def assert_whole(athlete, strava):
     ids=["extracted", "normalized", "landed", "while staging"],
 )
 def test_a_run_killed_between_fetching_and_staging_loses_and_doubles_nothing(athlete, run, strava, moment):
-    process = athlete.start("pull")
+    process = athlete.fork("pull")
     until(lambda: any(athlete.home.glob(moment)))
-    killed(process)
+    process.end()
     held = athlete.shards()
     ran = run("pull")
     assert ran.code == 0, ran.err
@@ -60,13 +54,13 @@ def test_a_run_killed_between_fetching_and_staging_loses_and_doubles_nothing(ath
 def test_a_run_killed_before_dlt_forgets_what_it_has_normalized_is_completed(athlete, run, strava):
     work = athlete.home / "warehouse/.state/dlt/strava_bronze"
     extracted = work / "normalize/extracted"
-    process = athlete.start("pull")
+    process = athlete.fork("pull")
     until(lambda: any(extracted.glob("*/new_jobs/*.parquet")))
-    os.kill(process.pid, signal.SIGSTOP)
+    process.signal(signal.SIGSTOP)
     shutil.copytree(extracted, athlete.home / "copy")
-    os.kill(process.pid, signal.SIGCONT)
+    process.signal(signal.SIGCONT)
     until(lambda: any((work / "load/normalized").glob("*")))
-    killed(process)
+    process.end()
     shutil.copytree(athlete.home / "copy", extracted, dirs_exist_ok=True)
     assert run("pull").code == 0
     assert_whole(athlete, strava)
@@ -75,9 +69,9 @@ def test_a_run_killed_before_dlt_forgets_what_it_has_normalized_is_completed(ath
 @pytest.mark.slow
 def test_a_run_killed_in_mid_pull_goes_on_from_its_last_commit(athlete, run, strava):
     strava.fault("slow", path=LIST, after=COMMIT_PAGES + 10, seconds=20)
-    process = athlete.start("pull", "--per-page", "1")
+    process = athlete.fork("pull", "--per-page", "1")
     until(lambda: len(athlete.requests(LIST)) == COMMIT_PAGES + 10 and athlete.shards())
-    killed(process)
+    process.end()
     held = athlete.shards()
     # nine windows have begun with the last activity of the one before
     assert len(ids(athlete)) == COMMIT_PAGES - 9
@@ -94,9 +88,9 @@ def test_a_run_killed_in_mid_pull_goes_on_from_its_last_commit(athlete, run, str
 def test_a_run_killed_in_mid_enrich_is_completed_by_the_next(athlete, run, strava):
     run("pull")
     strava.fault("slow", path=DETAIL, after=5, seconds=20)
-    process = athlete.start(ENRICH_LIMIT="10")
+    process = athlete.fork(ENRICH_LIMIT="10")
     until(lambda: len(details_asked(athlete)) == 5)
-    killed(process)
+    process.end()
     strava.clear_faults()
     assert run(ENRICH_LIMIT="10").code == 0
     assert ids(athlete, "activity_details") == [activity["id"] for activity in strava.activities()[:10]]
@@ -105,13 +99,14 @@ def test_a_run_killed_in_mid_enrich_is_completed_by_the_next(athlete, run, strav
 
 @pytest.mark.slow
 def test_a_machine_that_goes_down_during_dbt_build_is_as_if_it_had_not(athlete, run, strava):
-    process = athlete.start("flow", ENRICH_LIMIT="2")
+    process = athlete.fork("flow", ENRICH_LIMIT="2")
     log = athlete.home / "warehouse" / ".state" / "dbt" / "logs" / "dbt.log"
     until(lambda: log.exists() and "START sql incremental model" in log.read_text())
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    killed(process)
+    children = process.stop()
+    assert len(children) == 1
+    process.end()
     for child in children:
-        subprocess.run(["kill", "-9", child], check=True)
+        os.kill(child, signal.SIGKILL)
         until(lambda child=child: not Path(f"/proc/{child}/fd").exists() or not _open_files(child))
     ran = run("flow", ENRICH_LIMIT="2")
     assert ran.code == 0, ran.err
@@ -131,12 +126,12 @@ def _open_files(process_id):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_a_signal_stops_a_pull_with_all_that_was_fetched_landed(athlete, run, strava, number):
     strava.fault("slow", path=LIST, after=20, seconds=0.5)
-    process = athlete.start("pull", "--per-page", "1")
+    process = athlete.fork("pull", "--per-page", "1")
     until(lambda: len(athlete.requests(LIST)) == 20)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert err.splitlines()[-1] == "Stopped. What was fetched has landed; the next run goes on from there."
+    process.signal(number)
+    stopped = process.wait()
+    assert stopped.code == 130
+    assert stopped.err.splitlines()[-1] == "Stopped. What was fetched has landed; the next run goes on from there."
     fetched = len(athlete.requests(LIST))
     assert len(ids(athlete)) == fetched < PAGES
     assert athlete.sql("select count(*) from staging.activities") == [(fetched,)]
@@ -147,12 +142,12 @@ def test_a_signal_stops_a_pull_with_all_that_was_fetched_landed(athlete, run, st
 @pytest.mark.slow
 def test_a_second_signal_stops_at_once_and_the_next_run_completes(athlete, run, strava):
     strava.fault("slow", path=LIST, after=20, seconds=3)
-    process = athlete.start("pull", "--per-page", "1")
+    process = athlete.fork("pull", "--per-page", "1")
     until(lambda: len(athlete.requests(LIST)) == 20)
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130, err
-    assert "Traceback" not in err
+    process.signal(signal.SIGINT)
+    process.signal(signal.SIGTERM)
+    stopped = process.wait()
+    assert stopped.code == 130, stopped.err
+    assert "Traceback" not in stopped.err
     assert run("pull").code == 0
     assert_whole(athlete, strava)

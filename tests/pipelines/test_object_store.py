@@ -133,7 +133,7 @@ def test_what_was_purged_from_a_bucket_does_not_come_back_with_a_backup(athlete,
     file = str(tmp_path_factory.mktemp("backups") / "strava.bundle")
     gone = athlete.strava.activities()[2]["id"]
     athlete.strava.edit(gone, name="Nobody is to know")
-    assert athlete.spawn("flow", ENRICH_LIMIT="0").code == 0
+    assert athlete.spawn("pull").code == 0
     assert athlete.spawn("backup", file, "--unencrypted").code == 0
     athlete.strava.delete(gone)
     assert athlete.spawn("flow", "--all", ENRICH_LIMIT="0", STRAVA_PURGE_DELETED="true").code == 0

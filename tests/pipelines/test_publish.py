@@ -22,7 +22,7 @@ while not end.exists():
         summed = connection.execute("select sum(activities) from strava.activities_yearly").fetchone()[0]
         counted = connection.execute("select count(*) from strava.activities").fetchone()[0]
         versions = connection.execute("select count(*) from strava.activities_history").fetchone()[0]
-        time.sleep(0.05)
+        time.sleep(0.2)
         again = connection.execute("select count(*) from strava.activities").fetchone()[0]
     assert summed == counted == again <= versions, (summed, counted, again, versions)
     seen.add(counted)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from datetime import datetime, timedelta
 
 import duckdb
@@ -21,13 +22,24 @@ N = 20
 NOTHING_LANDED = "nothing landed since the last build"
 
 
-@pytest.fixture
-def built(tmp_path):
-    """A user whose flow has landed 20 activities and the details of two, and built."""
+@pytest.fixture(scope="module")
+def past(tmp_path_factory):
+    """A home in which a flow has landed 20 activities and the details of two, and built."""
     with Simulator(seed=7, activities=N, limits=NO_LIMITS) as strava:
-        athlete = Athlete(tmp_path, strava)
+        athlete = Athlete(tmp_path_factory.mktemp("past"), strava)
         athlete.authorise()
         assert athlete.spawn("flow", ENRICH_LIMIT="2").code == 0
+    return athlete.home
+
+
+@pytest.fixture
+def built(tmp_path, past):
+    """A user with such a home, and a Strava with the same activities."""
+    home = tmp_path / "home"
+    shutil.copytree(past, home)
+    with Simulator(seed=7, activities=N, limits=NO_LIMITS) as strava:
+        athlete = Athlete(home, strava)
+        athlete.authorise()
         yield athlete
 
 
