@@ -169,6 +169,7 @@ def fit_file(
     local_timestamp: int | None = None,
     laps_s: Sequence[int] = (),
     sessions: Sequence[tuple[str, str, int]] = (),
+    elapsed_s: int | None = None,
     with_session: bool = True,
     events: bool = True,
     big_endian: bool = False,
@@ -190,11 +191,14 @@ def fit_file(
 
     `utc_offset_s` stands in `activity.local_timestamp`, unless `local_timestamp` (raw) replaces it; None leaves it out.
     `laps_s` are the lengths of laps; `sessions` are sport, sub-sport and length of each part of a multisport activity.
+    `elapsed_s` is what the summaries say, by default until the last sample.
     `with_session=False`: the device died before it wrote its summaries. `events=False`: pauses are gaps and no more.
-    `data_size`, `crc`: what the header and the end say instead of the truth. `enhanced`: fields 73 and 78 besides 6 and 2.
+    `data_size`, `crc`: what the header and the end say instead of the truth.
+    `enhanced`: speed and altitude in the wide fields 73 and 78, with 6 and 2 empty beside them.
     `compressed_timestamps`, `compressed_speed_distance` (field 8): as old devices save bytes.
     `developer_fields`: fields of an app named speed and distance, with other values. `empty_fields`: one of size 0.
-    `interleaved`: a message that nobody knows after each record. `heart_rate_messages`: as a strap stores them under water.
+    `interleaved`: a message that nobody knows after each record.
+    `heart_rate_messages`: heart rates apart, as a strap stores them under water.
     `pool_lengths_s`: a pool swim of 25 m lengths, their seconds. `cut_to`: so many bytes only.
     Two files after each other are a chained FIT file.
     """
@@ -241,7 +245,8 @@ def fit_file(
             ],
         )
     if with_session:
-        elapsed_s = max((sample.t_s for sample in samples), default=sum(pool_lengths_s))
+        if elapsed_s is None:
+            elapsed_s = max((sample.t_s for sample in samples), default=sum(pool_lengths_s))
         _summaries(
             fit, samples, at, laps_s or [elapsed_s], sessions or [(sport, sub_sport, elapsed_s)], bool(pool_lengths_s)
         )
@@ -272,39 +277,22 @@ def _records(
     interleaved: bool,
     with_heart_rate: bool,
 ) -> None:
-    has = {name: any(getattr(sample, name) is not None for sample in samples) for name in Sample._fields}
+    has = {name for name in Sample._fields if any(getattr(sample, name) is not None for sample in samples)}
+    if not with_heart_rate:
+        has.discard("heart_rate")
+    own: list[Field] = [(0, _FLOAT32, 99.0), (1, _FLOAT32, 1e6)] if developer_fields else []
     last_s: int | None = None
     for sample in samples:
         if events and last_s is not None and sample.t_s - last_s > PAUSE_S:
             _event(fit, at + last_s, starts=False)
             _event(fit, at + sample.t_s, starts=True)
-        fields: list[Field] = []
-        if has["lat"]:
-            lat, lng = _scaled(sample.lat, 2**31 / 180), _scaled(sample.lng, 2**31 / 180)
-            fields += [(0, _SINT32, lat), (1, _SINT32, lng)]
         if compressed_speed_distance:
-            speed, metres = _scaled(sample.speed_m_s, 100) or 0, (_scaled(sample.distance_m, 16) or 0) & 0xFFF
-            fields.append((8, _BYTE, [speed & 0xFF, speed >> 8 & 0xF | (metres & 0xF) << 4, metres >> 4]))
+            fields = _measured(sample, has - {"speed_m_s", "distance_m"}, enhanced)
+            fields.append((8, _BYTE, _speed_and_distance(sample)))
         else:
-            if has["distance_m"]:
-                fields.append((5, _UINT32, _scaled(sample.distance_m, 100)))
-            if has["speed_m_s"]:
-                speed_mm_s = _scaled(sample.speed_m_s, 1000)
-                fields += [(6, _UINT16, None), (73, _UINT32, speed_mm_s)] if enhanced else [(6, _UINT16, speed_mm_s)]
-        if has["altitude_m"]:
-            altitude = _scaled(sample.altitude_m, 5, 500)
-            fields += [(2, _UINT16, None), (78, _UINT32, altitude)] if enhanced else [(2, _UINT16, altitude)]
-        if has["heart_rate"] and with_heart_rate:
-            fields.append((3, _UINT8, sample.heart_rate))
-        if has["cadence"]:
-            fields.append((4, _UINT8, sample.cadence))
-        if has["power_w"]:
-            fields.append((7, _UINT16, sample.power_w))
-        if has["temperature_c"]:
-            fields.append((13, _SINT8, sample.temperature_c))
+            fields = _measured(sample, has, enhanced)
         if empty_fields:
             fields.append((98, _BYTE, []))
-        own: list[Field] = [(0, _FLOAT32, 99.0), (1, _FLOAT32, 1e6)] if developer_fields else []
         if compressed_timestamps and last_s is not None and 0 <= sample.t_s - last_s < 32:
             fit.message(20, fields, own, offset_s=at + sample.t_s)
         else:
@@ -312,6 +300,29 @@ def _records(
         if interleaved:
             fit.message(0xFF00, [(0, _UINT16, sample.t_s % 1000)])
         last_s = sample.t_s
+
+
+def _measured(sample: Sample, has: set[str], enhanced: bool) -> list[Field]:
+    wide = _UINT32 if enhanced else _UINT16
+    every: list[tuple[str, Field]] = [
+        ("lat", (0, _SINT32, _scaled(sample.lat, 2**31 / 180))),
+        ("lat", (1, _SINT32, _scaled(sample.lng, 2**31 / 180))),
+        ("distance_m", (5, _UINT32, _scaled(sample.distance_m, 100))),
+        ("speed_m_s", (73 if enhanced else 6, wide, _scaled(sample.speed_m_s, 1000))),
+        ("altitude_m", (78 if enhanced else 2, wide, _scaled(sample.altitude_m, 5, 500))),
+        ("heart_rate", (3, _UINT8, sample.heart_rate)),
+        ("cadence", (4, _UINT8, sample.cadence)),
+        ("power_w", (7, _UINT16, sample.power_w)),
+        ("temperature_c", (13, _SINT8, sample.temperature_c)),
+    ]
+    if enhanced:
+        every += [("speed_m_s", (6, _UINT16, None)), ("altitude_m", (2, _UINT16, None))]
+    return [field for name, field in every if name in has]
+
+
+def _speed_and_distance(sample: Sample) -> list[int | None]:
+    speed, metres = _scaled(sample.speed_m_s, 100) or 0, (_scaled(sample.distance_m, 16) or 0) & 0xFFF
+    return [speed & 0xFF, speed >> 8 & 0xF | (metres & 0xF) << 4, metres >> 4]
 
 
 def _heart_rates(fit: FitWriter, samples: Iterable[Sample], at: int) -> None:
@@ -397,7 +408,7 @@ def gpx_file(
     encoding: str = "UTF-8",
     cut_to: int | None = None,
 ) -> bytes:
-    """Return a GPX 1.1 track of the `samples` with a position: Garmin's TrackPointExtension, and power as Strava has it.
+    """Return a GPX 1.1 track of the `samples` with a position; Garmin's TrackPointExtension, power as Strava has it.
 
     `utc_offset_s` writes local times with their offset, None UTC. `with_times=False`: a route, as in the export's
     `routes/`. `blanks` stand before the declaration, `doctype` behind it.

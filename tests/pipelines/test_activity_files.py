@@ -1,18 +1,20 @@
 """Activity files through the readers' door, cell for cell against what was written and two other libraries."""
 
+import gzip
 import io
 import warnings
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import fitdecode
 import fitparse
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.sources.strava_export.readers import read_activity_file
-from simulator.activity_files import EDGE_530, Sample, fit_file
+from pipelines.sources.strava_export.readers import POINTS, ActivityFile, UnreadableFile, read_activity_file
+from simulator.activity_files import EDGE_530, Device, FitWriter, Sample, fit_file, gpx_file, tcx_file
 
 START = datetime(2024, 5, 1, 8, 0, tzinfo=UTC)
 FIT_EPOCH = datetime(1989, 12, 31, tzinfo=UTC)
@@ -68,7 +70,7 @@ def _profile_row(fields: list[tuple[str, Any]]) -> Row:
 
 
 def tidied(raw: Sequence[Row]) -> list[Row]:
-    """What the door promises beyond the bytes: a row a second in order, no half position, none at 0, 0, no heart rate 0."""
+    """What the door promises beyond the bytes: a row a second in order, whole positions, none at 0, 0, no rate of 0."""
     seconds: dict[int, Row] = {}
     for row in sorted((row for row in raw if row["time"] is not None), key=lambda row: row["time"]):
         known = seconds.setdefault(row["time"], dict.fromkeys(row))
@@ -160,3 +162,268 @@ def test_a_ride_has_its_sport_device_offset_laps_and_start() -> None:
     assert (ride.format, ride.sport, ride.sub_sport, ride.device) == ("fit", "cycling", "road", "Garmin Edge 530")
     assert (ride.start, ride.utc_offset_s, ride.faults) == (START, 20700, ())
     assert [(lap.elapsed_s, lap.distance_m) for lap in ride.laps] == [(60, 60 * 7.25), (59, 59 * 7.25)]
+
+
+def points_of(activity: ActivityFile) -> list[Row]:
+    found: list[Row] = activity.points.to_pylist()
+    return found
+
+
+def refusal(data: bytes, name: str = "1.fit") -> str:
+    with pytest.raises(UnreadableFile) as refused:
+        read_activity_file(data, name)
+    assert str(refused.value).endswith(".")
+    return refused.value.reason
+
+
+@pytest.mark.parametrize("big_endian", [False, True])
+def test_old_devices_speed_and_distance_in_three_bytes_are_unpacked(big_endian: bool) -> None:
+    data = fit_file(
+        RIDE, start=START, compressed_speed_distance=True, compressed_timestamps=True, big_endian=big_endian
+    )
+    assert rows(data) == tidied(list(by_fitdecode(data)))
+    assert [row["distance_m"] for row in rows(data)][-1] == pytest.approx(RIDE[-1].distance_m, abs=1 / 16)
+
+
+def test_a_chain_of_fit_files_is_one_activity() -> None:
+    later = datetime(2024, 5, 1, 9, 0, tzinfo=UTC)
+    data = fit_file(RIDE, start=START) + fit_file(RIDE, start=later, big_endian=True, sport="cycling")
+    chained = read_activity_file(data, "1.fit")
+    assert rows(data) == tidied(list(by_fitdecode(data)))
+    assert [(session.start, session.sport) for session in chained.sessions] == [(START, "running"), (later, "cycling")]
+    assert (len(chained.points), chained.faults) == (2 * len(RIDE), ())
+
+
+def test_a_fit_file_cut_off_anywhere_keeps_every_whole_point_and_says_so() -> None:
+    whole = fit_file(RIDE, start=START)
+    points = rows(whole)
+    for size in range(len(whole) - 1, 200, -97):
+        cut = read_activity_file(whole[:size], "1.fit")
+        assert points_of(cut) == points[: len(cut.points)]
+        assert "cut off before its end" in cut.faults
+    assert len(read_activity_file(whole[: len(whole) // 2], "1.fit").points) > 50
+    assert read_activity_file(fit_file(RIDE, start=START, with_session=False)[:-700], "1.fit").sport == "running"
+
+
+@pytest.mark.parametrize(
+    ("defect", "fault"),
+    [
+        ({"crc": 1}, "its checksum does not match"),
+        ({"data_size": 0}, "its header gives no length"),
+        ({"data_size": 100_000}, "cut off before its end"),
+        ({"data_size": 2000}, "its checksum does not match"),
+    ],
+)
+def test_a_fit_file_whose_ends_are_wrong_is_read_to_its_last_point(defect: dict[str, int], fault: str) -> None:
+    activity = read_activity_file(fit_file(RIDE, start=START, **defect), "1.fit")
+    assert points_of(activity) == rows(fit_file(RIDE, start=START))
+    assert (activity.faults[0], activity.sport) == (fault, "running")
+
+
+def test_what_follows_a_whole_fit_file_is_not_taken_for_messages() -> None:
+    whole = fit_file(RIDE, start=START)
+    activity = read_activity_file(whole + bytes(500), "1.fit")
+    assert points_of(activity) == rows(whole)
+    assert activity.faults == ("500 bytes after its end",)
+
+
+def test_fields_of_no_size_take_no_bytes() -> None:
+    assert rows(fit_file(RIDE, start=START, empty_fields=True)) == rows(fit_file(RIDE, start=START))
+
+
+def test_an_apps_fields_named_speed_and_distance_replace_nothing() -> None:
+    assert rows(fit_file(RIDE, start=START, developer_fields=True)) == rows(fit_file(RIDE, start=START))
+    bare = [sample._replace(speed_m_s=None, distance_m=None) for sample in RIDE]
+    assert {
+        (row["speed_m_s"], row["distance_m"]) for row in rows(fit_file(bare, start=START, developer_fields=True))
+    } == {(None, None)}
+
+
+def test_a_straps_heart_rates_are_put_at_their_seconds() -> None:
+    apart = rows(fit_file(RIDE, start=START, heart_rate_messages=True))
+    assert [row["heart_rate"] for row in apart] == [sample.heart_rate for sample in RIDE]
+
+
+def test_a_pool_swim_without_records_has_a_point_at_the_end_of_each_length() -> None:
+    swim = read_activity_file(
+        fit_file([], start=START, sport="swimming", sub_sport="lap_swimming", pool_lengths_s=(30, 40, 35)), "1.fit"
+    )
+    assert [((row["time"] - START).seconds, row["distance_m"]) for row in points_of(swim)] == [
+        (30, 25.0),
+        (70, 50.0),
+        (105, 75.0),
+    ]
+
+
+def test_a_multisport_file_has_a_session_for_each_part() -> None:
+    parts = (("swimming", "open_water", 30), ("cycling", "road", 60), ("running", "generic", 29))
+    triathlon = read_activity_file(fit_file(RIDE, start=START, sessions=parts), "1.fit")
+    assert [(part.sport, part.sub_sport, part.elapsed_s) for part in triathlon.sessions] == list(parts)
+    assert (triathlon.sport, triathlon.start) == ("swimming", START)
+
+
+@pytest.mark.parametrize("local_timestamp", [0, 0x10000001, 0xFFFFFFFE, None])
+def test_a_local_time_that_no_clock_shows_is_none(local_timestamp: int | None) -> None:
+    data = fit_file(RIDE, start=START, utc_offset_s=None, local_timestamp=local_timestamp)
+    assert read_activity_file(data, "1.fit").utc_offset_s is None
+
+
+def test_a_watch_whose_clock_jumps_by_years_keeps_the_points_in_between() -> None:
+    jump = [*RIDE[:60], RIDE[60]._replace(t_s=9 * 365 * 86400), *RIDE[61:]]
+    assert len(rows(fit_file(jump, start=START, elapsed_s=119))) == len(RIDE) - 1
+
+
+@pytest.mark.parametrize(
+    ("device", "product_name", "name"),
+    [
+        (Device(1, 3113, ""), None, "Garmin Forerunner 945"),
+        (Device(1, 65000, ""), None, "Garmin"),
+        (Device(32, 31, ""), "ELEMNT BOLT", "Wahoo ELEMNT BOLT"),
+        (Device(294, 0, ""), "COROS PACE 2", "COROS PACE 2"),
+        (Device(60000, 1, ""), None, None),
+    ],
+)
+def test_a_device_has_a_name_to_read(device: Device, product_name: str | None, name: str | None) -> None:
+    data = fit_file(RIDE, start=START, device=device, product_name=product_name)
+    assert read_activity_file(data, "1.fit").device == name
+
+
+def test_what_our_reader_refuses_fitdecode_reads() -> None:
+    fit = FitWriter()
+    for number in range(6000):
+        fit.message(0x8000 + number, [(0, 2, 1)])
+    at = int((START - FIT_EPOCH).total_seconds())
+    for second in range(20):
+        fit.message(20, [(253, 0x86, at + second), (3, 2, 140)])
+    data = fit.file()
+    activity = read_activity_file(data, "1.fit")
+    assert points_of(activity) == tidied(list(by_fitdecode(data)))
+    assert activity.faults == ("our own reader cannot read it, fitdecode could",)
+
+
+def test_a_fit_file_without_an_activity_is_refused_with_the_reason() -> None:
+    settings_file = FitWriter()
+    settings_file.message(0, [(0, 0, 2)])
+    assert refusal(settings_file.file()) == "no activity"
+    assert refusal(fit_file(RIDE, start=START)[:60]) == "damaged"
+    assert refusal(b"\x0e" + bytes(100), "1.fit.gz") == "damaged"
+
+
+@pytest.mark.parametrize("write", [gpx_file, tcx_file])
+@given(samples=recordings(), utc_offset_s=st.sampled_from((None, 20700, -12600)), blanks=st.integers(0, 12))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_gpx_and_a_tcx_file_read_as_they_were_written(
+    write: Callable[..., bytes], samples: list[Sample], utc_offset_s: int | None, blanks: int
+) -> None:
+    samples = [s if s.lat is not None and s.lng is not None else s._replace(lat=1.5, lng=2.5) for s in samples]
+    data = write(samples, start=START, utc_offset_s=utc_offset_s, blanks=blanks)
+    lacks = "distance_m" if write is gpx_file else "temperature_c"
+    activity = read_activity_file(data, "1.xml")
+    assert_close(points_of(activity), written(samples), [column for column in COLUMNS if column != lacks])
+    assert (activity.start, activity.utc_offset_s, activity.faults) == (START, utc_offset_s, ())
+
+
+def test_gpx_and_tcx_have_sport_device_and_laps() -> None:
+    gpx = read_activity_file(gpx_file(RIDE, start=START, sport="cycling", creator="StravaGPX Consent Strip"), "1.gpx")
+    assert (gpx.format, gpx.sport, gpx.device) == ("gpx", "cycling", "StravaGPX Consent Strip")
+    tcx = read_activity_file(tcx_file(RIDE, start=START, sport="Biking", laps_s=(60,)), "1.tcx")
+    assert (tcx.format, tcx.sport, tcx.device) == ("tcx", "Biking", "Garmin Forerunner 945")
+    assert [(lap.start, lap.elapsed_s) for lap in tcx.laps] == [(START, 60), (START + timedelta(seconds=60), 59)]
+    assert [(session.start, session.elapsed_s) for session in tcx.sessions] == [(START, 119)]
+
+
+@pytest.mark.parametrize("write", [fit_file, gpx_file, tcx_file])
+def test_content_decides_whatever_the_name_and_the_wrapping(write: Callable[..., bytes]) -> None:
+    data = write(RIDE, start=START)
+    expected = rows(data)
+    assert rows(gzip.compress(data), "1.bin.gz") == expected
+    assert rows(gzip.compress(data), "1.fit") == expected
+    assert rows(gzip.compress(gzip.compress(data)), "1.tcx.gz.gz") == expected
+    assert rows(data, "1.csv") == expected
+
+
+def test_damaged_gzip_gives_what_can_be_unpacked_and_says_so() -> None:
+    data = tcx_file(RIDE * 3, start=START)
+    packed = gzip.compress(data)
+    wrong_sum = read_activity_file(packed[:-8] + b"\0\0\0\0" + packed[-4:], "1.tcx.gz")
+    assert (points_of(wrong_sum), wrong_sum.faults) == (rows(data), ("its gzip is damaged",))
+    cut = read_activity_file(packed[: len(packed) // 2], "1.tcx.gz")
+    assert len(cut.points) > 20
+    assert cut.faults[0] == "its gzip is cut off"
+    flipped = bytearray(packed)
+    flipped[len(packed) // 2] ^= 0xFF
+    assert "its gzip is damaged" in read_activity_file(bytes(flipped), "1.tcx.gz").faults
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "reason"),
+    [
+        (b"", "1.fit", "empty"),
+        (b" \n" * 50, "1.gpx", "empty"),
+        (bytes(4096), "1.fit", "empty"),
+        (gzip.compress(b""), "1.tcx.gz", "empty"),
+        (gzip.compress(bytes(1 << 20)) * 200, "1.fit.gz", "too large"),
+        (b"PK\x03\x04" + bytes(30), "1.zip", "unknown format"),
+        (b"<html><body>Not found</body></html>", "1.gpx", "unknown format"),
+        (b"<gpx/>", "1.gpx", "no activity"),
+        (b"<" + b"a" * 2_000_000, "1.gpx", "forbidden"),
+        (b"<gpx>" * 200, "1.gpx", "forbidden"),
+        (b'<?xml version="1.0" encoding="klingon"?><gpx/>', "1.gpx", "unknown format"),
+        (gpx_file(RIDE, start=START, with_times=False), "routes/1.gpx", "no times"),
+        (gpx_file(RIDE, start=START, doctype="<!DOCTYPE gpx>"), "1.gpx", "forbidden"),
+        (
+            tcx_file(RIDE, start=START, doctype='<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'),
+            "1.tcx",
+            "forbidden",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_the_reason(data: bytes, name: str, reason: str) -> None:
+    assert refusal(data, name) == reason
+
+
+def test_xml_with_characters_that_it_does_not_know_is_read_without_them() -> None:
+    for name, encoding in (("Bell \x07 hill", "UTF-8"), ("Köln", "UTF-16")):
+        assert rows(gpx_file(RIDE, start=START, name=name, encoding=encoding)) == rows(gpx_file(RIDE, start=START))
+    latin = gpx_file(RIDE, start=START, name="Köln", encoding="iso-8859-1").replace(b"iso-8859-1", b"UTF-8")
+    activity = read_activity_file(latin, "1.gpx")
+    assert (len(activity.points), activity.faults) == (len(RIDE), ("it has characters that XML does not know",))
+
+
+def test_a_cut_gpx_or_tcx_file_keeps_its_whole_points_and_says_where_it_ends() -> None:
+    for write in (gpx_file, tcx_file):
+        whole = write(RIDE, start=START)
+        cut = read_activity_file(whole[: len(whole) // 2], "1.xml")
+        assert points_of(cut) == rows(whole)[: len(cut.points)]
+        assert len(cut.points) > 50
+        assert cut.faults[0].startswith("damaged at line ")
+
+
+WHOLE = [
+    fit_file(RIDE[:40], start=START, developer_fields=True, heart_rate_messages=True),
+    fit_file(RIDE[:40], start=START, compressed_timestamps=True, compressed_speed_distance=True, big_endian=True),
+    gpx_file(RIDE[:12], start=START),
+    tcx_file(RIDE[:12], start=START, laps_s=(5,)),
+    gzip.compress(tcx_file(RIDE[:12], start=START)),
+]
+
+
+@given(
+    data=st.sampled_from(WHOLE),
+    changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=4),
+    end=st.floats(0, 1),
+)
+@settings(max_examples=250, deadline=timedelta(seconds=10), suppress_health_check=[HealthCheck.too_slow])
+def test_bytes_changed_and_cut_anywhere_give_points_or_a_reason(
+    data: bytes, changes: list[tuple[float, int]], end: float
+) -> None:
+    changed = bytearray(data)
+    for where, byte in changes:
+        changed[int(where * (len(changed) - 1))] = byte
+    try:
+        activity = read_activity_file(bytes(changed[: 1 + int(end * len(changed))]), "1.fit")
+    except UnreadableFile:
+        return
+    assert len(activity.points) <= len(data)
+    assert activity.points.schema == POINTS
+    activity.points.validate(full=True)

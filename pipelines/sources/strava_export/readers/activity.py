@@ -79,7 +79,7 @@ class ActivityFile:
 
 
 def credible_offset_s(offset: timedelta | None) -> int | None:
-    """Return an offset from UTC in seconds, if there is such a time zone: a quarter of an hour's multiple, -12 to +14 h."""
+    """Return an offset from UTC in seconds if a time zone may have it: whole quarters of an hour, -12 to +14 h."""
     if offset is None or offset % _QUARTER_HOUR or not _WEST <= offset <= _EAST:
         return None
     return int(offset.total_seconds())

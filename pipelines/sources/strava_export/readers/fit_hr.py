@@ -1,7 +1,7 @@
 """Heart rates that a strap stored by itself, under water say, and handed over afterwards as `hr` messages.
 
-An anchor ties the strap's clock of 1/1024 s to a timestamp; what follows holds eight heart rates with the last 12 bits of
-that clock (developer.garmin.com/fit/cookbook/decoding-activity-files, "Heart rate data").
+An anchor ties the strap's clock of 1/1024 s to a timestamp; what follows holds eight heart rates each, with the last 12
+bits of that clock (developer.garmin.com/fit/cookbook/decoding-activity-files, "Heart rate data").
 """
 
 from bisect import bisect_right
@@ -29,7 +29,7 @@ def heart_rates_at(time: pa.ChunkedArray, blocks: list[Block], epoch_s: int) -> 
     at = [seconds + epoch_s for seconds, _ in beats]
     sums = [0, *accumulate(rate for _, rate in beats)]
     rates: list[int | None] = []
-    points = [int(point.timestamp()) for point in time.to_pylist()]
+    points = time.cast(pa.int64()).to_pylist()
     first = bisect_right(at, points[0] - 1)
     for point in points:
         after = bisect_right(at, point, first)

@@ -1,7 +1,7 @@
-"""FIT's bytes as columns of its messages, without a loop over messages or fields where many of a kind follow each other.
+"""FIT's bytes as columns of its messages, without a loop over messages where many of a kind follow each other.
 
-A definition gives its messages a fixed size. So a run of them is cut out as a whole, and the k-th byte of a field of all
-of them is one slice with a step. After Garmin's FIT protocol (developer.garmin.com/fit/protocol).
+A definition gives its messages a fixed size. So a run of them is cut out as a whole, and the k-th byte of a field of
+all of them is one slice with a step. After Garmin's FIT protocol (developer.garmin.com/fit/protocol).
 """
 
 import struct
@@ -17,6 +17,7 @@ from .fit_crc import crc16
 TIMESTAMP: Final = 253
 LEAST_TIME: Final = 0x10000000  # below that a timestamp counts from when the device was switched on
 _MOST_DEFINITIONS: Final = 5000  # real files have dozens
+_CRC_SIZE: Final = 2
 _FIRST_LOOK: Final = 64
 _LAST_LOOK: Final = 1 << 16
 _LOCAL_OF_COMPRESSED: Final = bytes(byte & 0xE0 for byte in range(256))
@@ -60,6 +61,7 @@ class _Definition:
     big_endian: bool
     size: int  # of a message with its header byte
     fields: dict[int, _Field]
+    time_at: int | None  # where in a message its timestamp begins
 
 
 @dataclass
@@ -207,64 +209,63 @@ class _Scan:
         end = begin_body + size
         self._keys = [None] * 16
         self._time, self._time_at = 0, None
-        if size == 0 or end > len(data):
-            # not closed by its device, or cut; its last two bytes may be a CRC all the same
+        if size and end + _CRC_SIZE <= len(data):
+            intact = crc16(data[begin : end + _CRC_SIZE]) == 0
+            if not intact:
+                self.faults.append("its checksum does not match")
+            if intact or end + _CRC_SIZE == len(data) or is_fit(data[end + _CRC_SIZE : end + _CRC_SIZE + 12]):
+                self._all_messages(begin_body, end)
+                return end + _CRC_SIZE
+            end = len(data)  # the header is older than the last messages
+        elif size == 0:
+            self.faults.append("its header gives no length")
             end = len(data)
-            position = self._messages(begin_body, end)
-            self.faults.append("its header gives no length" if size == 0 else "cut off before its end")
-            if end - position > 2:
-                self.faults.append(f"{end - position:,} bytes that are no messages")
-            return None
-        position = self._messages(begin_body, end)
-        if position < end:
-            self.faults.append(f"{end - position:,} bytes that are no messages")
-        if end + 2 > len(data):
+        else:
             self.faults.append("cut off before its end")
-            return None
-        if crc16(data[begin : end + 2]):
-            self.faults.append("its checksum does not match")
-            if position == end and not is_fit(data[end + 2 : end + 14]) and len(data) > end + 2:
-                # the header is older than the last messages
-                self._messages(end, len(data))
-                return None
-        return end + 2
+            end = min(end, len(data))
+        self._all_messages(begin_body, end)
+        return None
+
+    def _all_messages(self, position: int, end: int) -> None:
+        position = self._messages(position, end)
+        if end - position > _CRC_SIZE:
+            self.faults.append(f"{end - position:,} bytes that are no messages")
 
     def _messages(self, position: int, end: int) -> int:
         """Read messages up to `end`; return where the first begins that cannot be read."""
-        data = self.data
         while position < end:
-            header = data[position]
-            compressed = header >= 0x80
-            if not compressed and header & 0x40:
-                after = self._define(position, end)
-                if after is None:
-                    return position
-                position = after
-                continue
-            key = self._keys[header >> 5 & 3 if compressed else header & 15]
-            if key is None:
-                return position
-            definition = self._definitions[key]
-            size = definition.size
-            if position + size > end:
-                return position
-            count = self._run(position, end, size, compressed)
-            if definition.message in self._wanted:
-                block = self.blocks.get((key, compressed))
-                if block is None:
-                    block = self.blocks[key, compressed] = Block(definition, [] if compressed else None)
-                block.add(position, count)
-            else:
-                block = None
-            if compressed:
-                self._decompress_times(data[position : position + count * size : size], block)
-            elif TIMESTAMP in definition.fields:
-                where = definition.fields[TIMESTAMP]
-                if where.size == 4:
-                    at = position + (count - 1) * size + where.offset
-                    self._time_at = (at, ">I" if definition.big_endian else "<I")
-            position += count * size
+            defines = self.data[position] & 0xC0 == 0x40
+            after = self._define(position, end) if defines else self._take_run(position, end)
+            if after is None:
+                break
+            position = after
         return position
+
+    def _take_run(self, position: int, end: int) -> int | None:
+        """Take in a run of messages of one kind; return where it ends, or None where none can be read."""
+        data = self.data
+        header = data[position]
+        compressed = header >= 0x80
+        key = self._keys[header >> 5 & 3 if compressed else header & 15]
+        if key is None:
+            return None
+        definition = self._definitions[key]
+        size = definition.size
+        if position + size > end:
+            return None
+        count = self._run(position, end, size, compressed)
+        block = None
+        if definition.message in self._wanted:
+            block = self.blocks.get((key, compressed))
+            if block is None:
+                block = self.blocks[key, compressed] = Block(definition, [] if compressed else None)
+            block.add(position, count)
+        if compressed:
+            self._decompress_times(data[position : position + count * size : size], block)
+        elif definition.time_at is not None:
+            last = position + (count - 1) * size + definition.time_at
+            self._time_at = (last, ">I" if definition.big_endian else "<I")
+        return position + count * size
 
     def _run(self, position: int, end: int, size: int, compressed: bool) -> int:
         """Return how many messages of one local type follow each other."""
@@ -332,4 +333,5 @@ def _parsed(definition: bytes) -> _Definition:
     # a developer's fields count by their size only: those named speed or distance are the app's, not the device's
     for at in range(own_at + 1, len(definition), 3):
         offset += definition[at + 1]
-    return _Definition(message, big_endian, offset, fields)
+    time = fields.get(TIMESTAMP)
+    return _Definition(message, big_endian, offset, fields, time.offset if time and time.size == 4 else None)
