@@ -5,7 +5,8 @@ bits of that clock (developer.garmin.com/fit/cookbook/decoding-activity-files, "
 """
 
 from bisect import bisect_right
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from math import ceil
 from typing import Any, Final
 
 import pyarrow as pa
@@ -13,30 +14,35 @@ import pyarrow as pa
 from .fit_messages import Block
 
 _TICKS: Final = 1024
-_CARRY_S: Final = 5
+_STEP_S: Final = 0.25
+_MOST_STEPS: Final = 21
 _TIMESTAMP, _FRACTION, _RATES, _CLOCK, _CLOCK_BITS = 253, 0, 6, 9, 10
 
 
 def heart_rates_at(time: pa.ChunkedArray, blocks: list[Block], epoch_s: int) -> pa.Array | None:
-    """Return a heart rate for each point: the mean since the point before, else the last one if it is 5 s old at most.
+    """Return a heart rate for each point: the mean since the point before, as Garmin's SDK has it.
 
-    `time` is the points', ascending; None where there are no heart rates.
+    A heart rate counts every quarter of a second until the next one, 5 s at most. `time` is the points', ascending; the
+    answer is None where there are no heart rates.
     """
     beats = _beats(blocks)
     if not beats or not len(time):
         return None
     beats.sort()
-    at = [seconds + epoch_s for seconds, _ in beats]
-    sums = [0, *accumulate(rate for _, rate in beats)]
+    at: list[float] = []
+    values: list[int] = []
+    for (seconds, rate), (until, _) in pairwise([*beats, beats[-1]]):
+        steps = min(max(ceil((until - seconds) / _STEP_S), 1), _MOST_STEPS)
+        at += [epoch_s + seconds + _STEP_S * step for step in range(steps)]
+        values += [rate] * steps
+    sums = [0, *accumulate(values)]
     rates: list[int | None] = []
     points = time.cast(pa.int64()).to_pylist()
     first = bisect_right(at, points[0] - 1)
     for point in points:
         after = bisect_right(at, point, first)
-        if after > first:
-            rates.append((2 * (sums[after] - sums[first]) + after - first) // (2 * (after - first)))
-        else:
-            rates.append(beats[after - 1][1] if after and point - at[after - 1] <= _CARRY_S else None)
+        count = after - first
+        rates.append((2 * (sums[after] - sums[first]) + count) // (2 * count) if count else None)
         first = after
     return pa.array(rates, pa.int16())
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .fit_crc import crc16
+from .points import check_count
 
 TIMESTAMP: Final = 253
 LEAST_TIME: Final = 0x10000000  # below that a timestamp counts from when the device was switched on
@@ -83,6 +84,7 @@ class Block:
             if last + so_far * self.definition.size == position:
                 self._runs[-1] = (last, so_far + count)
                 return
+        check_count(len(self._runs))
         self._runs.append((position, count))
 
     def cut_out(self, data: bytes) -> None:
@@ -291,6 +293,8 @@ class _Scan:
             at, form = self._time_at
             (self._time,) = struct.unpack_from(form, self.data, at)
             self._time_at = None
+        if block is not None and block.compressed_times is not None:
+            check_count(len(block.compressed_times) + len(heads))
         for head in heads:
             self._time += (head - self._time) & 0x1F
             if block is not None and block.compressed_times is not None:

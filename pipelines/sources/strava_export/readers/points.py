@@ -67,9 +67,9 @@ def _finite(values: "array[float]") -> pa.Array:
 
 
 def check_count(count: int) -> None:
-    """Raise `UnreadableFile` when a file has more points than weeks of recording give."""
+    """Raise `UnreadableFile` when a file has more of something than weeks of recording give."""
     if count > MAX_POINTS:
-        raise UnreadableFile("too large", f"It has more than {MAX_POINTS:,} points.")
+        raise UnreadableFile("too large", f"It has more than {MAX_POINTS:,} points or the like.")
 
 
 def _replaced(table: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:

@@ -90,6 +90,7 @@ class TcxReader:
         if self._lap is None:
             return
         if name == "lap":
+            check_count(len(self._laps))
             elapsed_s = self._lap.get("totaltimeseconds")
             self._laps.append(Lap(self._lap_start, elapsed_s, None, self._lap.get("distancemeters")))
             self._lap = None
@@ -103,6 +104,7 @@ class TcxReader:
         elapsed = [lap.elapsed_s for lap in laps if lap.elapsed_s is not None]
         metres = [lap.distance_m for lap in laps if lap.distance_m is not None]
         start = self._begun or (laps[0].start if laps else None)
+        check_count(len(self._sessions))
         self._sessions.append(
             Session(start, sum(elapsed) if elapsed else None, sum(metres) if metres else None, self._sport, None)
         )

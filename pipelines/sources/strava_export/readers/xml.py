@@ -13,7 +13,9 @@ _READERS: Final[dict[str, type[GpxReader] | type[TcxReader]]] = {"gpx": GpxReade
 _DEEPEST: Final = 100
 _LONG_TAG: Final = re.compile(rb"<[^>]{1000000}")
 _FORBIDDEN: Final = bytes(byte for byte in range(32) if byte not in b"\t\n\r")
-_INVALID_TOKEN: Final = 4  # xml.parsers.expat.errors.codes
+# of expat.errors.codes: an invalid token, an encoding that is not known or not the one declared
+_UNKNOWN_ENCODING: Final = 18
+_OF_CHARACTERS: Final = (4, _UNKNOWN_ENCODING, 19)
 
 
 def read_xml(data: bytes) -> ActivityFile:
@@ -26,25 +28,24 @@ def read_xml(data: bytes) -> ActivityFile:
         raise UnreadableFile("forbidden", "It has a tag of a million characters.")
     document = _Document()
     fault = document.read(data, None)
-    if document.error == _INVALID_TOKEN:
-        mended, encoding = _mended(data)
-        if mended != data or encoding is not None:
-            document = _Document()
-            document.read(mended, encoding)
-            fault = "it has characters that XML does not know" if document.error is None else fault
+    if document.error in _OF_CHARACTERS:
+        mended = data.translate(None, _FORBIDDEN)
+        second = _Document()
+        second.read(mended, _encoding(mended))
+        if second.error is None:
+            document, fault = second, "it has characters that XML does not know, or another encoding than it says"
     if document.reader is None:
         raise UnreadableFile("unknown format", "It is neither FIT nor GPX nor TCX.")
     return document.reader.activity((fault,) if fault else ())
 
 
-def _mended(data: bytes) -> tuple[bytes, str | None]:
-    """Return the bytes without control characters, and an encoding in which they are text if UTF-8 is none."""
-    mended = data.translate(None, _FORBIDDEN)
+def _encoding(data: bytes) -> str:
+    """Return an encoding in which any bytes are text; the marks of XML and all numbers are the same in both."""
     try:
-        mended.decode()
+        data.decode()
     except UnicodeDecodeError:
-        return mended, "iso-8859-1"
-    return mended, None
+        return "iso-8859-1"
+    return "utf-8"
 
 
 @lru_cache(maxsize=1024)
@@ -75,8 +76,11 @@ class _Document:
         except expat.ExpatError as error:
             self.error = error.code
             return f"damaged at line {error.lineno}: {expat.ErrorString(error.code)}"
-        except (LookupError, UnicodeError):
-            raise UnreadableFile("unknown format", "Its encoding is not known.") from None
+        except UnreadableFile:
+            raise
+        except (LookupError, ValueError):  # Python's codecs on an encoding that it does not know, or of several bytes
+            self.error = _UNKNOWN_ENCODING
+            return "its encoding is not known"
         return None
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
