@@ -108,10 +108,11 @@ def recordings(draw: st.DrawFn) -> list[Sample]:
     t_s, metres, samples = 0, 0.0, []
     for step in draw(st.lists(st.sampled_from((1, 1, 1, 1, 2, 7, 31, 32, 400, 0, -1)), min_size=1, max_size=30)):
         metres += draw(st.integers(0, 200))
-        lat, lng = draw(st.sampled_from(((51.5, -0.12), (-33.9, 151.2), (0, 0), (None, None))))
+        anywhere = st.tuples(st.integers(-90_000_000, 90_000_000), st.integers(-179_999_999, 179_999_999))
+        lat, lng = draw(st.sampled_from(((0, 0), (None, None))) | anywhere)
         values = {
-            "lat": lat,
-            "lng": lng,
+            "lat": None if lat is None else lat / 1e6,
+            "lng": None if lng is None else lng / 1e6,
             "distance_m": metres,
             "altitude_m": draw(maybe(st.integers(-400, 8000))),
             "speed_m_s": draw(maybe(st.integers(0, 4000))),

@@ -31,11 +31,13 @@ class _From(NamedTuple):
     offset: float = 0
 
 
-_DEGREES: Final = 2**31 / 180
+# degrees are 180 times that, which is exact in floats
+_HALF_CIRCLES: Final = 2**31
+_POSITION: Final = ("lat", "lng")
 # the first field that has a value counts: 73 and 78 are the enhanced ones
 _COLUMNS: Final = {
-    "lat": (_From(0, _DEGREES),),
-    "lng": (_From(1, _DEGREES),),
+    "lat": (_From(0, _HALF_CIRCLES),),
+    "lng": (_From(1, _HALF_CIRCLES),),
     "distance_m": (_From(5, 100),),
     "altitude_m": (_From(78, 5, 500), _From(2, 5, 500)),
     "speed_m_s": (_From(73, 1000), _From(6, 1000)),
@@ -86,22 +88,20 @@ def _points(messages: Messages) -> pa.Table:
     if not records:
         return _points_of_lengths(messages)
     check_count(messages.count(_RECORD))
-    if len(records) > 1:
-        # rows of several definitions back into the file's order
-        order = pc.sort_indices(pa.array(chain.from_iterable(block.positions for block in records), pa.int64()))
     parts = [_record_columns(block) for block in records]
-    columns = {}
-    for name in _COLUMNS:
-        if any(name in part for part in parts):
-            pieces = [
-                part[name].cast(pa.float64(), safe=False) if name in part else pa.nulls(len(block), pa.float64())
-                for part, block in zip(parts, records, strict=True)
-            ]
-            columns[name] = pieces[0] if len(pieces) == 1 else pa.concat_arrays(pieces).take(order)
-    time = pa.concat_arrays([block.times() for block in records])
+    columns = {
+        name: pa.concat_arrays(
+            [part.get(name, pa.nulls(len(block), pa.float64())) for part, block in zip(parts, records, strict=True)]
+        )
+        for name in _COLUMNS
+        if any(name in part for part in parts)
+    }
+    time = pc.add(pa.concat_arrays([block.times() for block in records]), FIT_EPOCH_S)
     if len(records) > 1:
+        # rows of several definitions, back into the file's order
+        order = pc.sort_indices(pa.array(chain.from_iterable(block.positions for block in records), pa.int64()))
+        columns = {name: values.take(order) for name, values in columns.items()}
         time = time.take(order)
-    time = pc.add(time, FIT_EPOCH_S)
     table = points_table(columns, time)
     rates = heart_rates_at(table["time"], messages.of(_HR), FIT_EPOCH_S)
     if rates is not None:
@@ -116,6 +116,8 @@ def _record_columns(block: Block) -> dict[str, pa.Array]:
         found = [values for values in (block.scaled(*source) for source in sources) if values is not None]
         if found:
             columns[name] = found[0] if len(found) == 1 else pc.coalesce(*found)
+        if name in columns and name in _POSITION:
+            columns[name] = pc.multiply(columns[name], 180)
     for name, values in _speed_and_distance(block).items():
         columns[name] = pc.coalesce(columns[name], values) if name in columns else values
     return columns

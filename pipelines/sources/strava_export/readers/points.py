@@ -17,7 +17,7 @@ _KINDS: Final = {field.name: field.type for field in POINTS}
 def points_table(columns: dict[str, pa.Array], time_s: pa.Array) -> pa.Table:
     """Make the points of an activity file.
 
-    `columns` are floats or ints by the names of `POINTS`, any of them absent; `time_s` is epoch seconds as int64, null
+    `columns` are floats by the names of `POINTS`, any of them absent; `time_s` is epoch seconds as int64, null
     where a point has none: such points are left out, as are times 60 days off the median. Rows of one second become
     one, with the last value of each column. A position of 0, 0 and a heart rate of 0 mean that there was none.
     """
@@ -77,11 +77,11 @@ def _replaced(table: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:
 
 
 def _fitting(values: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Cast to `kind`; a value that it cannot hold becomes null."""
-    if not pa.types.is_integer(kind) or (pa.types.is_integer(values.type) and values.type.bit_width < kind.bit_width):
-        return values.cast(kind)
+    """Return floats as `kind`; a value that it cannot hold becomes null."""
+    if not pa.types.is_integer(kind):
+        return values
     limit = 2 ** (kind.bit_width - 1) - 1
-    whole = pc.round(values.cast(pa.float64(), safe=False))
+    whole = pc.round(values)
     return pc.if_else(pc.less_equal(pc.abs(whole), limit), whole, None).cast(kind)
 
 
