@@ -1,4 +1,4 @@
-"""FIT files that our own reader refuses, by fitdecode: a hundred times slower, and written by somebody else."""
+"""FIT files that our own reader refuses, by fitdecode: fifty times slower, and written by somebody else."""
 
 import io
 import struct
