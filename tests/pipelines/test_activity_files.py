@@ -280,7 +280,10 @@ def test_a_multisport_file_has_a_session_for_each_part() -> None:
     assert (triathlon.sport, triathlon.start) == ("swimming", START)
 
 
-@pytest.mark.parametrize("local_timestamp", [0, 0x10000001, 0xFFFFFFFE, None])
+AN_HOUR_AND_A_MINUTE_EAST = int((START - FIT_EPOCH).total_seconds()) + 119 + 3660
+
+
+@pytest.mark.parametrize("local_timestamp", [0, 0x10000001, 0xFFFFFFFE, None, AN_HOUR_AND_A_MINUTE_EAST])
 def test_a_local_time_that_no_clock_shows_is_none(local_timestamp: int | None) -> None:
     data = fit_file(RIDE, start=START, utc_offset_s=None, local_timestamp=local_timestamp)
     assert read_activity_file(data, "1.fit").utc_offset_s is None
