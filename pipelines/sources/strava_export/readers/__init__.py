@@ -1,0 +1,6 @@
+"""Readers of activity files, FIT, GPX and TCX: `read_activity_file` is the door."""
+
+from .activity import POINTS, ActivityFile, Lap, Session, UnreadableFile
+from .door import read_activity_file
+
+__all__ = ["POINTS", "ActivityFile", "Lap", "Session", "UnreadableFile", "read_activity_file"]
