@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipelines.ground.errors import StravaStatsError
+from pipelines.ground.errors import StravaError
 from pipelines.ground.settings import StravaSettings, read_settings
 
 # whose addresses may be those of a service on the caller's own machine
@@ -52,7 +52,7 @@ def main(repo: str) -> int:
     """Print the places, or one sentence why there are none; the exit code."""
     try:
         found = places(read_settings(), repo)
-    except StravaStatsError as error:
+    except StravaError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     sys.stdout.write("".join(f"{name}={shlex.quote(value)}\n" for name, value in found.items()))

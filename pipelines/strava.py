@@ -24,7 +24,7 @@ REPO = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     # run as a script, Python looks beside this file; the package is one up
     sys.path[0] = str(REPO)
-    from pipelines.ground.output import flush_streams, prepare_streams
+    from pipelines.ground.streams import flush_streams, prepare_streams
 
     # before anything opens a file
     prepare_streams()
@@ -33,13 +33,17 @@ os.environ.setdefault("DLT_PROJECT_DIR", str(REPO))
 
 # each command imports what it needs: all of it takes as long again as dlt's settings, and a page is made in less
 from pipelines.ground.durable import is_there  # noqa: E402
-from pipelines.ground.errors import BadSetting, DoesNotAddUp, Interrupted, StravaStatsError, exit_codes  # noqa: E402
+from pipelines.ground.errors import BadSetting, DoesNotAddUp, Interrupted, StravaError, exit_codes  # noqa: E402
 from pipelines.ground.memory import share_one_arena  # noqa: E402
 from pipelines.ground.output import answering, tell  # noqa: E402
 from pipelines.ground.progress import ANOTHER_RUN, Report  # noqa: E402
-from pipelines.ground.settings import StravaSettings, read_settings  # noqa: E402
+from pipelines.ground.settings import SETTINGS, StravaSettings, read_settings  # noqa: E402
 from pipelines.ground.stop import StopFlag  # noqa: E402
-from pipelines.ground.terminal import printable  # noqa: E402
+from pipelines.sources.strava_api.settings import CALLED  # noqa: E402
+from pipelines.sources.strava_api.terminal import printable  # noqa: E402
+
+# what the source's sentences call things is what they are called here
+CALLED.update({field: SETTINGS[field].names[0] for field in CALLED.keys() & SETTINGS.keys()}, auth="`make auth`")
 
 if TYPE_CHECKING:
     from pipelines.runs.flow import Step
@@ -154,8 +158,9 @@ def _complete_restore(settings: StravaSettings, report: Report, stop: StopFlag) 
 
 
 def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
+    from pipelines.mirror.access import app_of
     from pipelines.runs.authorize import authorise
-    from pipelines.sources.strava_api.auth import TokenFile, open_app
+    from pipelines.sources.strava_api.auth import TokenFile
 
     settings = _settings(options)
     _complete_restore(settings, report, stop)
@@ -163,7 +168,7 @@ def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     file.ensure_replaceable()
 
     tokens, unticked = authorise(
-        open_app(settings, stop), file, settings.redirect_uri, settings.scope, tell, stop, sys.stdin
+        app_of(settings, stop), file, settings.redirect_uri, settings.scope, tell, stop, sys.stdin
     )
     tell(f"Authorised for athlete {tokens.athlete_id}; the tokens are in {file.path}.")
     if unticked:
@@ -176,14 +181,15 @@ def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
 
 
 def _revoke(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
-    from pipelines.sources.strava_api.auth import TokenFile, open_app
+    from pipelines.mirror.access import app_of
+    from pipelines.sources.strava_api.auth import TokenFile
 
     settings = _settings(options)
     _complete_restore(settings, report, stop)
     file = TokenFile(settings.token_path)
     # a run that refreshed meanwhile would write the file anew
     with file.locked(stop):
-        known = open_app(settings, stop).revoke(file.load())
+        known = app_of(settings, stop).revoke(file.load())
         file.remove()
     tell(f"{'Revoked at Strava' if known else 'Strava did not know the token any more'}; {file.path} is removed.")
     tell("Your data stay where they are: delete data/, output/, warehouse/ and site/ yourself if you want them gone.")
@@ -438,7 +444,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = next((command.run for command in COMMANDS if command.name == options.command), _DEFAULT)
     try:
         run(options, report, stop)
-    except StravaStatsError as error:
+    except StravaError as error:
         report.say(f"{'' if isinstance(error, Interrupted) else 'error: '}{error}")
         return error.exit_code
     except KeyboardInterrupt:

@@ -14,7 +14,8 @@ from typing import Any
 import duckdb
 import requests
 
-from pipelines.ground.output import flush_streams, prepare_streams, tell
+from pipelines.ground.output import tell
+from pipelines.ground.streams import flush_streams, prepare_streams
 from simulator.server import Simulator
 
 REPO = Path(__file__).resolve().parent.parent

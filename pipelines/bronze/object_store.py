@@ -15,9 +15,9 @@ from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
 from pipelines.ground.durable import is_there, written_whole
-from pipelines.ground.errors import BadSetting, StorageFailed, StravaStatsError
-from pipelines.ground.network import Route
-from pipelines.ground.terminal import one_line
+from pipelines.ground.errors import BadSetting, StorageFailed, StravaError
+from pipelines.ground.network import BucketRoute
+from pipelines.sources.strava_api.terminal import one_line
 
 AMAZON = "https://s3.amazonaws.com"
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
@@ -43,10 +43,10 @@ def aws_credentials() -> AwsCredentials:
     return credentials
 
 
-def store_error(url: str, error: BaseException) -> StravaStatsError:
+def store_error(url: str, error: BaseException) -> StravaError:
     """What the object store at `url` refused, or the setting that is wrong, as a sentence with the next step."""
     try:
-        wrong = Route.to_bucket(_endpoint() or AMAZON).wrong_setting(error)
+        wrong = BucketRoute(_endpoint() or AMAZON).wrong_setting(error)
     except BadSetting as no_proxy:
         wrong = no_proxy
     if wrong is not None:

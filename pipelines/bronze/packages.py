@@ -17,7 +17,7 @@ from dlt.common.configuration.utils import get_resolved_traces
 
 from pipelines.ground.durable import entries, read_whole, storage_error
 from pipelines.ground.engine import LEAVE_ALONE, engine_error
-from pipelines.ground.errors import StravaStatsError
+from pipelines.ground.errors import StravaError
 
 # where the working folder has packages whose data is whole; what is in `load/new` is in `normalize/extracted` as well
 _PACKAGES = ("normalize/extracted", "load/normalized")
@@ -119,7 +119,7 @@ def known_cause(error: BaseException, path: Path) -> BaseException:
     cause: BaseException | None = error
     while cause is not None:
         # dlt wraps even a second Ctrl-C
-        if isinstance(cause, StravaStatsError | KeyboardInterrupt):
+        if isinstance(cause, StravaError | KeyboardInterrupt):
             return cause
         if isinstance(cause, OSError):
             return storage_error(Path(cause.filename or path), cause)

@@ -56,10 +56,10 @@ from pipelines.bronze.shard import (
 from pipelines.bronze.sweep import read_tombstone
 from pipelines.ground.durable import entries, is_there, make_folder, move, read_whole, written_whole
 from pipelines.ground.engine import literal, read_parquet, rows_of
-from pipelines.ground.errors import StorageFailed, StravaStatsError, WarehouseBusy
-from pipelines.ground.payloads import EPOCH
+from pipelines.ground.errors import StorageFailed, StravaError, WarehouseBusy
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
+from pipelines.sources.strava_api.payloads import EPOCH
 
 ACTIVITIES = "activities"
 ACTIVITY_DETAILS = "activity_details"
@@ -535,7 +535,7 @@ class Bronze(BronzeReader):
     def _cause(self, error: Exception) -> BaseException:
         """The typed error behind `error`; what an object store says has no types of its own that reach here."""
         cause = known_cause(error, self.folder)
-        if self._url is None or isinstance(cause, StravaStatsError | KeyboardInterrupt):
+        if self._url is None or isinstance(cause, StravaError | KeyboardInterrupt):
             return cause
         return store_error(self._url, root(error))
 

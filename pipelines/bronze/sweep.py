@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipelines.ground.payloads import EPOCH, Payload
+from pipelines.sources.strava_api.payloads import EPOCH, Payload
 
 # a daily schedule is never quite 24 hours apart
 SLACK = 0.9

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from pipelines.ground.durable import storage_error
-from pipelines.ground.errors import StorageFailed, StravaStatsError, WarehouseBusy
+from pipelines.ground.errors import StorageFailed, StravaError, WarehouseBusy
 
 Config = dict[str, str | bool | int | float | list[str]]
 # enough for 100,000 activities of two kilobytes: with more, DuckDB only keeps more of what it has read
@@ -93,7 +93,7 @@ def typed_errors(path: Path, advice: str) -> Iterator[None]:
         raise engine_error(path, error, advice) from error
 
 
-def engine_error(path: Path, error: BaseException, advice: str) -> StravaStatsError:
+def engine_error(path: Path, error: BaseException, advice: str) -> StravaError:
     """What DuckDB or Arrow could not do with the file or folder at `path`, as a typed error; `advice` as above."""
     text = str(error)
     if isinstance(error, MemoryError):
@@ -102,7 +102,7 @@ def engine_error(path: Path, error: BaseException, advice: str) -> StravaStatsEr
     return known_error(path, text) or StorageFailed(f"{path} cannot be used: {first_line}. {advice}")
 
 
-def known_error(path: Path, text: str) -> StravaStatsError | None:
+def known_error(path: Path, text: str) -> StravaError | None:
     """The typed error if `text` is about who holds the file at `path`, memory, or the system."""
     if "Could not set lock on file" in text:
         holder = re.search(r"held in (\S+) \(PID (\d+)\)", text)

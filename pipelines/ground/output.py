@@ -1,40 +1,13 @@
-"""Standard output and standard error as they may be: closed, full, a pipe that nobody reads, of another encoding."""
+"""What is written to standard output and standard error, which may be full, or a pipe that nobody reads."""
 
 import io
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from pipelines.ground.errors import StorageFailed
-from pipelines.ground.terminal import printable
-
-
-def prepare_streams() -> None:
-    """Open what is closed of the three standard streams, and let them write any character in some way.
-
-    A file that is opened later would get the number of a closed stream, and be written what is meant for that stream.
-    """
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(descriptor, True)
-    os.close(descriptor)
-    if sys.stdin is None:
-        sys.stdin = os.fdopen(0)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def flush_streams() -> None:
-    """Write what is still to be written where that can be; what cannot be keeps nobody from ending."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except OSError:
-            # else Python would try again at its end, and end with a code of its own
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+from pipelines.sources.strava_api.terminal import printable
 
 
 class Heedless(io.TextIOBase):

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from pipelines.ground.output import Heedless
-from pipelines.ground.terminal import printable
+from pipelines.sources.strava_api.terminal import printable
 
 ANOTHER_RUN = "Another run is going on; waiting for its end."
 PLAIN_EVERY_S = 10

@@ -5,6 +5,7 @@ import threading
 from types import FrameType
 
 from pipelines.ground.errors import Interrupted
+from pipelines.sources.strava_api.pause import Pause
 
 # what a person or the machine asks a process to end by: Ctrl-C, a stop of the service, a terminal that closes, and what
 # batch systems warn by before they kill. SIGQUIT stays the system's: a way out for whom nothing else helps.
@@ -13,7 +14,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU, signal.
 INSISTING = (signal.SIGINT, signal.SIGTERM)
 
 
-class StopFlag:
+class StopFlag(Pause):
     """Set by a signal, looked at before each request; what was fetched still lands."""
 
     def __init__(self) -> None:

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 
-from pipelines.ground.errors import BudgetSpent, StravaStatsError, StravaUnavailable
+from pipelines.ground.errors import BudgetSpent, StravaError, StravaUnavailable
 from pipelines.ground.progress import Report, Task
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.stop import StopFlag
 from pipelines.mirror.waiting import wait_for_window
-from pipelines.sources.strava_api.auth import RefreshTokenAuth, TokenFile, open_app
+from pipelines.sources.strava_api.auth import OAuthApp, RefreshTokenAuth, TokenFile, open_app
 from pipelines.sources.strava_api.budget import Budget
 from pipelines.sources.strava_api.client import StravaClient
 from pipelines.sources.strava_api.transport import StravaAdapter, open_session, raise_for_refusal
@@ -41,7 +41,7 @@ class Access:
     def client(self) -> StravaClient:
         """The way to Strava; a run that stays at home needs no credentials."""
         settings = self._settings
-        auth = RefreshTokenAuth(open_app(settings, self._stop), self._token_file, self._stop)
+        auth = RefreshTokenAuth(app_of(settings, self._stop), self._token_file, self._stop)
         return StravaClient(settings.api_url, auth=auth, session=open_session(self._adapter))
 
     def require_authorisation(self) -> None:
@@ -92,18 +92,18 @@ class Access:
             self._adapter.min_interval_s = 0
             self._adapter.reserve = 0
 
-    def wait_for_list(self, spent: BudgetSpent, task: Task) -> StravaStatsError | None:
+    def wait_for_list(self, spent: BudgetSpent, task: Task) -> StravaError | None:
         """Wait for the window to open again; what ends the run instead, if so.
 
         A list is better walked in one go: a backfill waits here too, however long.
         """
         return self._wait(spent, math.inf if self.backfill else self._settings.max_wait_s, task)
 
-    def wait_for_details(self, spent: BudgetSpent, task: Task) -> StravaStatsError | None:
+    def wait_for_details(self, spent: BudgetSpent, task: Task) -> StravaError | None:
         """As `wait_for_list`; a backfill builds first, and lets others run meanwhile: it waits between two rounds."""
         return self._wait(spent, 0 if self.backfill else self._settings.max_wait_s, task)
 
-    def _wait(self, spent: BudgetSpent, longest_s: float, task: Task) -> StravaStatsError | None:
+    def _wait(self, spent: BudgetSpent, longest_s: float, task: Task) -> StravaError | None:
         """`spent` itself where the window opens later than in `longest_s`."""
         wait_s = spent.opens_at_s - self.budget.now().timestamp()
         # refused again at once after a wait: somebody else uses all there is
@@ -113,6 +113,15 @@ class Access:
         self._sent_before_wait = self.requests_sent
         try:
             wait_for_window(spent, self.budget, self._adapter.reserve, self._stop, task)
-        except StravaStatsError as error:
+        except StravaError as error:
             return error
         return None
+
+
+def app_of(settings: StravaSettings, stop: StopFlag) -> OAuthApp:
+    """The app of these settings.
+
+    Raises:
+        NotAuthorised: the credentials are missing.
+    """
+    return open_app(settings.oauth_url, settings.credentials(), settings.retry_wait_s, stop)

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from pipelines.bronze.store import ACTIVITIES, TOMBSTONES, Bronze
 from pipelines.bronze.sweep import Sweep, tombstone, why_not_remove
 from pipelines.ground.errors import ActivityNotFound, StravaUnavailable
-from pipelines.ground.payloads import EPOCH
 from pipelines.ground.progress import Report
 from pipelines.mirror.access import Access
 from pipelines.mirror.landing import Notes
+from pipelines.sources.strava_api.payloads import EPOCH
 from pipelines.sources.strava_api.transport import raise_for_refusal
 
 # so many are asked for by id before they count as gone; more than that are believed to the list

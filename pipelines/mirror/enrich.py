@@ -6,18 +6,18 @@ from functools import cached_property
 
 from pipelines.bronze.store import ACTIVITY_DETAILS, Bronze
 from pipelines.bronze.sweep import utc_now
-from pipelines.ground.errors import ActivityNotFound, BadSetting, StravaStatsError
+from pipelines.ground.errors import ActivityNotFound, BadSetting, StravaError
 from pipelines.ground.progress import Report, details_left
 from pipelines.ground.settings import StravaSettings
 from pipelines.mirror.access import Access
 from pipelines.mirror.burial import Burial
+from pipelines.mirror.commits import DetailsInCommits
 from pipelines.mirror.fingerprints import Told
 from pipelines.mirror.freshness import PATHS, to_fetch_again
 from pipelines.mirror.landing import NewVersions, Notes, activity_details
 from pipelines.mirror.pull import days_before
 from pipelines.mirror.quarantine import Quarantine
 from pipelines.mirror.refresh import Refresh
-from pipelines.sources.strava_api.details import DetailFetch
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Enrichment:
 
         Raises:
             BadSetting: an id that is not in the history.
-            StravaStatsError: what stopped the fetching; all details before it have landed.
+            StravaError: what stopped the fetching; all details before it have landed.
         """
         if choice.limit == 0 and not choice.ids:
             return
@@ -100,9 +100,7 @@ class Enrichment:
             landed.hashes.pop(id_, None)
         return NewVersions(ACTIVITY_DETAILS, landed, athlete_id, self._notes.began_at, self._bronze.waiting_path)
 
-    def _fetch(
-        self, ids: list[int], wanted: list[int], versions: NewVersions, fetched: set[int]
-    ) -> StravaStatsError | None:
+    def _fetch(self, ids: list[int], wanted: list[int], versions: NewVersions, fetched: set[int]) -> StravaError | None:
         """Land the details of `ids`; what ended it early, if so. `fetched` takes what has come."""
         with self._access.sparing(), self._report.task("Details") as task:
 
@@ -110,7 +108,7 @@ class Enrichment:
                 fetched.add(id_)
                 task.tell(f"{len(fetched):,} of {len(ids):,}", len(fetched) / len(ids), self._access.budget.left)
 
-            fetch = DetailFetch(self._access.client, ids, on_detail, self._refused)
+            fetch = DetailsInCommits(self._access.client, ids, on_detail, self._refused)
             while not fetch.finished:
                 self._bronze.land(activity_details(fetch, versions))
                 if fetch.waits_for is not None and fetched.issuperset(wanted):
@@ -174,7 +172,7 @@ class Enrichment:
         in_range = self._bronze.ids(athlete_id, choice.since, choice.until) if due else set()
         return [id_ for id_ in due if id_ in in_range - set(wanted) and not self._quarantine.waits(id_)]
 
-    def _refused(self, id_: int, error: StravaStatsError) -> None:
+    def _refused(self, id_: int, error: StravaError) -> None:
         self._quarantine.add(id_, str(error))
         self._refused_ids.add(id_)
         if isinstance(error, ActivityNotFound):

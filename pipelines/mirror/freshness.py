@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from pipelines.ground.payloads import read_json
 from pipelines.mirror.fingerprints import Enriched, Version
+from pipelines.sources.strava_api.payloads import read_json
 
 # what versions tell, each by the instant at which it was fetched, oldest first
 _Versions = list[tuple[datetime, dict[str, Any]]]

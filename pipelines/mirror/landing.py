@@ -15,9 +15,8 @@ from dlt.extract.items import DataItemWithMeta
 
 from pipelines.bronze.shard import COLUMNS, write_shard
 from pipelines.bronze.store import ACTIVITIES, ACTIVITY_DETAILS, Bronze, Landed
-from pipelines.ground.payloads import EPOCH, Payload
-from pipelines.sources.strava_api.details import DetailFetch
-from pipelines.sources.strava_api.walk import ActivityWalk
+from pipelines.mirror.commits import DetailsInCommits, ListInCommits
+from pipelines.sources.strava_api.payloads import EPOCH, Payload
 
 END_OF_TIME = datetime(9999, 12, 31)
 # 4 MB of payloads: what is in memory at a time, here and when DuckDB takes the shard in
@@ -112,7 +111,7 @@ class NewVersions:
         return True
 
 
-def activities(walk: ActivityWalk, versions: NewVersions, start_after: datetime) -> DltResource:
+def activities(walk: ListInCommits, versions: NewVersions, start_after: datetime) -> DltResource:
     """The next commit of `walk` as a dlt resource: new versions of activities that start at `start_after` or later.
 
     The incremental cursor has an end, which makes it stateless: it starts where the shards end, less the lookback.
@@ -136,7 +135,7 @@ def activities(walk: ActivityWalk, versions: NewVersions, start_after: datetime)
     return pages()
 
 
-def activity_details(fetch: DetailFetch, versions: NewVersions) -> DltResource:
+def activity_details(fetch: DetailsInCommits, versions: NewVersions) -> DltResource:
     """The next commit of `fetch` as a dlt resource."""
 
     @dlt.resource(name=ACTIVITY_DETAILS, columns=COLUMNS, write_disposition="append")

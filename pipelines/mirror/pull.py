@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 
 from pipelines.bronze.store import ACTIVITIES, SWEEPS, Bronze
 from pipelines.bronze.sweep import RollCall, Sweep, continued, live_at, sweep_to_do, utc_now
-from pipelines.ground.errors import StravaStatsError
-from pipelines.ground.payloads import EPOCH, Payload
+from pipelines.ground.errors import StravaError
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
 from pipelines.mirror.access import Access
 from pipelines.mirror.burial import Burial
+from pipelines.mirror.commits import ListInCommits
 from pipelines.mirror.landing import NewVersions, Notes, activities
-from pipelines.sources.strava_api.walk import ActivityWalk
+from pipelines.sources.strava_api.payloads import EPOCH, Payload
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Pull:
         """Walk what is due: the lookback window, or the whole list once a day or on demand.
 
         Raises:
-            StravaStatsError: what stopped the walk; all pages before it have landed.
+            StravaError: what stopped the walk; all pages before it have landed.
         """
         sweep = self._sweep_to_do(choice.everything or choice.confirmed)
         try:
@@ -90,7 +90,7 @@ class Pull:
                     told = f"{walk.listed:,} listed, up to {walked.newest:%Y-%m-%d}"
                     task.tell(told, walked.share(), self._access.budget.left)
 
-                walk = ActivityWalk(self._access.client, self._settings.per_page, on_page)
+                walk = ListInCommits(self._access.client, self._settings.per_page, on_page)
                 while not walk.finished:
                     self._bronze.land(activities(walk, versions, start))
                     if sweep is not None and not walk.finished:
@@ -112,7 +112,7 @@ class Pull:
                 raise walk.error
             absent = gone | roll.absent()
             gone = self._burial.unknown_by_id(absent)
-        except StravaStatsError:
+        except StravaError:
             if sweep is not None:
                 self._record_progress(sweep, walk, versions, roll, gone, counted)
             raise
@@ -149,7 +149,7 @@ class Pull:
     def _record_progress(
         self,
         sweep: Sweep,
-        walk: ActivityWalk,
+        walk: ListInCommits,
         versions: NewVersions,
         roll: RollCall,
         gone: set[int],

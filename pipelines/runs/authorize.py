@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from pipelines.ground.errors import NotAuthorised
 from pipelines.ground.loopback import SLOWEST_S, LoopbackServer, host_named
 from pipelines.ground.stop import StopFlag
-from pipelines.ground.terminal import one_line
 from pipelines.sources.strava_api.auth import OAuthApp, TokenFile, Tokens
+from pipelines.sources.strava_api.terminal import one_line
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # what an address is wrapped in when it is copied from a chat, a terminal or a text

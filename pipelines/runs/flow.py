@@ -16,7 +16,7 @@ from pipelines.ground.errors import (
     BuildFailed,
     Interrupted,
     StorageFailed,
-    StravaStatsError,
+    StravaError,
     StravaUnavailable,
     WarehouseBusy,
 )
@@ -85,7 +85,7 @@ class Run:
         """Land new and changed activities, and bury what is gone; see `Pull.run`.
 
         Raises:
-            StravaStatsError: what stopped the walk; all pages before it have landed.
+            StravaError: what stopped the walk; all pages before it have landed.
         """
         self._done.listed, self._done.listed_on = 0, ""
         self._bronze.finish_pending()
@@ -103,7 +103,7 @@ class Run:
 
         Raises:
             BadSetting: an id that is not in the history.
-            StravaStatsError: what stopped the fetching; all details before it have landed.
+            StravaError: what stopped the fetching; all details before it have landed.
         """
         self._bronze.finish_pending()
         try:
@@ -114,7 +114,7 @@ class Run:
             self._done.details_refused += enriched.refused
             self._done.activities_buried += enriched.buried
 
-    def can_build_later(self, stopped: StravaStatsError | None, error: StravaStatsError) -> bool:
+    def can_build_later(self, stopped: StravaError | None, error: StravaError) -> bool:
         """Whether `error` may wait for the next round of a backfill; says so."""
         if not (self._backfill and isinstance(stopped, BudgetSpent) and isinstance(error, WarehouseBusy | BuildFailed)):
             return False
@@ -203,7 +203,7 @@ def run_steps(
     A run that Strava's limits cut short ends well; one that is to `backfill` waits and goes on until nothing is left.
 
     Raises:
-        StravaStatsError: the first thing that stopped a step.
+        StravaError: the first thing that stopped a step.
     """
     record = RunRecord(settings, command)
     done = record.done
@@ -280,7 +280,7 @@ def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: Detail
         # before anything is begun: a build would only keep a newcomer waiting for the news
         run.require_authorisation()
     run.put_back()
-    stopped: StravaStatsError | None = None
+    stopped: StravaError | None = None
     for step in steps:
         # what stops Strava's side does not keep what has landed from being staged and built, unless somebody wants out
         if (stopped and step == "enrich") or (
@@ -289,7 +289,7 @@ def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: Detail
             continue
         try:
             actions[step]()
-        except StravaStatsError as error:
+        except StravaError as error:
             if run.can_build_later(stopped, error):
                 continue
             if step not in ("pull", "enrich") or isinstance(error, BadSetting | StorageFailed):

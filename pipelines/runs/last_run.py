@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.ground.durable import is_locked, read_whole, written_whole
-from pipelines.ground.errors import Interrupted, StorageFailed, StravaStatsError
+from pipelines.ground.errors import Interrupted, StorageFailed, StravaError
 from pipelines.ground.settings import REPO, StravaSettings
 
 
@@ -112,14 +112,14 @@ class RunRecord:
 
 
 def _ending_of(error: BaseException) -> tuple[Outcome, int, str]:
-    if isinstance(error, StravaStatsError):
+    if isinstance(error, StravaError):
         return Outcome.STOPPED if isinstance(error, Interrupted) else Outcome.FAILED, error.exit_code, str(error)
     if isinstance(error, KeyboardInterrupt):
         return Outcome.STOPPED, Interrupted.exit_code, "Stopped at once."
     # its own text may quote anything, a secret too
     places = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(str(REPO))]
     where = f" in {Path(places[-1].filename).relative_to(REPO)}, line {places[-1].lineno}" if places else ""
-    return Outcome.CRASHED, StravaStatsError.exit_code, f"{type(error).__name__}{where}: please report that."
+    return Outcome.CRASHED, StravaError.exit_code, f"{type(error).__name__}{where}: please report that."
 
 
 def read_last_run(settings: StravaSettings) -> dict[str, Any] | None:

@@ -23,12 +23,12 @@ from pipelines.bronze.store import ACTIVITIES, ERASED_FROM, READABLE, TABLES, TO
 from pipelines.bronze.sweep import purge_tombstone, read_tombstone
 from pipelines.ground.durable import entries, is_there, read_whole, remove, remove_half_written, written_whole
 from pipelines.ground.errors import StorageFailed
-from pipelines.ground.payloads import EPOCH, read_json
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.written_places import NOTE, Places
 from pipelines.mirror.landing import Notes
 from pipelines.page.html import drawn_and_noted, is_page, pages
+from pipelines.sources.strava_api.payloads import EPOCH, read_json
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
 
 PARQUET = b"PAR1"

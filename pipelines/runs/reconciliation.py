@@ -10,7 +10,7 @@ import duckdb
 from pipelines.bronze.store import ACTIVITIES, ACTIVITY_DETAILS, TABLES, BronzeReader
 from pipelines.bronze.sweep import Sweep, live_at, read_tombstone
 from pipelines.ground.durable import is_there, locked_if_there, require_readable
-from pipelines.ground.errors import StravaStatsError, WarehouseBusy
+from pipelines.ground.errors import StravaError, WarehouseBusy
 from pipelines.ground.settings import StravaSettings
 from pipelines.mirror.quarantine import Quarantine
 from pipelines.warehouse.build import built_at
@@ -157,7 +157,7 @@ def _compare_with_warehouse(
         ):
             staged = {table: _rows_by_shard(connection, table) for table in TABLES}
             _compare_tables(reckoning, connection, bronze, held, staged, athlete_id, live, with_details)
-    except StravaStatsError as error:
+    except StravaError as error:
         require_readable(settings.warehouse_path)
         reckoning.differences.append(Difference(0, f"not looked into: {error}"))
         return None

@@ -11,7 +11,6 @@ from pipelines.ground.durable import is_there
 from pipelines.ground.errors import NotAuthorised
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.stop import StopFlag
-from pipelines.ground.terminal import one_line
 from pipelines.mirror.fields import FieldsSeen, UnknownField
 from pipelines.mirror.quarantine import Quarantine
 from pipelines.runs.last_run import Outcome, read_last_run
@@ -19,6 +18,7 @@ from pipelines.runs.reconciliation import Difference, Reckoning, reckon
 from pipelines.runs.restoring import require_whole_state
 from pipelines.sources.strava_api.auth import TokenFile, Tokens
 from pipelines.sources.strava_api.budget import Budget, Window, in_words
+from pipelines.sources.strava_api.terminal import one_line
 
 MOST_FIELDS = 20
 

@@ -14,9 +14,9 @@ from rich.cells import cell_len
 
 from pipelines.ground.durable import storage_error
 from pipelines.ground.engine import quoted, refused_write
-from pipelines.ground.errors import BadSetting, StorageFailed, StravaStatsError
+from pipelines.ground.errors import BadSetting, StorageFailed, StravaError
 from pipelines.ground.output import Heedless, answering
-from pipelines.ground.terminal import on_one_line
+from pipelines.sources.strava_api.terminal import on_one_line
 from pipelines.warehouse.database import open_warehouse
 
 FORMATS = ("table", "csv", "json", "markdown")
@@ -132,7 +132,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, text: str, format_: str | Non
         raise _refused(error) from None
 
 
-def _refused(error: duckdb.Error) -> StravaStatsError:
+def _refused(error: duckdb.Error) -> StravaError:
     said = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
         return BadSetting(f"{said.splitlines()[0]}. Ask for less at a time, or open the warehouse in DuckDB itself.")

@@ -33,7 +33,7 @@ from pipelines.ground.engine import (
     read_parquet,
     refused_write,
 )
-from pipelines.ground.errors import StorageFailed, StravaStatsError
+from pipelines.ground.errors import StorageFailed, StravaError
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
 
 LEAST_MEMORY_MB = 20
@@ -146,7 +146,7 @@ def _load(
                 f"The warehouse {warehouse} lacks tables that it had. Everything in it can be rebuilt: move the file "
                 "away and run again."
             ) from error
-        if isinstance(root(error), KeyboardInterrupt | StravaStatsError | OSError):
+        if isinstance(root(error), KeyboardInterrupt | StravaError | OSError):
             raise known_cause(error, warehouse) from error
         # dlt retries a job and then hands on only the text of what went wrong
         if (refused := refused_write(warehouse, str(error))) is not None:

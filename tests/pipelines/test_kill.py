@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from landed import DETAIL, LIST, NO_LIMITS, all_ids, details_asked, ids, until
 
-from pipelines.sources.strava_api.walk import COMMIT_PAGES
+from pipelines.mirror.commits import COMMIT_PAGES
 from simulator import Simulator
 
 # more than one commit of the walk, with one activity a page

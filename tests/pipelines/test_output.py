@@ -78,7 +78,7 @@ def test_a_stream_that_is_closed_is_not_given_to_a_file_that_is_opened_later(ath
 
 OPENED = """
 import os, sys
-from pipelines.ground.output import prepare_streams
+from pipelines.ground.streams import prepare_streams
 prepare_streams()
 sys.stderr.write(str(os.open("/dev/null", os.O_RDONLY)))
 """

@@ -15,11 +15,11 @@ from typing import Any
 import requests
 from dlt.sources.helpers.rest_client.auth import AuthConfigBase
 
-from pipelines.ground.durable import PRIVATE, locked, read_whole, real, storage_error, written_whole
-from pipelines.ground.errors import BadSetting, NotAuthorised, StravaUnavailable
-from pipelines.ground.settings import StravaSettings
-from pipelines.ground.stop import StopFlag
-from pipelines.sources.strava_api.transport import (
+from .errors import BadSetting, NotAuthorised, StravaUnavailable
+from .files import PRIVATE, locked, read_whole, real, storage_error, written_whole
+from .pause import Pause
+from .settings import CALLED
+from .transport import (
     StravaAdapter,
     missing_scopes,
     open_session,
@@ -69,14 +69,14 @@ class TokenFile:
         try:
             held = json.loads(read_whole(self.path))
         except FileNotFoundError:
-            raise NotAuthorised(f"There is no token file at {self.path}. Run `make auth` once.") from None
+            raise NotAuthorised(f"There is no token file at {self.path}. Run {CALLED['auth']} once.") from None
         except (ValueError, RecursionError):
             held = None
         refresh_token = held.get("refresh_token") if isinstance(held, dict) else None
         if not isinstance(held, dict) or not isinstance(refresh_token, str) or not refresh_token:
             raise NotAuthorised(
                 f"The token file {self.path} is broken: it must be JSON with a refresh_token. "
-                "Restore it from a backup, or run `make auth` for a new one."
+                f"Restore it from a backup, or run {CALLED['auth']} for a new one."
             )
         return Tokens(
             refresh_token=refresh_token,
@@ -122,7 +122,9 @@ class TokenFile:
         except FileNotFoundError:
             return
         if held and not _may_be_tokens(held):
-            raise BadSetting(f"{self.path} is no token file: move it away, or name another file in STRAVA_TOKEN_FILE.")
+            raise BadSetting(
+                f"{self.path} is no token file: move it away, or name another file in {CALLED['token_file']}."
+            )
 
     def remove(self) -> None:
         """Delete the token file, and what it is a link to; no error when there is none.
@@ -137,7 +139,7 @@ class TokenFile:
             raise storage_error(self.path, error) from error
 
     @contextmanager
-    def locked(self, stop: StopFlag) -> Iterator[None]:
+    def locked(self, stop: Pause) -> Iterator[None]:
         """Hold the tokens: nobody else refreshes meanwhile, by whatever link they come to the file.
 
         Raises:
@@ -234,15 +236,15 @@ class OAuthApp:
         if "RefreshToken" in resources:
             return NotAuthorised(
                 "Strava does not accept the refresh token any more (400 invalid_grant): it was revoked or replaced. "
-                "Run `make auth`."
+                f"Run {CALLED['auth']}."
             )
         if "AuthorizationCode" in resources:
             return NotAuthorised(
-                "Strava does not accept the code: mistyped, used before, or too old. Run `make auth` again."
+                f"Strava does not accept the code: mistyped, used before, or too old. Run {CALLED['auth']} again."
             )
         if response.status_code in (requests.codes.bad_request, requests.codes.unauthorized):
             return NotAuthorised(
-                "Strava does not accept STRAVA_CLIENT_ID and STRAVA_CLIENT_SECRET: "
+                f"Strava does not accept {CALLED['client_id']} and {CALLED['client_secret']}: "
                 "compare them with https://www.strava.com/settings/api."
             )
         if response.status_code == requests.codes.forbidden:
@@ -251,14 +253,9 @@ class OAuthApp:
         return StravaUnavailable(f"Strava answered {response.status_code} to a token request. Try again later.")
 
 
-def open_app(settings: StravaSettings, stop: StopFlag) -> OAuthApp:
-    """The app of these settings; its requests do not count toward the budget of reads.
-
-    Raises:
-        NotAuthorised: the credentials are missing.
-    """
-    session = open_session(StravaAdapter(stop, retry_wait_s=settings.retry_wait_s))
-    return OAuthApp(settings.oauth_url, settings.credentials(), session)
+def open_app(oauth_url: str, credentials: tuple[str, str], retry_wait_s: float, stop: Pause) -> OAuthApp:
+    """The app of these credentials (id, secret); its requests do not count toward the budget of reads."""
+    return OAuthApp(oauth_url, credentials, open_session(StravaAdapter(stop, retry_wait_s=retry_wait_s)))
 
 
 class RefreshTokenAuth(AuthConfigBase):
@@ -267,7 +264,7 @@ class RefreshTokenAuth(AuthConfigBase):
     A rotated refresh token is on disk before its access token is first used.
     """
 
-    def __init__(self, app: OAuthApp, file: TokenFile, stop: StopFlag) -> None:
+    def __init__(self, app: OAuthApp, file: TokenFile, stop: Pause) -> None:
         self._app = app
         self._file = file
         self._stop = stop

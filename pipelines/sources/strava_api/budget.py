@@ -18,10 +18,11 @@ from typing import NamedTuple
 
 import orjson
 
-from pipelines.ground.durable import read_whole, storage_error, taken
-from pipelines.ground.errors import BudgetSpent, ReserveTooLarge
-from pipelines.ground.stop import StopFlag
-from pipelines.sources.strava_api.clock import Anchor, MachineClock
+from .clock import Anchor, MachineClock
+from .errors import BudgetSpent, ReserveTooLarge
+from .files import read_whole, storage_error, taken
+from .pause import Pause
+from .settings import CALLED
 
 QUARTER_S = 15 * 60
 DAY_S = 24 * 60 * 60
@@ -138,14 +139,18 @@ class _State:
 
 
 class Budget:
-    """The rate limits, in a small file under a lock: every request is counted there before it is sent."""
+    """The rate limits: every request is counted before it is sent, in a small file under a lock.
 
-    def __init__(self, path: Path, clock: MachineClock | None = None, stop: StopFlag | None = None) -> None:
+    Without a `path` they are known to this object alone, and not locked.
+    """
+
+    def __init__(self, path: Path | None, clock: MachineClock | None = None, stop: Pause | None = None) -> None:
         self._path = path
-        self._stop = stop or StopFlag()
+        self._stop = stop or Pause()
         self._clock = clock or MachineClock.of_this_machine()
         # what the file held last, and what that means
         self._known: tuple[bytes, _State] | None = None
+        self._own = _State()
 
     # --- requests
 
@@ -260,21 +265,25 @@ class Budget:
             StorageFailed: it cannot be read or written.
             Interrupted: a signal came, and its lock is held by somebody who does not go on.
         """
+        path = self._path
+        if path is None:
+            yield self._own
+            return
         try:
-            descriptor = self._open(create)
+            descriptor = _open(path, create)
         except OSError as error:
             if create:
-                raise storage_error(self._path, error) from error
+                raise storage_error(path, error) from error
             if isinstance(error, FileNotFoundError):
                 # not there yet: then nothing is known
                 yield _State()
                 return
             # not ours to write, but maybe to read
-            yield _State.read(read_whole(self._path))
+            yield _State.read(read_whole(path))
             return
         try:
             began_at_s = time.monotonic()
-            while not taken(self._path, descriptor):
+            while not taken(path, descriptor):
                 # its holder needs no time, unless somebody has halted it: only then does a signal end the wait
                 halted = time.monotonic() - began_at_s > PATIENCE_S
                 (self._stop.wait if halted else time.sleep)(LOOK_AGAIN_S)
@@ -291,19 +300,9 @@ class Budget:
                     os.pwrite(descriptor, text, 0)
                 self._known = text, state
         except OSError as error:
-            raise storage_error(self._path, error) from error
+            raise storage_error(path, error) from error
         finally:
             os.close(descriptor)
-
-    def _open(self, create: bool) -> int:
-        # anew each time: what was deleted or replaced is another file, and its lock another lock
-        try:
-            return os.open(self._path, os.O_RDWR | (os.O_CREAT if create else 0), 0o644)
-        except FileNotFoundError:
-            if not create:
-                raise
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
 
     # --- Strava's clock
 
@@ -347,7 +346,7 @@ class Budget:
             window, kept = max(spent, key=lambda found: found[0].ends_at_s)
             if 0 < window.limit <= kept:
                 raise ReserveTooLarge(
-                    f"STRAVA_RESERVE is {reserve:,}, but Strava admits {window.limit:,} requests a day: "
+                    f"{CALLED['reserve']} is {reserve:,}, but Strava admits {window.limit:,} requests a day: "
                     "no details can be fetched. Lower it."
                 )
             return _spending(window, kept)
@@ -355,6 +354,17 @@ class Budget:
         if 0 < state.refused_until_s - now_s <= QUARTER_S:
             return _refusal(state.refused_until_s)
         return None
+
+
+def _open(path: Path, create: bool) -> int:
+    # anew each time: what was deleted or replaced is another file, and its lock another lock
+    try:
+        return os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o644)
+    except FileNotFoundError:
+        if not create:
+            raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
 
 
 def _read(descriptor: int) -> bytes:

@@ -7,11 +7,12 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from pipelines.ground.errors import ActivityNotFound, BadSetting, NotAuthorised, StravaStatsError, StravaUnavailable
-from pipelines.ground.network import FAILURES, KEPT, Route
-from pipelines.ground.stop import StopFlag
-from pipelines.ground.terminal import one_line
-from pipelines.sources.strava_api.budget import Budget, Ticket
+from .budget import Budget, Ticket
+from .errors import ActivityNotFound, BadSetting, NotAuthorised, StravaError, StravaUnavailable
+from .network import FAILURES, KEPT, Route
+from .pause import Pause
+from .settings import CALLED
+from .terminal import one_line
 
 TRIES = 4
 TIMEOUT_S = (10, 60)
@@ -23,7 +24,7 @@ class StravaAdapter(HTTPAdapter):
     dlt's own retrying session is not used: it repeats a 429 by itself, and refused calls count toward the day.
     """
 
-    def __init__(self, stop: StopFlag, budget: Budget | None = None, retry_wait_s: float = 1.0) -> None:
+    def __init__(self, stop: Pause, budget: Budget | None = None, retry_wait_s: float = 1.0) -> None:
         super().__init__()
         self._stop = stop
         self._budget = budget
@@ -69,7 +70,7 @@ class StravaAdapter(HTTPAdapter):
             if self._budget is not None and ticket is not None:
                 self._budget.answered(ticket, {})
             failed = route.failed(error)
-            if isinstance(failed, StravaStatsError):
+            if isinstance(failed, StravaError):
                 raise failed from None
             return failed
         if self._budget is not None and ticket is not None:
@@ -152,9 +153,9 @@ def raise_for_refusal(response: requests.Response, *_args: Any, **_kwargs: Any) 
     match response.status_code:
         case requests.codes.unauthorized if scopes := missing_scopes(response):
             scope = one_line(scopes[0])
-            raise NotAuthorised(f"The token lacks the scope {scope}. Run `make auth` and leave its box ticked.")
+            raise NotAuthorised(f"The token lacks the scope {scope}. Run {CALLED['auth']} and leave its box ticked.")
         case requests.codes.unauthorized:
-            raise NotAuthorised("Strava does not accept the access token, even a fresh one. Run `make auth`.")
+            raise NotAuthorised(f"Strava does not accept the access token, even a fresh one. Run {CALLED['auth']}.")
         case requests.codes.forbidden if ("Application", "Status", "Inactive") in errors:
             raise NotAuthorised(
                 "Strava answers 403 Inactive: the owner of the app needs a Strava subscription (since 2026-06-30). "

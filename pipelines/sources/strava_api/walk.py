@@ -5,25 +5,16 @@ page is followed by a new window that begins with the last activity seen; a page
 more of one second than a page holds, or a page that is not full.
 """
 
-import sys
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import requests
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 
-from pipelines.ground.errors import StravaStatsError
-from pipelines.ground.payloads import EPOCH, Payload
-from pipelines.sources.strava_api.client import InCommits, StravaClient
-from pipelines.sources.strava_api.transport import raise_for_refusal
+from .client import StravaClient
+from .payloads import EPOCH, Payload
+from .transport import raise_for_refusal
 
-COMMIT_PAGES = 1000
-COMMIT_S = 30
-PAGES_AHEAD = 6
-SWITCH_INTERVAL_S = 0.0002
 # windows overlap by an activity: so many to a window keep that below one in 100, and in a long walk below one in 400,
 # so that 100,000 activities too cost at most three requests more than their full pages
 LEAST_IN_WINDOW = 100
@@ -85,93 +76,46 @@ def after_s(start: datetime) -> int:
     return max(int((start - EPOCH).total_seconds()) - 1, 0)
 
 
-class ActivityWalk(InCommits):
-    """One walk of the list of activities; an error ends it, with what came before it kept.
+class ActivityWalk:
+    """One walk of the list of activities.
 
-    `listed` counts activities, `reached` is the newest start seen (UTC).
+    `listed` counts activities, `reached` is the newest start seen (UTC), `oldest_first` whether all came in that order.
     """
 
-    def __init__(self, client: StravaClient, per_page: int, on_page: Callable[[list[Payload]], None]) -> None:
-        super().__init__()
+    def __init__(self, client: StravaClient, per_page: int) -> None:
         self._client = client
         self._per_page = per_page
-        self._on_page = on_page
-        self._pages: Iterator[list[Payload]] | None = None
         self._pages_seen = 0
         self._last_page: set[tuple[int | None, bytes]] = set()
         self.oldest_first = True
         self.reached = EPOCH
         self.listed = 0
 
-    def next_commit(self, start: datetime) -> Iterator[list[Payload]]:
-        """The pages of the next commit of the activities that start at `start` (UTC) or later."""
-        if self._pages is None:
-            self._pages = self._open(start)
-        began_at_s = time.monotonic()
-        pages = 0
-        while not self.finished:
-            try:
-                page = next(self._pages, None)
-            except StravaStatsError as error:
-                self.stop(error)
-                # an iterator that raised has ended: whoever goes on opens it anew, behind the last page
-                self._pages = None
-                return
-            # the end, or the empty page before it
-            if not page:
-                self.finished = True
-                return
-            self._pages_seen += 1
-            self._note_order(page)
-            page = self._without_overlap(page)
-            self._on_page(page)
-            yield page
-            pages += 1
-            # newest first, a commit in mid-walk would put the cursor past what is still to come: all is one then
-            if self.oldest_first and (pages >= COMMIT_PAGES or time.monotonic() - began_at_s >= COMMIT_S):
-                return
+    def pages(self, start: datetime) -> Iterator[list[Payload]]:
+        """The pages of the activities that start at `start` (UTC) or later; of a walk that was stopped, what is left.
 
-    def _open(self, start: datetime) -> Iterator[list[Payload]]:
+        Each is to be given to `take` before the next is asked for.
+        """
         if self.oldest_first:
             paginator = WindowPaginator(after_s(max(start, self.reached)), self._per_page, listed=self.listed)
         else:
             paginator = WindowPaginator(after_s(start), self._per_page, self._pages_seen + 1)
-        return _fetched_ahead(
-            self._client.paginate(
-                "athlete/activities",
-                paginator=paginator,
-                data_selector="$",
-                hooks={"response": [raise_for_refusal]},
-            )
+        return self._client.paginate(
+            "athlete/activities", paginator=paginator, data_selector="$", hooks={"response": [raise_for_refusal]}
         )
 
-    def _note_order(self, page: Iterable[Payload]) -> None:
+    def take(self, page: list[Payload]) -> list[Payload]:
+        """Note `page`; it comes back less what the page before it held.
+
+        An activity that was edited in between is there twice.
+        """
+        self._pages_seen += 1
         for payload in page:
             if payload.start_date is not None:
                 # windows overlap by a second
                 self.oldest_first &= payload.start_date >= self.reached - timedelta(seconds=1)
                 self.reached = max(payload.start_date, self.reached)
-
-    def _without_overlap(self, page: list[Payload]) -> list[Payload]:
-        """`page` less what the page before it held; an activity that was edited in between is there twice."""
         fresh = [payload for payload in page if (payload.id, payload.digest) not in self._last_page]
         self._last_page = {(payload.id, payload.digest) for payload in page}
         self.listed += len(fresh)
         return fresh
-
-
-def _fetched_ahead(pages: Iterator[list[Payload]]) -> Iterator[list[Payload]]:
-    """The same pages; while some are worked on, the next are on their way."""
-    pool = ThreadPoolExecutor(max_workers=1)
-    # who comes back from writing a shard should not wait 5 ms each time until the fetching thread lets go
-    switch_interval_s = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    try:
-        coming = deque(pool.submit(next, pages, None) for _ in range(PAGES_AHEAD))
-        while (page := coming.popleft().result()) is not None:
-            coming.append(pool.submit(next, pages, None))
-            yield page
-    finally:
-        # somebody who wants out at once does not wait for the answer that is on its way
-        pool.shutdown(wait=False, cancel_futures=True)
-        sys.setswitchinterval(switch_interval_s)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from pipelines.ground.errors import StravaUnavailable
+from .errors import StravaUnavailable
 
 EPOCH = datetime(1970, 1, 1)
 SPACE = b" \t\r\n"
