@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from pipelines.ground.errors import BudgetSpent, DetailRefused, StravaError, StravaUnavailable
+from pipelines.sources.strava_api import DETAILS
 from pipelines.sources.strava_api.client import StravaClient
-from pipelines.sources.strava_api.details import Refusals, fetch_detail
+from pipelines.sources.strava_api.details import Refusals, ask
 from pipelines.sources.strava_api.payloads import Payload
 from pipelines.sources.strava_api.walk import ActivityWalk
 
@@ -144,7 +145,7 @@ class DetailsInCommits(InCommits):
             id_ = self._ids[0]
             payload = None
             try:
-                payload = fetch_detail(self._client, id_)
+                (payload,) = ask(self._client, DETAILS, id_)
             except (DetailRefused, StravaUnavailable) as error:
                 self._refusals.note(id_, error)
             self._ids.popleft()

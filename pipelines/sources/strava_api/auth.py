@@ -261,11 +261,13 @@ def open_app(oauth_url: str, credentials: tuple[str, str], retry_wait_s: float, 
 class RefreshTokenAuth(AuthConfigBase):
     """Bearer authentication that refreshes itself: before expiry, and once after a 401, with the request replayed once.
 
-    A rotated refresh token is on disk before its access token is first used.
+    A rotated refresh token is on disk before its access token is first used. `first` is a refresh token for as long as
+    there is no file, or Strava does not accept that one's any more.
     """
 
-    def __init__(self, app: OAuthApp, file: TokenFile, stop: Pause) -> None:
+    def __init__(self, app: OAuthApp, file: TokenFile, stop: Pause, first: str | None = None) -> None:
         self._app = app
+        self._first = first
         self._file = file
         self._stop = stop
         self._tokens: Tokens | None = None
@@ -297,13 +299,24 @@ class RefreshTokenAuth(AuthConfigBase):
         if self._tokens is not None and (token := _usable(self._tokens, refused)):
             return token
         with self._file.locked(self._stop):
+            if self._first and not self._file.path.exists():
+                self._file.save(Tokens(self._first))
             tokens = self._file.load()
             if not _usable(tokens, refused):
                 self._file.ensure_writable()
-                tokens = self._app.refresh(tokens)
+                tokens = self._refreshed(tokens)
                 self._file.save(tokens)
             self._tokens = tokens
         return str(tokens.access_token)
+
+    def _refreshed(self, tokens: Tokens) -> Tokens:
+        try:
+            return self._app.refresh(tokens)
+        except NotAuthorised:
+            if not self._first or self._first == tokens.refresh_token:
+                raise
+            # the athlete has authorised the app anew
+            return self._app.refresh(Tokens(self._first))
 
 
 def _usable(tokens: Tokens, refused: str | None) -> str | None:

@@ -1,42 +1,56 @@
-"""What belongs to one activity, one request each; one that Strava refuses does not hold up the others."""
+"""Asking for what an endpoint has; what Strava refuses of one activity does not hold up the others."""
 
 from collections.abc import Callable
+from typing import Generic, TypeVar
+from urllib.parse import quote
 
 from .client import StravaClient
+from .endpoint import ACTIVITIES, Endpoint
 from .errors import DetailRefused, StravaError, StravaUnavailable
 from .payloads import Payload, payloads_of
+from .settings import MAX_PER_PAGE
 from .transport import raise_for_refusal
 
 # so many refusals in a row are Strava's trouble, not an activity's
 REFUSALS_IN_A_ROW = 3
 
+Id = TypeVar("Id", int, str)
 
-def fetch_detail(client: StravaClient, id_: int) -> Payload:
-    """The DetailedActivity of `id_`, with all its efforts.
+
+def ask(client: StravaClient, endpoint: Endpoint, id_: int | str | None = None) -> list[Payload]:
+    """What Strava has at `endpoint` of `id_`, byte for byte: an object, or the elements of a list, all pages of it.
 
     Raises:
-        DetailRefused: Strava does not know it, or answered with another one.
+        DetailRefused: Strava does not know it, or answered with another activity.
     """
-    response = client.get(
-        f"activities/{id_}", params={"include_all_efforts": "true"}, hooks={"response": [raise_for_refusal]}
-    )
-    payloads = payloads_of(response.content)
-    if [payload.id for payload in payloads] != [id_]:
+    path = endpoint.path.format(id=quote(str(id_), safe=""))
+    payloads: list[Payload] = []
+    page = 0
+    while True:
+        page += 1
+        paging = {"page": page, "per_page": MAX_PER_PAGE} if endpoint.paged else {}
+        response = client.get(path, params={**endpoint.params, **paging}, hooks={"response": [raise_for_refusal]})
+        found = payloads_of(response.content)
+        payloads += found
+        if not endpoint.paged or len(found) < MAX_PER_PAGE:
+            break
+    is_an_activity = endpoint.parent == ACTIVITIES and endpoint.by == "id" and endpoint.answers == "object"
+    if is_an_activity and [str(payload.id) for payload in payloads] != [str(id_)]:
         raise DetailRefused("Strava answered with something else than this activity.")
-    return payloads[0]
+    return payloads
 
 
-class Refusals:
+class Refusals(Generic[Id]):
     """Whom a refusal concerns: that one activity, or, several in a row, all of Strava.
 
     on_refused: is called with each id that is refused for a reason of its own.
     """
 
-    def __init__(self, on_refused: Callable[[int, StravaError], None]) -> None:
-        self._on_refused = on_refused
-        self._in_a_row: list[tuple[int, StravaError]] = []
+    def __init__(self, on_refused: Callable[[Id, StravaError], None]) -> None:
+        self._on_refused: Callable[[Id, StravaError], None] = on_refused
+        self._in_a_row: list[tuple[Id, StravaError]] = []
 
-    def note(self, id_: int, error: DetailRefused | StravaUnavailable) -> None:
+    def note(self, id_: Id, error: DetailRefused | StravaUnavailable) -> None:
         """Note that `id_` was refused.
 
         Raises:

@@ -135,7 +135,7 @@ def _payload(parsed: Any, text: bytes) -> Payload:
     return Payload(
         _bigint(held.get("id")),
         _bigint(athlete.get("id")) if isinstance(athlete, dict) else None,
-        _instant(held.get("start_date")),
+        instant_of(held.get("start_date")),
         text,
         hashlib.sha256(text).digest(),
     )
@@ -145,7 +145,8 @@ def _bigint(value: Any) -> int | None:
     return value if type(value) is int and -(2**63) <= value < 2**63 else None
 
 
-def _instant(value: Any) -> datetime | None:
+def instant_of(value: Any) -> datetime | None:
+    """The UTC instant that Strava's text `value` says, without a time zone; None where it is none."""
     try:
         # Strava's Z is UTC, and half the time is saved without it
         instant = datetime.fromisoformat(value.removesuffix("Z"))

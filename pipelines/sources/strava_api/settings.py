@@ -2,9 +2,44 @@
 
 from typing import Final
 
+from dlt.common.schema.typing import TTableSchemaColumns
+
 API_URL: Final = "https://www.strava.com/api/v3"
 OAUTH_URL: Final = "https://www.strava.com/oauth"
 MAX_PER_PAGE: Final = 200
+
+STREAMS: Final = "time,distance,latlng,altitude,velocity_smooth,heartrate,cadence,watts,temp,moving,grade_smooth"
+# what others do to an activity, or what flaps: no sign that its details have changed
+OTHERS_DOING: Final = frozenset({"kudos_count", "comment_count", "athlete_count", "has_kudoed"})
+# what a crop moves, and with it everything that was measured
+SHAPE: Final = ("start_date", "elapsed_time", "moving_time", "distance")
+
+# Strava sends these as 5 in one row and 5.1 in the next
+_FLOATS: Final[dict[str, tuple[str, ...]]] = {
+    "activities": (
+        *("distance", "total_elevation_gain", "average_speed", "max_speed", "average_cadence", "average_temp"),
+        *("average_watts", "weighted_average_watts", "max_watts", "kilojoules", "average_heartrate", "max_heartrate"),
+        *("elev_high", "elev_low", "suffer_score", "utc_offset"),
+    ),
+    "athlete": ("weight",),
+    "gear": ("distance", "converted_distance", "weight", "notification_distance"),
+    "routes": ("distance", "elevation_gain"),
+    "activity_zones": ("score", "points"),
+}
+_FLOATS["activity_details"] = (*_FLOATS["activities"], "calories")
+_FLOATS["activity_laps"] = _FLOATS["activities"][:13]
+_LOCAL: Final = ("activities", "activity_details", "activity_laps")
+
+
+def columns_of(resource: str) -> TTableSchemaColumns:
+    """The types that dlt could not find out by itself, by column."""
+    columns: TTableSchemaColumns = {name: {"name": name, "data_type": "double"} for name in _FLOATS.get(resource, ())}
+    if resource in _LOCAL:
+        columns["start_date"] = {"name": "start_date", "data_type": "timestamp"}
+        # it ends in a Z that is not true
+        columns["start_date_local"] = {"name": "start_date_local", "data_type": "timestamp", "timezone": False}
+    return columns
+
 
 # How a dlt user knows them. A program around the source that has names of its own puts them here, once, at its start.
 CALLED: Final[dict[str, str]] = {

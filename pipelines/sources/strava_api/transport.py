@@ -5,10 +5,11 @@ import time
 from typing import Any
 
 import requests
+from dlt.common import logger
 from requests.adapters import HTTPAdapter
 
 from .budget import Budget, Ticket
-from .errors import ActivityNotFound, BadSetting, NotAuthorised, StravaError, StravaUnavailable
+from .errors import ActivityNotFound, BadSetting, BudgetSpent, NotAuthorised, StravaError, StravaUnavailable
 from .network import FAILURES, KEPT, Route
 from .pause import Pause
 from .settings import CALLED
@@ -16,16 +17,20 @@ from .terminal import one_line
 
 TRIES = 4
 TIMEOUT_S = (10, 60)
+LOOK_AGAIN_S = 1
 
 
 class StravaAdapter(HTTPAdapter):
-    """Sends one request as often as it takes, never into a spent window, never after a signal.
+    """Sends one request as often as it takes, never into a spent window (for whose end it may wait), or after a signal.
 
     dlt's own retrying session is not used: it repeats a 429 by itself, and refused calls count toward the day.
     """
 
-    def __init__(self, stop: Pause, budget: Budget | None = None, retry_wait_s: float = 1.0) -> None:
+    def __init__(
+        self, stop: Pause, budget: Budget | None = None, retry_wait_s: float = 1.0, waits: bool = False
+    ) -> None:
         super().__init__()
+        self._waits = waits
         self._stop = stop
         self._budget = budget
         self._retry_wait_s = retry_wait_s
@@ -45,6 +50,20 @@ class StravaAdapter(HTTPAdapter):
             BadSetting: a proxy, a file of certificates or an address that no further try mends.
             StravaUnavailable: every try failed, or one that no other would mend; or it sent us to another address.
         """
+        while True:
+            try:
+                return self._send_until_answered(request, args, kwargs)
+            except BudgetSpent as spent:
+                if not self._waits or self._budget is None:
+                    raise
+                logger.warning(f"{spent} Waiting until then.")
+                # a machine may sleep in the middle of it
+                while (left_s := spent.opens_at_s - self._budget.now().timestamp()) > 0:
+                    self._stop.wait(min(left_s, LOOK_AGAIN_S))
+
+    def _send_until_answered(
+        self, request: requests.PreparedRequest, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> requests.Response:
         kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT_S
         route = Route(str(request.url), kwargs.get("proxies"), kwargs.get("verify"))
         trouble = ""

@@ -1,0 +1,245 @@
+"""Endpoints as dlt resources: payloads → rows, what was fetched kept in dlt's state."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dlt
+import orjson
+from dlt.common import logger
+from dlt.common.pipeline import get_dlt_pipelines_dir
+from dlt.extract import DltResource
+
+from .auth import RefreshTokenAuth, TokenFile, open_app
+from .budget import Budget
+from .client import StravaClient
+from .details import Refusals, ask
+from .endpoint import ACTIVITIES, Endpoint
+from .errors import ActivityNotFound, BadSetting, BudgetSpent, DetailRefused, StravaError, StravaUnavailable
+from .pause import Pause
+from .payloads import EPOCH, Payload, instant_of, read_json
+from .settings import MAX_PER_PAGE, OTHERS_DOING, columns_of
+from .transport import StravaAdapter, open_session
+from .walk import ActivityWalk
+
+Row = dict[str, Any]
+# enough to see a change of one activity
+HASH_BYTES = 6
+
+
+class Strava:
+    """The way to Strava as dlt's configuration describes it; nothing is asked before a resource is run."""
+
+    def __init__(
+        self,
+        credentials: tuple[str, str],
+        tokens: tuple[str | None, str | None],
+        urls: tuple[str, str],
+        times_s: tuple[float, float],
+        when_spent: str,
+        budget_file: str | None,
+    ) -> None:
+        refresh_token, token_file = tokens
+        api_url, oauth_url = urls
+        min_interval_s, retry_wait_s = times_s
+        if when_spent not in ("raise", "later", "wait"):
+            raise BadSetting(f"when_spent is {when_spent!r}: it must be raise, later or wait.")
+        pause = Pause()
+        # not in a pipeline's folder, which may be dropped: without it, its refresh token is lost
+        path = token_file or Path(get_dlt_pipelines_dir()).parent / f"strava_token_{credentials[0]}.json"
+        self.budget = Budget(Path(budget_file) if budget_file else None, stop=pause)
+        self._later = when_spent == "later"
+        adapter = StravaAdapter(pause, self.budget, retry_wait_s, waits=when_spent == "wait")
+        adapter.min_interval_s = min_interval_s
+        auth = RefreshTokenAuth(
+            open_app(oauth_url, credentials, retry_wait_s, pause),
+            TokenFile(Path(path).expanduser()),
+            pause,
+            refresh_token,
+        )
+        self.client = StravaClient(api_url, auth=auth, session=open_session(adapter))
+
+    def or_later(self, name: str, asked: Iterator[list[Row]]) -> Iterator[list[Row]]:
+        """What is `asked`; a spent window ends it where the rest is to come with the next run.
+
+        Raises:
+            BudgetSpent: where it is not.
+        """
+        try:
+            yield from asked
+        except BudgetSpent as spent:
+            if not self._later:
+                raise
+            logger.warning(f"{name}: {spent} What is left is fetched by the next run.")
+
+
+def activities(strava: Strava, per_page: int, lookback_days: float, since: str | None) -> DltResource:
+    """The list of activities, oldest first, from `lookback_days` before the newest one known, or `since`."""
+    if not 1 <= per_page <= MAX_PER_PAGE:
+        raise BadSetting(f"per_page is {per_page}: Strava takes 1 to {MAX_PER_PAGE} activities per page.")
+    if since is not None and instant_of(since) is None:
+        raise BadSetting(f"since is {since!r}: it must be an instant like 2026-01-31T00:00:00Z.")
+
+    @dlt.resource(name=ACTIVITIES, primary_key="id", write_disposition="merge", columns=columns_of(ACTIVITIES))
+    def pages(
+        start_date: dlt.sources.incremental[str] = dlt.sources.incremental(  # noqa: B008 - dlt's way
+            "start_date", initial_value=since, primary_key=(), on_cursor_value_missing="include"
+        ),
+    ) -> Iterator[list[Row]]:
+        yield from strava.or_later(ACTIVITIES, _listed(strava, per_page, lookback_days, start_date))
+
+    return pages()
+
+
+def _listed(
+    strava: Strava, per_page: int, lookback_days: float, start_date: "dlt.sources.incremental[str]"
+) -> Iterator[list[Row]]:
+    known = instant_of(start_date.start_value) or EPOCH
+    first = instant_of(start_date.initial_value) or EPOCH
+    start = max(first, known - min(timedelta(days=lookback_days), known - EPOCH))
+    end = instant_of(start_date.end_value)
+    # Strava applies the range; and an activity without a start is of every one
+    start_date.advance(None)  # type: ignore[arg-type]
+    walk = ActivityWalk(strava.client, per_page)
+    reached = known
+    for page in walk.pages(start):
+        payloads = [payload for payload in walk.take(page) if end is None or (payload.start_date or start) < end]
+        # a start in the future, by a watch that was wrong, would hide all that follows
+        now = strava.budget.now().replace(tzinfo=None)
+        reached = max([reached, *(at for payload in payloads if (at := payload.start_date) and at <= now)])
+        if walk.oldest_first and reached > EPOCH:
+            start_date.advance(_text_of(reached))
+        yield _rows(payloads)
+        if end is not None and walk.oldest_first and walk.reached >= end:
+            return
+    if reached > EPOCH:
+        start_date.advance(_text_of(reached))
+    if not walk.listed:
+        # what hangs on activities may have something left from a run before
+        yield []
+
+
+def resource_of(endpoint: Endpoint, strava: Strava, parent: DltResource | None) -> DltResource:
+    """The resource of `endpoint`, below `parent` if it has one."""
+    hints: dict[str, Any] = {
+        "name": endpoint.name,
+        "primary_key": endpoint.key,
+        "columns": columns_of(endpoint.name),
+        # of what has no parent in the data, and no id, all is fetched each time
+        "write_disposition": "replace" if endpoint.answers != "object" else "merge",
+    }
+    if endpoint.is_part_of_activity:
+        # all rows of an activity are replaced by those that it has now
+        hints |= {"write_disposition": "merge", "merge_key": "activity_id"}
+    if parent is None:
+
+        @dlt.resource(**hints)
+        def alone() -> Iterator[list[Row]]:
+            yield from strava.or_later(endpoint.name, iter([_answer(strava, endpoint, None)]))
+
+        made: DltResource = alone()
+        return made
+
+    @dlt.transformer(data_from=parent, **hints)
+    def below(rows: list[Row]) -> Iterator[list[Row]]:
+        if endpoint.changes_with is None and endpoint.days is None:
+            asked: Iterator[list[Row]] = (_answer(strava, endpoint, row[endpoint.by]) for row in rows)
+        else:
+            asked = _missing(strava, endpoint, rows)
+        yield from strava.or_later(endpoint.name, asked)
+
+    return below
+
+
+def _missing(strava: Strava, endpoint: Endpoint, rows: list[Row]) -> Iterator[list[Row]]:
+    """The rows of what is new or changed; what was fetched, and what could not be, is kept in the resource's state."""
+    state = dlt.current.resource_state()
+    fetched: dict[str, str] = state.setdefault("fetched", {})
+    waiting: dict[str, str] = state.setdefault("waiting", {})
+    week = str(strava.budget.now().toordinal() // endpoint.days) if endpoint.days else None
+    if week is not None:
+        # what no activity uses any more may be renamed or retired all the same
+        waiting |= {id_: week for id_, at in fetched.items() if at != week}
+    for row in rows:
+        id_ = row.get(endpoint.by)
+        if id_ is None:
+            continue
+        version = week or _version(endpoint, row)
+        if fetched.get(str(id_)) == version or (endpoint.count and not row.get(endpoint.count)):
+            waiting.pop(str(id_), None)
+        else:
+            waiting[str(id_)] = version
+
+    yield from _asked(strava, endpoint, fetched, waiting)
+
+
+def _asked(strava: Strava, endpoint: Endpoint, fetched: dict[str, str], waiting: dict[str, str]) -> Iterator[list[Row]]:
+    """The rows of what is `waiting`, which goes from there to `fetched`, both as id → version."""
+    refused: dict[str, str] = {}
+
+    def on_refused(id_: str, error: StravaError) -> None:
+        logger.warning(f"{endpoint.name} of {id_}: {error} The others go on.")
+        if isinstance(error, ActivityNotFound):
+            # until it changes there is nothing to ask for
+            fetched[id_] = refused.pop(id_)
+
+    refusals = Refusals[str](on_refused)
+    # dlt works at several pages by turns: they take from the same heap
+    while waiting:
+        id_, version = waiting.popitem()
+        refused[id_] = version
+        try:
+            answer = _answer(strava, endpoint, id_)
+        except (DetailRefused, StravaUnavailable) as error:
+            refusals.note(id_, error)
+            continue
+        except BudgetSpent:
+            waiting |= refused
+            raise
+        refusals.report()
+        # right after an upload there may be no streams yet
+        if answer or endpoint.answers != "by type":
+            fetched[id_] = refused.pop(id_)
+        yield answer
+    refusals.report()
+    waiting |= refused
+
+
+def _version(endpoint: Endpoint, row: Row) -> str:
+    fields = endpoint.changes_with or sorted(row.keys() - OTHERS_DOING)
+    text = orjson.dumps([row.get(name) for name in fields], default=str)
+    return hashlib.blake2b(text, digest_size=HASH_BYTES).hexdigest()
+
+
+def _answer(strava: Strava, endpoint: Endpoint, id_: int | str | None) -> list[Row]:
+    """The rows that Strava has at `endpoint` of the parent's `id_`."""
+    rows = _rows(ask(strava.client, endpoint, id_), keyed=endpoint.key == "id")
+    if endpoint.answers == "by type":
+        rows = [{"type": kind, **value} for row in rows for kind, value in row.items() if isinstance(value, dict)]
+    if endpoint.is_part_of_activity:
+        rows = [{"activity_id": int(id_ or 0), "position": place, **row} for place, row in enumerate(rows, 1)]
+    return rows
+
+
+def _rows(payloads: Iterable[Payload], keyed: bool = True) -> list[Row]:
+    """`payloads` as dlt takes them; what is no object, or has no id where that is the key, cannot be merged."""
+    values = [_value_of(payload.text) for payload in payloads]
+    rows = [value for value in values if isinstance(value, dict) and not (keyed and value.get("id") is None)]
+    if len(rows) < len(values):
+        logger.warning(f"{len(values) - len(rows)} of Strava's answers have no id and are left out.")
+    return rows
+
+
+def _value_of(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # half a surrogate pair is no text that dlt could write
+        return json.loads(json.dumps(read_json(text), ensure_ascii=False).encode(errors="replace"))
+
+
+def _text_of(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%dT%H:%M:%SZ}"
