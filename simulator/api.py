@@ -106,6 +106,19 @@ def _comments(world: World, request: Request, key: str) -> Answer:
     return ok(written[(page - 1) * per_page : page * per_page])
 
 
+def _photos(world: World, request: Request, key: str) -> Answer:
+    size = request.number("size", 600) or 600
+    return ok(detail.photos(world.summary(_visible(world, request, key)), size))
+
+
+def _routes(world: World, request: Request, key: str) -> Answer:
+    if int(key) != world.athlete_id:
+        raise Refusal(403, "Forbidden")
+    page, per_page = request.paging()
+    mine = [route for route in world.routes() if "read_all" in request.scopes or not route["private"]]
+    return ok(mine[(page - 1) * per_page : page * per_page])
+
+
 def _athlete(world: World, request: Request, _: str) -> Answer:
     athlete = world.profile()
     if "profile:read_all" not in request.scopes:
@@ -141,9 +154,11 @@ _ENDPOINTS: Final[tuple[tuple[str, Endpoint, tuple[str, ...]], ...]] = (
     (r"/activities/(\d{1,20})/zones", _zones, _ACTIVITY_READ),
     (r"/activities/(\d{1,20})/kudos", _kudos, _ACTIVITY_READ),
     (r"/activities/(\d{1,20})/comments", _comments, _ACTIVITY_READ),
+    (r"/activities/(\d{1,20})/photos", _photos, _ACTIVITY_READ),
     (r"/athlete()", _athlete, ()),
     (r"/athlete/zones()", _athlete_zones, ("profile:read_all",)),
     (r"/athletes/(\d{1,20})/stats", _stats, ()),
+    (r"/athletes/(\d{1,20})/routes", _routes, ()),
     (r"/gear/(\w{1,40})", _gear, ()),
 )
 

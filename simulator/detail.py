@@ -460,6 +460,70 @@ def comments(summary: Activity) -> list[Activity]:
     ]
 
 
+def photos(summary: Activity, size: int) -> list[Activity]:
+    """Return the photos, each with the address of the asked `size`; the first of them is the detail's own."""
+    summary = complete(summary)
+    start_s = epoch_of(summary["start_date"])
+    names = [f"{Random(summary['id'] + i).getrandbits(128):032x}" for i in range(summary["total_photo_count"])]
+    return [
+        {
+            "unique_id": name,
+            "athlete_id": summary["athlete"]["id"],
+            "activity_id": summary["id"],
+            "activity_name": summary.get("name"),
+            "post_id": None,
+            "resource_state": 2,
+            "caption": "",
+            "type": 1,
+            "source": 1,
+            "status": 3,
+            "uploaded_at": text_of(start_s + summary["elapsed_time"] + 600),
+            "created_at": text_of(start_s + 60 * i),
+            "created_at_local": text_of(start_s + 60 * i + summary["utc_offset"]),
+            "urls": {str(size): f"photos/{name}-{size}.jpg"},
+            "sizes": {str(size): [size, size * 3 // 4]},
+            "default_photo": i == 0,
+            "cursor": None,
+        }
+        for i, name in enumerate(names)
+    ]
+
+
+def routes(athlete: Activity, summaries: Iterable[Activity]) -> list[Activity]:
+    """Return an athlete's routes: along the way of those activities that were run or ridden; newest first."""
+    made = []
+    for number, summary in enumerate(map(complete, summaries)):
+        polyline = _polyline(summary)
+        kind = {"Ride": 1, "Run": 2}.get(summary["type"])
+        if not polyline or kind is None:
+            continue
+        id_ = 3_000_000_000_000_000_000 + summary["id"]
+        created_at_s = int(epoch_of(summary["start_date"])) + 86_400
+        made.append(
+            {
+                "athlete": athlete,
+                "description": "" if number % 3 else "Quiet in the morning.\nBring water. 💧",
+                "distance": summary["distance"],
+                "elevation_gain": summary["total_elevation_gain"],
+                "id": id_,
+                "id_str": str(id_),
+                "map": {"id": f"r{id_}", "summary_polyline": polyline, "resource_state": 2},
+                "name": f"Route {number + 1}",
+                "private": number % 4 == 3,
+                "resource_state": 2,
+                "starred": number % 2 == 0,
+                "sub_type": 1 if number % 3 else 4,
+                "timestamp": created_at_s,
+                "type": kind,
+                "created_at": text_of(created_at_s),
+                "updated_at": text_of(created_at_s + 3600),
+                "estimated_moving_time": summary["moving_time"],
+                "waypoints": [],
+            }
+        )
+    return made
+
+
 def stats(summaries: Iterable[Activity], now: datetime) -> Activity:
     """Return Strava's ActivityStats over summaries: runs, rides and swims of four weeks, this year, and all time."""
     four_weeks_ago, this_year = text_of((now - timedelta(weeks=4)).timestamp()), str(now.year)

@@ -24,6 +24,7 @@ from simulator.polyline import decode, encode
 from simulator.tokens import Tokens
 
 MAX_PER_PAGE: Final = 200
+MOST_ROUTES: Final = 120
 DEFAULT_SCOPE: Final = "read,activity:read,activity:read_all"
 _HIGHEST_ID: Final = 2**63
 
@@ -205,6 +206,12 @@ class World:
                 seen = (json.loads(text) for key, (_, text) in self._rows.items() if key not in self._only_me)
                 self._stats = (self._revision, detail.stats(seen, self.now()))
             return self._stats[1]
+
+    def routes(self) -> list[Activity]:
+        """Return Strava's list of the athlete's routes, newest first."""
+        athlete = {"id": self._athlete.id, "resource_state": 1}
+        repeated = (activity for activity in self.activities() if activity["id"] % 5 == 0)
+        return detail.routes(athlete, repeated)[:MOST_ROUTES]
 
     # --- the activities
 

@@ -249,16 +249,43 @@ def test_an_account_whose_fields_are_null_or_missing_is_served_by_every_endpoint
                 "zones": {200},
                 "kudos": {200},
                 "comments": {200},
+                "photos": {200},
                 "streams": {200, 404},
             }.items():
                 assert app.get(f"/activities/{summary['id']}/{part}").status_code in statuses, (part, summary)
         worn = {summary["gear_id"] for summary in account if summary.get("gear_id")}
         others = ["/athlete", "/athlete/zones", f"/athletes/{strava.athlete_id}/stats"]
+        others += [f"/athletes/{strava.athlete_id}/routes"]
         others += [f"/gear/{id_}" for id_ in worn]
         assert {other: app.get(other).status_code for other in others} == dict.fromkeys(others, 200)
         bare = account[-1]["id"]
         assert strava.crop(bare)["id"] == strava.edit(bare, start_date="2024-02-03T04:05:06Z")["id"] == bare
         assert strava.hide(bare)["visibility"] == "only_me"
+
+
+def test_photos_are_as_many_as_counted_and_the_first_is_the_details_own(many: Simulator) -> None:
+    app = App(many)
+    activity = next(a for a in many.activities() if a["total_photo_count"])
+    photos = app.get(f"/activities/{activity['id']}/photos", size=2048, photo_sources="true").json()
+    assert len({photo["unique_id"] for photo in photos}) == activity["total_photo_count"]
+    assert {photo["activity_id"] for photo in photos} == {activity["id"]}
+    assert [list(photo["urls"]) for photo in photos] == [["2048"]] * len(photos)
+    assert (
+        app.get(f"/activities/{next(a['id'] for a in many.activities() if not a['total_photo_count'])}/photos").json()
+        == []
+    )
+
+
+def test_routes_are_the_athletes_own_in_pages_and_private_ones_need_a_scope(many: Simulator) -> None:
+    app = App(many)
+    path = f"/athletes/{many.athlete_id}/routes"
+    seen = app.get(path, per_page=200).json()
+    everything = App(many, scope="read,read_all").get(path, per_page=200).json()
+    assert [route for route in everything if not route["private"]] == seen
+    assert {route["private"] for route in everything} == {True, False}
+    assert app.get(path, per_page=2, page=2).json() == seen[2:4]
+    assert all(route["id_str"] == str(route["id"]) and route["map"]["summary_polyline"] for route in seen)
+    assert app.get(f"/athletes/{many.athlete_id + 1}/routes").status_code == 403
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"id": 1}]', "[{"])

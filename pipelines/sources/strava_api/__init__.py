@@ -8,91 +8,24 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from .endpoint import ACTIVITIES, Endpoint
-from .settings import API_URL, MAX_PER_PAGE, OAUTH_URL, SHAPE, STREAMS
+from .settings import API_URL, MAX_PER_PAGE, OAUTH_URL, SHAPE
 
-DETAILS = Endpoint(
-    "activity_details",
-    "activities/{id}",
-    cost="1 for each that is new or changed",
-    parent=ACTIVITIES,
-    changes_with=(),
-    params={"include_all_efforts": "true"},
-)
-# what Strava has besides the list of activities: a resource is a declaration
+ONCE, ANY = "1 for each that is new or cropped", "1 for each that has any, again when their number changes"
+PLACE, TYPE = ("activity_id", "position"), ("activity_id", "type")
+# what Strava has besides the list of activities: name, path, cost in requests, key, parent, when to ask again, answer
+DETAILS = Endpoint("activity_details", "activities/{id}", "1 for each that is new or changed", "id", ACTIVITIES)
 ENDPOINTS = (
-    Endpoint("athlete", "athlete", cost="1"),
-    Endpoint("athlete_zones", "athlete/zones", cost="1", key="type", answers="by type"),
-    Endpoint(
-        "routes",
-        "athletes/{id}/routes",
-        cost="1 for each 200, and 1 for the athlete",
-        parent="athlete",
-        answers="list",
-        paged=True,
-    ),
-    Endpoint(
-        "gear", "gear/{id}", cost="1 for each piece of gear, once a week", parent=ACTIVITIES, by="gear_id", days=7
-    ),
+    Endpoint("athlete", "athlete", "1", selected=True),
+    Endpoint("athlete_zones", "athlete/zones", "1", "type", answers="by type"),
+    Endpoint("routes", "athletes/{id}/routes", "1, and 1 for each 200", "id", "athlete", answers="pages"),
+    Endpoint("gear", "gear/{id}", "1 for each, once a week", "id", ACTIVITIES, by="gear_id", days=7, selected=True),
     DETAILS,
-    Endpoint(
-        "activity_streams",
-        "activities/{id}/streams",
-        cost="1 for each that is new or cropped",
-        key=("activity_id", "type"),
-        parent=ACTIVITIES,
-        changes_with=SHAPE,
-        answers="by type",
-        params={"keys": STREAMS, "key_by_type": "true"},
-    ),
-    Endpoint(
-        "activity_laps",
-        "activities/{id}/laps",
-        cost="1 for each that is new or cropped",
-        parent=ACTIVITIES,
-        changes_with=SHAPE,
-        answers="list",
-    ),
-    Endpoint(
-        "activity_zones",
-        "activities/{id}/zones",
-        cost="1 for each that is new or cropped",
-        key=("activity_id", "position"),
-        parent=ACTIVITIES,
-        changes_with=SHAPE,
-        answers="list",
-    ),
-    Endpoint(
-        "activity_kudos",
-        "activities/{id}/kudos",
-        cost="1 for each that has kudos, again when their number changes",
-        key=("activity_id", "position"),
-        parent=ACTIVITIES,
-        changes_with=("kudos_count",),
-        count="kudos_count",
-        answers="list",
-        paged=True,
-    ),
-    Endpoint(
-        "activity_comments",
-        "activities/{id}/comments",
-        cost="1 for each that has comments, again when their number changes",
-        parent=ACTIVITIES,
-        changes_with=("comment_count",),
-        count="comment_count",
-        answers="list",
-        paged=True,
-    ),
-    Endpoint(
-        "activity_photos",
-        "activities/{id}/photos",
-        cost="1 for each that has photos, again when their number changes",
-        key="unique_id",
-        parent=ACTIVITIES,
-        changes_with=("total_photo_count",),
-        count="total_photo_count",
-        answers="list",
-        params={"size": "2048", "photo_sources": "true"},
-    ),
+    Endpoint("activity_streams", "activities/{id}/streams", ONCE, TYPE, ACTIVITIES, SHAPE, "by type"),
+    Endpoint("activity_laps", "activities/{id}/laps", ONCE, "id", ACTIVITIES, SHAPE, "list"),
+    Endpoint("activity_zones", "activities/{id}/zones", ONCE, PLACE, ACTIVITIES, SHAPE, "list"),
+    Endpoint("activity_kudos", "activities/{id}/kudos", ANY, PLACE, ACTIVITIES, "kudos_count", "pages"),
+    Endpoint("activity_comments", "activities/{id}/comments", ANY, "id", ACTIVITIES, "comment_count", "pages"),
+    Endpoint("activity_photos", "activities/{id}/photos", ANY, "unique_id", ACTIVITIES, "total_photo_count", "list"),
 )
 
 

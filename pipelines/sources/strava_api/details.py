@@ -1,14 +1,14 @@
 """Asking for what an endpoint has; what Strava refuses of one activity does not hold up the others."""
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from .client import StravaClient
 from .endpoint import ACTIVITIES, Endpoint
 from .errors import DetailRefused, StravaError, StravaUnavailable
 from .payloads import Payload, payloads_of
-from .settings import MAX_PER_PAGE
+from .settings import MAX_PER_PAGE, PARAMS
 from .transport import raise_for_refusal
 
 # so many refusals in a row are Strava's trouble, not an activity's
@@ -28,11 +28,13 @@ def ask(client: StravaClient, endpoint: Endpoint, id_: int | str | None = None) 
     page = 0
     while True:
         page += 1
-        paging = {"page": page, "per_page": MAX_PER_PAGE} if endpoint.paged else {}
-        response = client.get(path, params={**endpoint.params, **paging}, hooks={"response": [raise_for_refusal]})
+        paging: dict[str, Any] = {"page": page, "per_page": MAX_PER_PAGE} if endpoint.answers == "pages" else {}
+        response = client.get(
+            path, params=PARAMS.get(endpoint.name, {}) | paging, hooks={"response": [raise_for_refusal]}
+        )
         found = payloads_of(response.content)
         payloads += found
-        if not endpoint.paged or len(found) < MAX_PER_PAGE:
+        if not paging or len(found) < MAX_PER_PAGE:
             break
     is_an_activity = endpoint.parent == ACTIVITIES and endpoint.by == "id" and endpoint.answers == "object"
     if is_an_activity and [str(payload.id) for payload in payloads] != [str(id_)]:

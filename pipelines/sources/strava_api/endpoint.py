@@ -1,7 +1,6 @@
 """What a resource is at Strava, as a declaration."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 ACTIVITIES = "activities"
@@ -9,13 +8,15 @@ ACTIVITIES = "activities"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A resource: where Strava has it (`path`), by what its rows are known (`key`), what it costs.
+    """A resource: where Strava has it (`path`), what it costs in requests, by what its rows are known (`key`).
 
-    With a `parent` it is asked for by each of that resource's rows, whose field `by` stands in `path` as `{id}`, but
-    only where that is new or one of its fields `changes_with` is (None: in each run; empty: any that the athlete's
-    doing changes), or every so many `days`. Where the field `count` of the parent's row is 0, nothing is asked.
+    With a `parent` it is asked for by each of that resource's rows, whose field `by` stands in the path as `{id}`.
+    Below activities it is asked for once, and again when one of the fields `changes_with` of that row has changed
+    (none: any field but those that others change), or after so many `days`. A single field is a count: where it says
+    0, nothing is asked.
 
-    Strava `answers` with an object, a list (in pages, if it is `paged`) or an object of objects by their type.
+    Strava `answers` with an object, a list, a list in pages, or an object of objects by their type. What costs more
+    than a few requests a run is not `selected`: those who want it name it (`with_resources`).
     """
 
     name: str
@@ -23,13 +24,16 @@ class Endpoint:
     cost: str
     key: str | tuple[str, ...] = "id"
     parent: str | None = None
+    changes_with: str | tuple[str, ...] = ()
+    answers: Literal["object", "list", "pages", "by type"] = "object"
     by: str = "id"
-    changes_with: tuple[str, ...] | None = None
     days: int | None = None
-    count: str | None = None
-    answers: Literal["object", "list", "by type"] = "object"
-    paged: bool = False
-    params: Mapping[str, str] = field(default_factory=dict)
+    selected: bool = False
+
+    @property
+    def count(self) -> str | None:
+        """The field of the parent's row that says how many there are."""
+        return self.changes_with if isinstance(self.changes_with, str) else None
 
     @property
     def is_part_of_activity(self) -> bool:

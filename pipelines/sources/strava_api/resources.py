@@ -128,6 +128,7 @@ def resource_of(endpoint: Endpoint, strava: Strava, parent: DltResource | None) 
         "name": endpoint.name,
         "primary_key": endpoint.key,
         "columns": columns_of(endpoint.name),
+        "selected": endpoint.selected,
         # of what has no parent in the data, and no id, all is fetched each time
         "write_disposition": "replace" if endpoint.answers != "object" else "merge",
     }
@@ -145,7 +146,7 @@ def resource_of(endpoint: Endpoint, strava: Strava, parent: DltResource | None) 
 
     @dlt.transformer(data_from=parent, **hints)
     def below(rows: list[Row]) -> Iterator[list[Row]]:
-        if endpoint.changes_with is None and endpoint.days is None:
+        if endpoint.parent != ACTIVITIES:
             asked: Iterator[list[Row]] = (_answer(strava, endpoint, row[endpoint.by]) for row in rows)
         else:
             asked = _missing(strava, endpoint, rows)
@@ -209,7 +210,7 @@ def _asked(strava: Strava, endpoint: Endpoint, fetched: dict[str, str], waiting:
 
 
 def _version(endpoint: Endpoint, row: Row) -> str:
-    fields = endpoint.changes_with or sorted(row.keys() - OTHERS_DOING)
+    fields = (endpoint.count,) if endpoint.count else endpoint.changes_with or sorted(row.keys() - OTHERS_DOING)
     text = orjson.dumps([row.get(name) for name in fields], default=str)
     return hashlib.blake2b(text, digest_size=HASH_BYTES).hexdigest()
 

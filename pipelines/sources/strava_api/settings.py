@@ -8,7 +8,15 @@ API_URL: Final = "https://www.strava.com/api/v3"
 OAUTH_URL: Final = "https://www.strava.com/oauth"
 MAX_PER_PAGE: Final = 200
 
-STREAMS: Final = "time,distance,latlng,altitude,velocity_smooth,heartrate,cadence,watts,temp,moving,grade_smooth"
+# what an endpoint is asked with
+PARAMS: Final[dict[str, dict[str, str]]] = {
+    "activity_details": {"include_all_efforts": "true"},
+    "activity_streams": {
+        "keys": "time,distance,latlng,altitude,velocity_smooth,heartrate,cadence,watts,temp,moving,grade_smooth",
+        "key_by_type": "true",
+    },
+    "activity_photos": {"size": "2048", "photo_sources": "true"},
+}
 # what others do to an activity, or what flaps: no sign that its details have changed
 OTHERS_DOING: Final = frozenset({"kudos_count", "comment_count", "athlete_count", "has_kudoed"})
 # what a crop moves, and with it everything that was measured
@@ -26,7 +34,7 @@ _FLOATS: Final[dict[str, tuple[str, ...]]] = {
     "routes": ("distance", "elevation_gain"),
     "activity_zones": ("score", "points"),
 }
-_FLOATS["activity_details"] = (*_FLOATS["activities"], "calories")
+_FLOATS["activity_details"] = (*_FLOATS["activities"], "calories", "perceived_exertion")
 _FLOATS["activity_laps"] = _FLOATS["activities"][:13]
 _LOCAL: Final = ("activities", "activity_details", "activity_laps")
 
