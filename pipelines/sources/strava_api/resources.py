@@ -99,10 +99,12 @@ def _listed(
 ) -> Iterator[list[Row]]:
     known = instant_of(start_date.start_value) or EPOCH
     first = instant_of(start_date.initial_value) or EPOCH
-    start = max(first, known - min(timedelta(days=lookback_days), known - EPOCH))
+    lookback = timedelta(days=lookback_days)
+    start = max(first, _before(known, lookback))
     end = instant_of(start_date.end_value)
     # Strava applies the range; and an activity without a start is of every one
     start_date.advance(None)  # type: ignore[arg-type]
+    seen = _Seen(dlt.current.resource_state(), start)
     walk = ActivityWalk(strava.client, per_page)
     reached = known
     for page in walk.pages(start):
@@ -112,14 +114,51 @@ def _listed(
         reached = max([reached, *(at for payload in payloads if (at := payload.start_date) and at <= now)])
         if walk.oldest_first and reached > EPOCH:
             start_date.advance(_text_of(reached))
-        yield _rows(payloads)
+        # also where there is none: what hangs on activities may have something left from a run before
+        yield _rows(seen.new(payloads))
+        seen.forget_before(_before(reached, lookback))
         if end is not None and walk.oldest_first and walk.reached >= end:
             return
     if reached > EPOCH:
         start_date.advance(_text_of(reached))
     if not walk.listed:
-        # what hangs on activities may have something left from a run before
         yield []
+
+
+class _Seen:
+    """What the lookback has seen, in dlt's state, so that only what is new or changed is loaded again.
+
+    Else each run would add the days of the lookback once more, where a destination cannot merge. A lookback that goes
+    further back than that of the run before sees all as new.
+    """
+
+    def __init__(self, state: dict[str, Any], start: datetime) -> None:
+        began_at = instant_of(state.get("seen_from"))
+        self._state = state
+        if began_at is None or start < began_at:
+            state["seen"] = {}
+        # id → start and hash
+        self._seen: dict[str, tuple[str, str]] = state.setdefault("seen", {})
+
+    def new(self, payloads: list[Payload]) -> list[Payload]:
+        """Those of `payloads` that are new or changed."""
+        new = []
+        for payload in payloads:
+            version = payload.digest.hex()[: 2 * HASH_BYTES]
+            if payload.id is None or self._seen.get(str(payload.id), ("", ""))[1] != version:
+                new.append(payload)
+                self._seen[str(payload.id)] = (_text_of(payload.start_date or EPOCH), version)
+        return new
+
+    def forget_before(self, start: datetime) -> None:
+        """Forget what no lookback will see any more."""
+        self._state["seen_from"] = _text_of(start)
+        for id_ in [id_ for id_, (at, _) in self._seen.items() if at < _text_of(start)]:
+            del self._seen[id_]
+
+
+def _before(instant: datetime, lookback: timedelta) -> datetime:
+    return instant - min(lookback, instant - EPOCH)
 
 
 def resource_of(endpoint: Endpoint, strava: Strava, parent: DltResource | None) -> DltResource:
@@ -129,28 +168,28 @@ def resource_of(endpoint: Endpoint, strava: Strava, parent: DltResource | None) 
         "primary_key": endpoint.key,
         "columns": columns_of(endpoint.name),
         "selected": endpoint.selected,
-        # of what has no parent in the data, and no id, all is fetched each time
-        "write_disposition": "replace" if endpoint.answers != "object" else "merge",
+        # what is the athlete's own is fetched as a whole each time
+        "write_disposition": "merge" if endpoint.parent == ACTIVITIES else "replace",
     }
     if endpoint.is_part_of_activity:
         # all rows of an activity are replaced by those that it has now
-        hints |= {"write_disposition": "merge", "merge_key": "activity_id"}
+        hints["merge_key"] = "activity_id"
     if parent is None:
 
         @dlt.resource(**hints)
         def alone() -> Iterator[list[Row]]:
-            yield from strava.or_later(endpoint.name, iter([_answer(strava, endpoint, None)]))
+            yield _answer(strava, endpoint, None)
 
         made: DltResource = alone()
         return made
 
     @dlt.transformer(data_from=parent, **hints)
     def below(rows: list[Row]) -> Iterator[list[Row]]:
-        if endpoint.parent != ACTIVITIES:
-            asked: Iterator[list[Row]] = (_answer(strava, endpoint, row[endpoint.by]) for row in rows)
+        if endpoint.parent == ACTIVITIES:
+            yield from strava.or_later(endpoint.name, _missing(strava, endpoint, rows))
         else:
-            asked = _missing(strava, endpoint, rows)
-        yield from strava.or_later(endpoint.name, asked)
+            # what is to be replaced comes now or not at all
+            yield from (_answer(strava, endpoint, row[endpoint.by]) for row in rows)
 
     return below
 

@@ -1,0 +1,295 @@
+"""The folder `strava_api`, copied by itself into an empty dlt project: what a dlt user gets, by dlt's own ways."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from home import OUR_SETTINGS
+
+from simulator import Simulator
+
+SOURCE = Path(__file__).resolve().parents[2] / "pipelines" / "sources" / "strava_api"
+SCOPE = "read,read_all,activity:read,activity:read_all,profile:read_all"
+LIST = "/athlete/activities"
+# what every script below begins with, and what it may use
+BEFORE = """
+import json, sys
+import dlt
+from strava_api import strava_api
+
+def at(destination, name="strava"):
+    return dlt.pipeline(name, destination=destination, dataset_name="raw", pipelines_dir="pipelines_dir")
+
+def rows(pipeline, query):
+    with pipeline.sql_client() as client:
+        return [list(row) for row in client.execute_sql(query)]
+
+def failure_of(pipeline, source):
+    try:
+        pipeline.run(source)
+    except Exception as error:
+        causes = [error]
+        while causes[-1].__cause__ is not None:
+            causes.append(causes[-1].__cause__)
+        return type(error).__name__, type(causes[-1]).__name__, str(causes[-1])
+
+def tell(**what):
+    assert "pipelines" not in sys.modules and "simulator" not in sys.modules
+    print(json.dumps(what, default=str))
+"""
+
+
+class Project:
+    """An empty dlt project with the source in it, and a Strava that its configuration names."""
+
+    def __init__(self, folder: Path, strava: Simulator) -> None:
+        self.folder = folder
+        self.strava = strava
+        self.token_file = folder / "tokens.json"
+        shutil.copytree(SOURCE, folder / "strava_api", ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / ".dlt").mkdir()
+        self.configure()
+
+    def configure(self, refresh_token: str | None = None, **config: object) -> None:
+        """Write dlt's files; by default the refresh token is a new one, and the tokens are kept in the project."""
+        secrets = {
+            "client_secret": self.strava.client_secret,
+            "refresh_token": refresh_token or self.strava.issue_refresh_token(SCOPE),
+        }
+        settings = {
+            "client_id": self.strava.client_id,
+            "token_file": str(self.token_file),
+            "api_url": self.strava.api_url,
+            "oauth_url": self.strava.oauth_url,
+            "min_interval_s": 0.0,
+            "retry_wait_s": 0.01,
+        }
+        for name, held in (("secrets", secrets), ("config", settings | config)):
+            lines = [f"{key} = {json.dumps(value)}" for key, value in held.items()]
+            text = "\n".join(["[runtime]", "dlthub_telemetry = false", "[sources.strava_api]", *lines])
+            (self.folder / ".dlt" / f"{name}.toml").write_text(text)
+
+    def run(self, script: str) -> dict[str, Any]:
+        """What `script` tells, run in a process of its own that finds nothing of this repository."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith((*OUR_SETTINGS, "DLT_"))}
+        ran = subprocess.run(
+            [sys.executable, "-c", BEFORE + script],
+            cwd=self.folder,
+            env=inherited | {"PYTHONPATH": "", "DLT_DATA_DIR": str(self.folder / "dlt_data")},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr[-5000:]
+        assert self.strava.client_secret not in ran.stderr
+        told: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+        return told
+
+    def asked(self, path: str) -> list[Any]:
+        """The reads of Strava whose path contains `path`."""
+        return [request for request in self.strava.requests if path in request.path and "oauth" not in request.path]
+
+
+@pytest.fixture
+def strava():
+    with Simulator(seed=7, activities=250) as simulator:
+        simulator.set_limits(**dict.fromkeys(("read_15min", "read_day", "overall_15min", "overall_day"), 10**6))
+        yield simulator
+
+
+@pytest.fixture
+def project(tmp_path, strava):
+    return Project(tmp_path, strava)
+
+
+def test_resources_behave_as_dlt_documents_them(project, strava):
+    newest = strava.activities()[0]
+    told = project.run(f"""
+since = {newest["start_date"]!r}
+source = strava_api()
+tell(
+    names=list(source.resources),
+    selected=list(source.selected_resources),
+    chosen=list(strava_api().with_resources("activities", "activity_kudos").selected_resources),
+    all_ids=[row["id"] for row in strava_api().activities],
+    one_page=len(list(strava_api().activities.add_limit(1))),
+    mapped=[row["shoes"] for row in strava_api().activities.add_map(lambda row: row | dict(shoes=2)).add_limit(1)][:3],
+    details=[row["id"] for row in strava_api(since=since).activity_details],
+    filtered=[row["activity_id"] for row in strava_api().activities.add_limit(1).add_filter(
+        lambda row: row["kudos_count"] > 2) | strava_api().activity_kudos],
+    hints=strava_api().activities.compute_table_schema()["write_disposition"],
+)
+""")
+    truth = strava.activities()
+    assert told["names"][:2] == ["activities", "athlete"]
+    assert len(told["names"]) == 12
+    # whoever does not choose pays a few requests, not some for each activity
+    assert set(told["selected"]) == {"activities", "athlete", "gear"}
+    assert set(told["chosen"]) == {"activities", "activity_kudos"}
+    assert told["all_ids"] == [activity["id"] for activity in reversed(truth)]
+    assert (told["one_page"], told["mapped"], told["details"], told["hints"]) == (
+        200,
+        [2, 2, 2],
+        [newest["id"]],
+        "merge",
+    )
+    liked = {activity["id"] for activity in truth[50:] if activity["kudos_count"] > 2}
+    assert set(told["filtered"]) == liked
+
+
+def test_duckdb_has_each_activity_once_and_details_are_asked_for_where_missing_or_changed(project, strava):
+    script = """
+pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
+pipeline.run(strava_api().with_resources("activities", "activity_details"))
+tell(
+    activities=rows(pipeline, "select id, name, distance, start_date, start_date_local from activities order by id"),
+    details=rows(pipeline, "select id, name from activity_details order by id"),
+    kinds=rows(pipeline, "select distinct data_type from information_schema.columns where column_name = 'distance'"),
+    variants=rows(pipeline, "select column_name from information_schema.columns where contains(column_name, '__v_')"),
+)
+"""
+    first = project.run(script)
+    truth = {activity["id"]: activity for activity in strava.activities()}
+    assert [row[:3] for row in first["activities"]] == [
+        [i, truth[i]["name"], truth[i]["distance"]] for i in sorted(truth)
+    ]
+    assert [row[0] for row in first["details"]] == sorted(truth)
+    assert (first["kinds"], first["variants"]) == ([["DOUBLE"]], [])
+    for id_, _, _, start, local in first["activities"]:
+        assert start[:19].replace(" ", "T") == truth[id_]["start_date"][:19]
+        assert local.replace(" ", "T") == truth[id_]["start_date_local"][:19]
+    strava.clear_requests()
+    newest = strava.activities()[0]["id"]
+    strava.edit(newest, name="Evening run", kudos_count=99)
+    strava.edit(strava.activities()[1]["id"], kudos_count=99)
+    added = strava.add(name="new")["id"]
+    second = project.run(script)
+    assert {row[0]: row[1] for row in second["activities"]} == {a["id"]: a["name"] for a in strava.activities()}
+    assert dict(second["details"])[newest] == "Evening run"
+    assert len(second["activities"]) == len(second["details"]) == 251
+    # the lookback is a page or two, not the history; others' kudos are no edit
+    assert len(project.asked(LIST)) <= 2
+    assert {request.path.rpartition("/")[2] for request in project.asked("/activities/")} == {str(newest), str(added)}
+
+
+@pytest.mark.parametrize(
+    ("destination", "count"),
+    [
+        (
+            'dlt.destinations.sqlalchemy("sqlite:///strava.db")',
+            'rows(pipeline, f"select count(*) from {name}")[0][0]',
+        ),
+        (
+            'dlt.destinations.filesystem("files")',
+            "pipeline.dataset()[name].arrow().num_rows",
+        ),
+    ],
+    ids=["SQLite", "Parquet files"],
+)
+def test_every_resource_goes_to_other_destinations(tmp_path, destination, count):
+    with Simulator(seed=7, activities=20) as strava:
+        strava.set_limits(**dict.fromkeys(("read_15min", "read_day", "overall_15min", "overall_day"), 10**6))
+        project = Project(tmp_path, strava)
+        files = "parquet" if "filesystem" in destination else None
+        script = f"""
+pipeline = at({destination})
+counts = []
+for _ in range(2):
+    source = strava_api()
+    pipeline.run(source.with_resources(*source.resources), loader_file_format={files!r})
+    counts.append({{name: {count} for name in source.resources}})
+tell(counts=counts)
+"""
+        first, second = project.run(script)["counts"]
+        truth = strava.activities()
+        parts = ("kudos", "comment", "total_photo")
+        kudos, comments, photos = (sum(activity[f"{part}_count"] for activity in truth) for part in parts)
+        assert (first["activities"], first["activity_details"], first["athlete"]) == (20, 20, 1)
+        assert (first["activity_kudos"], first["activity_comments"], first["activity_photos"]) == (
+            kudos,
+            comments,
+            photos,
+        )
+        assert first["gear"] == len({activity["gear_id"] for activity in truth if activity["gear_id"]})
+        assert min(first[name] for name in ("activity_streams", "activity_laps", "activity_zones")) >= 10
+        assert (first["athlete_zones"], first["routes"] > 0) == (1, True)
+        # also where the destination cannot merge
+        assert second == first
+
+
+def test_what_strava_refuses_is_an_error_of_the_run_and_the_rotated_token_survives_it(project, strava):
+    strava.fault("500", times=None, path=LIST)
+    started_with = strava.issue_refresh_token(SCOPE)
+    project.configure(refresh_token=started_with)
+    told = project.run("""
+tell(down=failure_of(at(dlt.destinations.duckdb("strava.duckdb")), strava_api()))
+""")
+    assert told["down"][:2] == ["PipelineStepFailed", "StravaUnavailable"]
+    assert json.loads(project.token_file.read_text())["refresh_token"] != started_with
+    assert project.token_file.stat().st_mode & 0o777 == 0o600
+
+    # the token that the configuration still has is dead by now, the file's one lives
+    strava.clear_faults()
+    strava.set_limits(read_15min=10)
+    strava.set_usage(read_15min=0)
+    told = project.run("""
+pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
+spent = failure_of(pipeline, strava_api().with_resources("activities", "activity_details"))
+tell(spent=spent)
+""")
+    assert told["spent"][:2] == ["PipelineStepFailed", "BudgetSpent"]
+    assert "15-minute limit is used up" in told["spent"][2]
+    assert "it opens again at 20" in told["spent"][2]
+
+    project.token_file.write_text(json.dumps({"refresh_token": "dead"}))
+    told = project.run("""
+dead = failure_of(at(dlt.destinations.duckdb("strava.duckdb")), strava_api())
+tell(dead=dead)
+""")
+    assert told["dead"][:2] == ["PipelineStepFailed", "NotAuthorised"]
+    assert "refresh token" in told["dead"][2]
+    assert "make auth" not in told["dead"][2]
+    # authorised anew: the token in the configuration is taken where the file's is refused
+    strava.set_limits(read_15min=1000)
+    strava.set_usage(read_15min=0)
+    project.configure()
+    assert project.run("tell(listed=len(list(strava_api().activities)))") == {"listed": 250}
+
+
+def test_a_spent_limit_may_leave_the_rest_to_the_next_run(project, strava):
+    script = """
+pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
+pipeline.run(strava_api(when_spent="later", lookback_days=1).with_resources("activities", "activity_details"))
+tell(details=rows(pipeline, "select id from activity_details"))
+"""
+    strava.set_limits(read_15min=100)
+    first = {id_ for (id_,) in project.run(script)["details"]}
+    assert 90 <= len(first) < 100
+    strava.set_limits(read_15min=10**6)
+    strava.clear_requests()
+    assert len(project.run(script)["details"]) == 250
+    assert not {int(request.path.rpartition("/")[2]) for request in project.asked("/activities/")} & first
+
+
+def test_one_refused_activity_does_not_hold_up_the_others_and_a_deleted_one_is_not_asked_for_again(tmp_path):
+    with Simulator(seed=7, activities=12) as strava:
+        project = Project(tmp_path, strava)
+        corrupt, gone = (activity["id"] for activity in strava.activities()[:2])
+        strava.fault("500", id=corrupt)
+        strava.fault("empty404", id=gone)
+        script = """
+pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
+pipeline.run(strava_api().with_resources("activities", "activity_details"))
+tell(details=len(rows(pipeline, "select id from activity_details")))
+"""
+        assert project.run(script) == {"details": 10}
+        strava.clear_faults()
+        strava.clear_requests()
+        assert project.run(script) == {"details": 11}
+        assert [request.path.rpartition("/")[2] for request in project.asked("/activities/")] == [str(corrupt)]
