@@ -8,11 +8,14 @@ from pathlib import Path
 
 from pipelines.ground.errors import exit_codes
 from pipelines.ground.settings import REPO, SETTINGS, StravaSettings
+from pipelines.sources.strava_api import ENDPOINTS
+from pipelines.sources.strava_api.endpoint import ACTIVITIES
 from pipelines.strava import COMMANDS
 
 README = REPO / "README.md"
 CONTRIBUTING = REPO / "CONTRIBUTING.md"
 PACKAGE = REPO / "pipelines"
+SOURCE_README = PACKAGE / "sources" / "strava_api" / "README.md"
 ENV_EXAMPLE = REPO / ".env.example"
 # of a setting whose default would say nothing
 SHOWN_DEFAULTS = {"home": "this repository"}
@@ -135,6 +138,16 @@ def _imported_folders(module: Path) -> set[Path]:
     return {path.parent for path in paths if path.with_suffix(".py").is_file()}
 
 
+def _resources_table() -> str:
+    lists = "1 for each 200, and 1 or 2 for the lookback of a later run"
+    rows = [(f"`{ACTIVITIES}`", "`id`", lists, "yes")]
+    for endpoint in ENDPOINTS:
+        key = (endpoint.key,) if isinstance(endpoint.key, str) else endpoint.key
+        named = ", ".join(f"`{field}`" for field in key)
+        rows.append((f"`{endpoint.name}`", named, endpoint.cost, "yes" if endpoint.selected else ""))
+    return _table(("resource", "key", "requests", "selected"), rows)
+
+
 def _env_example() -> str:
     lines = [
         "# Copy to .env and fill in the first two lines; the rest are the defaults.",
@@ -154,6 +167,7 @@ def _as_typed(value: object) -> str:
 TABLES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
     README: {"commands": _commands_table, "settings": _settings_table, "exit codes": _exit_codes_table},
     CONTRIBUTING: {"layers": _layers_diagram, "modules": _modules_table},
+    SOURCE_README: {"resources": _resources_table},
 }
 
 if __name__ == "__main__":

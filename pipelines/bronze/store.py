@@ -120,29 +120,35 @@ class Landed:
 class _AppearWholeJob(FilesystemLoadJob):
     """Copies a file of a load package to its place: beside, fsync, rename. dlt's own copies in place.
 
-    An object store has no half-written objects: there dlt's own will do.
+    An object store has no half-written objects: there dlt's own will do. `client` is whose load it is.
     """
+
+    client: FilesystemClient
+
+    def __init__(self, file_path: str) -> None:
+        super().__init__(file_path)
+        self.path = Path(file_path)
 
     def run(self) -> None:
         target = self.make_remote_path()
         there = self._what_is_there(target) if self.load_table_name in TABLES else None
         if there is not None:
             # a job repeated after a kill finds its own file; another one's must not be overwritten
-            if there != Path(self._file_path).read_bytes():
+            if there != self.path.read_bytes():
                 raise StorageFailed(f"The shard {target} exists with other content; shards are never overwritten.")
             return
-        if not self._job_client.is_local_filesystem:
+        if not self.client.is_local_filesystem:
             super().run()
             return
-        with written_whole(Path(target)) as file, Path(self._file_path).open("rb") as source:
+        with written_whole(Path(target)) as file, self.path.open("rb") as source:
             copyfileobj(source, file, 1 << 20)
 
     def _what_is_there(self, target: str) -> bytes | None:
         """The bytes at `target`, None if there is nothing; what cannot be asked is an error, not a no."""
         try:
-            if self._job_client.is_local_filesystem:
+            if self.client.is_local_filesystem:
                 return read_whole(Path(target))
-            content: bytes = self._job_client.fs_client.cat_file(target)
+            content: bytes = self.client.fs_client.cat_file(target)
         except FileNotFoundError:
             return None
         return content
@@ -151,7 +157,7 @@ class _AppearWholeJob(FilesystemLoadJob):
         if self.load_table_name not in TABLES:
             return super().make_remote_file_path(file_name)
         # from the rows, not from this run's settings: the package may be one that a killed run left
-        return f"{self.load_table_name}/{shard_name(Path(self._file_path))}.parquet"
+        return f"{self.load_table_name}/{shard_name(self.path)}.parquet"
 
     def metrics(self) -> LoadJobMetrics | None:
         # the filesystem's own add the remote path, which cannot be read any more: the file is with the completed jobs
@@ -164,7 +170,8 @@ class _ShardClient(FilesystemClient):
         self.fs_client.makedirs(self.dataset_path, exist_ok=True)
 
     def get_load_job_class(self, table: PreparedTableSchema, file_path: str) -> type[FilesystemLoadJob]:
-        return _AppearWholeJob
+        # dlt makes a job of the path alone
+        return type("AppearWholeJob", (_AppearWholeJob,), {"client": self})
 
 
 class shards(filesystem):  # noqa: N801 - dlt names its destinations so

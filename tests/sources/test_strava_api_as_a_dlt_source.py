@@ -18,7 +18,7 @@ SCOPE = "read,read_all,activity:read,activity:read_all,profile:read_all"
 LIST = "/athlete/activities"
 # what every script below begins with, and what it may use
 BEFORE = """
-import json, sys
+import json, sys, urllib.request
 import dlt
 from strava_api import strava_api
 
@@ -28,6 +28,11 @@ def at(destination, name="strava"):
 def rows(pipeline, query):
     with pipeline.sql_client() as client:
         return [list(row) for row in client.execute_sql(query)]
+
+def strava(control, **arguments):
+    body = json.dumps(arguments).encode()
+    head = {"Content-Type": "application/json"}
+    return json.load(urllib.request.urlopen(urllib.request.Request(f"{CONTROL}/{control}", body, head)))
 
 def failure_of(pipeline, source):
     try:

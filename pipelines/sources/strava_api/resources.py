@@ -147,6 +147,7 @@ class _Seen:
             version = payload.digest.hex()[: 2 * HASH_BYTES]
             if payload.id is None or self._seen.get(str(payload.id), ("", ""))[1] != version:
                 new.append(payload)
+            if payload.id is not None:
                 self._seen[str(payload.id)] = (_text_of(payload.start_date or EPOCH), version)
         return new
 
