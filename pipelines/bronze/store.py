@@ -125,9 +125,10 @@ class _AppearWholeJob(FilesystemLoadJob):
 
     client: FilesystemClient
 
-    def __init__(self, file_path: str) -> None:
-        super().__init__(file_path)
-        self.path = Path(file_path)
+    @property
+    def path(self) -> Path:
+        """Where the file is by now: dlt moves it when the job begins."""
+        return Path(self.metrics().file_path)
 
     def run(self) -> None:
         target = self.make_remote_path()
@@ -159,9 +160,11 @@ class _AppearWholeJob(FilesystemLoadJob):
         # from the rows, not from this run's settings: the package may be one that a killed run left
         return f"{self.load_table_name}/{shard_name(self.path)}.parquet"
 
-    def metrics(self) -> LoadJobMetrics | None:
+    def metrics(self) -> LoadJobMetrics:
         # the filesystem's own add the remote path, which cannot be read any more: the file is with the completed jobs
-        return super(FilesystemLoadJob, self).metrics()
+        metrics = super(FilesystemLoadJob, self).metrics()
+        assert metrics is not None  # noqa: S101 - for the type checker: of a job that has begun there are some
+        return metrics
 
 
 class _ShardClient(FilesystemClient):

@@ -1,1 +1,1 @@
-"""What everything stands on: errors, settings, durable files, payloads, progress, signals, DuckDB as we open it."""
+"""What all of the above stands on: settings, folders and locks, progress, signals, DuckDB as we open it."""

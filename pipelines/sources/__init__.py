@@ -1,1 +1,1 @@
-"""Where activities come from; nothing in here knows bronze, DuckDB or dbt."""
+"""Where activities come from: dlt sources that work by themselves, in any dlt project; so they import nothing of ours."""

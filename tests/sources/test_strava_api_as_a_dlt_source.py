@@ -18,7 +18,7 @@ SCOPE = "read,read_all,activity:read,activity:read_all,profile:read_all"
 LIST = "/athlete/activities"
 # what every script below begins with, and what it may use
 BEFORE = """
-import json, sys, urllib.request
+import json, os, sys, urllib.request
 import dlt
 from strava_api import strava_api
 
@@ -30,9 +30,14 @@ def rows(pipeline, query):
         return [list(row) for row in client.execute_sql(query)]
 
 def strava(control, **arguments):
-    body = json.dumps(arguments).encode()
-    head = {"Content-Type": "application/json"}
-    return json.load(urllib.request.urlopen(urllib.request.Request(f"{CONTROL}/{control}", body, head)))
+    url = os.environ["SIMULATOR"] + "/_control/" + control
+    reads = control in ("activities", "requests")
+    with urllib.request.urlopen(url, None if reads else json.dumps(arguments).encode()) as answer:
+        return json.load(answer)
+
+def asked(path):
+    paths = [request["path"] for request in strava("requests")]
+    return [found.rpartition("/")[2] for found in paths if path in found]
 
 def failure_of(pipeline, source):
     try:
@@ -82,10 +87,11 @@ class Project:
     def run(self, script: str) -> dict[str, Any]:
         """What `script` tells, run in a process of its own that finds nothing of this repository."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith((*OUR_SETTINGS, "DLT_"))}
+        origin = self.strava.oauth_url.removesuffix("/oauth")
         ran = subprocess.run(
             [sys.executable, "-c", BEFORE + script],
             cwd=self.folder,
-            env=inherited | {"PYTHONPATH": "", "DLT_DATA_DIR": str(self.folder / "dlt_data")},
+            env=inherited | {"PYTHONPATH": "", "DLT_DATA_DIR": str(self.folder / "dlt_data"), "SIMULATOR": origin},
             capture_output=True,
             text=True,
             timeout=300,
@@ -95,10 +101,6 @@ class Project:
         assert self.strava.client_secret not in ran.stderr
         told: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
         return told
-
-    def asked(self, path: str) -> list[Any]:
-        """The reads of Strava whose path contains `path`."""
-        return [request for request in self.strava.requests if path in request.path and "oauth" not in request.path]
 
 
 @pytest.fixture
@@ -149,38 +151,47 @@ tell(
 
 
 def test_duckdb_has_each_activity_once_and_details_are_asked_for_where_missing_or_changed(project, strava):
-    script = """
+    told = project.run("""
 pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
-pipeline.run(strava_api().with_resources("activities", "activity_details"))
+
+def run():
+    pipeline.run(strava_api().with_resources("activities", "activity_details"))
+    return dict(
+        activities=rows(pipeline, f"select {COLUMNS} from activities order by id"),
+        details=rows(pipeline, "select id, name from activity_details order by id"),
+    )
+
+COLUMNS = "id, name, distance, start_date, start_date_local"
+truth = strava("activities")
+first = run()
+strava("clear_requests")
+edited, liked, *_ = [activity["id"] for activity in truth]
+strava("edit", id=edited, name="Evening run", kudos_count=99)
+strava("edit", id=liked, kudos_count=99)
+added = strava("add", name="new")["id"]
+second = run()
+of_numbers = "select distinct data_type from information_schema.columns where column_name = 'distance'"
+of_variants = "select column_name from information_schema.columns where contains(column_name, '__v_')"
 tell(
-    activities=rows(pipeline, "select id, name, distance, start_date, start_date_local from activities order by id"),
-    details=rows(pipeline, "select id, name from activity_details order by id"),
-    kinds=rows(pipeline, "select distinct data_type from information_schema.columns where column_name = 'distance'"),
-    variants=rows(pipeline, "select column_name from information_schema.columns where contains(column_name, '__v_')"),
+    truth=truth, first=first, second=second, lists=len(asked("/athlete/activities")), details=asked("/activities/"),
+    wanted=[edited, added], kinds=rows(pipeline, of_numbers), variants=rows(pipeline, of_variants),
 )
-"""
-    first = project.run(script)
-    truth = {activity["id"]: activity for activity in strava.activities()}
-    assert [row[:3] for row in first["activities"]] == [
-        [i, truth[i]["name"], truth[i]["distance"]] for i in sorted(truth)
-    ]
-    assert [row[0] for row in first["details"]] == sorted(truth)
-    assert (first["kinds"], first["variants"]) == ([["DOUBLE"]], [])
-    for id_, _, _, start, local in first["activities"]:
+""")
+    truth = {activity["id"]: activity for activity in told["truth"]}
+    expected = [[id_, activity["name"], activity["distance"]] for id_, activity in sorted(truth.items())]
+    assert [row[:3] for row in told["first"]["activities"]] == expected
+    assert [row[0] for row in told["first"]["details"]] == sorted(truth)
+    assert (told["kinds"], told["variants"]) == ([["DOUBLE"]], [])
+    for id_, _, _, start, local in told["first"]["activities"]:
         assert start[:19].replace(" ", "T") == truth[id_]["start_date"][:19]
         assert local.replace(" ", "T") == truth[id_]["start_date_local"][:19]
-    strava.clear_requests()
-    newest = strava.activities()[0]["id"]
-    strava.edit(newest, name="Evening run", kudos_count=99)
-    strava.edit(strava.activities()[1]["id"], kudos_count=99)
-    added = strava.add(name="new")["id"]
-    second = project.run(script)
+    second = told["second"]
     assert {row[0]: row[1] for row in second["activities"]} == {a["id"]: a["name"] for a in strava.activities()}
-    assert dict(second["details"])[newest] == "Evening run"
+    assert dict(second["details"])[told["wanted"][0]] == "Evening run"
     assert len(second["activities"]) == len(second["details"]) == 251
     # the lookback is a page or two, not the history; others' kudos are no edit
-    assert len(project.asked(LIST)) <= 2
-    assert {request.path.rpartition("/")[2] for request in project.asked("/activities/")} == {str(newest), str(added)}
+    assert told["lists"] <= 2
+    assert sorted(map(int, told["details"])) == sorted(told["wanted"])
 
 
 @pytest.mark.parametrize(
@@ -233,68 +244,72 @@ def test_what_strava_refuses_is_an_error_of_the_run_and_the_rotated_token_surviv
     started_with = strava.issue_refresh_token(SCOPE)
     project.configure(refresh_token=started_with)
     told = project.run("""
-tell(down=failure_of(at(dlt.destinations.duckdb("strava.duckdb")), strava_api()))
+from pathlib import Path
+tokens = Path("tokens.json")
+pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
+down = failure_of(pipeline, strava_api())
+kept, mode = json.loads(tokens.read_text())["refresh_token"], tokens.stat().st_mode & 0o777
+# the token that the configuration has is dead by now, the file's one lives
+strava("clear_faults")
+strava("limits", read_15min=10)
+strava("usage", read_15min=0)
+spent = failure_of(pipeline, strava_api().with_resources("activities", "activity_details"))
+strava("limits", read_15min=1000)
+strava("usage", read_15min=0)
+tokens.write_text(json.dumps({"refresh_token": "dead"}))
+dead = failure_of(pipeline, strava_api())
+# authorised anew: the token in the configuration is taken where the file's is refused
+anew = strava("refresh_token", scope="read,activity:read_all")["refresh_token"]
+listed = len(list(strava_api(refresh_token=anew).activities))
+tell(down=down, kept=kept, mode=mode, spent=spent, dead=dead, listed=listed)
 """)
     assert told["down"][:2] == ["PipelineStepFailed", "StravaUnavailable"]
-    assert json.loads(project.token_file.read_text())["refresh_token"] != started_with
-    assert project.token_file.stat().st_mode & 0o777 == 0o600
-
-    # the token that the configuration still has is dead by now, the file's one lives
-    strava.clear_faults()
-    strava.set_limits(read_15min=10)
-    strava.set_usage(read_15min=0)
-    told = project.run("""
-pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
-spent = failure_of(pipeline, strava_api().with_resources("activities", "activity_details"))
-tell(spent=spent)
-""")
+    assert told["kept"] != started_with
+    assert told["mode"] == 0o600
     assert told["spent"][:2] == ["PipelineStepFailed", "BudgetSpent"]
     assert "15-minute limit is used up" in told["spent"][2]
     assert "it opens again at 20" in told["spent"][2]
-
-    project.token_file.write_text(json.dumps({"refresh_token": "dead"}))
-    told = project.run("""
-dead = failure_of(at(dlt.destinations.duckdb("strava.duckdb")), strava_api())
-tell(dead=dead)
-""")
     assert told["dead"][:2] == ["PipelineStepFailed", "NotAuthorised"]
     assert "refresh token" in told["dead"][2]
     assert "make auth" not in told["dead"][2]
-    # authorised anew: the token in the configuration is taken where the file's is refused
-    strava.set_limits(read_15min=1000)
-    strava.set_usage(read_15min=0)
-    project.configure()
-    assert project.run("tell(listed=len(list(strava_api().activities)))") == {"listed": 250}
+    assert told["listed"] == 250
 
 
 def test_a_spent_limit_may_leave_the_rest_to_the_next_run(project, strava):
-    script = """
-pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
-pipeline.run(strava_api(when_spent="later", lookback_days=1).with_resources("activities", "activity_details"))
-tell(details=rows(pipeline, "select id from activity_details"))
-"""
     strava.set_limits(read_15min=100)
-    first = {id_ for (id_,) in project.run(script)["details"]}
-    assert 90 <= len(first) < 100
-    strava.set_limits(read_15min=10**6)
-    strava.clear_requests()
-    assert len(project.run(script)["details"]) == 250
-    assert not {int(request.path.rpartition("/")[2]) for request in project.asked("/activities/")} & first
-
-
-def test_one_refused_activity_does_not_hold_up_the_others_and_a_deleted_one_is_not_asked_for_again(tmp_path):
-    with Simulator(seed=7, activities=12) as strava:
-        project = Project(tmp_path, strava)
-        corrupt, gone = (activity["id"] for activity in strava.activities()[:2])
-        strava.fault("500", id=corrupt)
-        strava.fault("empty404", id=gone)
-        script = """
+    told = project.run("""
 pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
-pipeline.run(strava_api().with_resources("activities", "activity_details"))
-tell(details=len(rows(pipeline, "select id from activity_details")))
-"""
-        assert project.run(script) == {"details": 10}
-        strava.clear_faults()
-        strava.clear_requests()
-        assert project.run(script) == {"details": 11}
-        assert [request.path.rpartition("/")[2] for request in project.asked("/activities/")] == [str(corrupt)]
+
+def details():
+    pipeline.run(strava_api(when_spent="later", lookback_days=1).with_resources("activities", "activity_details"))
+    return [id_ for (id_,) in rows(pipeline, "select id from activity_details")]
+
+first = details()
+strava("limits", read_15min=1000)
+strava("clear_requests")
+tell(first=first, second=details(), asked=[int(id_) for id_ in asked("/activities/")])
+""")
+    first, second = set(told["first"]), set(told["second"])
+    assert 90 <= len(first) < 100
+    assert first < second == {activity["id"] for activity in strava.activities()}
+    assert not set(told["asked"]) & first
+
+
+def test_one_refused_activity_does_not_hold_up_the_others_and_a_deleted_one_is_not_asked_for_again(project, strava):
+    corrupt, gone = (activity["id"] for activity in strava.activities()[:2])
+    strava.fault("500", id=corrupt)
+    strava.fault("empty404", id=gone)
+    since = strava.activities()[11]["start_date"]
+    told = project.run(f"""
+pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
+
+def details():
+    pipeline.run(strava_api(since={since!r}).with_resources("activities", "activity_details"))
+    return len(rows(pipeline, "select id from activity_details"))
+
+first = details()
+strava("clear_faults")
+strava("clear_requests")
+tell(first=first, second=details(), asked=asked("/activities/"))
+""")
+    assert told == {"first": 10, "second": 11, "asked": [str(corrupt)]}
