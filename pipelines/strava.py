@@ -43,7 +43,11 @@ from pipelines.sources.strava_api.settings import CALLED  # noqa: E402
 from pipelines.sources.strava_api.terminal import printable  # noqa: E402
 
 # what the source's sentences call things is what they are called here
-CALLED.update({field: SETTINGS[field].names[0] for field in CALLED.keys() & SETTINGS.keys()}, auth="`make auth`")
+CALLED.update(
+    {field: SETTINGS[field].names[0] for field in CALLED.keys() & SETTINGS.keys()},
+    auth="`make auth`",
+    later="What was fetched is kept; run again later.",
+)
 
 if TYPE_CHECKING:
     from pipelines.runs.flow import Step

@@ -295,6 +295,13 @@ tell(first=first, second=details(), asked=[int(id_) for id_ in asked("/activitie
     assert not set(told["asked"]) & first
 
 
+def test_a_spent_limit_may_be_waited_for(project, strava):
+    strava.set_limits(read_15min=3)
+    strava.approach(seconds=8)
+    told = project.run("tell(listed=len(list(strava_api(when_spent='wait', per_page=100).activities)))")
+    assert told == {"listed": 250}
+
+
 def test_one_refused_activity_does_not_hold_up_the_others_and_a_deleted_one_is_not_asked_for_again(project, strava):
     corrupt, gone = (activity["id"] for activity in strava.activities()[:2])
     strava.fault("500", id=corrupt)

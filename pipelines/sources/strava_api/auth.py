@@ -143,7 +143,7 @@ class TokenFile:
         """Hold the tokens: nobody else refreshes meanwhile, by whatever link they come to the file.
 
         Raises:
-            Interrupted: a signal came while somebody else held them.
+            What `Pause.wait` raises: a signal came while somebody else held them.
         """
         path = real(self.path)
         with locked(path.with_name(f".{path.name}.lock"), stop.wait):

@@ -263,7 +263,7 @@ class Budget:
 
         Raises:
             StorageFailed: it cannot be read or written.
-            Interrupted: a signal came, and its lock is held by somebody who does not go on.
+            What `Pause.wait` raises: a signal came, and its lock is held by somebody who does not go on.
         """
         path = self._path
         if path is None:

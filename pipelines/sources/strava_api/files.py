@@ -238,7 +238,7 @@ def locked(path: Path, pause: Callable[[float], None], on_wait: Callable[[], Non
     """Hold the lock at `path` against threads and processes; the system frees it when its holder dies.
 
     `on_wait` is called once when somebody else holds it, before waiting; `pause(seconds)` is then called between two
-    tries. Either may raise to give up instead: a `StopFlag.wait` does at a signal.
+    tries. Either may raise to give up instead: a `Pause.wait` does at a signal.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,6 @@ from .settings import CALLED
 
 FAILURES = (requests.exceptions.RequestException, HTTPError, OSError, ValueError)
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-KEPT = "What was fetched is kept; run again later."
 _MISSPELLED = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
@@ -98,7 +97,7 @@ class Route:
             to = "an address that is none"
         return StravaUnavailable(
             f"Strava ({self.host}) sent us on to {to}, which is not followed, lest a secret go there. If that is the "
-            f"login page of your network, log in; else check {_addresses()}. {KEPT}"
+            f"login page of your network, log in; else check {_addresses()}. {CALLED['later']}"
         )
 
     @property
@@ -133,7 +132,7 @@ class Route:
             return self.proxy_refused()
         reason = f"{self._through} answered {status}"
         if status < requests.codes.internal_server_error:
-            return StravaUnavailable(f"Strava ({self.host}) could not be used: {reason}. {KEPT}")
+            return StravaUnavailable(f"Strava ({self.host}) could not be used: {reason}. {CALLED['later']}")
         return reason
 
     def ca_error(self, causes: list[BaseException]) -> BadSetting | None:
@@ -169,7 +168,7 @@ class Route:
             if self._ca_path
             else "If your network opens TLS, put its certificate into a file and name that in REQUESTS_CA_BUNDLE."
         )
-        return StravaUnavailable(f"{what} could not be verified ({reason}). {trusted} {KEPT}")
+        return StravaUnavailable(f"{what} could not be verified ({reason}). {trusted} {CALLED['later']}")
 
 
 def host_of(url: str) -> str:

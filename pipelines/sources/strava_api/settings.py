@@ -58,4 +58,5 @@ CALLED: Final[dict[str, str]] = {
     "oauth_url": "sources.strava_api.oauth_url",
     "token_file": "sources.strava_api.token_file",
     "reserve": "reserve",
+    "later": "Run again later.",
 }

@@ -10,7 +10,7 @@ from requests.adapters import HTTPAdapter
 
 from .budget import Budget, Ticket
 from .errors import ActivityNotFound, BadSetting, BudgetSpent, NotAuthorised, StravaError, StravaUnavailable
-from .network import FAILURES, KEPT, Route
+from .network import FAILURES, Route
 from .pause import Pause
 from .settings import CALLED
 from .terminal import one_line
@@ -46,7 +46,7 @@ class StravaAdapter(HTTPAdapter):
         Raises:
             BudgetSpent: before a request that Strava would refuse, or because it did.
             ReserveTooLarge: the day's limit is no larger than what is left to others.
-            Interrupted: a signal came.
+            What `Pause.wait` raises: a signal came.
             BadSetting: a proxy, a file of certificates or an address that no further try mends.
             StravaUnavailable: every try failed, or one that no other would mend; or it sent us to another address.
         """
@@ -74,7 +74,9 @@ class StravaAdapter(HTTPAdapter):
             if isinstance(answer, requests.Response):
                 return answer
             trouble = answer
-        raise StravaUnavailable(f"Strava ({route.host}) could not be used after {TRIES} tries: {trouble}. {KEPT}")
+        raise StravaUnavailable(
+            f"Strava ({route.host}) could not be used after {TRIES} tries: {trouble}. {CALLED['later']}"
+        )
 
     def _send_once(
         self, request: requests.PreparedRequest, route: Route, args: tuple[Any, ...], kwargs: dict[str, Any]
