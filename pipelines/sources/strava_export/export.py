@@ -281,7 +281,9 @@ class Export:
                 else:
                     values[target] = parse(text)
             except ValueError:
-                self._note("column", target, "no_value", f"{target} has a text that is no number; see the payload.")
+                self._note(
+                    "column", target, "no_value", f"{target} is not understood in some rows; see their payloads."
+                )
 
     # --- the activities' files
 

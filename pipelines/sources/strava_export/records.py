@@ -5,8 +5,9 @@ Python's reader alone would take a quote that is never closed to the end of the 
 
 import csv
 import re
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Final
 
 # a description has some thousand characters; beyond that it is a quote that nobody has closed
@@ -35,47 +36,52 @@ def records(stream: IO[bytes], width: int | None = None) -> Iterator[Record]:
     Raises what reading the stream raises.
     """
     number, delimiter = 0, ","
-    for lines in _grouped(stream):
+    lines = _Lines(stream)
+    while group := lines.next_group():
         if number == 0:
-            lines[0] = lines[0].removeprefix(_BOM)
-            delimiter = max(_DELIMITERS, key=lines[0].decode("utf-8", "replace").count)
-        record = _record(number, b"".join(lines), delimiter, width)
-        if not record.text:
-            continue
-        if record.fields is not None or len(lines) == 1:
+            group[0] = group[0].removeprefix(_BOM)
+            delimiter = max(_DELIMITERS, key=group[0].decode("utf-8", "replace").count)
+        record = _record(number, b"".join(group), delimiter, width)
+        if number and len(group) > 1 and (record.fields is None or _swallowed_a_row(group, delimiter, width)):
+            # a quote that nobody closes: the record ends where the next row begins
+            end = next((i for i, line in enumerate(group) if i and _BEGINS_A_ROW.match(line)), len(group))
+            lines.take_back(group[end:])
+            record = replace(_record(number, b"".join(group[:end]), delimiter, width), fields=None)
+        if record.text:
             width = width or len(record.fields or [])
             yield record
             number += 1
-            continue
-        for part in _split_again(lines):
-            yield _record(number, part, delimiter, width)
-            number += 1
 
 
-def _grouped(stream: IO[bytes]) -> Iterator[list[bytes]]:
-    """The lines of each record: it goes on for as long as a quote is open."""
-    lines: list[bytes] = []
-    size, quotes = 0, 0
-    for line in iter(lambda: stream.readline(_MAX_RECORD_BYTES), b""):
-        lines.append(line)
-        size += len(line)
-        quotes += line.count(b'"')
-        if quotes % 2 == 0 or size > _MAX_RECORD_BYTES:
-            yield lines
-            lines, size, quotes = [], 0, 0
-    if lines:
-        yield lines
+class _Lines:
+    """The lines of a stream, in groups that may be records; those of a broken one can be given back."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._given_back: deque[bytes] = deque()
+
+    def next_group(self) -> list[bytes]:
+        """The lines of the next record: it goes on for as long as a quote is open. Empty at the end."""
+        group: list[bytes] = []
+        size, quotes = 0, 0
+        while line := self._given_back.popleft() if self._given_back else self._stream.readline(_MAX_RECORD_BYTES):
+            group.append(line)
+            size += len(line)
+            quotes += line.count(b'"')
+            if quotes % 2 == 0 or size > _MAX_RECORD_BYTES:
+                break
+        return group
+
+    def take_back(self, lines: list[bytes]) -> None:
+        """Read these lines again."""
+        self._given_back.extendleft(reversed(lines))
 
 
-def _split_again(lines: list[bytes]) -> Iterator[bytes]:
-    """The rows among the lines of a broken record: each begins with an id."""
-    part: list[bytes] = []
-    for line in lines:
-        if part and _BEGINS_A_ROW.match(line):
-            yield b"".join(part)
-            part = []
-        part.append(line)
-    yield b"".join(part)
+def _swallowed_a_row(group: list[bytes], delimiter: str, width: int | None) -> bool:
+    """Say whether a line inside a record is a row of its own, so that the record only looks whole."""
+    return any(
+        _BEGINS_A_ROW.match(line) and _record(0, line, delimiter, width).fields is not None for line in group[1:]
+    )
 
 
 def _record(number: int, raw: bytes, delimiter: str, width: int | None) -> Record:

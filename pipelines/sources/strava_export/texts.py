@@ -151,10 +151,12 @@ def displayed_distance_m(text: str, type_: str | None, *, in_metres: bool) -> fl
     """Metres of a distance as shown to people; `in_metres` as it was until 2019.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is none, or its unit is not known because the sport is not.
     """
     if in_metres:
         return raw_number(text)
+    if type_ is None:
+        raise ValueError(f"{text} may be metres, kilometres or nautical miles")
     number = displayed_number(text)
     if type_ in _IN_METRES:
         return number
