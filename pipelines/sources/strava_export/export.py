@@ -31,7 +31,6 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "bool": texts.truth,
     "epoch": texts.instant_of_epoch,
 }
-_NAUGHT_AS_TEXT: Final = ("name",)
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,7 @@ class Export:
     def __init__(self, path: str | Path, athlete_id: int | None = None) -> None:
         self.archive: Archive = open_archive(Path(path))
         self._path = Path(path)
+        self._activity_of_file: dict[str, int] | None = None
         self._problems: dict[Problem, None] = dict.fromkeys(self.archive.problems)
         try:
             self.athlete_id = self._athlete_id()
@@ -149,19 +149,23 @@ class Export:
             UnknownLayout, DamagedExport: see `layout`; before the first row.
         """
         seen: dict[int, bytes] = {}
+        activity_of_file: dict[str, int] = {}
         for record in self._records(ACTIVITIES_CSV, self.layout.width):
             if record.number == 0:
                 continue
             row = self._row(record)
             if row is None:
                 continue
-            twin = seen.get(row.activity_id)
-            if twin is not None:
-                name = f"row {record.number}"
-                same = "the same" if twin == hashlib.sha256(row.payload).digest() else "another"
-                self._note("row", name, "duplicate_id", f"Activity {row.activity_id} has {same} row before.")
-            seen[row.activity_id] = hashlib.sha256(row.payload).digest()
+            digest = hashlib.sha256(row.payload).digest()
+            if twin := seen.get(row.activity_id):
+                same = "the same" if twin == digest else "another"
+                explanation = f"Activity {row.activity_id} has {same} row before."
+                self._note("row", f"row {record.number}", "duplicate_id", explanation)
+            seen[row.activity_id] = digest
+            if row.file_name:
+                activity_of_file[row.file_name] = row.activity_id
             yield row
+        self._activity_of_file = activity_of_file
 
     @cached_property
     def _looked(self) -> tuple[Layout, bool]:
@@ -233,7 +237,8 @@ class Export:
         values: dict[str, Any] = {}
         for column, text in zip(self.layout.columns, fields, strict=True):
             if column and column.name:
-                values[column.name] = self._value(column.name, column.kind, text)
+                values[column.name] = self._value(column.name, column.kind, text) if text else None
+        values["name"] = values["name"] or ""
         values["start_date"] = self._start(row, values["start_date"])
         language, sport = self.layout.language, values["activity_type"]
         values["type"] = texts.type_of_sport(sport, language) if sport else None
@@ -249,7 +254,7 @@ class Export:
 
     def _value(self, name: str, kind: str, text: str) -> Any:
         if kind not in _PARSERS:
-            return text if text or name in _NAUGHT_AS_TEXT else None
+            return text
         if not text.strip():
             return None
         try:
@@ -312,10 +317,13 @@ class Export:
                 explanation = f"{name}, the file of activity {activity_id}, is not in the export."
                 self._lose("file", name, "missing", explanation)
 
-    @cached_property
+    @property
     def activity_of_file(self) -> dict[str, int]:
-        """Which activity a file belongs to, by its name."""
-        return {row.file_name: row.activity_id for row in self.rows() if row.file_name}
+        """Which activity a file belongs to, by its name; reads activities.csv if nobody has yet."""
+        if self._activity_of_file is None:
+            for _ in self.rows():
+                pass
+        return self._activity_of_file or {}
 
     # --- all else that is read
 
