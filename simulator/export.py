@@ -62,14 +62,14 @@ _PRIVATE_FILES: Final = {
 class ExportedRow:
     """A row of activities.csv, as texts by title (the second of a kind has `#2` behind it), and its file's content.
 
-    `start_s` and `id` are the activity's. `raw` replaces the line; `lost` is why nobody can read it as a row.
+    `raw` makes the line otherwise; `lost` is why nobody can read it as a row; `spoiled`: a defect has it.
     """
 
     activity: Activity
     cells: dict[str, str]
     file: Callable[[], bytes] | None = None
     samples: list[Sample] | None = None
-    raw: bytes | None = None
+    raw: Callable[[], bytes] | None = None
     lost: str | None = None
     spoiled: bool = False
 
@@ -98,6 +98,10 @@ class Written:
     defects: tuple[str, ...] = ()
 
 
+class NoRoom(ValueError):
+    """An account has no activity left that a defect could spoil."""
+
+
 class Draft:
     """An export before it is written; defects change it. `after` are changes to the finished ZIP."""
 
@@ -119,6 +123,7 @@ class Draft:
         self.no_file: set[str] = set()
         self.folder = ""
         self.line_end = "\n"
+        self.delimiter = ","
         self.bom = False
         self.refused: str | None = None
         self.after: list[Callable[[Path, str], None]] = []
@@ -129,14 +134,13 @@ class Draft:
         return LANGUAGES[self.language]
 
     def pick(self, wanted: Callable[[ExportedRow], bool] = bool) -> ExportedRow:
-        """A row that no defect has touched yet, if there is one.
+        """A row that no defect has touched yet.
 
-        Raises ValueError if no row will do.
+        Raises NoRoom if no row will do.
         """
-        rows = [row for row in self.rows if not row.lost and wanted(row)]
-        if not rows:
-            raise ValueError("no activity in this account will do for this defect")
-        row = next((row for row in rows if not row.spoiled), rows[0])
+        row = next((row for row in self.rows if not row.spoiled and wanted(row)), None)
+        if row is None:
+            raise NoRoom("the account has too few activities for that defect")
         row.spoiled = True
         return row
 
@@ -333,11 +337,15 @@ class Draft:
         """The file itself."""
         stream = io.BytesIO()
         stream.write(b"\xef\xbb\xbf" if self.bom else b"")
-        stream.write(line(self.titles, self.line_end))
+        stream.write(line(self.titles, self.line_end, self.delimiter))
         for row in self.rows:
-            cells = [row.cells.get(key, "") for key in self.keys]
-            stream.write(line(cells, self.line_end) if row.raw is None else row.raw)
+            line_ = line(self.texts(row), self.line_end, self.delimiter) if row.raw is None else row.raw()
+            stream.write(line_)
         return stream.getvalue()
+
+    def texts(self, row: ExportedRow) -> list[str]:
+        """The cells of a row, in the order of the columns."""
+        return [row.cells.get(key, "") for key in self.keys]
 
 
 _NO_CONTROLS: Final = {code: None for code in range(32) if code not in (9, 10)} | {0xFFFE: None, 0xFFFF: None}
@@ -369,10 +377,10 @@ def _whole(value: float | None) -> str:
     return "" if value is None else str(round(value))
 
 
-def line(cells: Sequence[str], end: str = "\n") -> bytes:
+def line(cells: Sequence[str], end: str = "\n", delimiter: str = ",") -> bytes:
     """A line of a CSV file."""
     stream = io.StringIO()
-    csv.writer(stream, lineterminator=end).writerow(cells)
+    csv.writer(stream, delimiter=delimiter, lineterminator=end).writerow(cells)
     return stream.getvalue().encode()
 
 
@@ -403,7 +411,7 @@ def write_export(
     names from `simulator.export_defects`, or `mixed`. `points` is how many samples a file has at most. `folder`: an
     unpacked export instead of a ZIP.
 
-    Raises ValueError for a language, width, year or defect that there is not.
+    Raises ValueError for a language, width, year or defect that there is not, NoRoom for more defects than activities.
     """
     from simulator.export_defects import apply  # noqa: PLC0415 - defects change drafts
 

@@ -12,6 +12,7 @@ from simulator.export import (
     PRIVATE_MARK,
     Draft,
     ExportedRow,
+    NoRoom,
     float32,
     keys_of,
     line,
@@ -26,22 +27,32 @@ DEFECTS: Final[dict[str, Defect]] = {}
 REFUSED: Final = frozenset(("not-a-zip", "not-an-export", "cut", "encrypted", "csv-crc", "empty-csv", "two-exports"))
 """Those that leave nothing to read."""
 # those that turn others into something else: never part of `mixed`
-_ALONE: Final = REFUSED | {"unknown-width", "semicolons", "cut-csv", "other-athlete"}
+_ALONE: Final = REFUSED | {"unknown-width", "cut-csv", "other-athlete"}
 
 
 def apply(draft: Draft, names: Iterable[str]) -> tuple[str, ...]:
-    """Put defects into a draft and return their names; `mixed` is all that leave something to read.
+    """Put defects into a draft and return their names; `mixed` is all that leave something to read and have room.
 
-    Raises ValueError for a name that is none.
+    Raises ValueError for a name that is none, NoRoom if there are too few activities for it.
     """
-    wanted: list[str] = []
+    done: list[str] = []
     for name in names:
-        wanted += [one for one in DEFECTS if one not in _ALONE] if name == MIXED else [name]
-    for name in wanted:
-        if name not in DEFECTS:
+        if name == MIXED:
+            done += [one for one in DEFECTS if one not in _ALONE and _fits(DEFECTS[one], draft)]
+        elif name in DEFECTS:
+            DEFECTS[name](draft)
+            done.append(name)
+        else:
             raise ValueError(f"no defect {name}; there are {MIXED}, {', '.join(DEFECTS)}")
-        DEFECTS[name](draft)
-    return tuple(wanted)
+    return tuple(done)
+
+
+def _fits(put: Defect, draft: Draft) -> bool:
+    try:
+        put(draft)
+    except NoRoom:
+        return False
+    return True
 
 
 def _defect(put: Defect) -> Defect:
@@ -163,16 +174,15 @@ def bad_id(draft: Draft) -> None:
 def short_row(draft: Draft) -> None:
     """A row with too few columns."""
     row = draft.pick()
-    row.raw, row.lost = line([row.cells.get(key, "") for key in draft.keys][:-3], draft.line_end), "width"
+    row.raw, row.lost = lambda: line(draft.texts(row)[:-3], draft.line_end, draft.delimiter), "width"
 
 
 @_defect
 def open_quote(draft: Draft) -> None:
     """A quote that is never closed, in the middle of the file."""
     row = draft.pick(lambda row: row is not draft.rows[-1])
-    texts = [row.cells.get(key, "") for key in draft.keys]
-    row.raw = f'{texts[0]},"{draft.words.number(1, 2)} broken,,\n'.encode()
-    row.lost = "width"
+    broken = f'{row.cells["Activity ID"]},"a broken quote,,\n'.encode()
+    row.raw, row.lost = lambda: broken, "width"
 
 
 @_defect
@@ -180,8 +190,8 @@ def not_utf8(draft: Draft) -> None:
     """A row in Latin-1."""
     row = draft.pick()
     row.cells["Activity Name"] = "Zürich"
-    cells = [row.cells.get(key, "") for key in draft.keys]
-    row.raw = line(cells, draft.line_end).replace("Zürich".encode(), "Zürich".encode("latin-1"))
+    latin = "Zürich".encode("latin-1")
+    row.raw = lambda: line(draft.texts(row), draft.line_end, draft.delimiter).replace("Zürich".encode(), latin)
 
 
 @_defect
@@ -207,24 +217,21 @@ def spreadsheet(draft: Draft) -> None:
     """A file that a spreadsheet has saved again: a BOM, CRLF and capital letters."""
     draft.bom, draft.line_end = True, "\r\n"
     for row in draft.rows:
-        if row.raw is None:
-            row.cells["Commute"] = row.cells["Commute"].upper()
+        row.cells["Commute"] = row.cells["Commute"].upper()
 
 
 @_defect
 def semicolons(draft: Draft) -> None:
     """A file that a spreadsheet has saved with semicolons."""
-    for row in draft.rows:
-        cells = [row.cells.get(key, "") for key in draft.keys]
-        row.raw = ";".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in cells).encode() + b"\n"
-    draft.titles = [";".join(draft.titles)]
+    draft.delimiter = ";"
 
 
 @_defect
 def cut_csv(draft: Draft) -> None:
     """An activities.csv that ends in the middle of its last row."""
     row = draft.rows[-1]
-    row.raw, row.lost = f'{row.cells["Activity ID"]},"Sep 12, 20'.encode(), "width"
+    broken = f'{row.cells["Activity ID"]},"Sep 12, 20'.encode()
+    row.raw, row.lost = lambda: broken, "width"
 
 
 @_defect
