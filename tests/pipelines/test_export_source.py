@@ -259,8 +259,8 @@ import dlt
 from strava_export import strava_export
 
 pipeline = dlt.pipeline("alone", destination=dlt.destinations.duckdb("alone.duckdb"), dataset_name="strava")
-for _ in range(2):
-    pipeline.run(strava_export("export.zip"))
+pipeline.run(strava_export("export.zip"))
+pipeline.run(strava_export("export.zip").with_resources("export_activities", "export_files", "export_file_contents"))
 pipeline.run(strava_export("newer.zip").with_resources("export_activities", "exports").add_limit(5))
 """
 

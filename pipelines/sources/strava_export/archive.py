@@ -203,24 +203,26 @@ def open_archive(path: Path) -> Archive:
         DamagedExport: a ZIP that is cut.
         EncryptedExport: its activities.csv asks for a password.
     """
+    name = path.resolve().name
     if not path.exists():
-        raise NotAnExport(f"{path.name} is not there. Give the ZIP that Strava has sent, or the folder it unpacks to.")
+        raise NotAnExport(f"{name} is not there. Give the ZIP that Strava has sent, or the folder it unpacks to.")
     try:
         archive = FolderArchive(path) if path.is_dir() else ZipArchive(path)
     except OSError as error:
-        raise DamagedExport(f"{path.name} cannot be read: {error.strerror or error}.") from error
+        raise DamagedExport(f"{name} cannot be read: {error.strerror or error}.") from error
     if archive.members[ACTIVITIES_CSV].encrypted:
         archive.close()
-        raise EncryptedExport(f"{path.name} asks for a password; Strava's exports have none. Give the original ZIP.")
+        raise EncryptedExport(f"{name} asks for a password; Strava's exports have none. Give the original ZIP.")
     return archive
 
 
 def _no_zip(path: Path) -> NotAnExport | DamagedExport:
+    name = path.resolve().name
     with path.open("rb") as stream:
         begins = stream.read(4)
     if begins[:2] == b"PK":
-        return DamagedExport(f"{path.name} is cut or damaged: download it from Strava again.")
-    return NotAnExport(f"{path.name} is no ZIP. Give the ZIP that Strava has sent, or the folder it unpacks to.")
+        return DamagedExport(f"{name} is cut or damaged: download it from Strava again.")
+    return NotAnExport(f"{name} is no ZIP. Give the ZIP that Strava has sent, or the folder it unpacks to.")
 
 
 def _is_litter(name: str) -> bool:
