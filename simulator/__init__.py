@@ -8,7 +8,8 @@
 `README.md` beside this file says what it can do; `python -m simulator --help` starts it from a shell.
 """
 
+from simulator.export import write_export
 from simulator.server import Simulator
-from simulator.world import RequestRecord
+from simulator.world import RequestRecord, World
 
-__all__ = ["RequestRecord", "Simulator"]
+__all__ = ["RequestRecord", "Simulator", "World", "write_export"]

@@ -9,12 +9,15 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event
 
+from simulator import export_command
 from simulator.server import Simulator
 
 _EXAMPLE = """\
 example:
   python -m simulator --port 8090 --activities 1000 --auto-authorize
   curl -s http://127.0.0.1:8090/_control/state
+
+`python -m simulator export --help`: write the athlete's bulk export instead.
 """
 
 
@@ -65,7 +68,13 @@ def _write_ready_file(path: Path, strava: Simulator) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; returns 0 then, 2 if the account or the address cannot be used."""
+    """Serve until SIGINT or SIGTERM; returns 0 then, 2 if the account or the address cannot be used.
+
+    `export` as the first argument writes a bulk export instead.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["export"]:
+        return export_command.main(argv[1:])
     arguments = _arguments(argv)
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -7,10 +7,13 @@ the requests.
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from simulator.answers import Answer, ok
 from simulator.athlete import dump
+from simulator.export import write_export
 from simulator.world import World
 
 
@@ -39,6 +42,18 @@ def _requests(world: World) -> list[dict[str, Any]]:
     return [asdict(record) | {"at": record.at.isoformat()} for record in world.requests]
 
 
+def _export(world: World, **options: Any) -> Answer:
+    """Answer with the athlete's bulk export, as it is now."""
+    defects = options.pop("defects", [])
+    named: dict[str, Any] = {
+        name: int(value) if name in ("year", "width", "points") else value for name, value in options.items()
+    }
+    with TemporaryDirectory() as folder, world.lock:
+        path = Path(folder) / "export.zip"
+        write_export(world, path, defects=defects.split(",") if isinstance(defects, str) else defects, **named)
+        return Answer(200, path.read_bytes(), "application/zip")
+
+
 def _by_id(method: Callable[..., Any]) -> Callable[..., Any]:
     """Return a method whose first argument is an activity as one that takes it from the JSON's `id`."""
 
@@ -51,6 +66,7 @@ def _by_id(method: Callable[..., Any]) -> Callable[..., Any]:
 _READS: Final[dict[str, Callable[..., Any]]] = {
     "activities": World.activities,
     "detail": lambda world, id: world.detail(int(id)),  # noqa: A006 - the query's key
+    "export": _export,
     "requests": _requests,
     "state": _state,
 }
@@ -83,8 +99,9 @@ def answer(world: World, method: str, name: str, arguments: dict[str, Any]) -> A
         known = sorted([f"GET {read}" for read in _READS] + [f"POST {change}" for change in _CHANGES])
         return Answer(404, dump({"message": f"no such control; there are {', '.join(known)}"}))
     try:
-        return ok(control(world, **arguments))
+        found = control(world, **arguments)
     except KeyError as error:
         return Answer(404, dump({"message": f"no activity {error}"}))
     except (TypeError, ValueError) as error:
         return Answer(400, dump({"message": str(error)}))
+    return found if isinstance(found, Answer) else ok(found)

@@ -334,16 +334,16 @@ def _similar(summary: Activity) -> Activity:
     }
 
 
-def streams(summary: Activity, keys: Iterable[str]) -> dict[str, Activity]:
+def streams(summary: Activity, keys: Iterable[str], points: int = _STREAM_POINTS) -> dict[str, Activity]:
     """Return the streams of these keys by type; keys of which the activity has none are absent.
 
-    One value a second, or fewer for long activities. An activity typed in by hand has none at all.
+    One value a second, or fewer where that were more than `points`. An activity typed in by hand has none at all.
     """
     summary = complete(summary)
     if summary.get("manual"):
         return {}
     elapsed_s = max(1, summary["elapsed_time"], summary["moving_time"])
-    step_s = math.ceil(elapsed_s / _STREAM_POINTS)
+    step_s = math.ceil(elapsed_s / points)
     times = [*range(0, elapsed_s, step_s), elapsed_s]
     made = {"time": times, **_motion(summary, times), **_readings(summary, times)}
     return {

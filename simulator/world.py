@@ -79,6 +79,7 @@ class World:
         self._detail_only: dict[int, Activity] = {}
         self._only_me: set[int] = set()
         self._deleted: dict[int, tuple[bytes, Activity]] = {}
+        self._before_crop: dict[int, bytes] = {}
         self._revision = 0
         self._stats: tuple[int, Activity] | None = None
         rows: Iterable[Row] = self._athlete.history(activities) if account is None else self._adopt(account)
@@ -199,6 +200,10 @@ class World:
         """Return Strava's DetailedGear, also of retired gear; raises KeyError if there is none."""
         return self._athlete.gear[gear_id].detail(primary=False)
 
+    def gear_ids(self) -> list[str]:
+        """Return the ids of all gear, retired or not."""
+        return sorted(self._athlete.gear)
+
     def stats(self) -> Activity:
         """Return Strava's ActivityStats, over what everyone may see."""
         with self.lock:
@@ -229,6 +234,12 @@ class World:
         """Return one summary; raises KeyError if there is none."""
         with self.lock:
             summary: Activity = json.loads(self._rows[activity_id][1])
+            return summary
+
+    def uploaded(self, activity_id: int) -> Activity:
+        """Return a summary as its file was uploaded, before any crop; raises KeyError if there is none."""
+        with self.lock:
+            summary: Activity = json.loads(self._before_crop.get(activity_id) or self._rows[activity_id][1])
             return summary
 
     def detail(self, activity_id: int, *, include_all_efforts: bool = True) -> Activity:
@@ -364,6 +375,7 @@ class World:
     def crop(self, activity_id: int) -> Activity:
         """Cut the last tenth off an activity and return its summary; raises KeyError if there is none."""
         with self.lock:
+            self._before_crop.setdefault(activity_id, self._rows[activity_id][1])
             summary = detail.complete(self.summary(activity_id))
             line = decode(summary["map"].get("summary_polyline") or "")
             line = line[: max(2, len(line) * 9 // 10)]

@@ -1,0 +1,44 @@
+"""What can be wrong with an export: errors that end its reading, and problems that do not."""
+
+from dataclasses import dataclass
+
+
+class ExportError(Exception):
+    """An export that cannot be read at all; its text is one sentence with the next step."""
+
+
+class NotAnExport(ExportError):
+    """A path that is no ZIP, no folder, or has no activities.csv in it."""
+
+
+class DamagedExport(ExportError):
+    """A ZIP that is cut or broken where everything depends on it."""
+
+
+class EncryptedExport(ExportError):
+    """A ZIP whose activities.csv asks for a password."""
+
+
+class AnotherAthlete(ExportError):
+    """The export of somebody else than was asked for."""
+
+
+class UnknownLayout(ExportError):
+    """An activities.csv whose columns cannot be told apart safely."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in an export that was not read, or not as it should be; all else was.
+
+    `kind` is `row`, `file`, `member` (of the ZIP), `column` or `sport`; `name` says which one; `reason` is a word for
+    programs, `explanation` a sentence for people. `lost` is false if what it names was delivered all the same.
+    `text` is an unread row as it stood in activities.csv.
+    """
+
+    kind: str
+    name: str
+    reason: str
+    explanation: str
+    lost: bool = True
+    text: str | None = None
