@@ -19,10 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.bronze.shard import IsPurged, rewrite_shard
-from pipelines.bronze.store import ACTIVITIES, ERASED_FROM, READABLE, TABLES, TOMBSTONES, Bronze
+from pipelines.bronze.store import ACTIVITIES, ERASED_FROM, READABLE, TOMBSTONES, Bronze
 from pipelines.bronze.sweep import purge_tombstone, read_tombstone
-from pipelines.ground.durable import entries, is_there, read_whole, remove, remove_half_written, written_whole
-from pipelines.ground.errors import StorageFailed
+from pipelines.ground.durable import entries, is_there, read_whole, remove, written_whole
 from pipelines.ground.payloads import read_json
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
@@ -45,27 +44,6 @@ class Buried:
     athlete_id: int
     start_date: datetime | None
     payload: str
-
-
-def remove_leftovers(settings: StravaSettings, report: Report) -> None:
-    """Remove what killed processes left half written in any place of this history; call under the run's lock."""
-    places = Places(settings)
-    shards, outputs = {settings.bronze_path, *places.paths("shards")}, {settings.output_path, *places.paths("output")}
-    warehouses = {settings.warehouse_path, settings.warehouse_path.resolve(), *places.paths("warehouse")}
-    files = {settings.token_path.resolve(), *warehouses}
-    files.update([*places.paths("copy"), *places.paths("page"), *places.paths("bundle")])
-    looked_for = [
-        *((folder / table, r".+\.parquet") for folder in shards for table in TABLES),
-        *((folder, r"strava_.+\.json") for folder in outputs),
-        *((path.parent / settings.state_path.name, ".+") for path in warehouses),
-        *((path.parent, re.escape(path.name)) for path in files),
-    ]
-    for folder, names in looked_for:
-        try:
-            remove_half_written(folder, names)
-        except StorageFailed as error:
-            # a folder of before may belong to somebody else by now
-            report.warn(str(error))
 
 
 class Purge:

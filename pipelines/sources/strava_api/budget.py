@@ -138,10 +138,16 @@ class _State:
 
 
 class Budget:
-    """The rate limits, in a small file under a lock: every request is counted there before it is sent."""
+    """The rate limits, in a small file under a lock: every request is counted there before it is sent.
 
-    def __init__(self, path: Path, clock: MachineClock | None = None, stop: StopFlag | None = None) -> None:
+    read_only: for those who only look; the file stays as it is, also where it is damaged.
+    """
+
+    def __init__(
+        self, path: Path, clock: MachineClock | None = None, stop: StopFlag | None = None, read_only: bool = False
+    ) -> None:
         self._path = path
+        self._read_only = read_only
         self._stop = stop or StopFlag()
         self._clock = clock or MachineClock.of_this_machine()
         # what the file held last, and what that means
@@ -286,7 +292,7 @@ class Budget:
                 yield state
             finally:
                 text = state.text().ljust(len(before))
-                if text != before:
+                if text != before and not self._read_only:
                     # one write over what was there, and no flush: a kill leaves one or the other, a power cut little
                     os.pwrite(descriptor, text, 0)
                 self._known = text, state
