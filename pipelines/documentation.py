@@ -1,4 +1,4 @@
-"""Tables of the READMEs and CONTRIBUTING, `.env.example`, from the code: `python -m pipelines.documentation [--check]`."""
+"""Tables of README, CONTRIBUTING and the package, `.env.example`: `python -m pipelines.documentation [--check]`."""
 
 import ast
 import re

@@ -31,7 +31,7 @@ class Project:
 
     def __init__(self, folder: Path, variables: dict[str, Any], **profile: Any) -> None:
         self.folder = folder
-        self.file = folder / "mine.duckdb"
+        self.file = folder / "own.duckdb"
         output = {"type": "duckdb", "path": str(self.file), "schema": "mine", "threads": 2, **profile}
         # without the flag a test of the package would be of a model of ours that has the name of one of its own
         flags = {"require_ref_searches_node_package_before_root": True}
