@@ -1,9 +1,6 @@
 """The models as a package: installed by `local:` into a dbt project that knows nothing of this repository."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +9,7 @@ import duckdb
 import pytest
 import yaml
 from home import Athlete
-from versions import REPO
+from processes import REPO, inherited, launcher
 
 PACKAGE = REPO / "dbt_project"
 OPTIONAL = ("activity_details", "athlete_settings", "goals", "sweeps", "tombstones")
@@ -48,16 +45,10 @@ class Project:
         path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
 
     def dbt(self, *command: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "STRAVA_"))}
         # no way to anywhere, and no ~/.dbt
         away = {"HOME": str(self.folder), "HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
-        ran = subprocess.run(
-            [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--warn-error", *command],
-            cwd=self.folder,
-            env=kept | away,
-            capture_output=True,
-            text=True,
-            check=False,
+        ran = launcher().dbt(
+            ["dbt.cli.main", "--no-use-colors", "--warn-error", *command], env=inherited() | away, cwd=self.folder
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
 
@@ -84,9 +75,9 @@ def test_installed_it_builds_on_a_warehouse_in_another_database_and_leaves_the_p
     project = Project(tmp_path / "mine", {"strava_database": "bronze"}, attach=[attached])
     project.write("macros/own.sql", OWN_MACROS)
     project.dbt("deps")
-    # twice: the second time what is incremental is
-    for _ in range(2):
-        project.dbt("build", "--exclude-resource-type", "unit_test")
+    project.dbt("build", "--exclude-resource-type", "unit_test")
+    # once more, now that it is there
+    project.dbt("run", "--select", "config.materialized:incremental")
     assert project.relations() == {
         "mine": {"activities"},
         "strava": models("marts") | {"sport_groups"},
