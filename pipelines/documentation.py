@@ -1,10 +1,13 @@
-"""Tables of README and CONTRIBUTING, `.env.example`, from the code: `python -m pipelines.documentation [--check]`."""
+"""Tables of README, CONTRIBUTING and the package, `.env.example`: `python -m pipelines.documentation [--check]`."""
 
 import ast
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
 
 from pipelines.ground.errors import exit_codes
 from pipelines.ground.settings import REPO, SETTINGS, StravaSettings
@@ -17,6 +20,7 @@ CONTRIBUTING = REPO / "CONTRIBUTING.md"
 PACKAGE = REPO / "pipelines"
 SOURCE_README = PACKAGE / "sources" / "strava_api" / "README.md"
 ENV_EXAMPLE = REPO / ".env.example"
+DBT_PROJECT = REPO / "dbt_project"
 # of a setting whose default would say nothing
 SHOWN_DEFAULTS = {"home": "this repository"}
 
@@ -27,7 +31,7 @@ def main(arguments: list[str]) -> int:
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in arguments:
         for path in stale:
-            sys.stderr.write(f"{path.name} does not say what the code says: run `make docs`.\n")
+            sys.stderr.write(f"{path.relative_to(REPO)} does not say what the code says: run `make docs`.\n")
         return 1 if stale else 0
     for path in stale:
         path.write_text(wanted[path], encoding="utf-8")
@@ -164,10 +168,35 @@ def _as_typed(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _declared(folder: str, kind: str) -> list[dict[str, Any]]:
+    """What the YAML files of a folder of models declare of a kind, by file and in their order."""
+    files = sorted((DBT_PROJECT / "models" / folder).rglob("_*.yml"))
+    return [each for file in files for each in yaml.safe_load(file.read_text(encoding="utf-8")).get(kind, [])]
+
+
+def _inputs_table() -> str:
+    (source,) = _declared("staging", "sources")
+    rows = [
+        (f"`{table['name']}`", "may be missing" if "enabled" in table.get("config", {}) else "", table["description"])
+        for table in source["tables"]
+    ]
+    return _table(("input", "", "what it is"), [(*row[:2], " ".join(row[2].split())) for row in rows])
+
+
+def _models_table() -> str:
+    rows = []
+    for model in _declared("marts", "models"):
+        # the first sentence; the point after an initial ends none
+        grain = re.split(r"(?<=[^A-Z]\.) ", " ".join(model["description"].split()))[0]
+        rows.append((f"`{model['name']}`", grain))
+    return _table(("model", "its rows"), rows)
+
+
 TABLES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
     README: {"commands": _commands_table, "settings": _settings_table, "exit codes": _exit_codes_table},
     CONTRIBUTING: {"layers": _layers_diagram, "modules": _modules_table},
     SOURCE_README: {"resources": _resources_table},
+    DBT_PROJECT / "README.md": {"inputs": _inputs_table, "models": _models_table},
 }
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from jinja2.runtime import Context
 
 
 @pass_context
-def dispatch(context: Context, macro_name: str) -> Callable[..., Any]:
+def dispatch(context: Context, macro_name: str, _namespace: str) -> Callable[..., Any]:
     """Return the macro that dbt picks for DuckDB."""
     macro: Callable[..., Any] = context[f"duckdb__{macro_name}"]
     return macro

@@ -10,7 +10,7 @@
     struct when the text is no JSON.
 #}
 {% macro parse_json(column, fields) -%}
-    {{ return(adapter.dispatch('parse_json')(column, fields)) }}
+    {{ return(adapter.dispatch('parse_json', 'strava_stats')(column, fields)) }}
 {%- endmacro %}
 
 {# try: a text that is no JSON is no error. #}
@@ -59,7 +59,7 @@
     A row whose array is NULL or empty has none.
 #}
 {% macro elements_of(relation, array, kept) -%}
-    {{ return(adapter.dispatch('elements_of')(relation, array, kept)) }}
+    {{ return(adapter.dispatch('elements_of', 'strava_stats')(relation, array, kept)) }}
 {%- endmacro %}
 
 {% macro duckdb__elements_of(relation, array, kept) -%}
@@ -88,7 +88,7 @@
     the same way (READABLE in pipelines/bronze/store.py).
 #}
 {% macro readable_json(column) -%}
-    {{ return(adapter.dispatch('readable_json')(column)) }}
+    {{ return(adapter.dispatch('readable_json', 'strava_stats')(column)) }}
 {%- endmacro %}
 
 {% macro duckdb__readable_json(column) -%}
@@ -112,7 +112,7 @@
 
 {# A column of JSON text as the engine's own JSON, NULL when it is no JSON; Spark keeps JSON as text. #}
 {% macro as_json(column) -%}
-    {{ return(adapter.dispatch('as_json')(column)) }}
+    {{ return(adapter.dispatch('as_json', 'strava_stats')(column)) }}
 {%- endmacro %}
 
 {% macro duckdb__as_json(column) -%}
@@ -126,7 +126,7 @@
 
 {# The members of a JSON object, name -> JSON, for `changed_members`; NULL when the text is no object. #}
 {% macro members_of_json(column) -%}
-    {{ return(adapter.dispatch('members_of_json')(column)) }}
+    {{ return(adapter.dispatch('members_of_json', 'strava_stats')(column)) }}
 {%- endmacro %}
 
 {# try: of an object that names a member twice there is no map. #}
@@ -150,7 +150,7 @@
     before, after: columns of `members_of_json`; columns, because each is used for every member.
 #}
 {% macro changed_members(before, after) -%}
-    {{ return(adapter.dispatch('changed_members')(before, after)) }}
+    {{ return(adapter.dispatch('changed_members', 'strava_stats')(before, after)) }}
 {%- endmacro %}
 
 {% macro duckdb__changed_members(before, after) -%}
@@ -200,7 +200,7 @@
 
 {# Tells one row of a table from all others while one statement runs. #}
 {% macro row_locator() -%}
-    {{ return(adapter.dispatch('row_locator')()) }}
+    {{ return(adapter.dispatch('row_locator', 'strava_stats')()) }}
 {%- endmacro %}
 
 {% macro duckdb__row_locator() -%}
@@ -214,7 +214,7 @@
 
 {# The instant at which the statement runs, in UTC without zone. #}
 {% macro utc_now() -%}
-    {{ return(adapter.dispatch('utc_now')()) }}
+    {{ return(adapter.dispatch('utc_now', 'strava_stats')()) }}
 {%- endmacro %}
 
 {# Not a cast of the instant: that would be the wall clock of the session's time zone. #}
@@ -229,7 +229,7 @@
 
 {# Makes a row of each day from the first to the last date, both included. #}
 {% macro each_day(first, last) -%}
-    {{ return(adapter.dispatch('each_day')(first, last)) }}
+    {{ return(adapter.dispatch('each_day', 'strava_stats')(first, last)) }}
 {%- endmacro %}
 
 {% macro duckdb__each_day(first, last) -%}
@@ -243,7 +243,7 @@
 
 {# Makes a row of each whole number from 1 to the last. #}
 {% macro each_number(last) -%}
-    {{ return(adapter.dispatch('each_number')(last)) }}
+    {{ return(adapter.dispatch('each_number', 'strava_stats')(last)) }}
 {%- endmacro %}
 
 {% macro duckdb__each_number(last) -%}

@@ -1,9 +1,14 @@
 {#
+    Where the models live as long as this is the project that dbt is called in. Installed as a package, dbt never asks
+    here: the rule of the installing project decides, of which this is a default.
+
     DuckDB names the catalog after the file. In a catalog `strava` a schema `strava` would make
     `strava.activities` ambiguous, so there the models live in `main`; in any other, in `strava`.
 #}
-{% macro generate_schema_name(custom_schema_name, node) -%}
-    {%- if custom_schema_name is not none -%}
+{% macro default__generate_schema_name(custom_schema_name, node) -%}
+    {%- if custom_schema_name == 'strava_staging' -%}
+        staging
+    {%- elif custom_schema_name not in (none, 'strava') -%}
         {{ custom_schema_name | trim }}
     {%- elif target.database | lower == 'strava' -%}
         main

@@ -4,7 +4,8 @@
     a partial, failed or empty build must not be recorded. `dbt run` leaves seeds out, so it is a partial one.
 #}
 {% macro record_build() %}
-    {%- if not execute or flags.WHICH != 'build' or flags.EMPTY or flags.SAMPLE -%}
+    {#- Of another project's warehouse nothing is recorded. -#}
+    {%- if project_name != 'strava_stats' or not execute or flags.WHICH != 'build' or flags.EMPTY or flags.SAMPLE -%}
         {{ return('') }}
     {%- endif -%}
 

@@ -27,6 +27,7 @@ from dlt.extract import DltResource
 from dlt.extract.items import DataItemWithMeta
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from pipelines.bronze.liveness import OF_ANYBODY, VERSION_ORDER, is_live, with_live
 from pipelines.bronze.object_store import aws_credentials, fetch_missing, put_back, store_error
 from pipelines.bronze.packages import (
     forget_packages,
@@ -71,8 +72,6 @@ ERASED_FROM = (ACTIVITIES, ACTIVITY_DETAILS)
 # a purge takes shards away while others read
 TRIES = 3
 
-# newest version first; the hash breaks a tie the same way everywhere (dbt's models order alike)
-_VERSION_ORDER = "struct_pack(fetched_at := fetched_at, payload_hash := payload_hash)"
 # what a table without shards is read as
 _NO_ROWS = f"(select {', '.join(f'cast(null as {kind}) as {name}' for name, kind in KINDS.items())} where false)"
 # the payload as DuckDB reads it: it refuses half a surrogate pair, which Strava may send as an escape, and with it all
@@ -83,27 +82,6 @@ READABLE = r"""
         lambda part: case when regexp_full_match(part, '\\u[dD]...') then '\ufffd' else part end
     ), '') else payload end
 """
-# an activity lives iff its newest version is newer than its newest tombstone; where a shard got lost, its details may
-# be all that is known of it
-LIVE = f"""
-    known as (
-        from {{{{{ACTIVITIES}}}}}
-        union all by name
-        from {{{{{ACTIVITY_DETAILS}}}}} where id not in (select id from {{{{{ACTIVITIES}}}}} where id is not null)
-    ),
-    newest as (
-        select id, max(fetched_at) as fetched_at, max_by(start_date, {_VERSION_ORDER}) as start_date
-        from known
-        where athlete_id = $athlete_id and id is not null {{in_range}}
-        group by id
-    ),
-    live as (
-        select newest.* from newest
-        left join (select id, max(fetched_at) as buried_at from {{{{{TOMBSTONES}}}}} group by id) using (id)
-        where buried_at is null or newest.fetched_at > buried_at
-    )
-"""
-
 
 # of JSON in memory at a time
 OUTPUT_BYTES = 2**23
@@ -245,7 +223,7 @@ class BronzeReader:
         rows = self.query(
             f"""
             select coalesce(cast(id as varchar), payload_hash), any_value(id),
-                   max_by(payload_hash, {_VERSION_ORDER}), max(fetched_at)
+                   max_by(payload_hash, {VERSION_ORDER}), max(fetched_at)
             from {{{table}}} group by 1
             """
         )
@@ -256,7 +234,7 @@ class BronzeReader:
             {
                 id_ if id_ is not None else bytes.fromhex(key): bytes.fromhex(newest)
                 for key, id_, newest, fetched_at in rows
-                if table != ACTIVITIES or id_ not in buried or fetched_at > buried[id_]
+                if table != ACTIVITIES or id_ is None or is_live(fetched_at, buried.get(id_))
             },
             max([*(fetched_at for *_, fetched_at in rows), *buried.values()], default=None),
         )
@@ -279,12 +257,16 @@ class BronzeReader:
         One without a start counts as one of 1970.
         """
         rows = self.query(
-            f"with {LIVE.format(in_range='')} "
-            "select id, start_date from live where coalesce(start_date, timestamp '1970-01-01') >= $start",
+            f"{with_live()} select id, start_date from live "
+            "where coalesce(start_date, timestamp '1970-01-01') >= $start",
             athlete_id=athlete_id,
             start=start,
         )
         return dict(rows)
+
+    def live_of_all(self) -> set[int]:
+        """Ids of the live activities of all athletes."""
+        return {id_ for (id_,) in self.query(f"{with_live(OF_ANYBODY)} select id from live")}
 
     def last_sweep(self, athlete_id: int, complete: bool = False) -> tuple[datetime, str] | None:
         """When the newest record of a sweep, or of a `complete` one, landed, and its payload."""
@@ -305,7 +287,7 @@ class BronzeReader:
     def seen(self, athlete_id: int, instant: datetime) -> dict[int, tuple[datetime, datetime | None]]:
         """Ids of all activities, buried or not → instant and start of the newest version up to `instant` (UTC)."""
         rows = self.query(
-            f"select id, max(fetched_at), max_by(start_date, {_VERSION_ORDER}) from {{{ACTIVITIES}}} "
+            f"select id, max(fetched_at), max_by(start_date, {VERSION_ORDER}) from {{{ACTIVITIES}}} "
             "where id is not null and athlete_id = $athlete_id and fetched_at <= $instant group by id",
             athlete_id=athlete_id,
             instant=instant,
@@ -375,7 +357,7 @@ class BronzeReader:
             )
         return self.query(
             f"""
-            with {LIVE.format(in_range=in_range)}
+            {with_live(in_range=in_range)}
             select live.id, details.id is not null
             from live
             left join (select distinct id from {{{ACTIVITY_DETAILS}}}) as details on details.id = live.id

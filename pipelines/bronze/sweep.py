@@ -175,26 +175,6 @@ def erased_instants(text: str) -> list[datetime]:
     return [_instant(instant) for instant in held] if isinstance(held, list) else []
 
 
-def live_at(
-    instant: datetime,
-    seen: Mapping[int, tuple[datetime, datetime | None]],
-    tombstones: Iterable[tuple[int, int, datetime | None, datetime, str]],
-) -> dict[int, datetime | None]:
-    """Ids of the activities that lived at `instant` (UTC), each with its start; also of those that are purged by now.
-
-    seen: instant and start of the newest version until then. tombstones: all there are, oldest first.
-    """
-    newest, buried = dict(seen), dict[int, datetime]()
-    for _, id_, start, at, payload in tombstones:
-        if at <= instant:
-            buried[id_] = at
-        # what a purge has erased since was there all the same
-        erased = max((each for each in erased_instants(payload) if each <= instant), default=EPOCH)
-        if erased > newest.get(id_, (EPOCH, None))[0]:
-            newest[id_] = erased, start
-    return {id_: start for id_, (at, start) in newest.items() if at > buried.get(id_, EPOCH)}
-
-
 def _payload(id_: int | None, athlete_id: int, start_date: datetime | None, held: Mapping[str, object]) -> Payload:
     text = json.dumps(held).encode()
     return Payload(id_, athlete_id, start_date, text, hashlib.sha256(text).digest())

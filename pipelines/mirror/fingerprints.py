@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.bronze.store import ACTIVITIES, ACTIVITY_DETAILS, LIVE, READABLE, Bronze
+from pipelines.bronze.liveness import with_enriched
+from pipelines.bronze.store import ACTIVITIES, ACTIVITY_DETAILS, READABLE, Bronze
 from pipelines.ground.durable import written_whole
 from pipelines.ground.engine import literal, read_parquet
 
@@ -57,17 +58,15 @@ class Told:
         summaries, details = (literal(self._kept(table)) for table in (ACTIVITIES, ACTIVITY_DETAILS))
         rows = self._bronze.query(
             f"""
-            with {LIVE.format(in_range="")},
-            enriched as (select id, max(fetched_at) as fetched_at from {{{ACTIVITY_DETAILS}}} group by id)
-            select live.id
-            from live
-            inner join enriched using (id)
+            {with_enriched()}
+            select enriched.id
+            from enriched
             inner join {read_parquet("$summaries")} as summaries
-                on summaries.id = live.id and summaries.fetched_at = live.fetched_at
+                on summaries.id = enriched.id and summaries.fetched_at = enriched.fetched_at
             inner join {read_parquet("$details")} as details
-                on details.id = enriched.id and details.fetched_at = enriched.fetched_at
+                on details.id = enriched.id and details.fetched_at = enriched.enriched_at
             where summaries.told != details.told
-            order by live.start_date desc nulls last, live.id desc
+            order by enriched.start_date desc nulls last, enriched.id desc
             """,
             athlete_id=athlete_id,
             summaries=summaries,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import orjson
 
-from pipelines.bronze.store import ACTIVITY_DETAILS, LIVE, Bronze
+from pipelines.bronze.liveness import with_enriched
+from pipelines.bronze.store import Bronze
 from pipelines.ground.durable import read_whole, written_whole
 from pipelines.sources.strava_api.budget import DAY_S
 
@@ -40,15 +41,8 @@ class Refresh:
             return []
         oldest_s = self._oldest_s
         rows = self._bronze.query(
-            f"""
-            with {LIVE.format(in_range="")},
-            enriched as (select id, max(fetched_at) as fetched_at from {{{ACTIVITY_DETAILS}}} group by id)
-            select live.id
-            from live
-            inner join enriched using (id)
-            where enriched.fetched_at < $before
-            order by live.start_date desc nulls last, live.id desc
-            """,
+            f"{with_enriched()} select id from enriched where enriched_at < $before "
+            "order by start_date desc nulls last, id desc",
             athlete_id=athlete_id,
             before=datetime.fromtimestamp(oldest_s, UTC).replace(tzinfo=None),
         )

@@ -51,14 +51,13 @@ TABLES = (
         "average_heartrate, kudos, route",
         # the newest first
         "started_local desc, id desc",
-        source="(select dated.*, activities.map.summary_polyline as route from staging.int_activities__dated as dated "
-        "join strava.activities as activities on activities.id = dated.id)",
+        source="(select *, summary_polyline as route from strava.activities_local)",
     ),
     Table(
         "activities_daily",
         "activity_date, sport_group, activities, distance_m, moving_time_s, total_elevation_gain_m",
         "activity_date, sport_group",
-        source="staging.int_days__grouped",
+        source="strava.sport_groups_daily",
         where="sport_group <> 'All'",
     ),
     Table(
@@ -157,7 +156,7 @@ def athlete_shown(connection: duckdb.DuckDBPyConnection, of_token: Callable[[], 
     None where nobody has any.
     """
     athletes = connection.execute(
-        "select athlete_id from staging.int_activities__dated where athlete_id is not null "
+        "select athlete_id from strava.activities_local where athlete_id is not null "
         "group by athlete_id order by count(*) desc, athlete_id"
     ).fetchall()
     ids = [athlete_id for (athlete_id,) in athletes]
@@ -202,9 +201,7 @@ def page_json(
 
 def today(connection: duckdb.DuckDBPyConnection, athlete_id: int | None) -> date:
     """The athlete's local date; UTC's without one."""
-    row = connection.execute(
-        "select today from staging.int_athletes__today where athlete_id = ?", [athlete_id]
-    ).fetchone()
+    row = connection.execute("select today from strava.athletes_today where athlete_id = ?", [athlete_id]).fetchone()
     if row is None:
         row = connection.execute("select make_timestamp(epoch_us(current_timestamp))::date").fetchone()
     return row[0]  # type: ignore[index,no-any-return]  # the second query has a row

@@ -23,7 +23,7 @@ FACTS = """
         try_cast(round(distance_m / 100) * 100 as bigint) as distance_m,
         try_cast(round(moving_time_s / 60) * 60 as bigint) as moving_time_s,
         try_cast(round(total_elevation_gain_m / 10) * 10 as bigint) as total_elevation_gain_m
-    from staging.int_activities__dated
+    from strava.activities_local
     where athlete_id = ? and activity_date <= ?
     -- by what is shown: the order in which a day's activities were recorded would tell the earlier ones
     order by

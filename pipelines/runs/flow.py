@@ -34,7 +34,8 @@ from pipelines.mirror.waiting import wait_for_window
 from pipelines.page.html import make_page, page_is_current
 from pipelines.runs.backup import finish_restore
 from pipelines.runs.last_run import Done, RunRecord
-from pipelines.runs.purge import Purge, remove_leftovers
+from pipelines.runs.purge import Purge
+from pipelines.runs.repair import repair
 from pipelines.sources.strava_api.budget import Budget
 from pipelines.warehouse.athlete_settings import write_athlete_settings
 from pipelines.warehouse.build import build, build_is_needed
@@ -77,9 +78,9 @@ class Run:
         """
         self._access.require_authorisation()
 
-    def put_back(self) -> None:
-        """Put shards back that were set aside, where that is possible by now."""
-        self._bronze.put_back()
+    def repair(self) -> None:
+        """Make good what kills and failing disks have left."""
+        repair(self._bronze, self._settings, self._report)
 
     def pull(self, choice: PullChoice) -> None:
         """Land new and changed activities, and bury what is gone; see `Pull.run`.
@@ -88,7 +89,6 @@ class Run:
             StravaError: what stopped the walk; all pages before it have landed.
         """
         self._done.listed, self._done.listed_on = 0, ""
-        self._bronze.finish_pending()
         pull = Pull(self._access, self._bronze, self._notes, self._settings, self._report)
         try:
             pull.run(choice)
@@ -105,7 +105,6 @@ class Run:
             BadSetting: an id that is not in the history.
             StravaError: what stopped the fetching; all details before it have landed.
         """
-        self._bronze.finish_pending()
         try:
             self._enrichment.run(choice)
         finally:
@@ -132,7 +131,6 @@ class Run:
 
     def purge(self) -> None:
         """Erase what was deleted at Strava from bronze and the warehouse, which the next steps make anew."""
-        self._bronze.finish_pending()
         purge = self._purge()
         self._enrichment.forget(purge.intend())
         if not purge.erase():
@@ -217,7 +215,6 @@ def run_steps(
             finish_restore(settings)
             with record.round():
                 _note_places(settings)
-                remove_leftovers(settings, report)
                 run = Run(settings, report, stop, done, budget, backfill)
                 try:
                     spent = _round(run, done, steps_now, pull_choice, choice)
@@ -279,7 +276,7 @@ def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: Detail
     if "pull" in steps or "enrich" in steps:
         # before anything is begun: a build would only keep a newcomer waiting for the news
         run.require_authorisation()
-    run.put_back()
+    run.repair()
     stopped: StravaError | None = None
     for step in steps:
         # what stops Strava's side does not keep what has landed from being staged and built, unless somebody wants out

@@ -19,16 +19,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.bronze.shard import IsPurged, rewrite_shard
-from pipelines.bronze.store import ACTIVITIES, ERASED_FROM, READABLE, TABLES, TOMBSTONES, Bronze
+from pipelines.bronze.store import ACTIVITIES, ERASED_FROM, READABLE, TOMBSTONES, Bronze
 from pipelines.bronze.sweep import purge_tombstone, read_tombstone
-from pipelines.ground.durable import entries, is_there, read_whole, remove, remove_half_written, written_whole
-from pipelines.ground.errors import StorageFailed
+from pipelines.ground.durable import entries, is_there, read_whole, remove, written_whole
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.written_places import NOTE, Places
 from pipelines.mirror.landing import Notes
 from pipelines.page.html import drawn_and_noted, is_page, pages
-from pipelines.sources.strava_api.payloads import EPOCH, read_json
+from pipelines.sources.strava_api.payloads import read_json
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
 
 PARQUET = b"PAR1"
@@ -44,29 +43,7 @@ class Buried:
 
     athlete_id: int
     start_date: datetime | None
-    buried_at: datetime
     payload: str
-
-
-def remove_leftovers(settings: StravaSettings, report: Report) -> None:
-    """Remove what killed processes left half written in any place of this history; call under the run's lock."""
-    places = Places(settings)
-    shards, outputs = {settings.bronze_path, *places.paths("shards")}, {settings.output_path, *places.paths("output")}
-    warehouses = {settings.warehouse_path, settings.warehouse_path.resolve(), *places.paths("warehouse")}
-    files = {settings.token_path.resolve(), *warehouses}
-    files.update([*places.paths("copy"), *places.paths("page"), *places.paths("bundle")])
-    looked_for = [
-        *((folder / table, r".+\.parquet") for folder in shards for table in TABLES),
-        *((folder, r"strava_.+\.json") for folder in outputs),
-        *((path.parent / settings.state_path.name, ".+") for path in warehouses),
-        *((path.parent, re.escape(path.name)) for path in files),
-    ]
-    for folder, names in looked_for:
-        try:
-            remove_half_written(folder, names)
-        except StorageFailed as error:
-            # a folder of before may belong to somebody else by now
-            report.warn(str(error))
 
 
 class Purge:
@@ -82,23 +59,22 @@ class Purge:
     def intend(self) -> set[int]:
         """Land a tombstone that says `purged` for each activity that is gone and not purged yet; their ids."""
         buried = {
-            id_: Buried(athlete_id, start_date, buried_at, payload)
-            for athlete_id, id_, start_date, buried_at, payload in self._bronze.tombstones()
+            id_: Buried(athlete_id, start_date, payload)
+            for athlete_id, id_, start_date, _, payload in self._bronze.tombstones()
         }
         unpurged = {id_ for id_, tombstone in buried.items() if not read_tombstone(tombstone.payload).get("purged")}
         fetched_at = defaultdict(set)
         for id_, instant, *_ in self._bronze.versions(ACTIVITIES, unpurged):
             fetched_at[id_].add(instant)
         payloads = defaultdict(list)
-        for id_ in sorted(unpurged):
+        # one that came back lives
+        for id_ in sorted(unpurged - self._bronze.live_of_all() if unpurged else ()):
             tombstone = buried[id_]
-            # one that came back lives
-            if max(fetched_at[id_], default=EPOCH) <= tombstone.buried_at:
-                payloads[tombstone.athlete_id].append(
-                    purge_tombstone(
-                        id_, tombstone.athlete_id, tombstone.start_date, tombstone.payload, sorted(fetched_at[id_])
-                    )
+            payloads[tombstone.athlete_id].append(
+                purge_tombstone(
+                    id_, tombstone.athlete_id, tombstone.start_date, tombstone.payload, sorted(fetched_at[id_])
                 )
+            )
         # later than the details too: they go as well
         newest = self._bronze.newest_fetched_at() if payloads else None
         for athlete_id, intents in payloads.items():
@@ -135,7 +111,7 @@ class Purge:
             for path in sorted(holding):
                 rows += self._bronze.erase(path, is_purged)
                 shards += 1
-        for path in self._earlier_shards(purged_at):
+        for path in self._earlier_shards():
             rows += rewrite_shard(path, is_purged)
             shards += 1
         rows += self._bronze.erase_set_aside(is_purged)[0]
@@ -158,10 +134,11 @@ class Purge:
             self._look_through(Needles(gone, set()))
 
     def _gone(self) -> set[int]:
-        """Ids of what was purged and has not come back."""
+        """Ids of what was purged and of which nothing has landed since."""
         purged_at = self._bronze.purged()
-        versions = self._bronze.versions(ACTIVITIES, purged_at) if purged_at else []
-        return set(purged_at) - {id_ for id_, at, *_ in versions if at > purged_at[id_]}
+        versions = [row for table in ERASED_FROM if purged_at for row in self._bronze.versions(table, purged_at)]
+        is_purged = self._bronze.is_purged(ACTIVITIES)
+        return set(purged_at) - {id_ for id_, at, *_ in versions if not is_purged(id_, at)}
 
     def _names(self, is_purged: IsPurged) -> set[str]:
         """The names that purged rows bear and that are in no other activity's."""
@@ -231,9 +208,10 @@ class Purge:
                 removed += 1
         return removed
 
-    def _earlier_shards(self, purged_at: dict[int, datetime]) -> list[Path]:
-        """The shards with rows of `purged_at` in the folders of an earlier STRAVA_BRONZE_URL."""
+    def _earlier_shards(self) -> list[Path]:
+        """The shards with purged rows in the folders of an earlier STRAVA_BRONZE_URL."""
         found = []
+        is_purged = self._bronze.is_purged(ACTIVITIES)
         folders = {folder.resolve() for folder in self._places.paths("shards")} - {self._bronze.folder.resolve()}
         for folder in sorted(folders):
             for path in (each for table in ERASED_FROM for each in sorted((folder / table).glob("*.parquet"))):
@@ -242,7 +220,7 @@ class Purge:
                 except (OSError, ValueError, KeyError):
                     self._report.warn(f"{path} cannot be read: it may hold what was purged; look into it yourself.")
                     continue
-                if any(key["id"] in purged_at and key["fetched_at"] <= purged_at[key["id"]] for key in keys):
+                if any(is_purged(key["id"], key["fetched_at"]) for key in keys):
                     found.append(path)
         return found
 

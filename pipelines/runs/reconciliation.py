@@ -7,8 +7,9 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.bronze.liveness import live_at
 from pipelines.bronze.store import ACTIVITIES, ACTIVITY_DETAILS, TABLES, BronzeReader
-from pipelines.bronze.sweep import Sweep, live_at, read_tombstone
+from pipelines.bronze.sweep import Sweep, read_tombstone
 from pipelines.ground.durable import is_there, locked_if_there, require_readable
 from pipelines.ground.errors import StravaError, WarehouseBusy
 from pipelines.ground.settings import StravaSettings

@@ -72,7 +72,7 @@ def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
         cursor,
         reckoning,
         unknown_fields,
-        Budget(settings.state_path / "budget.json", stop=stop).windows(),
+        Budget(settings.state_path / "budget.json", stop=stop, read_only=True).windows(),
         read_last_run(settings),
         settings.warehouse_path,
     )

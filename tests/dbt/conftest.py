@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from versions import REPO
+from processes import REPO
 
 
 @pytest.fixture(scope="module")

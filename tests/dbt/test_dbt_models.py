@@ -3,7 +3,8 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from versions import REPO, Warehouse, version
+from processes import REPO
+from versions import Warehouse, version
 
 FETCHED = datetime(2026, 11, 1, 12, 0, 0, 123456)
 HOSTILE_NAME = '\'; drop table activities; -- "<script>" {{ name }} \n\t\x00 \U0001f6b4 \u202e\u0631\u062d\u0644\u0629'

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from versions import REPO
+from processes import REPO
 
 from pipelines.bronze.store import READABLE
 

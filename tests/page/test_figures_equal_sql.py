@@ -121,13 +121,13 @@ def test_weeks_hours_and_gear(page, flowed):
     weeks = page.table("weekly")[1:]
     ((seconds,),) = flowed.sql(
         f"select sum(distance) from {ACTIVITIES} where day >= (select date_trunc('week', today) - interval 51 week "
-        "from staging.int_athletes__today)"
+        "from strava.athletes_today)"
     )
     tolerance = 0.05 * len(weeks)
     assert abs(sum(float(row[-1].replace(",", "")) for row in weeks) - seconds / 1000) < max(tolerance, 26)
     last = flowed.sql(
         f"select coalesce(sum(distance), 0) / 1000 from {ACTIVITIES} where day >= (select date_trunc('week', today) "
-        "from staging.int_athletes__today)"
+        "from strava.athletes_today)"
     )[0][0]
     assert weeks[-1][-1] == amount(last)
     hours = page.table("hours")[1:]

@@ -61,7 +61,7 @@ def test_a_table_of_the_page_says_what_its_mart_says(built, page, table):
         "sum(distance_m) as distance_m, sum(moving_time_s) as moving_time_s, "
         "sum(total_elevation_gain_m) as total_elevation_gain_m "
         "from strava.activities_daily join (select distinct sport_type, sport_group "
-        "from staging.int_activities__dated) using (sport_type) group by all)",
+        "from strava.activities_local) using (sport_type) group by all)",
         "best_efforts": "(from strava.best_efforts where rank_all_time <= 3 or rank_in_year = 1)",
         "eddington_days": "(select d.* from strava.eddington_days d join strava.eddington e "
         "using (athlete_id, sport_group, unit) where d.distance <= 1.5 * e.eddington + 10)",
@@ -136,7 +136,7 @@ def test_sums_of_the_page_are_those_of_the_warehouse(built, page):
 
 def test_the_head_of_the_data_says_whose_and_of_when_they_are(built, page):
     data = {name: value for name, value in page.data.items() if name != "tables"}
-    ((today, built_at),) = built.sql("select today, built_at from staging.int_athletes__today, staging.dbt_builds")
+    ((today, built_at),) = built.sql("select today, built_at from strava.athletes_today, staging.dbt_builds")
     assert data == {
         "version": 1,
         "today": str(today),

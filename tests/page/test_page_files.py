@@ -24,6 +24,12 @@ def test_what_is_vendored_is_small_and_can_stand_in_a_script_element():
     assert not re.search(r"\beval\(|new Function\(", script)
 
 
+def test_the_page_reads_marts_and_what_was_set_but_nothing_in_between():
+    code = "".join(path.read_text(encoding="utf-8") for path in SITE.parent.glob("*.py"))
+    assert set(re.findall(r"staging\.(\w+)", code)) == {"dbt_builds", "athlete_settings", "goals"}
+    assert not re.search(r"\b(int|stg)_\w+__", code)
+
+
 def test_every_script_has_its_place_in_the_order():
     assert sorted((SITE / "scripts.txt").read_text().split()) == [f"js/{name}" for name in SCRIPTS]
 

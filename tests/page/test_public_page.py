@@ -41,6 +41,8 @@ ANYTHING = {
 NEEDED = {
     "main.activities",
     "main.sport_groups",
+    "main.activities_local",
+    # which that is a view on
     "staging.int_activities__dated",
     "staging.athlete_settings",
     "staging.goals",
@@ -170,10 +172,10 @@ def test_the_attacker_finds_the_hours_gear_and_zones_that_tables_of_them_give_aw
 
 def test_what_the_facts_add_up_to_is_what_the_marts_say(built):
     with duckdb.connect(str(built.warehouse), read_only=True) as connection:
-        (today,) = connection.execute("select today from staging.int_athletes__today").fetchone()
+        (today,) = connection.execute("select today from strava.athletes_today").fetchone()
         found = connection.execute(
             "select activity_date, sport_group, distance_m, moving_time_s, total_elevation_gain_m "
-            "from staging.int_activities__dated"
+            "from strava.activities_local"
         ).fetchall()
         facts = [Facts(*row) for row in found]
         goals = connection.execute("select sport_group, measure, period, target from staging.goals").fetchall()
@@ -182,7 +184,7 @@ def test_what_the_facts_add_up_to_is_what_the_marts_say(built):
         filled = {name: rows for name, rows in tables.items() if rows and name != "activities"}
         assert len(filled) == 8
         sources = {
-            "activities_daily": "staging.int_days__grouped where sport_group <> 'All'",
+            "activities_daily": "strava.sport_groups_daily where sport_group <> 'All'",
             "records": "strava.records where record in ('longest_distance', 'longest_time', 'most_elevation')",
             "eddington_days": "strava.eddington_days join strava.eddington using (athlete_id, sport_group, unit) "
             "where distance <= 1.5 * eddington + 10",

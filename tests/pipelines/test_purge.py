@@ -241,3 +241,23 @@ def restore(home: Path) -> None:
     for path in home.rglob("*"):
         if path.is_file() and "whole" not in path.parts and not (home / "whole" / path.relative_to(home)).exists():
             path.unlink()
+
+
+def test_an_activity_that_came_back_is_not_erased_where_only_its_details_are_left(athlete, run, strava):
+    id_ = max(strava.activities(), key=lambda activity: activity["start_date"])["id"]
+    assert run("pull").code == 0
+    strava.delete(id_)
+    assert run("pull", "--all").code == 0
+    strava.restore(id_)
+    assert run("pull", "--all").code == 0
+    # the details of the newest
+    assert run(ENRICH_LIMIT="1").code == 0
+    for shard in athlete.shards():
+        shard.unlink()
+    athlete.warehouse.unlink()
+    ran = run("purge")
+    assert ran.code == 0
+    assert "nothing to erase" in ran.err
+    assert ids(athlete, "activity_details") == [id_]
+    assert athlete.sql("select id from strava.activity_details") == [(id_,)]
+    assert athlete.sql("from strava.deleted_activities") == []

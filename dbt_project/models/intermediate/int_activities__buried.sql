@@ -14,13 +14,32 @@ newest as (
     where recency = 1
 ),
 
-seen as (
+summaries as (
     select
         versions.id,
         max(versions.fetched_at) as seen_at
     from {{ ref('stg_strava__activities') }} as versions
     inner join newest on versions.id = newest.id
     group by versions.id
+),
+
+details as (
+    select
+        versions.id,
+        max(versions.fetched_at) as seen_at
+    from {{ ref('stg_strava__activity_details') }} as versions
+    inner join newest on versions.id = newest.id
+    group by versions.id
+),
+
+seen as (
+    select
+        newest.id,
+        -- Details are no versions of an activity, unless they are all that is known of it.
+        coalesce(summaries.seen_at, details.seen_at) as seen_at
+    from newest
+    left join summaries on newest.id = summaries.id
+    left join details on newest.id = details.id
 ),
 
 final as (

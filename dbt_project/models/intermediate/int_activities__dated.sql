@@ -57,6 +57,7 @@ final as (
         dated.trainer,
         dated.manual,
         dated.flagged,
+        dated.map.summary_polyline,
         coalesce(dated.map.summary_polyline, '') <> '' as has_route
     from dated
     left join sport_groups on dated.sport = sport_groups.sport_type

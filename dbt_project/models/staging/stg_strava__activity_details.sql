@@ -1,9 +1,13 @@
 with source as (
+    {%- if var('strava__using_activity_details', true) %}
     select
         *,
         {{ row_locator() }} as row_id
     -- render(): dbt's --empty and --sample would put a subquery here, whose rows have no locator.
     from {{ source('strava', 'activity_details').render() }}
+    {%- else %}
+    {{ no_rows(dict(columns_of_notes(), row_id='bigint')) }}
+    {%- endif %}
 ),
 
 typed as (

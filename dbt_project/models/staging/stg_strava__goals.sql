@@ -1,5 +1,10 @@
 with source as (
-    select * from {{ source('strava', 'goals') }}
+    {{ optional_source('goals', {
+        'sport_group': dbt.type_string(),
+        'measure': dbt.type_string(),
+        'period': dbt.type_string(),
+        'target': 'double',
+    }) }}
 ),
 
 typed as (

@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('strava', 'sweeps') }}
+    {{ optional_source('sweeps', columns_of_notes()) }}
 ),
 
 -- Sweeps are few: here the payload is parsed in the view.

@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('strava', 'tombstones') }}
+    {{ optional_source('tombstones', columns_of_notes()) }}
 ),
 
 -- Tombstones are few: here the payload is parsed in the view.

@@ -141,11 +141,19 @@ class _State:
 class Budget:
     """The rate limits: every request is counted before it is sent, in a small file under a lock.
 
-    Without a `path` they are known to this object alone, and not locked.
+    Without a `path` they are known to this object alone, and not locked. read_only: for those who only look; the file
+    stays as it is, also where it is damaged.
     """
 
-    def __init__(self, path: Path | None, clock: MachineClock | None = None, stop: Pause | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        clock: MachineClock | None = None,
+        stop: Pause | None = None,
+        read_only: bool = False,
+    ) -> None:
         self._path = path
+        self._read_only = read_only
         self._stop = stop or Pause()
         self._clock = clock or MachineClock.of_this_machine()
         # what the file held last, and what that means
@@ -295,7 +303,7 @@ class Budget:
                 yield state
             finally:
                 text = state.text().ljust(len(before))
-                if text != before:
+                if text != before and not self._read_only:
                     # one write over what was there, and no flush: a kill leaves one or the other, a power cut little
                     os.pwrite(descriptor, text, 0)
                 self._known = text, state

@@ -1,0 +1,14 @@
+{{ config(materialized='view') }}
+
+with athletes as (
+    select * from {{ ref('int_athletes__today') }}
+),
+
+final as (
+    select
+        athlete_id,
+        today
+    from athletes
+)
+
+select * from final

@@ -1,0 +1,78 @@
+"""Which activities are live: the one rule, in Python and as the start of a query on bronze.
+
+An activity is live iff its newest version is newer than its newest tombstone. Its versions are those of its summary;
+where a shard got lost and no summary is left, those of its details, which may be all that is known of it. dbt says the
+same in `int_activities__buried`, and a test compares the two.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from pipelines.bronze.sweep import erased_instants
+from pipelines.sources.strava_api.payloads import EPOCH
+
+# newest version last; the hash breaks a tie the same way everywhere (dbt's models order alike)
+VERSION_ORDER = "struct_pack(fetched_at := fetched_at, payload_hash := payload_hash)"
+OF_ATHLETE = "athlete_id = $athlete_id"
+OF_ANYBODY = "true"
+
+
+def is_live(version_at: datetime, buried_at: datetime | None) -> bool:
+    """Whether an activity whose newest version was fetched at `version_at` outlives its newest tombstone, if any."""
+    return buried_at is None or version_at > buried_at
+
+
+def with_live(of: str = OF_ATHLETE, in_range: str = "") -> str:
+    """The start of a query: `live` has id, fetched_at and start_date of the newest version of each live activity.
+
+    of: whose activities, OF_ATHLETE (parameter `athlete_id`) or OF_ANYBODY. in_range: what else a version has to meet.
+    """
+    return f"""
+        with known as (
+            from {{activities}}
+            union all by name
+            from {{activity_details}} where id not in (select id from {{activities}} where id is not null)
+        ),
+        newest as (
+            select id, max(fetched_at) as fetched_at, max_by(start_date, {VERSION_ORDER}) as start_date
+            from known
+            where id is not null and {of} {in_range}
+            group by id
+        ),
+        live as (
+            select newest.* from newest
+            left join (select id, max(fetched_at) as buried_at from {{tombstones}} group by id) using (id)
+            where buried_at is null or newest.fetched_at > buried_at
+        )
+    """
+
+
+def with_enriched() -> str:
+    """As `with_live`; `enriched` has those of an athlete with details, and when these were fetched (`enriched_at`)."""
+    return f"""
+        {with_live()},
+        enriched as (
+            select live.*, enriched_at from live
+            inner join (select id, max(fetched_at) as enriched_at from {{activity_details}} group by id) using (id)
+        )
+    """
+
+
+def live_at(
+    instant: datetime,
+    seen: Mapping[int, tuple[datetime, datetime | None]],
+    tombstones: Iterable[tuple[int, int, datetime | None, datetime, str]],
+) -> dict[int, datetime | None]:
+    """Ids of the activities that lived at `instant` (UTC), each with its start; also of those that are purged by now.
+
+    seen: instant and start of the newest summary until then. tombstones: all there are, oldest first.
+    """
+    newest, buried = dict(seen), dict[int, datetime]()
+    for _, id_, start, at, payload in tombstones:
+        if at <= instant:
+            buried[id_] = at
+        # what a purge has erased since was there all the same
+        erased = max((each for each in erased_instants(payload) if each <= instant), default=EPOCH)
+        if erased > newest.get(id_, (EPOCH, None))[0]:
+            newest[id_] = erased, start
+    return {id_: start for id_, (at, start) in newest.items() if is_live(at, buried.get(id_))}

@@ -1,0 +1,47 @@
+"""What kills, power cuts and failing disks leave behind is made good here, and nowhere else: at the start of a run.
+
+A command that only reads leaves all of it as it is.
+"""
+
+import re
+
+from pipelines.bronze.store import TABLES, Bronze
+from pipelines.ground.durable import remove_half_written
+from pipelines.ground.errors import StorageFailed
+from pipelines.ground.progress import Report
+from pipelines.ground.settings import StravaSettings
+from pipelines.ground.written_places import Places
+
+
+def repair(bronze: Bronze, settings: StravaSettings, report: Report) -> None:
+    """Remove what is half written, land what had been fetched, put back what was set aside; under the run's lock.
+
+    A restore that was killed is finished before: bronze is opened on what it restores.
+
+    Raises:
+        StorageFailed: a file could not be read or written; nothing of it is lost.
+    """
+    _remove_half_written(settings, report)
+    bronze.finish_pending()
+    bronze.put_back()
+
+
+def _remove_half_written(settings: StravaSettings, report: Report) -> None:
+    """Remove what killed processes left half written in any place of this history."""
+    places = Places(settings)
+    shards, outputs = {settings.bronze_path, *places.paths("shards")}, {settings.output_path, *places.paths("output")}
+    warehouses = {settings.warehouse_path, settings.warehouse_path.resolve(), *places.paths("warehouse")}
+    files = {settings.token_path.resolve(), *warehouses}
+    files.update([*places.paths("copy"), *places.paths("page"), *places.paths("bundle")])
+    looked_for = [
+        *((folder / table, r".+\.parquet") for folder in shards for table in TABLES),
+        *((folder, r"strava_.+\.json") for folder in outputs),
+        *((path.parent / settings.state_path.name, ".+") for path in warehouses),
+        *((path.parent, re.escape(path.name)) for path in files),
+    ]
+    for folder, names in looked_for:
+        try:
+            remove_half_written(folder, names)
+        except StorageFailed as error:
+            # a folder of before may belong to somebody else by now
+            report.warn(str(error))
