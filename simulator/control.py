@@ -35,6 +35,10 @@ def _clock(world: World, set: str | None = None, advance: float = 0) -> dict[str
     return {"now": world.now().isoformat()}
 
 
+def _set_summary(world: World, id: int, text: str) -> None:  # noqa: A002 - the JSON's key
+    world.set_summary(id, str.encode(text))
+
+
 def _requests(world: World) -> list[dict[str, Any]]:
     return [asdict(record) | {"at": record.at.isoformat()} for record in world.requests]
 
@@ -57,6 +61,8 @@ _READS: Final[dict[str, Callable[..., Any]]] = {
 _CHANGES: Final[dict[str, Callable[..., Any]]] = {
     "add": World.add,
     "edit": _by_id(World.edit),
+    "edit_detail": _by_id(World.edit_detail),
+    "set_summary": _set_summary,
     "delete": _by_id(World.delete),
     "restore": _by_id(World.restore),
     "hide": _by_id(World.hide),

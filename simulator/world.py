@@ -123,6 +123,11 @@ class World:
         with self.lock:
             return self.tokens.new_grant(scope).refresh_token
 
+    def accepts_refresh_token(self, refresh_token: str) -> bool:
+        """Say whether a refresh token would be exchanged for an access token; it stays as it is."""
+        with self.lock:
+            return self.tokens.is_live(refresh_token)
+
     def expire_access_tokens(self) -> None:
         """Let all access tokens die now."""
         with self.lock:
@@ -224,6 +229,11 @@ class World:
             summary: Activity = json.loads(self._rows[activity_id][1])
             return summary
 
+    def summary_texts(self) -> dict[int, bytes]:
+        """Return the JSON of all summaries by id, byte for byte as the list hands them out to `activity:read_all`."""
+        with self.lock:
+            return {key: text for key, (_, text) in self._rows.items()}
+
     def detail(self, activity_id: int, *, include_all_efforts: bool = True) -> Activity:
         """Return one DetailedActivity; raises KeyError if there is none."""
         with self.lock:
@@ -320,6 +330,23 @@ class World:
             if of_detail:
                 self._detail_only.setdefault(activity_id, {}).update(of_detail)
             return summary
+
+    def edit_detail(self, activity_id: int, **fields: Any) -> None:
+        """Let the detail of an activity say `fields`, whatever its summary says; raises KeyError if there is none."""
+        with self.lock:
+            if activity_id not in self._rows:
+                raise KeyError(activity_id)
+            self._detail_only.setdefault(activity_id, {}).update(fields)
+
+    def set_summary(self, activity_id: int, text: bytes) -> None:
+        """Let the list hand out `text`, which need not be JSON, as the summary of an activity.
+
+        Its place in the list stays. All else that follows from a summary (details, `edit`, `restore`, …) is read from
+        the text, so it needs one that is a summary. Raises KeyError if there is no such activity.
+        """
+        with self.lock:
+            self._rows[activity_id] = (self._rows[activity_id][0], text)
+            self._revision += 1
 
     def delete(self, activity_id: int) -> None:
         """Delete an activity: it vanishes from the list; raises KeyError if there is none."""

@@ -152,6 +152,11 @@ class Command:
                         yield line
                         line = ""
 
+    @property
+    def out_so_far(self) -> str:
+        """What it has printed until now; only while nobody has waited for it."""
+        return (self._folder / "stdout").read_text()
+
     def signal(self, number: int) -> None:
         """Send it a signal; no error when it has ended."""
         with suppress(ProcessLookupError):

@@ -4,7 +4,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from landed import DETAIL, all_ids, ask, assert_one_sentence, details_asked, ids, speak, speak_in_details, versions
+from landed import DETAIL, all_ids, ask, assert_one_sentence, details_asked, ids, versions
 
 from simulator import Simulator
 
@@ -182,7 +182,7 @@ def test_two_corrupt_ones_in_a_row_at_the_very_end_are_passed_over_too(athlete, 
 def test_an_answer_about_another_activity_is_not_taken(athlete, run, strava):
     run("pull")
     first, second, *_ = newest_first(strava)
-    speak(strava, first, json.dumps(strava.summary(second)).encode())
+    strava.set_summary(first, json.dumps(strava.summary(second)).encode())
     assert run(ENRICH_LIMIT="1").code == 0
     assert ids(athlete, "activity_details") == []
 
@@ -264,7 +264,7 @@ def test_details_that_come_back_as_they_were_are_not_asked_for_for_ever(athlete,
     first = newest_first(strava)[0]
     run(ENRICH_LIMIT="all")
     summary = dict(strava.summary(first), name="only the list says so")
-    speak(strava, first, json.dumps(summary).encode())
+    strava.set_summary(first, json.dumps(summary).encode())
     run(ENRICH_LIMIT="all")
     strava.clear_requests()
     run(ENRICH_LIMIT="all")
@@ -296,10 +296,10 @@ def test_an_edit_that_was_taken_back_before_the_list_showed_it_leaves_no_details
 
 def test_details_that_say_a_thing_differently_for_ever_are_asked_for_once_more_and_never_again(athlete, run, strava):
     first, second, *_ = newest_first(strava)
-    speak_in_details(strava, first, name="only the details say so")
+    strava.edit_detail(first, name="only the details say so")
     # DuckDB refuses half a surrogate pair
-    speak(strava, second, json.dumps(dict(strava.summary(second), name="\ud800")).encode())
-    speak_in_details(strava, second, name="whole")
+    strava.set_summary(second, json.dumps(dict(strava.summary(second), name="\ud800")).encode())
+    strava.edit_detail(second, name="whole")
     asked = []
     for _ in range(4):
         strava.clear_requests()
@@ -320,7 +320,7 @@ def test_details_of_many_versions_are_asked_for_once_for_each_change(athlete, ru
             asked.append(details_asked(athlete))
     assert asked == [[first], []] * 3
     # the summary differs for ever now: asked once more, and never again, however many versions there are
-    speak_in_details(strava, first, name="only the details say so")
+    strava.edit_detail(first, name="only the details say so")
     strava.edit(first, distance=4321.5)
     asked = []
     for _ in range(4):

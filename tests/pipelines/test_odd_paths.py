@@ -111,6 +111,7 @@ def test_random_legal_names_go_through_every_command(built, run, tmp_path_factor
 
 @pytest.mark.parametrize("project", [REPO, REPO / "dbt_project"])
 def test_plain_dbt_finds_the_file_whatever_it_is_called(tmp_path, project):
+    from dbt.adapters.duckdb.credentials import DuckDBCredentials
     from dbt.adapters.duckdb.environments.local import LocalEnvironment
     from dbt.config.profile import Profile, read_profile
     from dbt.config.renderer import ProfileRenderer
@@ -123,8 +124,9 @@ def test_plain_dbt_finds_the_file_whatever_it_is_called(tmp_path, project):
             duckdb.connect(str(path)).close()
             set_invocation_context({"STRAVA_HOME": str(home), "STRAVA_WAREHOUSE": str(file)})
             raw = read_profile(str(project))["strava_stats"]
-            target, rendered = Profile.render_profile(raw, "strava_stats", None, ProfileRenderer({}))
-            credentials = Profile._credentials_from_profile(rendered, "strava_stats", target)
+            _, rendered = Profile.render_profile(raw, "strava_stats", None, ProfileRenderer({}))
+            assert rendered.pop("type") == "duckdb"
+            credentials = DuckDBCredentials.from_dict(DuckDBCredentials.translate_aliases(rendered))
             environment = LocalEnvironment(credentials)
             cursor = environment.handle().cursor()
             [(database, opened)] = cursor.execute(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 from home import REPO
-from landed import LIST, assert_one_sentence, speak, speak_in_details, until
+from landed import LIST, assert_one_sentence, until
 
 from pipelines.mirror.fields import SUMMARY_FIELDS
 from simulator import Simulator
@@ -163,7 +163,7 @@ def test_status_names_each_field_that_strava_has_begun_to_send_since_when(athlet
     ids = [activity["id"] for activity in strava.activities()]
     third = ids[2]
     for id_ in ids:
-        speak_in_details(strava, id_, sport_image_visibility=None)
+        strava.edit_detail(id_, sport_image_visibility=None)
     assert unknown() is None
     run(ENRICH_LIMIT="2")
     began = unknown()
@@ -172,8 +172,8 @@ def test_status_names_each_field_that_strava_has_begun_to_send_since_when(athlet
     time.sleep(1)
     summary = strava.summary(third)
     athlete_with_text = summary["athlete"] | {"id_str": str(strava.athlete_id)}
-    speak(strava, third, json.dumps(summary | {"athlete": athlete_with_text, "\x1b[2J": 1}).encode())
-    speak_in_details(strava, third, vo2_max=None)
+    strava.set_summary(third, json.dumps(summary | {"athlete": athlete_with_text, "\x1b[2J": 1}).encode())
+    strava.edit_detail(third, vo2_max=None)
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     run(ENRICH_LIMIT="all")
     found = {(each["table"], each["field"]): each["first_seen_at"] for each in unknown()}

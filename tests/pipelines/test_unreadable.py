@@ -293,7 +293,7 @@ def test_commands_that_only_look_leave_every_byte_of_the_history_as_it_is(user, 
     assert user.history() == history
     assert user.run("page", disk=disk).code == 0
     serving = user.start("serve", "--port", "0", disk=disk)
-    until(lambda: "is at http" in (serving._folder / "stdout").read_text())
+    until(lambda: "is at http" in serving.out_so_far)
     os.kill(serving.id, signal.SIGTERM)
     assert serving.wait().code == 0
     bundle = user.home / "strava.bundle"

@@ -72,6 +72,12 @@ def test_controls_change_the_account(ready: dict[str, Any]) -> None:
     assert control(ready, "unhide", id=added["id"])["visibility"] == "everyone"
     assert read(ready, "detail", id=added["id"])["name"] == "later"
     assert read(ready, "activities")[-1]["id"] == added["id"]
+    control(ready, "edit_detail", id=added["id"], name="in its detail")
+    assert read(ready, "detail", id=added["id"])["name"] == "in its detail"
+    assert read(ready, "activities")[-1]["name"] == "later"
+    control(ready, "set_summary", id=added["id"], text=json.dumps(read(ready, "activities")[-1] | {"name": "dictated"}))
+    assert read(ready, "activities")[-1]["name"] == "dictated"
+    control(ready, "edit", id=added["id"], name="later")
     control(ready, "delete", id=added["id"])
     assert added["id"] not in [activity["id"] for activity in read(ready, "activities")]
     assert control(ready, "restore", id=added["id"])["name"] == "later"
@@ -97,6 +103,9 @@ def test_controls_set_clock_limits_usage_and_faults(ready: dict[str, Any]) -> No
     ("name", "body", "status"),
     [
         ("edit", '{"id": 1}', 404),
+        ("edit_detail", '{"id": 1, "name": "nobody"}', 404),
+        ("set_summary", '{"id": 1, "text": "{}"}', 404),
+        ("set_summary", '{"id": 1, "text": {}}', 400),
         ("fault", '{"kind": "bogus"}', 400),
         ("limits", '{"bogus": 1}', 400),
         ("add", '{"start_date": "yesterday"}', 400),
