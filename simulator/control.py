@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from simulator.answers import Answer, ok
-from simulator.athlete import dump
+from simulator.json_text import dump
 from simulator.world import World
 
 

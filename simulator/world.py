@@ -4,7 +4,6 @@ Everything that changes does so under one lock, so that threads of a server and 
 """
 
 import hashlib
-import json
 import threading
 import time
 from bisect import bisect_left, bisect_right, insort
@@ -17,8 +16,9 @@ from typing import Any, Final
 from simulator import detail
 from simulator.account import read_account
 from simulator.answers import ONCE_OR_FOR_EVER, Fault, Faults
-from simulator.athlete import SPORTS, Activity, Athlete, Row, dump, epoch_of, profile, text_of
+from simulator.athlete import SPORTS, Activity, Athlete, Row, epoch_of, profile, text_of
 from simulator.census import ALWAYS, SUMMARY
+from simulator.json_text import dump, parse
 from simulator.limits import Limits
 from simulator.polyline import decode, encode
 from simulator.tokens import Tokens
@@ -207,7 +207,7 @@ class World:
         """Return Strava's ActivityStats, over what everyone may see."""
         with self.lock:
             if self._stats is None or self._stats[0] != self._revision:
-                seen = (json.loads(text) for key, (_, text) in self._rows.items() if key not in self._only_me)
+                seen = (parse(text) for key, (_, text) in self._rows.items() if key not in self._only_me)
                 self._stats = (self._revision, detail.stats(seen, self.now()))
             return self._stats[1]
 
@@ -221,12 +221,12 @@ class World:
     def activities(self) -> list[Activity]:
         """Return all summaries as the list would hand them out to `activity:read_all`, newest first."""
         with self.lock:
-            return [json.loads(self._rows[key][1]) for _, key in reversed(self._order) if key >= 0]
+            return [parse(self._rows[key][1]) for _, key in reversed(self._order) if key >= 0]
 
     def summary(self, activity_id: int) -> Activity:
         """Return one summary; raises KeyError if there is none."""
         with self.lock:
-            summary: Activity = json.loads(self._rows[activity_id][1])
+            summary: Activity = parse(self._rows[activity_id][1])
             return summary
 
     def summary_texts(self) -> dict[int, bytes]:
@@ -361,7 +361,7 @@ class World:
         """Bring a deleted activity back just as it was and return its summary; raises KeyError if none was deleted."""
         with self.lock:
             text, more = self._deleted.pop(activity_id)
-            summary: Activity = json.loads(text)
+            summary: Activity = parse(text)
             self._put(activity_id, summary, text)
             if more:
                 self._detail_only[activity_id] = more

@@ -261,6 +261,35 @@ def test_an_account_whose_fields_are_null_or_missing_is_served_by_every_endpoint
         assert strava.hide(bare)["visibility"] == "only_me"
 
 
+def test_an_account_nested_beyond_what_python_parses_is_served_by_every_endpoint(tmp_path: Path) -> None:
+    levels = 1500
+    deep = '[ {"a" : [], "b": {}, "c" :[1 , "x]"],"d":' * levels + "-1.5" + "}]" * levels
+    text = '{"id":2,"athlete":{"id":77},"start_date":"2020-01-02T00:00:00Z","deep":' + deep + "}"
+    file = tmp_path / "account.json"
+    file.write_text(f"[{text}]")
+    with Simulator(account=file) as strava:
+        app = App(strava)
+        assert app.get("/athlete/activities").text == f"[{text}]"
+        detail = app.get("/activities/2").text
+        assert '"deep":' + deep.replace(" ", "") in detail
+        assert strava.edit(2, name="renamed")["name"] == "renamed"
+        assert '"deep":' + deep.replace(" ", "") in app.get("/athlete/activities").text
+        strava.delete(2)
+        assert strava.restore(2)["name"] == strava.activities()[0]["name"] == "renamed"
+        assert app.get(f"/athletes/{strava.athlete_id}/stats").status_code == 200
+
+
+@pytest.mark.parametrize("inner", ["1]", "[1 2]", "{1: 2}", '{"a" 2}', '{"a": 2,}', "[1,]", "{", "[}", "nothing"])
+def test_what_is_no_json_is_none_however_deep_it_is(tmp_path: Path, inner: str) -> None:
+    file = tmp_path / "account.json"
+    account = '[{"id": 2, "athlete": {"id": 77}, "start_date": "2020-01-02T00:00:00Z", "deep": INNER}]'
+    file.write_text(account.replace("INNER", "[" * 1500 + "1" + "]" * 1500))
+    assert Simulator(account=file).count == 1
+    file.write_text(account.replace("INNER", "[" * 1500 + inner + "]" * 1500))
+    with pytest.raises(ValueError, match=r"account\.json is no JSON array"):
+        Simulator(account=file)
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"id": 1}]', "[{"])
 def test_a_file_that_is_no_account_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
     file = tmp_path / "account.json"
