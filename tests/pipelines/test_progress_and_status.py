@@ -55,9 +55,15 @@ def test_status_shows_how_far_the_history_reaches_and_what_is_left(athlete, run,
 def test_status_asks_nobody_and_writes_nothing(athlete, run, strava):
     run("pull")
     strava.clear_requests()
-    before = sorted(athlete.home.rglob("*"))
-    run("status")
-    assert (strava.requests, sorted(athlete.home.rglob("*"))) == ([], before)
+
+    def files():
+        return {
+            path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in athlete.home.rglob("*")
+        }
+
+    before = files()
+    assert (run("status").code, run("status", "--json").code) == (0, 0)
+    assert (strava.requests, files()) == ([], before)
 
 
 def test_status_tells_how_a_run_failed(athlete, run, strava):

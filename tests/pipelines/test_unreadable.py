@@ -132,7 +132,7 @@ def assert_as_before(user, figures, shards):
     ran = user.run("flow")
     assert (ran.code, "warning" in ran.err) == (0, False), ran.err
     assert user.athlete.requests(DETAIL) == []
-    assert "0 new or changed" in ran.err or "nothing new" in ran.err
+    assert "listed, nothing new" in ran.err
     assert {path: path.read_bytes() for path in user.shards() if path.parent.name != "sweeps"} == shards
     # of another sweep by now
     assert {**user.figures(), "swept_at": "", "shards": 0, "staged": 0} == figures

@@ -129,16 +129,20 @@ def test_a_detail_says_what_its_summary_says_and_always_the_same(many: Simulator
 
 def test_splits_laps_and_zones_add_up_to_the_activity(many: Simulator) -> None:
     app = App(many)
+    cut, zoned = 0, 0
     for activity in many.activities()[::250]:
         detail = many.detail(activity["id"])
         for stretches in (detail.get("splits_metric"), detail.get("splits_standard"), detail.get("laps")):
             if stretches:
+                cut += 1
                 assert sum(s["distance"] for s in stretches) == pytest.approx(activity["distance"], abs=0.1)
                 assert sum(s["moving_time"] for s in stretches) == activity["moving_time"]
                 assert sum(s["elapsed_time"] for s in stretches) == activity["elapsed_time"]
         assert app.get(f"/activities/{activity['id']}/laps").status_code == 200
         for zone in app.get(f"/activities/{activity['id']}/zones").json():
+            zoned += 1
             assert sum(bucket["time"] for bucket in zone["distribution_buckets"]) == activity["moving_time"]
+    assert min(cut, zoned) > 5
 
 
 def test_hidden_efforts_are_shown_on_demand(many: Simulator) -> None:

@@ -95,8 +95,16 @@ def test_controls_set_clock_limits_usage_and_faults(ready: dict[str, Any]) -> No
     control(ready, "clear_requests")
     assert ANYONE.get(f"{ready['api_url']}/athlete").status_code == 502
     assert [(record["path"], record["status"]) for record in read(ready, "requests")] == [("/api/v3/athlete", 502)]
+    control(ready, "fault", kind="502", path="/athlete", times=None)
     control(ready, "clear_faults")
+    refresh_token = control(ready, "refresh_token", scope="read")["refresh_token"]
+    client = {name: ready[name] for name in ("client_id", "client_secret")}
+    refresh = client | {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    token = ANYONE.post(f"{ready['oauth_url']}/token", data=refresh).json()["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert ANYONE.get(f"{ready['api_url']}/athlete", headers=bearer).status_code == 200
     control(ready, "expire")
+    assert ANYONE.get(f"{ready['api_url']}/athlete", headers=bearer).status_code == 401
 
 
 @pytest.mark.parametrize(
