@@ -334,6 +334,7 @@ def test_a_warehouse_that_somebody_writes_is_said(built):
         ran = built.spawn("page")
         holder.communicate("\n")
     assert_said(ran, 5, "is held open", f"process {holder.pid}")
+    assert "has landed" not in ran.err
 
 
 def test_a_page_that_cannot_be_written_is_said_and_the_old_one_stays(built):
