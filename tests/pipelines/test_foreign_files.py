@@ -146,6 +146,25 @@ def test_a_bundle_is_written_over_each_night_whoever_made_the_one_before(athlete
     assert run("backup", str(bundle), **PASSPHRASE).code == 0
 
 
+def test_what_was_not_written_is_no_place_of_ours(athlete, run, tmp_path):
+    bundle, page = tmp_path / "strava.bundle", tmp_path / "page.html"
+    notes = {path: path.read_bytes() for path in athlete.home.rglob("*places.json")}
+    assert len(notes) == 2
+    assert_said(run("backup", str(bundle), PATH="/nowhere", **PASSPHRASE), 6, "GnuPG is not installed")
+    assert_said(run("page", "--out", str(page)), 2, "is not built yet")
+    assert_said(run("backup", str(athlete.token_file / "b"), **PASSPHRASE), 6, "could not be written")
+    assert {path: path.read_bytes() for path in notes} == notes
+    # so that what somebody else puts there later is not taken for a bundle of ours that is damaged
+    with tarfile.open(bundle, "w:gz") as mine:
+        mine.add(athlete.home / "data", arcname="data")
+    before = bundle.read_bytes()
+    assert_said(run("backup", str(bundle), **PASSPHRASE), 2, "is no bundle")
+    assert bundle.read_bytes() == before
+    bundle.unlink()
+    assert run("backup", str(bundle), **PASSPHRASE).code == 0
+    assert {path.read_bytes() for path in notes}.isdisjoint(notes.values())
+
+
 def test_a_forced_restore_leaves_what_others_put_between_our_files(athlete, run, tmp_path):
     bundle = tmp_path / "strava.bundle"
     assert run("backup", str(bundle), **PASSPHRASE).code == 0
