@@ -1,10 +1,10 @@
 """An account from a file: a JSON array of SummaryActivities, as the list hands them out or a pull has saved them."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from simulator.athlete import Gear, Row, epoch_of
+from simulator.json_text import decode, parse
 
 
 @dataclass
@@ -25,13 +25,13 @@ def read_account(path: Path) -> Account:
     if not text.lstrip().startswith("["):
         raise ValueError(f"{path} is no JSON array of SummaryActivities")
     try:
-        json.loads(text)  # all of it is JSON: the walk below need not look out for its end
-        decoder, position = json.JSONDecoder(), text.index("[") + 1
+        parse(text)  # all of it is JSON: the walk below need not look out for its end
+        position = text.index("[") + 1
         while text[position] != "]":
             if text[position] in " \t\r\n,":
                 position += 1
                 continue
-            summary, end = decoder.raw_decode(text, position)
+            summary, end = decode(text, position)
             raw, position = text[position:end].encode(), end
             hidden = summary.get("visibility") == "only_me"
             account.rows.append(Row(epoch_of(summary["start_date"]), _id(summary), hidden, raw))

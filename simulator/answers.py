@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from simulator.athlete import dump
+from simulator.json_text import dump
 
 ONCE_OR_FOR_EVER: Final = 0
 """`times` when none is given: once, or for ever for a fault that is bound to one activity."""

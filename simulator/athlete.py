@@ -5,7 +5,6 @@ The same seed, size and day give byte-identical activities. How often a field is
 """
 # ruff: noqa: S311 - a made-up athlete needs no cryptography
 
-import json
 import math
 from bisect import bisect
 from collections import Counter
@@ -18,6 +17,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from simulator.census import INT_SHARE, SUMMARY, present
+from simulator.json_text import dump
 from simulator.polyline import encode, loop
 
 Activity = dict[str, Any]
@@ -239,14 +239,6 @@ class Gear:
             "notification_distance": None,
         }
         return detail | ({"frame_type": 3, "weight": 8.4} if self.id.startswith("b") else {})
-
-
-_COMPACT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
-
-
-def dump(value: object) -> bytes:
-    """Return a value as compact JSON in UTF-8, as Strava sends it."""
-    return _COMPACT.encode(value).encode()
 
 
 def text_of(epoch_s: float) -> str:

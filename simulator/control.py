@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from simulator.answers import Answer, ok
-from simulator.athlete import dump
 from simulator.export import write_export
+from simulator.json_text import dump
 from simulator.world import World
 
 
@@ -36,6 +36,10 @@ def _clock(world: World, set: str | None = None, advance: float = 0) -> dict[str
         world.set_clock(datetime.fromisoformat(set))
     world.advance(advance)
     return {"now": world.now().isoformat()}
+
+
+def _set_summary(world: World, id: int, text: str) -> None:  # noqa: A002 - the JSON's key
+    world.set_summary(id, str.encode(text))
 
 
 def _requests(world: World) -> list[dict[str, Any]]:
@@ -73,6 +77,8 @@ _READS: Final[dict[str, Callable[..., Any]]] = {
 _CHANGES: Final[dict[str, Callable[..., Any]]] = {
     "add": World.add,
     "edit": _by_id(World.edit),
+    "edit_detail": _by_id(World.edit_detail),
+    "set_summary": _set_summary,
     "delete": _by_id(World.delete),
     "restore": _by_id(World.restore),
     "hide": _by_id(World.hide),

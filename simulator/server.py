@@ -1,6 +1,5 @@
 """The simulated Strava's HTTP side: a server in threads of this process."""
 
-import json
 import socket
 import sys
 import time
@@ -16,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from simulator import api, control, oauth
 from simulator.answers import Answer, Fault, Refusal, unauthorized
-from simulator.athlete import dump
+from simulator.json_text import dump, parse
 from simulator.world import RequestRecord, World
 
 _API: Final = "/api/v3"
@@ -215,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _form(self, body: bytes) -> dict[str, str]:
         if "json" in self.headers.get("Content-Type", ""):
             try:
-                fields = json.loads(body or b"{}")
+                fields = parse(body or b"{}")
             except ValueError:
                 raise Refusal(400, "Bad Request", ("Application", "body", "invalid")) from None
             return {name: str(value) for name, value in fields.items()} if isinstance(fields, dict) else {}
@@ -223,7 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _control(self, name: str, query: str, body: bytes) -> Answer:
         try:
-            arguments = json.loads(body) if body else {key: v[-1] for key, v in parse_qs(query).items()}
+            arguments = parse(body) if body else {key: v[-1] for key, v in parse_qs(query).items()}
         except ValueError:
             arguments = None
         if not isinstance(arguments, dict):

@@ -52,6 +52,10 @@ class Tokens:
         self._by_refresh[grant.refresh_token] = grant
         return grant
 
+    def is_live(self, refresh_token: str) -> bool:
+        """Say whether there is a grant with this refresh token."""
+        return refresh_token in self._by_refresh
+
     def exchange(self, code: str) -> Grant | None:
         """Return a grant with an access token for a code, or None if there is no such code (any more)."""
         scope = self._codes.pop(code, None)

@@ -4,7 +4,6 @@ Everything that changes does so under one lock, so that threads of a server and 
 """
 
 import hashlib
-import json
 import threading
 import time
 from bisect import bisect_left, bisect_right, insort
@@ -17,8 +16,9 @@ from typing import Any, Final
 from simulator import detail
 from simulator.account import read_account
 from simulator.answers import ONCE_OR_FOR_EVER, Fault, Faults
-from simulator.athlete import SPORTS, Activity, Athlete, Row, dump, epoch_of, profile, text_of
+from simulator.athlete import SPORTS, Activity, Athlete, Row, epoch_of, profile, text_of
 from simulator.census import ALWAYS, SUMMARY
+from simulator.json_text import dump, parse
 from simulator.limits import Limits
 from simulator.polyline import decode, encode
 from simulator.tokens import Tokens
@@ -125,6 +125,11 @@ class World:
         with self.lock:
             return self.tokens.new_grant(scope).refresh_token
 
+    def accepts_refresh_token(self, refresh_token: str) -> bool:
+        """Say whether a refresh token would be exchanged for an access token; it stays as it is."""
+        with self.lock:
+            return self.tokens.is_live(refresh_token)
+
     def expire_access_tokens(self) -> None:
         """Let all access tokens die now."""
         with self.lock:
@@ -208,7 +213,7 @@ class World:
         """Return Strava's ActivityStats, over what everyone may see."""
         with self.lock:
             if self._stats is None or self._stats[0] != self._revision:
-                seen = (json.loads(text) for key, (_, text) in self._rows.items() if key not in self._only_me)
+                seen = (parse(text) for key, (_, text) in self._rows.items() if key not in self._only_me)
                 self._stats = (self._revision, detail.stats(seen, self.now()))
             return self._stats[1]
 
@@ -228,19 +233,24 @@ class World:
     def activities(self) -> list[Activity]:
         """Return all summaries as the list would hand them out to `activity:read_all`, newest first."""
         with self.lock:
-            return [json.loads(self._rows[key][1]) for _, key in reversed(self._order) if key >= 0]
+            return [parse(self._rows[key][1]) for _, key in reversed(self._order) if key >= 0]
 
     def summary(self, activity_id: int) -> Activity:
         """Return one summary; raises KeyError if there is none."""
         with self.lock:
-            summary: Activity = json.loads(self._rows[activity_id][1])
+            summary: Activity = parse(self._rows[activity_id][1])
             return summary
 
     def uploaded(self, activity_id: int) -> Activity:
         """Return a summary as its file was uploaded, before any crop; raises KeyError if there is none."""
         with self.lock:
-            summary: Activity = json.loads(self._before_crop.get(activity_id) or self._rows[activity_id][1])
+            summary: Activity = parse(self._before_crop.get(activity_id) or self._rows[activity_id][1])
             return summary
+
+    def summary_texts(self) -> dict[int, bytes]:
+        """Return the JSON of all summaries by id, byte for byte as the list hands them out to `activity:read_all`."""
+        with self.lock:
+            return {key: text for key, (_, text) in self._rows.items()}
 
     def detail(self, activity_id: int, *, include_all_efforts: bool = True) -> Activity:
         """Return one DetailedActivity; raises KeyError if there is none."""
@@ -339,6 +349,23 @@ class World:
                 self._detail_only.setdefault(activity_id, {}).update(of_detail)
             return summary
 
+    def edit_detail(self, activity_id: int, **fields: Any) -> None:
+        """Let the detail of an activity say `fields`, whatever its summary says; raises KeyError if there is none."""
+        with self.lock:
+            if activity_id not in self._rows:
+                raise KeyError(activity_id)
+            self._detail_only.setdefault(activity_id, {}).update(fields)
+
+    def set_summary(self, activity_id: int, text: bytes) -> None:
+        """Let the list hand out `text`, which need not be JSON, as the summary of an activity.
+
+        Its place in the list stays. All else that follows from a summary (details, `edit`, `restore`, …) is read from
+        the text, so it needs one that is a summary. Raises KeyError if there is no such activity.
+        """
+        with self.lock:
+            self._rows[activity_id] = (self._rows[activity_id][0], text)
+            self._revision += 1
+
     def delete(self, activity_id: int) -> None:
         """Delete an activity: it vanishes from the list; raises KeyError if there is none."""
         with self.lock:
@@ -352,7 +379,7 @@ class World:
         """Bring a deleted activity back just as it was and return its summary; raises KeyError if none was deleted."""
         with self.lock:
             text, more = self._deleted.pop(activity_id)
-            summary: Activity = json.loads(text)
+            summary: Activity = parse(text)
             self._put(activity_id, summary, text)
             if more:
                 self._detail_only[activity_id] = more

@@ -65,18 +65,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-def speak(strava: Simulator, id_: int, text: bytes) -> None:
-    """Let the list hand out `text`, whatever it is, in the place of an activity; no control of the simulator can."""
-    with strava.lock:
-        strava._rows[id_] = (strava._rows[id_][0], text)
-
-
-def speak_in_details(strava: Simulator, id_: int, **fields: Any) -> None:
-    """Let the details of an activity say `fields`, whatever its summary says."""
-    with strava.lock:
-        strava._detail_only.setdefault(id_, {}).update(fields)
-
-
 def until(condition: Callable[[], Any], within_s: float = 120) -> None:
     """Wait for something that another process does; what vanishes while `condition` looks is not there yet."""
     ends_at_s = time.monotonic() + within_s

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +81,15 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
         disk.note(event, arguments)
 
 
+@cache
+def _hook_in() -> None:
+    sys.addaudithook(_hook)
+
+
 @contextmanager
 def watched(root: Path, monkeypatch: Any) -> Iterator[Disk]:
     """The `Disk` of what this process does to files below `root` meanwhile; an audit hook cannot be taken back."""
-    if not hasattr(sys, "_our_disk_hook"):
-        sys.addaudithook(_hook)
-        sys._our_disk_hook = True  # type: ignore[attr-defined]
+    _hook_in()
     disk = Disk(root)
     fsync, sync = os.fsync, os.sync
 

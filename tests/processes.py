@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -139,18 +140,25 @@ class Command:
         return bool(ended.poll(within_s * 1000))
 
     def lines(self) -> Iterator[str]:
-        """What it says on standard error, line by line, until it ends."""
-        line = ""
+        """What it says on standard error, line by line, until it ends; it must not be silent for long."""
+        line, heard_at_s = "", time.monotonic()
         with (self._folder / "stderr").open() as said:
             ended = False
             while not ended:
                 ended = self.has_ended(0.01)
+                assert time.monotonic() - heard_at_s < HANGS_AFTER_S, "it hung"
                 # the last line may have begun only
                 while part := said.readline():
+                    heard_at_s = time.monotonic()
                     line += part
                     if line.endswith("\n"):
                         yield line
                         line = ""
+
+    @property
+    def out_so_far(self) -> str:
+        """What it has printed until now; only while nobody has waited for it."""
+        return (self._folder / "stdout").read_text()
 
     def signal(self, number: int) -> None:
         """Send it a signal; no error when it has ended."""

@@ -107,10 +107,7 @@ def known_error(path: Path, text: str) -> StravaError | None:
     if "Could not set lock on file" in text:
         holder = re.search(r"held in (\S+) \(PID (\d+)\)", text)
         who = f"by {holder[1]} (process {holder[2]})" if holder else "by another program"
-        return WarehouseBusy(
-            f"The warehouse {path} is held open {who}. What was fetched has landed in bronze; close that program and "
-            "run again."
-        )
+        return WarehouseBusy(f"The warehouse {path} is held open {who}: close that program and run again.")
     if OUT_OF_MEMORY in text:
         return StorageFailed(
             f"Memory ran out over {path}, and nothing is lost: close other programs, or give the machine or container "

@@ -5,10 +5,13 @@ The note stands beside the warehouse and beside the shards: whoever names anothe
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
 from pipelines.ground.durable import read_whole, written_whole
+from pipelines.ground.errors import StorageFailed
 from pipelines.ground.settings import StravaSettings
 
 NOTE = "places.json"
@@ -45,6 +48,24 @@ class Places:
         for file, noted in zip(self._files, notes, strict=True):
             if noted != known:
                 write_note(file, known)
+
+    @contextmanager
+    def noting(self, kind: Kind, place: Path) -> Iterator[None]:
+        """As `note`, for as long as `place` is written; where that fails, it was not written, and is noted no more.
+
+        A kill leaves the note, by which what it left half written is found.
+        """
+        before = [read_note(file) for file in self._files]
+        self.note(kind, place)
+        try:
+            yield
+        except BaseException:
+            # what went wrong is what is to be heard
+            with suppress(StorageFailed):
+                for file, noted in zip(self._files, before, strict=True):
+                    if noted != read_note(file):
+                        write_note(file, noted)
+            raise
 
     def _text(self, path: Path) -> str:
         # below the home it goes where the home goes

@@ -112,10 +112,12 @@ def make_page(
             made_from = _made_from(connection, athlete_id)
     html = render(data)
     changed = _held(path) != html
-    Places(settings).note("page", path)
+    places = Places(settings)
     if changed:
-        with written_whole(path) as file:
+        with places.noting("page", path), written_whole(path) as file:
             file.write(html)
+    else:
+        places.note("page", path)
     if not public and path == page_path(settings):
         with written_whole(_note(settings), durable=False) as file:
             file.write(json.dumps(made_from).encode())

@@ -188,8 +188,11 @@ def backup(
         target_file, noted = real(file.absolute()), Places(settings)
         if not force and not _may_be_replaced(target_file, is_known=target_file in noted.paths("bundle")):
             raise BadSetting(f"{file} is no bundle of this program: choose another file, or replace it with --force.")
-        noted.note("bundle", file.absolute())
-        with _checkpointed(settings.warehouse_path), written_whole(file, PRIVATE) as target:
+        with (
+            noted.noting("bundle", file.absolute()),
+            _checkpointed(settings.warehouse_path),
+            written_whole(file, PRIVATE) as target,
+        ):
             sink = nullcontext(target) if passphrase is None else _encrypting(file, target, passphrase)
             with sink as stream:
                 count = _pack(places, stream, stop)

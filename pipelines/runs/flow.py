@@ -273,7 +273,8 @@ def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: Detail
         "build_if_needed": run.build_if_needed,
         "page_if_wanted": run.page_if_wanted,
     }
-    if "pull" in steps or "enrich" in steps:
+    fetches = "pull" in steps or "enrich" in steps
+    if fetches:
         # before anything is begun: a build would only keep a newcomer waiting for the news
         run.require_authorisation()
     run.repair()
@@ -289,6 +290,8 @@ def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: Detail
         except StravaError as error:
             if run.can_build_later(stopped, error):
                 continue
+            if isinstance(error, WarehouseBusy) and step not in ("pull", "enrich") and fetches:
+                raise WarehouseBusy(f"{error} What was fetched has landed.") from error
             if step not in ("pull", "enrich") or isinstance(error, BadSetting | StorageFailed):
                 raise
             stopped = error

@@ -1,6 +1,7 @@
 """What `status` shows: whose history this is, whether it adds up, what is missing, what the last run did."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,7 +111,7 @@ def status_json(status: Status) -> str:
         "differences": [],
         "unknown_fields": None,
         "budget": [{"window": window.name, "limit": window.limit, "left": window.left} for window in status.budget],
-        "last_run": status.last_run,
+        "last_run": status.last_run and status.last_run | _instants(status.last_run, "started_at", "ended_at"),
         "warehouse": {"path": str(status.warehouse), "bytes": size},
     }
     if reckoning is not None:
@@ -187,6 +188,15 @@ def _told(done: dict[str, Any]) -> str:
     told = f"{began}: {landed}, {done['requests']:,} requests, {done['seconds']:.1f} s"
     how = {Outcome.CRASHED: "It crashed: ", Outcome.WAITING: f"Process {done['pid']} waits: "}.get(done["outcome"], "")
     return f"{told}. {how}{done['message']}" if done["message"] else told
+
+
+def _instants(done: dict[str, Any], *keys: str) -> dict[str, str | None]:
+    """What a record of a run says of instants, as all keys here say them; None where it says none."""
+    found: dict[str, str | None] = dict.fromkeys(keys)
+    for key in keys:
+        with suppress(TypeError, ValueError):
+            found[key] = _text(datetime.fromisoformat(done[key]).astimezone(UTC))
+    return found
 
 
 def _text(instant: datetime | None) -> str | None:

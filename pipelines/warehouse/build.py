@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.ground.durable import is_there, read_whole
 from pipelines.ground.engine import known_error
 from pipelines.ground.errors import BuildFailed
 from pipelines.ground.settings import REPO, StravaSettings
@@ -84,8 +85,10 @@ def build(settings: StravaSettings) -> str:
         BuildFailed: a model or a test failed; the text names it.
         WarehouseBusy: another process holds the DuckDB file.
     """
-    results = settings.state_path / "dbt" / "target" / "run_results.json"
+    target = settings.state_path / "dbt" / "target"
+    results = target / "run_results.json"
     results.unlink(missing_ok=True)
+    _forget_project_of_elsewhere(target)
     ran = subprocess.run(  # noqa: S603 - our own interpreter and arguments
         dbt_command("build", "--exclude-resource-type", "unit_test", "--quiet"),
         env=dbt_environment(settings),
@@ -102,6 +105,20 @@ def build(settings: StravaSettings) -> str:
             f"dbt build failed. {told[-LONGEST_TEXT:]}\nIts log: {log}"
         )
     return _summary(results)
+
+
+def _forget_project_of_elsewhere(target: Path) -> None:
+    """Remove what dbt keeps of a project that it parsed in another folder: it would look for the seeds there.
+
+    So it is after the clone was moved, and in a container and beside it by turns.
+    """
+    manifest = target / "manifest.json"
+    if not is_there(manifest):
+        return
+    here = {json.dumps(str(PROJECT), ensure_ascii=ascii_only).encode() for ascii_only in (True, False)}
+    text = read_whole(manifest)
+    if not any(path in text for path in here):
+        (target / "partial_parse.msgpack").unlink(missing_ok=True)
 
 
 def _results(path: Path) -> list[dict[str, str]]:

@@ -34,15 +34,17 @@ def publish(warehouse: Path, copy: Path, places: Places) -> bool:
         StorageFailed: the copy could not be written; it is as it was.
     """
     published = _shown_by(real(copy), is_known=real(copy) in places.paths("copy"))
-    places.note("copy", copy)
     # closing any handle of a file gives up this process's locks on it: this one is closed after DuckDB's
     with warehouse.open("rb") as source, open_warehouse(warehouse) as connection:
         built = _shown(connection)
-        if built is None or built == published:
+        if built is None:
+            return False
+        if built == published:
+            places.note("copy", copy)
             return False
         # nothing may be left in the log: the copy is the file alone
         connection.execute("checkpoint")
-        with written_whole(copy, MODE) as file:
+        with places.noting("copy", copy), written_whole(copy, MODE) as file:
             copyfileobj(source, file, 1 << 20)
     return True
 

@@ -3,7 +3,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from clone import IMAGE, Clone, docker, new_folder
+from clone import Clone, docker, new_folder
 from landed import LIST, all_ids, ids, until
 
 from simulator import Simulator
@@ -112,7 +112,6 @@ def test_the_demo_profile_runs_the_main_job_against_a_simulator_that_is_healthy(
     assert state.strip() == "simulator healthy"
     assert project.clone.owners(project.home / "demo") == {(project.clone.uid, project.clone.gid)}
     assert project.strava.requests == [], "the settings of .env have no say"
-    docker("image", "inspect", IMAGE)
 
 
 def was_there(project, ago):

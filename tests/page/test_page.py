@@ -126,6 +126,7 @@ def test_sums_of_the_page_are_those_of_the_warehouse(built, page):
         "select year(year_start_date) as year, sum(distance_m) as m, sum(activities) as n "
         "from strava.activities_yearly group by all",
     )
+    assert sum(row["n"] for row in stored) == 150
     for row in stored:
         daily = [day for day in rows_of(page.data, "activities_daily") if day["activity_date"][:4] == str(row["year"])]
         single = [one for one in rows_of(page.data, "activities") if one["started_local"][:4] == str(row["year"])]
@@ -333,6 +334,7 @@ def test_a_warehouse_that_somebody_writes_is_said(built):
         ran = built.spawn("page")
         holder.communicate("\n")
     assert_said(ran, 5, "is held open", f"process {holder.pid}")
+    assert "has landed" not in ran.err
 
 
 def test_a_page_that_cannot_be_written_is_said_and_the_old_one_stays(built):

@@ -352,7 +352,7 @@ def test_load_zones_and_eddington_days_are_the_marts_own(show, variant):
         for shown_row, row in zip(load, reversed(held), strict=True):
             assert number(shown_row[3]) == row["fitness"]
             assert number(shown_row[4]) == row["fatigue"]
-            assert shown_row[5] == f"{row['form']:.1f}".replace("-", "-")
+            assert shown_row[5] == f"{row['form']:.1f}"
             assert number(shown_row[1]) == (row["load"] or 0)
         names, *zones = page.table("zones")
         # whole beats, both bounds included: none twice, none in between

@@ -183,7 +183,9 @@ def test_a_warehouse_that_another_program_holds_is_said_with_its_process(history
     )
     with holder:
         assert holder.stdout.readline() == "held\n"
-        assert_said(run(*command), 5, f"process {holder.pid}", "run again")
+        ran = run(*command)
+        assert_said(ran, 5, f"process {holder.pid}", "run again")
+        assert ("has landed" in ran.err) == (command[0] != "sql"), "who reads has fetched nothing"
         holder.stdin.close()
     assert len(history.shards()) == shards + (command[0] != "sql")
     history.strava.clear_requests()

@@ -166,11 +166,11 @@ def test_a_torn_shard_is_set_aside_and_named_and_what_it_held_is_fetched_again(a
     assert f"warning: The shard {shard} is damaged" in ran.err
     assert shard.with_name(shard.name + ".torn").exists()
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
-    assert "warning" not in run("pull").err
+    ran = run("pull")
+    assert (ran.code, "warning" in ran.err) == (0, False), ran.err
 
 
-@pytest.mark.parametrize("wrong", [b"\xff" * 40, b"\x00" * 40], ids=["ones", "zeros"])
-@pytest.mark.parametrize("share", [0.5, 0.7, 0.9])
+@pytest.mark.parametrize(("share", "wrong"), [(0.5, b"\xff" * 40), (0.7, b"\x00" * 40), (0.9, b"\xff" * 40)])
 def test_damage_within_the_payloads_is_that_of_the_shard_and_tells_nothing_of_them(athlete, run, strava, wrong, share):
     run("pull")
     [shard] = athlete.shards()
@@ -184,11 +184,9 @@ def test_damage_within_the_payloads_is_that_of_the_shard_and_tells_nothing_of_th
     ran = run("pull")
     assert ran.code == 0, ran.err
     assert "start_date" not in ran.err
-    # where DuckDB reads it all the same, nobody notices
-    if "is damaged" in ran.err:
-        assert shard.with_name(shard.name + ".torn").exists()
-        assert run("pull").code == 0
-        assert sorted(ids(athlete)) == sorted(all_ids(strava))
+    assert f"warning: The shard {shard} is damaged" in ran.err
+    assert shard.with_name(shard.name + ".torn").exists()
+    assert sorted(ids(athlete)) == sorted(all_ids(strava))
     assert athlete.sql("select count(distinct id) from staging.activities") == [(60,)]
 
 
@@ -207,7 +205,7 @@ def test_a_torn_shard_whose_rows_are_in_the_warehouse_is_written_anew_with_all_i
     assert ran.code == 0, ran.err
     assert ran.err.count("the warehouse had its rows, and it was written anew") == len(held)
     assert {path: pq.read_table(path).to_pylist() for path in held} == held
-    assert "0 new or changed" in ran.err or "nothing new" in ran.err
+    assert not re.search("[1-9][0-9]* new or changed", ran.err)
     assert {id_ for (id_,) in athlete.sql("select id from strava.activities")} == all_ids(strava)
     assert athlete.sql("select id from strava.deleted_activities") == [(gone,)]
     assert run("status").code == 0

@@ -101,6 +101,7 @@ def test_without_known_limits_a_run_says_so(pulled, run, strava):
 
 
 def test_a_run_that_left_nothing_says_nothing_of_it(pulled, run):
+    assert run("enrich", ENRICH_LIMIT="all").err.splitlines()[0] == "Details: 20 fetched, 20 new or changed, 0 left."
     assert "left:" not in run("enrich", ENRICH_LIMIT="all").err
 
 

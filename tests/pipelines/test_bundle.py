@@ -73,7 +73,7 @@ def test_a_new_machine_goes_on_from_a_bundle_as_if_it_were_the_old_one(athlete, 
     strava.clear_requests()
     ran = run("flow", "--limit", "0", STRAVA_HOME=str(elsewhere.home))
     assert ran.code == 0, ran.err
-    assert "1 new or changed" in ran.err
+    assert ", 1 new or changed" in ran.err
     assert len(athlete.requests(LIST)) <= 2
     assert sorted(ids(elsewhere)) == sorted(all_ids(strava))
     assert elsewhere.sql("select name from strava.activities where id = ?", late["id"]) == [("after the move",)]

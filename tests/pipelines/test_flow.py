@@ -4,7 +4,7 @@ import shutil
 
 import duckdb
 import pytest
-from home import Athlete
+from home import REPO, Athlete
 from landed import NO_LIMITS, contents
 from said import assert_said
 
@@ -177,3 +177,19 @@ def test_a_warehouse_of_an_older_version_is_brought_up_to_date_without_a_request
     assert athlete.sql("select count(*) from strava.activities_history") == [(strava.count,)]
     assert athlete.sql("select count(*) from strava.deleted_activities") == [(0,)]
     assert athlete.spawn("status").code == 0
+
+
+def test_a_project_that_lies_elsewhere_by_now_builds_the_warehouse_as_before(tmp_path, strava, run, monkeypatch):
+    from pipelines.warehouse import build
+
+    ours = user(tmp_path / "home", strava).settings | {"ENRICH_LIMIT": "0"}
+    # as in the image and in the clone by turns, or in a clone that was moved
+    for number, folder in enumerate(("a clone", "another one")):
+        project = tmp_path / folder / "dbt_project"
+        shutil.copytree(REPO / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs"))
+        monkeypatch.setattr(build, "PROJECT", project)
+        ran = run("build" if number else "flow", **ours)
+        assert ran.code == 0, ran.err
+        parsed = tmp_path / "home" / "warehouse" / ".state" / "dbt" / "target" / "partial_parse.msgpack"
+        assert str(project).encode() in parsed.read_bytes()
+        shutil.rmtree(project)

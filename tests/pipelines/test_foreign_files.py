@@ -12,8 +12,9 @@ from home import Athlete
 from landed import contents
 from said import assert_said
 
-from pipelines.ground.errors import BadSetting
+from pipelines.ground.errors import BadSetting, Interrupted
 from pipelines.ground.settings import StravaSettings
+from pipelines.ground.stop import StopFlag
 from pipelines.ground.written_places import Places
 from pipelines.page.html import MARKS
 from pipelines.warehouse.publish import publish
@@ -143,6 +144,25 @@ def test_a_bundle_is_written_over_each_night_whoever_made_the_one_before(athlete
     assert run("backup", str(bundle), "--unencrypted", **PASSPHRASE).code == 0
     bundle.write_bytes(bundle.read_bytes()[:500])
     assert run("backup", str(bundle), **PASSPHRASE).code == 0
+
+
+def test_what_was_not_written_is_no_place_of_ours(athlete, run, tmp_path):
+    bundle, page = tmp_path / "strava.bundle", tmp_path / "page.html"
+    notes = {path: path.read_bytes() for path in athlete.home.rglob("*places.json")}
+    assert len(notes) == 2
+    assert_said(run("backup", str(bundle), PATH="/nowhere", **PASSPHRASE), 6, "GnuPG is not installed")
+    assert_said(run("page", "--out", str(page)), 2, "is not built yet")
+    assert_said(run("backup", str(athlete.token_file / "b"), **PASSPHRASE), 6, "could not be written")
+    assert {path: path.read_bytes() for path in notes} == notes
+    # so that what somebody else puts there later is not taken for a bundle of ours that is damaged
+    with tarfile.open(bundle, "w:gz") as mine:
+        mine.add(athlete.home / "data", arcname="data")
+    before = bundle.read_bytes()
+    assert_said(run("backup", str(bundle), **PASSPHRASE), 2, "is no bundle")
+    assert bundle.read_bytes() == before
+    bundle.unlink()
+    assert run("backup", str(bundle), **PASSPHRASE).code == 0
+    assert {path.read_bytes() for path in notes}.isdisjoint(notes.values())
 
 
 def test_a_forced_restore_leaves_what_others_put_between_our_files(athlete, run, tmp_path):
@@ -288,9 +308,13 @@ def test_no_child_sees_a_secret_that_it_does_not_need(athlete, monkeypatch):
 
     seen.unlink()
     monkeypatch.setattr(schedule, "FLOW", [str(program)])
-    from pipelines.ground.stop import StopFlag
 
-    assert schedule._flow(StopFlag()) == 1
+    def stop_after_a_flow(told):
+        if told.startswith("The flow"):
+            raise Interrupted(told)
+
+    settings.schedule = "* * * * * *"
+    schedule.run_on_schedule(settings, stop_after_a_flow, StopFlag())
     environment = seen.read_text()
     # a flow asks Strava and a bucket; it makes no bundles
     assert "secret of STRAVA_CLIENT_SECRET" in environment

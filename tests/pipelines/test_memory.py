@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from landed import ask, speak_in_details
+from landed import ask
 from said import assert_said
 
 from pipelines.ground import engine
@@ -61,7 +61,7 @@ def test_a_shard_with_more_payloads_than_fit_the_leash_stops_nothing(athlete, ru
 @pytest.mark.slow
 def test_wide_details_land_in_several_shards_and_byte_for_byte(athlete, run, strava):
     for activity in strava.activities()[:10]:
-        speak_in_details(strava, activity["id"], description="y" * 7_000_000)
+        strava.edit_detail(activity["id"], description="y" * 7_000_000)
     assert run(ENRICH_LIMIT="all").code == 0
     shards = athlete.shards("activity_details")
     assert len(shards) > 1

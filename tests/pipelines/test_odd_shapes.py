@@ -4,7 +4,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from landed import LIST, all_ids, assert_one_sentence, ids, speak, versions
+from landed import LIST, all_ids, assert_one_sentence, ids, versions
 
 from pipelines.bronze.store import READABLE
 from simulator import Simulator
@@ -61,15 +61,15 @@ def newest(strava, count):
 def test_whatever_is_in_a_field_lands_and_is_built(athlete, run, strava):
     known = newest(strava, len(HOSTILE_NAMES))
     for id_, name in zip(known, HOSTILE_NAMES, strict=True):
-        speak(strava, id_, json.dumps(strava.summary(id_) | {"name": name}).encode())
+        strava.set_summary(id_, json.dumps(strava.summary(id_) | {"name": name}).encode())
     int_, float_, text, nothing, unknown, nested = newest(strava, 16)[10:]
     strava.edit(int_, distance=5000, average_speed=3)
     strava.edit(float_, distance=5000.25, kudos_count=3.0)
     strava.edit(text, distance="far", moving_time="soon", trainer="perhaps", map="none")
     strava.edit(nothing, name=None, distance=None, start_latlng=None, sport_type=None)
     strava.edit(nested, name={"de": "Lauf"}, kudos_count=[1, 2], start_latlng=[["a"]])
-    speak(
-        strava, unknown, json.dumps(strava.summary(unknown) | {"vibe": {"mood": ["good", 1]}, "distance": -1}).encode()
+    strava.set_summary(
+        unknown, json.dumps(strava.summary(unknown) | {"vibe": {"mood": ["good", 1]}, "distance": -1}).encode()
     )
     ran = run("flow", ENRICH_LIMIT="0")
     assert ran.code == 0, ran.err
@@ -88,8 +88,8 @@ def test_a_field_that_is_missing_or_new_changes_no_schema(athlete, run, strava):
     before = athlete.sql("describe staging.activities")
     missing, new = newest(strava, 2)
     kept = ("id", "athlete", "start_date")
-    speak(strava, missing, json.dumps({k: v for k, v in strava.summary(missing).items() if k in kept}).encode())
-    speak(strava, new, json.dumps(strava.summary(new) | {"new_field": 1.5}).encode())
+    strava.set_summary(missing, json.dumps({k: v for k, v in strava.summary(missing).items() if k in kept}).encode())
+    strava.set_summary(new, json.dumps(strava.summary(new) | {"new_field": 1.5}).encode())
     assert run("pull").code == 0
     assert athlete.sql("describe staging.activities") == before
     assert len(ids(athlete)) == 32
@@ -97,7 +97,7 @@ def test_a_field_that_is_missing_or_new_changes_no_schema(athlete, run, strava):
 
 def test_an_element_that_is_no_activity_lands_as_it_is_and_stops_nobody(athlete, run, strava):
     for id_, element in zip(newest(strava, len(NO_ACTIVITIES)), NO_ACTIVITIES, strict=True):
-        speak(strava, id_, element)
+        strava.set_summary(id_, element)
     ran = run("pull")
     assert ran.code == 0, ran.err
     payloads = [payload.encode() for _, payload in versions(athlete)]
@@ -123,8 +123,8 @@ def test_a_body_that_is_no_list_is_never_taken_for_one(athlete, run, strava, kin
 def test_an_activity_nested_beyond_reason_lands_and_so_do_its_neighbours(athlete, run, strava, nested):
     first, second, *_ = newest(strava, 2)
     deep = json.dumps(strava.summary(first) | {"name": "deep", "nested": "DEEP"}).replace('"DEEP"', nested).encode()
-    speak(strava, first, deep)
-    speak(strava, second, nested.encode())
+    strava.set_summary(first, deep)
+    strava.set_summary(second, nested.encode())
     ran = run("pull")
     assert ran.code == 0, ran.err
     landed = versions(athlete)
@@ -136,15 +136,17 @@ def test_an_activity_nested_beyond_reason_lands_and_so_do_its_neighbours(athlete
 
 @pytest.mark.parametrize("end", ["", "}", "]]", "x]"])
 def test_a_body_nested_beyond_reason_that_does_not_end_is_no_list(athlete, run, strava, end):
-    speak(strava, newest(strava, 1)[0], b"[" * 2_000 + end.encode() + b"]" * 1_999)
+    strava.set_summary(newest(strava, 1)[0], b"[" * 2_000 + end.encode() + b"]" * 1_999)
     assert_one_sentence(run("pull"), 4)
     assert ids(athlete) == []
 
 
 def test_a_number_of_thousands_of_digits_stops_nobody(athlete, run, strava):
     first, second, *_ = newest(strava, 2)
-    speak(strava, first, b'{"id":' + b"9" * 5_000 + b"}")
-    speak(strava, second, json.dumps(strava.summary(second) | {"distance": "MANY"}).replace('"MANY"', "1e999").encode())
+    strava.set_summary(first, b'{"id":' + b"9" * 5_000 + b"}")
+    strava.set_summary(
+        second, json.dumps(strava.summary(second) | {"distance": "MANY"}).replace('"MANY"', "1e999").encode()
+    )
     assert run("pull").code == 0
     assert ids(athlete).count(None) == 1
     assert len(ids(athlete)) == 30

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 from home import REPO
-from landed import LIST, assert_one_sentence, speak, speak_in_details, until
+from landed import LIST, assert_one_sentence, until
 
 from pipelines.mirror.fields import SUMMARY_FIELDS
 from simulator import Simulator
@@ -55,9 +55,15 @@ def test_status_shows_how_far_the_history_reaches_and_what_is_left(athlete, run,
 def test_status_asks_nobody_and_writes_nothing(athlete, run, strava):
     run("pull")
     strava.clear_requests()
-    before = sorted(athlete.home.rglob("*"))
-    run("status")
-    assert (strava.requests, sorted(athlete.home.rglob("*"))) == ([], before)
+
+    def files():
+        return {
+            path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in athlete.home.rglob("*")
+        }
+
+    before = files()
+    assert (run("status").code, run("status", "--json").code) == (0, 0)
+    assert (strava.requests, files()) == ([], before)
 
 
 def test_status_tells_how_a_run_failed(athlete, run, strava):
@@ -163,7 +169,7 @@ def test_status_names_each_field_that_strava_has_begun_to_send_since_when(athlet
     ids = [activity["id"] for activity in strava.activities()]
     third = ids[2]
     for id_ in ids:
-        speak_in_details(strava, id_, sport_image_visibility=None)
+        strava.edit_detail(id_, sport_image_visibility=None)
     assert unknown() is None
     run(ENRICH_LIMIT="2")
     began = unknown()
@@ -172,8 +178,8 @@ def test_status_names_each_field_that_strava_has_begun_to_send_since_when(athlet
     time.sleep(1)
     summary = strava.summary(third)
     athlete_with_text = summary["athlete"] | {"id_str": str(strava.athlete_id)}
-    speak(strava, third, json.dumps(summary | {"athlete": athlete_with_text, "\x1b[2J": 1}).encode())
-    speak_in_details(strava, third, vo2_max=None)
+    strava.set_summary(third, json.dumps(summary | {"athlete": athlete_with_text, "\x1b[2J": 1}).encode())
+    strava.edit_detail(third, vo2_max=None)
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     run(ENRICH_LIMIT="all")
     found = {(each["table"], each["field"]): each["first_seen_at"] for each in unknown()}

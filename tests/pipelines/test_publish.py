@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import duckdb
 import pytest
@@ -31,13 +32,25 @@ print(times, *sorted(seen))
 """
 
 
+@contextmanager
+def reading_until(end):
+    """Whatever goes wrong meanwhile, the reader ends."""
+    try:
+        yield
+    finally:
+        end.touch()
+
+
 @pytest.mark.slow
 def test_readers_of_the_copy_never_meet_an_error_or_half_a_build(athlete, run, strava):
     copy, end = athlete.home / "shared" / "strava.duckdb", athlete.home / "end"
     settings = {"STRAVA_PUBLISH": "shared/strava.duckdb", "ENRICH_LIMIT": "0"}
     assert run("flow", **settings).code == 0
     command = [sys.executable, "-c", READ, str(copy), str(end)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as reader:
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as reader,
+        reading_until(end),
+    ):
         # one more flow, while somebody has the copy open all the time
         with duckdb.connect(str(copy), read_only=True) as held:
             strava.add(name="one more")

@@ -183,7 +183,7 @@ def test_an_edit_lands_as_a_new_version_and_what_did_not_change_does_not(athlete
     newest = strava.activities()[0]["id"]
     run("pull")
     strava.edit(newest, name="Renamed")
-    assert "1 new or changed" in run("pull").err
+    assert ", 1 new or changed" in run("pull").err
     assert len(versions(athlete)) == strava.count + 1
     assert names(athlete, newest)[-1] == "Renamed"
     assert athlete.sql("select count(*) from staging.activities where id = ?", newest) == [(2,)]

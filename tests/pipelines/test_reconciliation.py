@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -69,6 +70,9 @@ def test_the_keys_for_machines_are_those_that_are_documented(athlete, run):
     }
     for each in held["differences"]:
         assert set(each) == {"count", "reason", "adds_up"}
+    instants = [held["token_expires_at"], held["cursor"], held["activities"]["swept_at"]]
+    instants += [held["last_run"]["started_at"], held["last_run"]["ended_at"]]
+    assert [at for at in instants if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", at)] == []
 
 
 def test_what_came_and_went_since_the_sweep_is_counted(athlete, run, strava):

@@ -149,7 +149,7 @@ def test_a_clock_that_was_set_back_does_not_keep_the_flow_waiting(athlete, sched
     was_there_until(athlete, datetime.now(UTC) + timedelta(days=300))
     athlete.token_file.unlink()
     scheduler = schedule(EVERY_SECOND)
-    until(lambda: scheduler.said("The flow ended"))
+    until(lambda: scheduler.said("The flow ended"), 30)
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "[]", '{"done_until": "yesterday"}', '{"done_until": 5}'])

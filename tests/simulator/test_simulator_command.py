@@ -72,6 +72,12 @@ def test_controls_change_the_account(ready: dict[str, Any]) -> None:
     assert control(ready, "unhide", id=added["id"])["visibility"] == "everyone"
     assert read(ready, "detail", id=added["id"])["name"] == "later"
     assert read(ready, "activities")[-1]["id"] == added["id"]
+    control(ready, "edit_detail", id=added["id"], name="in its detail")
+    assert read(ready, "detail", id=added["id"])["name"] == "in its detail"
+    assert read(ready, "activities")[-1]["name"] == "later"
+    control(ready, "set_summary", id=added["id"], text=json.dumps(read(ready, "activities")[-1] | {"name": "dictated"}))
+    assert read(ready, "activities")[-1]["name"] == "dictated"
+    control(ready, "edit", id=added["id"], name="later")
     control(ready, "delete", id=added["id"])
     assert added["id"] not in [activity["id"] for activity in read(ready, "activities")]
     assert control(ready, "restore", id=added["id"])["name"] == "later"
@@ -89,14 +95,25 @@ def test_controls_set_clock_limits_usage_and_faults(ready: dict[str, Any]) -> No
     control(ready, "clear_requests")
     assert ANYONE.get(f"{ready['api_url']}/athlete").status_code == 502
     assert [(record["path"], record["status"]) for record in read(ready, "requests")] == [("/api/v3/athlete", 502)]
+    control(ready, "fault", kind="502", path="/athlete", times=None)
     control(ready, "clear_faults")
+    refresh_token = control(ready, "refresh_token", scope="read")["refresh_token"]
+    client = {name: ready[name] for name in ("client_id", "client_secret")}
+    refresh = client | {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    token = ANYONE.post(f"{ready['oauth_url']}/token", data=refresh).json()["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert ANYONE.get(f"{ready['api_url']}/athlete", headers=bearer).status_code == 200
     control(ready, "expire")
+    assert ANYONE.get(f"{ready['api_url']}/athlete", headers=bearer).status_code == 401
 
 
 @pytest.mark.parametrize(
     ("name", "body", "status"),
     [
         ("edit", '{"id": 1}', 404),
+        ("edit_detail", '{"id": 1, "name": "nobody"}', 404),
+        ("set_summary", '{"id": 1, "text": "{}"}', 404),
+        ("set_summary", '{"id": 1, "text": {}}', 400),
         ("fault", '{"kind": "bogus"}', 400),
         ("limits", '{"bogus": 1}', 400),
         ("add", '{"start_date": "yesterday"}', 400),

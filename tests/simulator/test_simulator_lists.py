@@ -129,6 +129,24 @@ def test_an_activity_that_was_hidden_can_be_shown_again(strava: Simulator) -> No
     assert others.get(f"/activities/{key}").status_code == 200
 
 
+def test_the_list_hands_out_any_bytes_in_the_place_of_a_summary(strava: Simulator, app: App) -> None:
+    before = app.http.get(f"{strava.api_url}/athlete/activities").content
+    second = strava.activities()[1]["id"]
+    text = strava.summary_texts()[second]
+    strava.set_summary(second, b"\xff no JSON")
+    after = app.http.get(f"{strava.api_url}/athlete/activities").content
+    assert after == before.replace(text, b"\xff no JSON") != before
+    assert strava.summary_texts()[second] == b"\xff no JSON"
+
+
+def test_what_the_details_alone_say_is_in_no_summary(strava: Simulator, app: App) -> None:
+    key = strava.activities()[3]["id"]
+    before, detail = app.page(), app.get(f"/activities/{key}").json()
+    strava.edit_detail(key, name="in its detail", distance=1.5)
+    assert app.page() == before
+    assert app.get(f"/activities/{key}").json() == detail | {"name": "in its detail", "distance": 1.5}
+
+
 def test_only_me_activities_need_the_scope_read_all(strava: Simulator, app: App) -> None:
     key = strava.activities()[5]["id"]
     strava.hide(key)

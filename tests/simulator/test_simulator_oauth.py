@@ -102,6 +102,8 @@ def test_a_new_access_token_rotates_the_refresh_token_and_the_old_one_dies(strav
     assert new["refresh_token"] != app.tokens["refresh_token"]
     answer = app.token(grant_type="refresh_token", refresh_token=app.tokens["refresh_token"])
     assert error_of(answer) == (400, "RefreshToken/refresh_token/invalid")
+    assert strava.accepts_refresh_token(new["refresh_token"])
+    assert not strava.accepts_refresh_token(app.tokens["refresh_token"])
     assert app.get("/athlete").status_code == 200  # the old access token lives out its hours
 
 

@@ -20,6 +20,7 @@ from home import Athlete, Ran
 from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from landed import until
 from processes import Command, Launcher
 
 from soak.batch import Batch, Ended
@@ -521,8 +522,7 @@ class LongMirror(Mirror):
             os.kill(child, signal.SIGKILL)
         self._check(started.wait(), may_be_killed=True)
         # a build that outlives its flow holds the warehouse; it is none of what is tried here
-        while any(_is_alive(child) for child in children):
-            time.sleep(0.05)
+        until(lambda: not any(_is_alive(child) for child in children))
 
 
 def _is_alive(process_id: int) -> bool:

@@ -32,13 +32,16 @@ class Strava(Simulator):
     def __init__(self, seed: int, activities: int) -> None:
         super().__init__(seed=seed, activities=activities, limits=NO_LIMITS)
         self.scope = ALL
-        self.versions = {(id_, _hash(text)) for id_, (_, text) in self._rows.items()}
+        self.versions = self.versions_of(self.summary_texts())
         self.requests_seen = 0
         self._at_request: dict[int, Callable[[], None]] = {}
 
-    def _put(self, activity_id: int, summary: dict[str, Any], text: bytes | None = None) -> None:
-        super()._put(activity_id, summary, text)
-        self.versions.add((activity_id, _hash(self._rows[activity_id][1])))
+    def edit(self, activity_id: int, **fields: Any) -> dict[str, Any]:
+        """Change an activity, as every change of the simulator's does, and remember what it was changed to."""
+        with self.lock:
+            summary = super().edit(activity_id, **fields)
+            self.versions.add((activity_id, _hash(self.summary_texts()[activity_id])))
+            return summary
 
     def record(self, record: Any) -> None:
         """Remember a request; what is to happen at it happens before its answer leaves."""
@@ -61,14 +64,13 @@ class Strava(Simulator):
 
     def knows(self, refresh_token: str) -> bool:
         """Whether it would accept this refresh token."""
-        with self.lock:
-            return refresh_token in self.tokens._by_refresh
+        return self.accepts_refresh_token(refresh_token)
 
     def truth(self) -> dict[int, bytes]:
         """The summaries that the athlete's token may see, by id, as the list hands them out."""
         with self.lock:
-            seen = {id_: text for id_, (_, text) in self._rows.items()}
-            return {id_: text for id_, text in seen.items() if self.visible(id_, only_me=self.scope == ALL)}
+            texts = self.summary_texts()
+            return {id_: text for id_, text in texts.items() if self.visible(id_, only_me=self.scope == ALL)}
 
     def versions_of(self, truth: dict[int, bytes]) -> set[tuple[int, str]]:
         """(id, hash) of summaries."""
@@ -77,7 +79,7 @@ class Strava(Simulator):
     def suffer(self, change: Change) -> None:
         """Let the athlete do something."""
         with self.lock:
-            known, dice = sorted(self._rows), random.Random(change.number)  # noqa: S311 - nobody guesses at it
+            known, dice = sorted(self.summary_texts()), random.Random(change.number)  # noqa: S311 - nobody guesses at it
             if change.kind in _NEEDS_NONE:
                 self._add_or_restore(change, dice)
             elif known and change.kind == "delete_many":
@@ -104,7 +106,7 @@ class Strava(Simulator):
 
     def _news(self, chosen: int, dice: random.Random) -> dict[str, Any]:
         summary = self.summary(chosen)
-        other = self.summary(dice.choice(sorted(self._rows)))
+        other = self.summary(dice.choice(sorted(self.summary_texts())))
         start = datetime.fromisoformat(summary["start_date"])
         return dice.choice(
             [

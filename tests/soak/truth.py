@@ -5,7 +5,6 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
-from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,6 @@ FOLLOWED = {
     *("name", "type", "sport_type", "gear_id", "visibility", "distance", "moving_time", "elapsed_time"),
     *("total_elevation_gain", "achievement_count", "comment_count", "athlete_count", "photo_count", "pr_count"),
 }
-# once details follow summaries, this is always so
-DETAILS_FOLLOW = find_spec("pipelines.mirror.freshness") is not None
 
 
 def bronze_rows(data: Path, table: str, but: Collection[Path] = ()) -> Rows:
@@ -143,7 +140,7 @@ class Warehouse:
             stored = json.loads(held[id_]["json"])
             names = (stored.keys() | details[id_].keys()) - OF_OTHER_ACTIVITIES
             if held[id_]["fetched_at"] < newest.get(id_, datetime.max):
-                names &= FOLLOWED if DETAILS_FOLLOW else set()
+                names &= FOLLOWED
             for name in names:
                 if stored.get(name) != details[id_].get(name):
                     yield f"the detail's {name} of {id_} is {stored.get(name)!r}, at Strava {details[id_].get(name)!r}"

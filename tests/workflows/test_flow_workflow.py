@@ -42,7 +42,7 @@ def test_a_first_run_saves_its_state_and_the_next_goes_on_from_it(forge, venv, r
     strava.clear_requests()
     second = forge.act("flow.yml", event="schedule")
     assert second.code == 0, second.log
-    assert "1 new or changed" in second.log
+    assert ", 1 new or changed" in second.log
     # a page, the empty one after it, and the one for which the access token had died
     assert len(asked(strava, LIST)) <= 3
     assert "a first run" not in second.log
