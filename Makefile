@@ -95,7 +95,7 @@ test-fast: $(DEV) ## the tests that take less than a few seconds each
 	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-fast -m "not slow and not deep and not container and not workflows and not browser"
 
 test-deep: $(DEV) ## long histories, kills at every moment, fuzzing at length: what `make test` has in short
-	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-deep -m deep
+	@FUZZ_TIMES=5 $(PYTEST) $(SIDE_BY_SIDE) --times=test-deep -m "deep or fuzz"
 
 test-times: $(DEV) ## write what each test file took in `make test` and `make test-deep` into CONTRIBUTING.md
 	@$(VENV)/bin/python tests/times.py

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NoReturn
 
 REPO = Path(__file__).resolve().parent.parent
 OUR_SETTINGS = ("STRAVA_", "PER_PAGE", "ENRICH_", "DBT_")
-HANGS_AFTER_S = 120
+# a machine that is shared by many may take minutes for a build
+HANGS_AFTER_S = 600
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,13 @@ class Launcher:
             stdin.write(json.dumps(wish | {"number": self._wishes}) + "\n")
             stdin.flush()
             # before it may be the answer to one who was interrupted
-            while (answer := stdout.readline().split())[0] != str(self._wishes):
+            while (answer := stdout.readline().split() or self._ended())[0] != str(self._wishes):
                 pass
             self.processor_s = float(answer[2])
             return int(answer[1])
+
+    def _ended(self) -> NoReturn:
+        raise AssertionError(f"the launcher has ended with {self._process.wait()}")
 
     def start(self, *arguments: str, environment: Mapping[str, str], typed: str = "") -> "Command":
         """Start the command; `typed` is its standard input."""

@@ -13,7 +13,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from versions import REPO, Warehouse, version
+from processes import REPO
+from versions import Warehouse, version
 
 from simulator.world import World
 

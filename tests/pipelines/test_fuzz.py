@@ -1,6 +1,7 @@
 """Whatever comes in, through the command: no traceback, a documented exit code, nothing of a neighbour lost."""
 
 import json
+import os
 import shutil
 from dataclasses import dataclass, field
 
@@ -17,15 +18,16 @@ from soak.strava import Strava
 from pipelines.bronze.shard import SCHEMA
 from pipelines.ground.errors import exit_codes
 
+pytestmark = pytest.mark.fuzz
 NEIGHBOURS = 12
 ODD = 12
 PER_PAGE = "5"
 
 
 def thrifty(examples):
-    """So many examples, always the same ones; a process each makes shrinking dear."""
+    """So many examples, times FUZZ_TIMES; always the same ones. A process each makes shrinking dear."""
     return settings(
-        max_examples=examples,
+        max_examples=examples * int(os.environ.get("FUZZ_TIMES", "1")),
         derandomize=True,
         database=None,
         deadline=None,

@@ -39,7 +39,7 @@ def built(tmp_path, past):
     shutil.copytree(past, home)
     with Simulator(seed=7, activities=N, limits=NO_LIMITS) as strava:
         athlete = Athlete(home, strava)
-        athlete.authorise()
+        athlete.authorise(athlete_id=strava.athlete_id)
         yield athlete
 
 
