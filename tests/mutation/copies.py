@@ -1,4 +1,4 @@
-"""Copies of the tree in which tests run while the tree itself is worked on, and processes that end with all they started."""
+"""Copies of the tree, in which tests run while the tree itself is worked on; with a run ends all that it started."""
 
 import os
 import shutil
@@ -44,6 +44,13 @@ class Copy:
                 (self.root / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(REPO / file, self.root / file, follow_symlinks=False)
         (self.root / ".venv").symlink_to((REPO / ".venv").resolve())
+
+    def write(self, file: str, text: str) -> None:
+        """Let `file` say `text`, at another second: by that Python knows whether what it compiled is out of date."""
+        path = self.root / file
+        modified_s = int(path.stat().st_mtime)
+        path.write_text(text)
+        os.utime(path, (modified_s + 1, modified_s + 1))
 
     def pytest(self, arguments: Sequence[str], timeout_s: float, **environment: str) -> Ended:
         """Run pytest here; whatever it started has ended when this returns."""

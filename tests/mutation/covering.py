@@ -16,12 +16,20 @@ from coverage import CoverageData
 
 from mutation.copies import REPO, WORK, Copy
 from mutation.modules import modules
+from mutation.mutants import covering_lines
 from mutation.recorder import hash_of
 
 MAP = WORK / "map"
 SOURCES = WORK / "sources"
 # these start no process of ours, or need what is not here, or would take longer than all others together
-LEFT_OUT = ("tests/containers/", "tests/workflows/", "tests/simulator/", "tests/mutation/", "tests/page/test_page_in_a_")
+LEFT_OUT = (
+    "tests/containers/",
+    "tests/workflows/",
+    "tests/dbt/",
+    "tests/simulator/",
+    "tests/mutation/",
+    "tests/page/test_page_in_a_",
+)
 LEFT_OUT += ("tests/pipelines/test_mirror.py", "tests/test_make.py", "tests/test_python_choice.py")
 SELECTED = {"fast": "not slow and not container and not workflows and not browser", "slow": "slow"}
 ENDS_WITHIN_S = 1800
@@ -100,11 +108,11 @@ def _make_part(copy: Copy, speed: str, file: str) -> None:
     if ended.code not in (0, 1, 5):
         print(f"map: {file}: {ended.code}\n{ended.out[-3000:]}", flush=True)
     record = folder / "tests.json"
-    tests = json.loads(record.read_text()) if record.exists() else {}
-    if failed := [name for name, test in tests.items() if not test["passed"]]:
+    recorded = json.loads(record.read_text()) if record.exists() else {"tests": {}, "shared": {}}
+    if failed := [name for name, test in recorded["tests"].items() if not test["passed"]]:
         print(f"map: not used, they fail or are skipped: {', '.join(failed)}", flush=True)
     sources = {path: _digest((copy.root / path).read_bytes()) for path in modules(copy.root)}
-    part = {"digest": digest, "tests": tests, "sources": sources, "lines": _lines(folder, copy.root)}
+    part = {"digest": digest, **recorded, "sources": sources, "lines": _lines(folder, copy.root)}
     _part(speed, file).write_text(json.dumps(part))
     shutil.rmtree(folder)
 
@@ -124,23 +132,30 @@ def _lines(folder: Path, root: Path) -> dict[str, dict[str, list[int]]]:
 
 
 class Map:
-    """Which tests cover a line of a module as it is now, and how long each takes."""
+    """Which tests cover a line of a module as it is now, and how long each takes, with the fixtures of its file."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._tests: dict[tuple[str, int], set[str]] = defaultdict(set)
-        now = {path: (REPO / path).read_text() for path in modules(REPO)}
+        self._sources = {path: (REPO / path).read_text() for path in modules(REPO)}
         for path in sorted(MAP.glob("*.json")):
-            self._add(json.loads(path.read_text()), now)
+            self._add(json.loads(path.read_text()))
 
-    def _add(self, part: dict[str, Any], now: dict[str, str]) -> None:
-        passed = {name: test["seconds"] for name, test in part["tests"].items() if test["passed"]}
+    def _add(self, part: dict[str, Any]) -> None:
+        shared = part["shared"]
+        passed = {
+            name: test["seconds"] + shared.get(name.partition("::")[0], 0)
+            for name, test in part["tests"].items()
+            if test["passed"]
+        }
         self.seconds |= passed
         by_hash: dict[str, list[str]] = defaultdict(list)
         for name in passed:
             by_hash[hash_of(name)].append(name)
             by_hash[hash_of(name.partition("::")[0])].append(name)
-        moved = {path: _moved(part["sources"][path], text) for path, text in now.items() if path in part["sources"]}
+        moved = {
+            path: _moved(part["sources"][path], text) for path, text in self._sources.items() if path in part["sources"]
+        }
         for hash_, covered in part["lines"].items():
             for module, lines in covered.items():
                 for line in lines:
@@ -151,14 +166,14 @@ class Map:
         """The tests that cover any of these lines."""
         return set().union(*(self._tests.get((module, line), ()) for line in lines))
 
-    def tests_of_names(self, module: str, names: Iterable[str]) -> set[str]:
+    def tests_of_names(self, names: Iterable[str]) -> set[str]:
         """The tests that cover a line, of any module here, which mentions one of these names."""
         mentions = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b") if names else None
         return set().union(
             *(
-                self.tests(path, [number])
-                for path in modules(REPO)
-                for number, line in enumerate((REPO / path).read_text().splitlines(), 1)
+                self.tests(path, covering_lines(text, number, number)[0])
+                for path, text in self._sources.items()
+                for number, line in enumerate(text.splitlines(), 1)
                 if mentions and mentions.search(line)
             )
         )

@@ -7,12 +7,17 @@ their context. What a fixture of a file does, all tests of that file may notice:
 import hashlib
 import json
 import os
+import time
+from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from coverage import Coverage
 
-_tests: dict[str, dict[str, object]] = {}
+_tests: dict[str, dict[str, Any]] = {}
+# seconds of the fixtures that the tests of a file share; whichever is run first pays for them
+_shared: dict[str, float] = defaultdict(float)
 
 
 def hash_of(name: str) -> str:
@@ -40,10 +45,13 @@ def pytest_fixture_setup(fixturedef, request):
     if fixturedef.scope == "function":
         return (yield)
     before = os.environ["COVERED_BY"]
-    _count_to(request.node.nodeid.partition("::")[0])
+    file = request.node.nodeid.partition("::")[0]
+    _count_to(file)
+    began_s = time.monotonic()
     try:
         return (yield)
     finally:
+        _shared[file] += time.monotonic() - began_s
         os.environ["COVERED_BY"] = before
         Coverage.current().switch_context(before)
 
@@ -55,4 +63,4 @@ def pytest_runtest_logreport(report):
 
 
 def pytest_sessionfinish(session):
-    Path(os.environ["RECORD_TO"]).write_text(json.dumps(_tests))
+    Path(os.environ["RECORD_TO"]).write_text(json.dumps({"tests": _tests, "shared": _shared}))
