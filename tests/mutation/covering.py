@@ -8,11 +8,13 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from coverage import CoverageData
+from coverage.exceptions import DataError
 
 from mutation.copies import REPO, WORK, Copy
 from mutation.modules import modules
@@ -121,13 +123,15 @@ def _lines(folder: Path, root: Path) -> dict[str, dict[str, list[int]]]:
     """The lines of each module that each test, by its hash, has covered."""
     lines: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for path in folder.glob("data.*"):
-        data = CoverageData(str(path))
-        data.read()
-        for module in modules(root):
-            for line, contexts in data.contexts_by_lineno(str(root / module)).items():
-                for context in contexts:
-                    # what a fork covers has the context of its parent before its own
-                    lines[context.rpartition("|")[2]][module].add(line)
+        # a process that was killed while it wrote leaves half a file
+        with suppress(DataError):
+            data = CoverageData(str(path))
+            data.read()
+            for module in modules(root):
+                for line, contexts in data.contexts_by_lineno(str(root / module)).items():
+                    for context in contexts:
+                        # what a fork covers has the context of its parent before its own
+                        lines[context.rpartition("|")[2]][module].add(line)
     return {test: {module: sorted(found) for module, found in by.items()} for test, by in lines.items()}
 
 
