@@ -366,6 +366,8 @@ def test_the_years_behind_a_review_are_listed_newest_first(shown, node, data):
         ["2024", "3", "2", "36.5", "3.0", "450", "21.1 km", "1", "–"],
         ["2023", "3", "2", "36.5", "3.0", "450", "–", "1", "2"],
     ]
+    captions = "all(drawn('review'), ({ tag }) => tag === 'caption').map((one) => one.textContent)"
+    assert node(captions) == ["Years, all sports"]
     assert "Choose a year above" in shown("review", of=three)
     assert "Choose a year above" not in shown("review", of=three, year=2024)
     assert "2024No activities in this choice: all sports, 2024." in shown("review", of=reviewed(data), year=2024)
@@ -401,7 +403,8 @@ def test_shades_are_five_steps_of_about_as_many_cells_and_none_is_for_nothing(no
 
 
 def test_a_step_begins_above_its_bound(page):
-    steps = page.call("stepsOf", list(range(1, 11)))
+    # days without anything are no part of the steps
+    steps = page.call("stepsOf", [0] * 30 + list(range(1, 11)))
     assert steps == [2, 4, 6, 8]
     assert page(f"[0, 1, 2, 3, 4, 5, 8, 9, 10].map((value) => stepOf(value, {steps}))") == [0, 1, 1, 2, 2, 3, 4, 5, 5]
 
@@ -415,8 +418,9 @@ def test_the_legend_says_where_the_darkest_shade_begins(node, data):
 
 
 def test_a_tip_is_that_of_the_cell_under_the_pointer_and_goes_with_it(page):
-    page("const host = h('div')")
+    page("const host = h('div'), drawnOnce = h('div')")
     page("tipsOver(host, (index) => `before ${index}`), tipsOver(host, (index) => `cell ${index}`)")
+    assert page("tipsOver(drawnOnce, String), Object.keys(drawnOnce.listeners).length") == 3
     cell = "({ closest: () => ({ dataset: { tip: '0' } }) })"
     nothing = "({ closest: () => null })"
     shows = "[tip.textContent, tip.classList.contains('shown')]"
