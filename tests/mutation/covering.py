@@ -62,9 +62,8 @@ def make(jobs: int, anew: bool, speeds: Iterable[str] = SELECTED) -> None:
     copies: SimpleQueue[Copy] = SimpleQueue()
     for number in range(jobs):
         copies.put(Copy(f"map-{number}"))
-    for path in modules(REPO):
-        text = (REPO / path).read_bytes()
-        (SOURCES / _digest(text)).write_bytes(text)
+    for path in (REPO / "pipelines").rglob("*.py"):
+        (SOURCES / _digest(path.read_bytes())).write_bytes(path.read_bytes())
 
     def run(part: tuple[str, str]) -> None:
         copy = copies.get()
@@ -113,7 +112,9 @@ def _make_part(copy: Copy, speed: str, file: str) -> None:
     recorded = json.loads(record.read_text()) if record.exists() else {"tests": {}, "shared": {}}
     if failed := [name for name, test in recorded["tests"].items() if not test["passed"]]:
         print(f"map: not used, they fail or are skipped: {', '.join(failed)}", flush=True)
-    sources = {path: _digest((copy.root / path).read_bytes()) for path in modules(copy.root)}
+    sources = {
+        str(path.relative_to(copy.root)): _digest(path.read_bytes()) for path in (copy.root / "pipelines").rglob("*.py")
+    }
     part = {"digest": digest, **recorded, "sources": sources, "lines": _lines(folder, copy.root)}
     _part(speed, file).write_text(json.dumps(part))
     shutil.rmtree(folder)
@@ -127,8 +128,9 @@ def _lines(folder: Path, root: Path) -> dict[str, dict[str, list[int]]]:
         with suppress(DataError):
             data = CoverageData(str(path))
             data.read()
-            for module in modules(root):
-                for line, contexts in data.contexts_by_lineno(str(root / module)).items():
+            for file in data.measured_files():
+                module = str(Path(file).relative_to(root))
+                for line, contexts in data.contexts_by_lineno(file).items():
                     for context in contexts:
                         # what a fork covers has the context of its parent before its own
                         lines[context.rpartition("|")[2]][module].add(line)
@@ -161,8 +163,8 @@ class Map:
             path: _moved(part["sources"][path], text) for path, text in self._sources.items() if path in part["sources"]
         }
         for hash_, covered in part["lines"].items():
-            for module, lines in covered.items():
-                for line in lines:
+            for module in covered.keys() & moved.keys():
+                for line in covered[module]:
                     if (to := moved[module].get(line)) is not None:
                         self._tests[module, to].update(by_hash[hash_])
 

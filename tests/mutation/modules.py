@@ -4,7 +4,7 @@ from pathlib import Path
 
 DECIDE = {
     "sources/strava_api": ("budget", "clock", "walk", "auth", "transport", "details", "client"),
-    "mirror": ("pull", "burial", "landing", "freshness", "fingerprints", "refresh", "quarantine"),
+    "mirror": ("pull", "enrich", "access", "burial", "landing", "freshness", "fingerprints", "refresh", "quarantine"),
     "bronze": ("store", "shard", "sweep", "packages"),
     "ground": ("payloads", "durable"),
     "runs": ("purge", "reconciliation", "backup", "schedule"),

@@ -37,7 +37,7 @@ _NAMES |= {"startswith": "endswith", "partition": "rpartition", "rpartition": "p
 _OPTIONAL = {"create", "default", "durable", "exist_ok", "follow_symlinks", "key", "missing_ok", "mode", "reverse"}
 _OPTIONAL |= {"parents", "read_only", "strict", "timeout"}
 
-_SQL = re.compile(r"\b(select|from|where|order by|group by|join|coalesce|case when)\b")
+_SQL = re.compile(r"\b(select|from|where|order by|group by|join|coalesce|case when)\b| (desc|<>|<=|is not null)(?!\w)")
 _SQL_SLIPS = (
     (r" desc\b", ""),
     (r"\bnulls last\b", "nulls first"),
