@@ -172,13 +172,15 @@ class Map:
         """The tests that cover any of these lines."""
         return set().union(*(self._tests.get((module, line), ()) for line in lines))
 
-    def tests_of_names(self, names: Iterable[str]) -> set[str]:
-        """The tests that cover a line, of any module here, which mentions one of these names."""
+    def tests_of_names(self, module: str, names: Iterable[str]) -> set[str]:
+        """The tests that cover a line which mentions one of these names of `module`, there or where it is imported."""
+        dotted = module.removesuffix(".py").replace("/", ".")
         mentions = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b") if names else None
         return set().union(
             *(
                 self.tests(path, covering_lines(text, number, number)[0])
                 for path, text in self._sources.items()
+                if path == module or f"from {dotted} import" in text
                 for number, line in enumerate(text.splitlines(), 1)
                 if mentions and mentions.search(line)
             )

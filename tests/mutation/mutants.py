@@ -214,6 +214,13 @@ def covering_lines(source: str, first: int, last: int) -> tuple[list[int], set[s
     return sorted(lines), names
 
 
+def lines_of_function(source: str, line: int) -> list[int]:
+    """The lines of the function that this line is in; none where it is in none."""
+    functions = _functions(source)
+    within = functions[line - 1]
+    return [number for number, function in enumerate(functions, 1) if within and function == within]
+
+
 def _bound(statement: ast.AST) -> Iterator[str]:
     for node in ast.walk(statement):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

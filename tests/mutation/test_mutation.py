@@ -12,7 +12,7 @@ from landed import until
 from mutation import covering, rounds
 from mutation.copies import Copy, Ended
 from mutation.modules import DECIDE, modules
-from mutation.mutants import Gone, Mutant, covering_lines, sample
+from mutation.mutants import Gone, Mutant, covering_lines, lines_of_function, sample
 
 SOURCE = '''\
 import os
@@ -106,6 +106,8 @@ def test_a_line_is_covered_with_its_statement_a_signature_with_its_function_a_co
     assert covering_lines(SOURCE, raises, raises) == ([raises], set())
     assert covering_lines(SOURCE, signature, signature) == (list(range(signature + 1, 19)), set())
     assert covering_lines(SOURCE, constant, constant) == ([], {"LIMIT"})
+    assert lines_of_function(SOURCE, raises) == list(range(signature, 19))
+    assert lines_of_function(SOURCE, constant) == []
 
 
 class Covered:
@@ -114,17 +116,22 @@ class Covered:
     def tests(self, module, lines):
         return set(self.seconds)
 
-    def tests_of_names(self, names):
+    def tests_of_names(self, module, names):
         return set()
 
 
 def test_tests_of_the_module_come_first_then_cheap_ones_and_none_that_cost_more_than_is_left():
-    tests = Covered.seconds
+    tests = dict.fromkeys(Covered.seconds, 0)
     assert rounds.staged(tests, Covered(), "keep", 100) == [
         ["tests/test_keep.py::b", "tests/test_other.py::a"],
         ["tests/test_other.py::c"],
     ]
     assert rounds.staged(tests, Covered(), "keep", 20) == [["tests/test_keep.py::b", "tests/test_other.py::a"]]
+
+
+def test_of_all_that_pass_by_the_one_that_goes_into_the_branches_comes_first():
+    tests = {"tests/test_other.py::a": 1, "tests/test_keep.py::b": 1, "tests/test_other.py::c": 60}
+    assert rounds.staged(tests, Covered(), "keep", 100)[0] == ["tests/test_other.py::c"]
 
 
 class Tree:
