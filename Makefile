@@ -106,7 +106,7 @@ soak: $(DEV) ## random histories against the mirror until SECONDS=600 or EXAMPLE
 	  $${EXAMPLES:+--examples="$$EXAMPLES"} $${SOAK_SECONDS:+--seconds="$$SOAK_SECONDS"} $${STEPS:+--steps="$$STEPS"}
 
 mutate: $(DEV) ## break the modules that decide, N=300 times by SEED=1, JOBS=2 at a time; AGAIN=1 tries survivors again
-	@PYTHONPATH=tests nice $(VENV)/bin/python -m mutation $${N:+--number="$$N"} $${SEED:+--seed="$$SEED"} \
+	@PYTHONPATH=tests nice $(VENV)/bin/python -m mutation $${N:+--number="$$N"} $${SEED:+--seed="$$SEED"} $${ONLY:+--only="$$ONLY"} \
 	  $${JOBS:+--jobs="$$JOBS"} $${MAP:+--map} $${AGAIN:+--again} $${TABLE:+--table} $${PATIENCE:+--patience="$$PATIENCE"}
 
 lint: $(DEV) ## ruff, mypy, import-linter, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, documents up to date

@@ -15,6 +15,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make mutate", description="See CONTRIBUTING.md, Mutations.")
     parser.add_argument("--number", type=int, default=300, help="mutations (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="which ones (default: %(default)s)")
+    parser.add_argument("--only", default="", metavar="NAMES", help="of modules, parted by commas (default: all)")
     parser.add_argument("--jobs", type=int, default=2, help="at a time (default: %(default)s)")
     parser.add_argument("--map", action="store_true", help="make the whole map of lines and tests anew")
     parser.add_argument(
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     if not arguments.table:
         covering.make(arguments.jobs, arguments.map)
-    this = Round(arguments.number, arguments.seed)
+    this = Round(arguments.number, arguments.seed, arguments.only)
     if not arguments.table:
         this.run(arguments.jobs, arguments.patience, arguments.again)
     print(this.table())

@@ -26,15 +26,19 @@ HANGS_AFTER_S = 120
 
 
 class Round:
-    """The sample of `seed`, and what became of each of its mutants."""
+    """The sample of `seed`, of the modules with these names or of all, and what became of each of its mutants."""
 
-    def __init__(self, number: int, seed: int) -> None:
-        self._folder = WORK / "rounds" / f"{seed} {number}"
+    def __init__(self, number: int, seed: int, only: str = "") -> None:
+        names = only.split(",") if only else []
+        if unknown := set(names) - {Path(path).stem for path in modules(REPO)}:
+            raise SystemExit(f"There is no module called {', '.join(sorted(unknown))} to mutate.")
+        self._folder = WORK / "rounds" / " ".join([str(seed), str(number), *names])
         self._folder.mkdir(parents=True, exist_ok=True)
         self._results = self._folder / "results.jsonl"
         kept = self._folder / "sample.json"
         if not kept.exists():
-            drawn = sample(REPO, modules(REPO), number, seed)
+            paths = [path for path in modules(REPO) if not names or Path(path).stem in names]
+            drawn = sample(REPO, paths, number, seed)
             kept.write_text(json.dumps([asdict(mutant) for mutant in drawn], indent=1))
         self._mutants = [Mutant(**one) for one in json.loads(kept.read_text())]
         self._lock = threading.Lock()
