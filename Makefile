@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help build demo auth run run-all compact enrich flow schedule purge status sql page serve
 .PHONY: backup restore revoke shell
-.PHONY: test test-fast test-deep test-times test-browser test-container test-workflows soak lint format bench docs screenshots lock clean
+.PHONY: test test-fast test-deep test-times test-browser test-container test-workflows soak mutate lint format bench docs screenshots lock clean
 
 VENV := .venv
 RUNTIME := $(VENV)/.runtime
@@ -115,6 +115,10 @@ soak: $(DEV) ## random histories against the mirror until SECONDS=600 or EXAMPLE
 	@PYTHONPATH=tests $(VENV)/bin/python -m soak $${SEED:+--seed="$$SEED"} $${FROM:+--first="$$FROM"} \
 	  $${EXAMPLES:+--examples="$$EXAMPLES"} $${SOAK_SECONDS:+--seconds="$$SOAK_SECONDS"} $${STEPS:+--steps="$$STEPS"}
 
+mutate: $(DEV) ## break the modules that decide, N=300 times by SEED=1, JOBS=2 at a time; AGAIN=1 tries survivors again
+	@PYTHONPATH=tests nice $(VENV)/bin/python -m mutation $${N:+--number="$$N"} $${SEED:+--seed="$$SEED"} $${ONLY:+--only="$$ONLY"} \
+	  $${JOBS:+--jobs="$$JOBS"} $${MAP:+--map} $${AGAIN:+--again} $${TABLE:+--table} $${PATIENCE:+--patience="$$PATIENCE"}
+
 lint: $(DEV) ## ruff, mypy, import-linter, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, documents up to date
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
@@ -148,7 +152,7 @@ lock: $(DEV) ## compile requirements.in and requirements-dev.in into the lock fi
 	    --no-emit-index-url --custom-compile-command "make lock" $$name.in --output-file $$name.txt; done
 
 clean: ## remove .venv, demo/ and caches; never data/, output/, warehouse/, secrets/ or site/
-	@rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/results tests/results
+	@rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutation bench/results tests/results
 	@rm -rf dbt_project/target dbt_project/logs logs target
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

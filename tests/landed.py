@@ -82,5 +82,6 @@ def assert_one_sentence(ran: Any, code: int, *words: str) -> None:
     assert ran.code == code, ran.err
     assert len(errors) == 1, ran.err
     assert "Traceback" not in ran.out + ran.err
+    assert "[Errno" not in errors[0]
     for word in words:
         assert word in errors[0]

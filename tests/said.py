@@ -11,3 +11,4 @@ def assert_said(ran: Any, code: int, *words: str) -> None:
     assert len(errors) == 1, ran.err
     sentence = ran.err[ran.err.index("error: ") :]
     assert not [word for word in words if word not in sentence], sentence
+    assert "[Errno" not in sentence, "the system's words, without its numbers"

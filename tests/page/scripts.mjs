@@ -21,7 +21,8 @@ class Element {
     this.hidden = false;
     this.clientWidth = 1200;
     this.style = { setProperty: (name, value) => (this.styles[name] = value) };
-    this.classList = { add() {}, remove() {}, toggle() {} };
+    const classes = new Set();
+    this.classList = { add: (name) => classes.add(name), remove: (name) => classes.delete(name), contains: (name) => classes.has(name), toggle() {} };
     this.dataset = new Proxy(this.attributes, {
       get: (held, key) => held[`data-${String(key)}`],
       set: (held, key, value) => ((held[`data-${String(key)}`] = value), true),

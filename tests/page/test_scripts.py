@@ -270,6 +270,110 @@ def test_the_review_is_of_the_chosen_year_against_the_one_before(shown, data):
     assert " in 2023" not in shown("review", year=2024)
 
 
+REVIEWED = {
+    "activities": 3,
+    "distance_m": 36_500,
+    "moving_time_s": 10_800,
+    "total_elevation_gain_m": 450,
+    "kudos": 12,
+    "active_days": 2,
+    "longest_distance_m": 21_100,
+    "longest_activity_id": "17",
+    "longest_activity_name": "Round the lake",
+    "biggest_day_date": "2025-07-21",
+    "biggest_day_distance_m": 26_500,
+    "longest_day_streak": 1,
+    "favourite_weekday": 7,
+    "favourite_hour": 23,
+    "most_used_gear_id": "b1",
+    "eddington_km": 2,
+    "first_activity_date": "2025-03-09",
+    "last_activity_date": "2025-07-21",
+}
+
+
+def reviewed(data, **others):
+    """`data` whose years in review are 2025 alone, and that one `REVIEWED`, with `others` in the place of its own."""
+    tables = copy.deepcopy(data["tables"])
+    columns = tables["year_in_review"]["columns"]
+    row = REVIEWED | {"year": 2025, "sport_group": "All"} | others
+    tables["year_in_review"]["rows"] = [[row[column] for column in columns]]
+    columns = tables["gear"]["columns"]
+    bike = dict.fromkeys(columns) | {"gear_id": "b1", "name": "Old bike", "kind": "bike"}
+    # gear that has no id is nobody's most used
+    tables["gear"]["rows"] = [list(one.values()) for one in (bike | {"gear_id": None, "name": "no gear"}, bike)]
+    return data | {"tables": tables}
+
+
+def test_a_year_in_review_says_each_of_its_moments(shown, data):
+    assert shown("review", of=reviewed(data), year=2025).partition("Longest activity")[2] == (
+        "21.1 kmRound the lake" + "Biggest day26.5 km21 Jul 2025" + "Longest streak1 dayin a row"
+        "Favourite startSundaysand 23:00 to 00:00" + "Eddington of the year2 kmfrom this year's days alone"
+        "Most usedOld bikebike" + "From first to last9 Mar – 21 Jul 2025Table: "
+    )
+    assert "Longest activity13.1 miRound the lakeBiggest day16.5 mi" in shown("review", of=reviewed(data), units="mi")
+    shoes = reviewed(data)
+    kind = shoes["tables"]["gear"]["columns"].index("kind")
+    shoes["tables"]["gear"]["rows"][1][kind] = "shoes"
+    assert "Most usedOld bikeshoes" in shown("review", of=shoes)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "words"),
+    [
+        ({"longest_distance_m": None, "longest_activity_id": None, "longest_activity_name": None}, "Longest activity"),
+        ({"longest_activity_name": None}, "Round"),
+        ({"biggest_day_distance_m": None, "biggest_day_date": None}, "Biggest day"),
+        ({"favourite_weekday": None, "favourite_hour": None}, "Favourite start"),
+        ({"favourite_hour": None}, "23:00"),
+        ({"most_used_gear_id": None}, "Most used"),
+        ({"eddington_km": None}, "Eddington"),
+        ({"kudos": None}, "Kudos"),
+    ],
+)
+def test_a_year_in_review_leaves_out_what_nobody_knows_and_nothing_else(shown, data, unknown, words):
+    text = shown("review", of=reviewed(data, **unknown))
+    assert words not in text
+    for known in {"Longest activity", "Biggest day", "Favourite start", "Most used", "Eddington", "Kudos"} - {words}:
+        assert known in text
+
+
+def test_nothing_is_not_unknown(shown, data):
+    text = shown("review", of=reviewed(data, kudos=0, eddington_km=0, favourite_hour=0))
+    for said in ("Kudos0", "Eddington of the year0 km", "and 00:00 to 01:00"):
+        assert said in text
+
+
+def test_a_review_tells_the_longest_activity_by_its_id_and_draws_its_route(node, data):
+    activities = data["tables"]["activities"]
+    known = [dict(zip(activities["columns"], row, strict=True)) for row in activities["rows"]]
+    longest = next(one for one in known if one["route"] and one["started_local"] < "2025")
+    node.open(reviewed(data, longest_activity_id=longest["id"]))
+    day = date.fromisoformat(longest["started_local"][:10])
+    assert f"Round the lake{day.day} {day:%b %Y}" in node("textOf('review')")
+    assert node("all(drawn('review'), ({ tag }) => tag === 'svg').length") == 1
+
+
+def test_the_years_behind_a_review_are_listed_newest_first(shown, node, data):
+    years = [{"year": 2024, "eddington_km": None}, {"year": 2025}, {"year": 2023, "longest_distance_m": None}]
+    three = reviewed(data)
+    three["tables"]["year_in_review"]["rows"] = [
+        row for year in years for row in reviewed(data, **year)["tables"]["year_in_review"]["rows"]
+    ]
+    node.open(three)
+    assert [[cell.replace(GAP, " ") for cell in row] for row in node("rowsShown('review')")[1:]] == [
+        ["2025", "3", "2", "36.5", "3.0", "450", "21.1 km", "1", "2"],
+        ["2024", "3", "2", "36.5", "3.0", "450", "21.1 km", "1", "–"],
+        ["2023", "3", "2", "36.5", "3.0", "450", "–", "1", "2"],
+    ]
+    captions = "all(drawn('review'), ({ tag }) => tag === 'caption').map((one) => one.textContent)"
+    assert node(captions) == ["Years, all sports"]
+    assert "Choose a year above" in shown("review", of=three)
+    assert "Choose a year above" not in shown("review", of=three, year=2024)
+    assert "2024No activities in this choice: all sports, 2024." in shown("review", of=reviewed(data), year=2024)
+    assert "2025No activities in this choice: Run, 2025." in shown("review", of=reviewed(data), year=2025, sport="Run")
+
+
 def test_a_choice_without_activities_says_so(shown, data):
     without = copy.deepcopy(data)
     table = without["tables"]["activities_daily"]
@@ -299,9 +403,32 @@ def test_shades_are_five_steps_of_about_as_many_cells_and_none_is_for_nothing(no
 
 
 def test_a_step_begins_above_its_bound(page):
-    steps = page.call("stepsOf", list(range(1, 11)))
+    # days without anything are no part of the steps
+    steps = page.call("stepsOf", [0] * 30 + list(range(1, 11)))
     assert steps == [2, 4, 6, 8]
     assert page(f"[0, 1, 2, 3, 4, 5, 8, 9, 10].map((value) => stepOf(value, {steps}))") == [0, 1, 1, 2, 2, 3, 4, 5, 5]
+
+
+def test_the_legend_says_where_the_darkest_shade_begins(node, data):
+    node.open(data, units="mi")
+    legend = f"heatLegend([1, 2, 3, {MILE_M * 40}])"
+    assert node(f"{legend}.textContent").replace(GAP, " ") == "lessmore than 40.0 mi"
+    assert node(f"all({legend}, ({{ tag }}) => tag === 'i').map((one) => one.dataset.heat)") == list("012345")
+    assert node("heatLegend([0, 0, 0, 0]).textContent") == "lessmore"
+
+
+def test_a_tip_is_that_of_the_cell_under_the_pointer_and_goes_with_it(page):
+    page("const host = h('div'), drawnOnce = h('div')")
+    page("tipsOver(host, (index) => `before ${index}`), tipsOver(host, (index) => `cell ${index}`)")
+    assert page("tipsOver(drawnOnce, String), Object.keys(drawnOnce.listeners).length") == 3
+    cell = "({ closest: () => ({ dataset: { tip: '0' } }) })"
+    nothing = "({ closest: () => null })"
+    shows = "[tip.textContent, tip.classList.contains('shown')]"
+    over = "host.listeners.{}({{ clientX: 10, clientY: 10, target: {} }})".format
+    for event in ("pointermove", "pointerdown"):
+        assert page(f"{over(event, cell)}, {shows}") == ["cell 0", True]
+        assert page(f"{over(event, nothing)}, {shows}")[1] is False
+    assert page(f"{over('pointermove', cell)}, host.listeners.pointerleave(), {shows}")[1] is False
 
 
 def test_every_sport_has_its_own_dot_and_bar(page):

@@ -11,6 +11,7 @@ import pytest
 import requests
 from said import assert_said
 
+from pipelines.ground.errors import StorageFailed
 from pipelines.ground.stop import StopFlag
 from pipelines.sources.strava_api.auth import OAuthApp, RefreshTokenAuth, TokenFile
 
@@ -55,6 +56,16 @@ def test_a_token_about_to_expire_is_refreshed_before_it_is_used(athlete, run, le
     athlete.strava.clear_requests()
     assert run("pull").code == 0
     assert athlete.requests()[0].path == TOKEN
+    assert len(athlete.requests(TOKEN)) == 1
+    assert {request.status for request in athlete.requests()} == {200}
+
+
+@pytest.mark.parametrize("token", ["two\nlines", "\u00fcber"])
+def test_a_stored_token_that_no_header_can_carry_is_refreshed(athlete, run, token):
+    assert run("pull").code == 0
+    athlete.strava.clear_requests()
+    rewrite(athlete, access_token=token)
+    assert run("pull").code == 0
     assert len(athlete.requests(TOKEN)) == 1
     assert {request.status for request in athlete.requests()} == {200}
 
@@ -287,6 +298,11 @@ def files_that_hold(secrets, athlete):
     files = [path for path in athlete.home.rglob("*") if path.is_file() and path != athlete.token_file]
     assert len(files) > 5
     return [path for path in files for secret in secrets if secret.encode() in path.read_bytes()]
+
+
+def test_a_token_file_that_cannot_be_removed_is_said(tmp_path):
+    with pytest.raises(StorageFailed, match=str(tmp_path)):
+        TokenFile(tmp_path).remove()
 
 
 @pytest.mark.parametrize("level", [pytest.param("CRITICAL", marks=pytest.mark.slow), "DEBUG"])

@@ -144,9 +144,14 @@ def test_a_request_of_a_killed_process_counts_until_headers_tell(budget, clocks)
     answer(budget, rates("10,1000", "1,1"), clocks)
     budget.take()
     assert shown(budget)[0][1] == 2
+    # nobody waits for its answer any more
     clocks.pass_time(200)
-    answer(budget, rates("10,1000", "3,3"), clocks)
+    answer(budget, {}, clocks)
     assert shown(budget)[0][1] == 3
+    answer(budget, rates("10,1000", "4,4"), clocks)
+    assert shown(budget)[0][1] == 4
+    clocks.pass_time(QUARTER_S)
+    assert [used for _, used, _ in shown(budget)] == [0, 4]
 
 
 def test_a_refusal_at_the_turn_of_a_window_does_not_shut_the_new_one(budget, clocks):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from home import REPO
+from power import watched
 
-from pipelines.ground.durable import PRIVATE, remove, remove_half_written, written_whole
+from pipelines.ground.durable import PRIVATE, make_folder, move, remove, remove_half_written, written_whole
 from pipelines.ground.errors import StorageFailed
 
 DIE_HALF_WAY = """
@@ -149,3 +150,26 @@ def test_what_a_kill_left_is_removed_by_whoever_comes_next_but_not_what_somebody
     assert killed.read_bytes() == b"new"
     assert {path.name for path in tmp_path.glob(".*.tmp")} == {".mine.7.tmp", ".notes.tmp", ".killed.8.tmp"}
     assert foreign.read_bytes() == b"another program's"
+
+
+def test_what_is_made_written_renamed_or_removed_is_on_disk_at_once_and_no_file_appears_before_its_content(
+    tmp_path, monkeypatch
+):
+    with watched(tmp_path, monkeypatch) as disk:
+        make_folder(tmp_path / "made" / "in" / "one")
+        assert disk.lost("made") == set()
+        write(tmp_path / "made" / "file")
+        assert disk.at_appearance["file"] == set()
+        assert disk.lost("made") == set()
+        move(tmp_path / "made" / "file", tmp_path / "made" / "moved")
+        assert disk.lost("made") == set()
+        remove(tmp_path / "made" / "moved")
+        assert disk.lost("made") == set()
+
+
+@pytest.mark.parametrize(
+    "change", [remove, lambda path: move(path / "missing", path / "moved")], ids=["remove", "move"]
+)
+def test_what_cannot_be_removed_or_renamed_is_said(tmp_path, change):
+    with pytest.raises(StorageFailed, match=str(tmp_path)):
+        change(tmp_path)

@@ -131,9 +131,14 @@ def test_a_corrupt_activity_is_passed_over_and_not_asked_for_again_at_once(athle
     strava.fault(kind, id=corrupt)
     assert run(ENRICH_LIMIT="all").code == 0
     assert set(ids(athlete, "activity_details")) == all_ids(strava) - {corrupt}
+    state = athlete.home / "warehouse" / ".state" / "quarantine.json"
+    assert json.loads(state.read_text())[str(corrupt)]["refusals"] == 1
     strava.clear_requests()
     assert run(ENRICH_LIMIT="all").code == 0
     assert details_asked(athlete) == []
+    strava.clear_faults()
+    assert run("enrich", "--ids", str(corrupt)).code == 0
+    assert json.loads(state.read_text()) == {}
 
 
 def test_a_refused_one_waits_twice_as_long_each_time(athlete, run, strava):

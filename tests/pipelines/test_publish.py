@@ -5,11 +5,16 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import duckdb
 import pytest
 from landed import contents
 from said import assert_said
+
+from pipelines.ground.errors import BadSetting
+from pipelines.ground.written_places import Places
+from pipelines.warehouse.publish import publish
 
 # opens the copy again and again, as a dashboard does, and says how often it did and what it saw
 READ = """
@@ -124,6 +129,30 @@ def test_a_copy_that_could_not_be_used_is_refused_before_anything_is_asked(athle
     (athlete.home / "shared").mkdir()
     assert_said(run("flow", STRAVA_PUBLISH=copy), 2, "STRAVA_PUBLISH", copy)
     assert athlete.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_a_copy"), [(0o444, True), (0o400, True), (0o644, False), (0o464, False), (0o446, False)]
+)
+def test_a_warehouse_that_somebody_may_write_is_no_copy(tmp_path, mode, is_a_copy):
+    warehouse, copy = tmp_path / "warehouse.duckdb", tmp_path / "copy.duckdb"
+    for number, path in enumerate((copy, warehouse)):
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("create schema staging")
+            connection.execute(
+                f"create table staging.dbt_builds as select timestamp '2026-01-0{number + 1}' as built_at"
+            )
+    copy.chmod(mode)
+    places = Places(SimpleNamespace(home_path=tmp_path, state_path=tmp_path, bronze_path=tmp_path, bronze_store=None))
+    if is_a_copy:
+        assert publish(warehouse, copy, places)
+        assert copy.read_bytes() == warehouse.read_bytes()
+        assert not publish(warehouse, copy, places)
+    else:
+        before = copy.read_bytes()
+        with pytest.raises(BadSetting, match="is no copy of this warehouse"):
+            publish(warehouse, copy, places)
+        assert copy.read_bytes() == before
 
 
 def test_a_yes_or_no_that_is_neither_is_refused(athlete, run):

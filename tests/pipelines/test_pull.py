@@ -269,6 +269,51 @@ def test_answers_without_rate_headers_stop_nothing(athlete, run, strava):
     assert len(ids(athlete)) == 60
 
 
+# --- a list in another order
+
+
+class NewestFirst(Simulator):
+    """A Strava whose list has the newest activity first, whatever `after` says."""
+
+    def page(self, before, after, page, per_page, *, only_me):
+        in_order = super().page(before, after, 1, 10**6, only_me=only_me)
+        return in_order[::-1][(page - 1) * per_page : page * per_page]
+
+
+@pytest.fixture
+def reversed_athlete(tmp_path):
+    clock = datetime(2026, 3, 4, 12, 5, tzinfo=UTC)
+    with NewestFirst(seed=7, activities=60, limits=NO_LIMITS, clock=clock) as strava:
+        athlete = Athlete(tmp_path, strava)
+        athlete.authorise()
+        yield athlete
+
+
+def test_a_list_that_comes_newest_first_is_asked_page_by_page_and_an_outage_in_it_hides_nothing(reversed_athlete):
+    athlete, strava = reversed_athlete, reversed_athlete.strava
+    strava.fault("503", times=4, path=LIST, after=2)
+    assert athlete.spawn("pull", PER_PAGE="15").code == 4
+    assert len(ids(athlete)) == 30
+    # what has not been seen yet is older than all that has
+    ran = athlete.spawn("pull", PER_PAGE="15")
+    assert ran.code == 0, ran.err
+    assert "60 listed" in ran.err
+    assert pages_asked(athlete)[-5:] == [1, 2, 3, 4, 5]
+    assert sorted(ids(athlete)) == sorted(all_ids(strava))
+
+
+@pytest.mark.slow
+def test_a_walk_newest_first_goes_on_at_the_page_where_it_waited(reversed_athlete):
+    athlete, strava = reversed_athlete, reversed_athlete.strava
+    strava.set_limits(read_15min=4)
+    strava.fault("late_in_window", path=LIST, after=2)
+    ran = athlete.spawn("pull", PER_PAGE="15", STRAVA_MAX_WAIT_S="900")
+    assert ran.code == 0, ran.err
+    assert "Waiting until then" in ran.err
+    assert pages_asked(athlete) == [1, 2, 3, 4, 5]
+    assert sorted(ids(athlete)) == sorted(all_ids(strava))
+
+
 # --- an outage in mid-walk
 
 

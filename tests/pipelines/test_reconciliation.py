@@ -3,6 +3,7 @@
 import fcntl
 import json
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -89,8 +90,10 @@ def test_what_came_and_went_since_the_sweep_is_counted(athlete, run, strava):
     assert reasons(held)["landed since the sweep"] == 3
     assert reasons(held)["deleted since the sweep"] == 1
     run("pull", "--all")
-    numbers = status(run)["activities"]
+    held = status(run)
+    numbers = held["activities"]
     assert (numbers["listed"], numbers["stored"], numbers["landed_since"], numbers["deleted_since"]) == (62, 62, 0, 0)
+    assert [reason for reason in reasons(held) if "since the sweep" in reason] == []
 
 
 def test_what_another_athlete_of_the_same_history_deleted_is_not_counted(athlete, run, strava, tmp_path_factory):
@@ -209,6 +212,22 @@ def test_a_shard_that_is_gone_does_not_add_up_and_the_next_step_mends_it(athlete
     assert "run-all" in ran.err
     assert run("pull", "--all").code == 0
     status(run)
+
+
+def test_shards_that_know_of_more_than_was_listed_do_not_add_up_until_the_next_sweep(athlete, run, strava, tmp_path):
+    other = Athlete(tmp_path / "another machine", strava)
+    other.authorise()
+    gone = strava.add(name="gone before we came")["id"]
+    assert run("pull", **other.settings).code == 0
+    strava.delete(gone)
+    assert run("pull").code == 0
+    for shard in other.shards():
+        shutil.copy(shard, athlete.home / "data" / "activities")
+    held = status(run, code=1)
+    assert count_of(held, "in bronze, but not listed at Strava by then", adds_up=False) == 1
+    assert run("pull", "--all").code == 0
+    numbers = status(run)["activities"]
+    assert (numbers["listed"], numbers["stored"], numbers["deleted"]) == (60, 60, 1)
 
 
 @pytest.mark.slow

@@ -1,15 +1,23 @@
 import json
+import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from home import REPO
 from landed import LIST, all_ids, ids, until
 from said import assert_said
 
 from pipelines.ground.durable import locked
-from pipelines.runs.schedule import Schedule
+from pipelines.ground.errors import Interrupted
+from pipelines.ground.stop import StopFlag
+from pipelines.runs.schedule import LOOK_EVERY_S, Schedule, run_on_schedule
 
 EVERY_SECOND = "* * * * * *"
 HOURLY = "0 * * * *"
@@ -20,7 +28,16 @@ class Scheduler:
 
     def __init__(self, athlete, expression, **settings):
         settings = {"STRAVA_SCHEDULE": expression, "TZ": "Europe/Berlin", "ENRICH_LIMIT": "0"} | settings
-        self.process = athlete.start("schedule", **settings)
+        self.process = subprocess.Popen(
+            [sys.executable, str(REPO / "pipelines" / "strava.py"), "schedule"],
+            env=athlete.environment(**settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=athlete.home,
+            # as at a terminal, whose Ctrl-C goes to all that were started there
+            start_new_session=True,
+        )
         self.lines = []
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -32,8 +49,21 @@ class Scheduler:
     def said(self, text):
         return sum(text in line for line in self.lines)
 
+    def flows(self):
+        """The process ids of its flows."""
+        return [
+            int(id_) for id_ in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        ]
+
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
+        return self.ended()
+
+    def press_ctrl_c(self):
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.ended()
+
+    def ended(self):
         code = self.process.wait(30)
         self._reader.join()
         return code
@@ -66,7 +96,7 @@ def was_there_until(athlete, instant):
 def test_flows_run_when_they_are_due_and_never_two_at_a_time_however_long_they_take(athlete, strava, schedule):
     strava.fault("slow", path=LIST, seconds=2)
     scheduler = schedule(EVERY_SECOND)
-    until(lambda: scheduler.said("The flow is done.") == 2, 60)
+    until(lambda: scheduler.said("The flow is done.") == 2)
     assert scheduler.stop() == 0
     told = [line for line in scheduler.lines if "Next flow" in line or "The flow is done" in line]
     assert all(("Next flow" in line) == (number % 2 == 0) for number, line in enumerate(told)), scheduler.lines
@@ -80,7 +110,7 @@ def test_flows_run_when_they_are_due_and_never_two_at_a_time_however_long_they_t
 def test_what_was_missed_while_it_was_down_is_made_up_for_by_one_flow_at_once(athlete, schedule):
     was_there_until(athlete, datetime.now(UTC) - timedelta(hours=5))
     scheduler = schedule(HOURLY)
-    until(lambda: scheduler.said("Next flow"), 60)
+    until(lambda: scheduler.said("Next flow"))
     assert (scheduler.said("A flow was due"), scheduler.said("The flow is done.")) == (1, 1)
     assert scheduler.stop() == 0
     assert scheduler.lines[-1].endswith("Stopped.")
@@ -104,16 +134,39 @@ def test_a_signal_ends_the_flow_under_way_cleanly_and_the_next_start_makes_up_fo
     since = datetime.now(UTC) - timedelta(hours=5)
     was_there_until(athlete, since)
     strava.fault("slow", path=LIST, after=2, seconds=3)
-    scheduler = schedule(HOURLY, PER_PAGE="10")
+    scheduler = schedule(HOURLY, PER_PAGE="10", STRAVA_STATE_PASSPHRASE="a long one, longer than 16")
     until(lambda: len(athlete.requests(LIST)) == 2)
-    assert scheduler.stop() == 0
+    [flow] = scheduler.flows()
+    assert b"PASSPHRASE" not in Path(f"/proc/{flow}/environ").read_bytes(), "a flow makes no bundles"
+    assert scheduler.press_ctrl_c() == 0
+    assert not Path(f"/proc/{flow}").exists()
     assert scheduler.said("What was fetched has landed") == 1
     assert len(ids(athlete)) == 10 * len(athlete.requests(LIST)) < strava.count
     assert json.loads(note(athlete).read_text()) == {"done_until": since.isoformat()}
     strava.clear_faults()
     again = schedule(HOURLY)
-    until(lambda: again.said("The flow is done."), 60)
+    until(lambda: again.said("The flow is done."))
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
+
+
+class Sleeper(StopFlag):
+    """Notes how long it is to wait, and says that a signal came."""
+
+    def __init__(self):
+        super().__init__()
+        self.waits_s = []
+
+    def wait(self, seconds):
+        self.waits_s.append(seconds)
+        raise Interrupted("a signal")
+
+
+def test_a_wait_of_hours_looks_at_the_clock_in_between_as_a_machine_that_slept_needs(athlete):
+    said, sleeper = [], Sleeper()
+    settings = SimpleNamespace(schedule="0 0 1 1 *", time_zone="Europe/Berlin", state_path=athlete.home)
+    run_on_schedule(settings, said.append, sleeper)
+    assert sleeper.waits_s == [LOOK_EVERY_S]
+    assert [line.partition(":")[0] for line in said] == ["Next flow", "Stopped."]
 
 
 def test_a_flow_that_fails_is_told_and_the_next_one_runs_when_it_is_due(athlete, schedule):

@@ -112,19 +112,21 @@ def test_a_deletion_within_the_lookback_is_noticed_without_a_sweep(athlete, run,
     assert len(athlete.shards("sweeps")) == 1
 
 
-def test_an_activity_that_the_walk_missed_and_that_answers_500_by_id_is_not_gone(tmp_path):
+def test_an_activity_that_the_walk_missed_and_that_answers_500_by_id_is_not_gone_and_others_are(tmp_path):
     with Strava(seed=7, activities=250) as strava:
         athlete = Athlete(tmp_path, strava)
         athlete.authorise()
         assert athlete.spawn("pull", PER_PAGE="100").code == 0
-        moved = newest(strava)
+        # asked for by id one after the other
+        moved, gone = sorted((newest(strava), newest(strava, 1)))
         # its start is edited when the first page is on its way: it is in no window of this walk, though it is there
         strava.at_request(1, lambda: strava.edit(moved, start_date="2015-06-07T08:09:10Z"))
         strava.fault("500", times=None, id=moved)
+        strava.delete(gone)
         ran = athlete.spawn("pull", "--all", PER_PAGE="100")
         assert ran.code == 0, ran.err
         assert athlete.requests(f"/activities/{moved}")
-        assert buried(athlete) == []
+        assert buried(athlete) == [gone]
         assert athlete.sql("select count(distinct id) from staging.activities") == [(250,)]
 
 
@@ -134,6 +136,18 @@ def test_the_only_activity_of_the_lookback_can_go_too(athlete, run, strava):
     strava.delete(gone)
     assert run("pull", STRAVA_LOOKBACK_DAYS="0").code == 0
     assert buried(athlete) == [gone]
+
+
+def test_the_only_activity_of_all_is_not_gone_because_its_details_are(athlete, run, strava):
+    for activity in strava.activities()[1:]:
+        strava.delete(activity["id"])
+    only = newest(strava)
+    assert run("pull").code == 0
+    strava.delete(only)
+    ran = run("enrich", "--ids", str(only))
+    assert "1 of 1 activities are missing at Strava" in ran.err
+    assert "Nothing was removed" in ran.err
+    assert buried(athlete) == []
 
 
 def test_an_activity_moved_out_of_the_lookback_is_an_edit_and_no_deletion(athlete, run, strava):

@@ -1,0 +1,25 @@
+"""The modules that decide; `make mutate` breaks these."""
+
+from pathlib import Path
+
+DECIDE = {
+    "sources/strava_api": ("budget", "clock", "walk", "auth", "transport", "details", "client"),
+    "mirror": ("pull", "enrich", "access", "burial", "landing", "freshness", "fingerprints", "refresh", "quarantine"),
+    "bronze": ("store", "shard", "sweep", "packages"),
+    "ground": ("payloads", "durable"),
+    "runs": ("purge", "reconciliation", "backup", "schedule"),
+    "page": ("data", "public_data", "routes"),
+    "warehouse": ("staging", "publish"),
+}
+
+
+def modules(root: Path) -> list[str]:
+    """Their paths relative to `root`.
+
+    Raises:
+        FileNotFoundError: one is not there; it was renamed, or split.
+    """
+    found = [f"pipelines/{folder}/{name}.py" for folder, names in DECIDE.items() for name in names]
+    if missing := [path for path in found if not (root / path).is_file()]:
+        raise FileNotFoundError(f"{', '.join(missing)}: say in {__file__} what became of these")
+    return found
