@@ -3,11 +3,22 @@
 from pathlib import Path
 
 DECIDE = {
-    "sources/strava_api": ("budget", "clock", "walk", "auth", "transport", "details", "client"),
-    "mirror": ("pull", "enrich", "access", "burial", "landing", "freshness", "fingerprints", "refresh", "quarantine"),
-    "bronze": ("store", "shard", "sweep", "packages"),
-    "ground": ("payloads", "durable"),
-    "runs": ("purge", "reconciliation", "backup", "schedule"),
+    "sources/strava_api": ("budget", "clock", "walk", "auth", "transport", "details", "client", "payloads", "files"),
+    "mirror": (
+        "pull",
+        "enrich",
+        "commits",
+        "access",
+        "burial",
+        "landing",
+        "freshness",
+        "fingerprints",
+        "refresh",
+        "quarantine",
+    ),
+    "bronze": ("store", "liveness", "shard", "sweep", "packages"),
+    "ground": ("durable",),
+    "runs": ("purge", "repair", "reconciliation", "backup", "schedule"),
     "page": ("data", "public_data", "routes"),
     "warehouse": ("staging", "publish"),
 }
