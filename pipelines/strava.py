@@ -362,7 +362,7 @@ COMMANDS = (
         "purge",
         "erase what was deleted at Strava from shards, JSON files and warehouse, for good",
         "python pipelines/strava.py purge",
-        _does("purge", "stage", "build_if_needed", "page_if_wanted"),
+        _does("purge", "stage", "build_after_purge"),
     ),
     Command(
         "status",

@@ -38,7 +38,7 @@ from pipelines.runs.purge import Purge
 from pipelines.runs.repair import repair
 from pipelines.sources.strava_api.budget import Budget
 from pipelines.warehouse.athlete_settings import write_athlete_settings
-from pipelines.warehouse.build import build, build_is_needed
+from pipelines.warehouse.build import build, build_is_needed, knows_all_purges
 from pipelines.warehouse.publish import publish
 from pipelines.warehouse.staging import load_staging, staged_rows
 
@@ -47,7 +47,17 @@ OUTAGES = 8
 OUTAGE_WAITS = 60
 LONGEST_OUTAGE_WAIT_S = 3600
 
-Step = Literal["pull", "enrich", "purge", "purge_if_wanted", "stage", "build", "build_if_needed", "page_if_wanted"]
+Step = Literal[
+    "pull",
+    "enrich",
+    "purge",
+    "purge_if_wanted",
+    "stage",
+    "build",
+    "build_if_needed",
+    "build_after_purge",
+    "page_if_wanted",
+]
 
 
 class Run:
@@ -166,6 +176,17 @@ class Run:
             self._report.say("dbt: nothing landed since the last build.")
             self._publish()
 
+    def build_after_purge(self) -> None:
+        """`dbt build` where the last one knows nothing of a purge; what else has landed is not what is asked for.
+
+        Then what a purge has removed, or one that was killed: the copy and the page, where the settings ask for them.
+        """
+        if not knows_all_purges(self._settings):
+            self.build()
+        if not build_is_needed(self._settings):
+            self._publish()
+            self.page_if_wanted()
+
     def build(self) -> None:
         """`dbt build`."""
         began_at_s = time.monotonic()
@@ -271,6 +292,7 @@ def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: Detail
         "stage": run.stage,
         "build": run.build,
         "build_if_needed": run.build_if_needed,
+        "build_after_purge": run.build_after_purge,
         "page_if_wanted": run.page_if_wanted,
     }
     fetches = "pull" in steps or "enrich" in steps

@@ -194,17 +194,19 @@ def _compare_tables(
     if rows:
         told = "shards with other rows than staging has of them (a purge that was stopped?): make purge"
         reckoning.differences.append(Difference(rows, told, adds_up=False))
-    if missing or rows or built_at(connection) is None:
-        if live and not missing:
-            reckoning.differences.append(
-                Difference(len(live), "activities to be merged or looked through: make compact")
-            )
+    if missing or rows:
         return
     expected = {ACTIVITIES: live, ACTIVITY_DETAILS: with_details}
     shown = {table: _merged(connection, table, athlete_id) for table in expected}
+    if built_at(connection) is None:
+        if to_merge := _to_merge(connection, expected, shown, athlete_id):
+            reckoning.differences.append(Difference(to_merge, "activities to be merged: make compact"))
+        elif live:
+            reckoning.differences.append(Difference(0, "the tables are not all of one build: make compact"))
+        return
     reckoning.in_activities, reckoning.in_details = len(shown[ACTIVITIES]), len(shown[ACTIVITY_DETAILS])
     for table, ids in expected.items() if not damaged else ():
-        if differing := len(ids ^ shown[table]):
+        if differing := len(ids ^ shown[table].keys()):
             told = f"ids in only one of bronze and strava.{table}: {MAKE_ANEW}"
             reckoning.differences.append(Difference(differing, told, adds_up=False))
 
@@ -233,10 +235,31 @@ def _rows_by_shard(connection: duckdb.DuckDBPyConnection, table: str) -> dict[st
     return dict(connection.execute(f"select shard, count(*) from {DATASET}.{table} group by shard").fetchall())
 
 
-def _merged(connection: duckdb.DuckDBPyConnection, table: str, athlete_id: int) -> set[int]:
-    """Ids in `strava.<table>`, which resolves whatever the DuckDB file is called."""
-    rows = connection.execute(f"select id from strava.{table} where athlete_id = ?", [athlete_id])
-    return {id_ for (id_,) in rows.fetchall()}
+def _merged(connection: duckdb.DuckDBPyConnection, table: str, athlete_id: int) -> dict[int, datetime]:
+    """Id → when its version was fetched, in `strava.<table>`; none where that was never built."""
+    try:
+        # resolves whatever the DuckDB file is called
+        rows = connection.execute(f"select id, fetched_at from strava.{table} where athlete_id = ?", [athlete_id])
+    except (duckdb.CatalogException, duckdb.BinderException):
+        return {}
+    return dict(rows.fetchall())
+
+
+def _to_merge(
+    connection: duckdb.DuckDBPyConnection,
+    expected: dict[str, set[int]],
+    shown: dict[str, dict[int, datetime]],
+    athlete_id: int,
+) -> int:
+    """How many activities the tables do not show, or not as staging has them, or show though they are gone."""
+    waiting: set[int] = set()
+    for table, ids in expected.items():
+        rows = connection.execute(
+            f"select id, max(fetched_at) from {DATASET}.{table} where athlete_id = ? group by id", [athlete_id]
+        )
+        newest = dict(rows.fetchall())
+        waiting |= {id_ for id_ in ids if shown[table].get(id_) != newest.get(id_)} | (shown[table].keys() - ids)
+    return len(waiting)
 
 
 def _give_up() -> None:

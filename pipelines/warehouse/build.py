@@ -40,6 +40,20 @@ def build_is_needed(settings: StravaSettings) -> bool:
     return built is None or datetime.fromtimestamp(changed_at, UTC).replace(tzinfo=None) > built
 
 
+def knows_all_purges(settings: StravaSettings) -> bool:
+    """Whether the last whole `dbt build` of this warehouse was after every purge, or there never was one."""
+    purges = "json_extract_string(payload, '$.purged') = 'true'"
+    with open_warehouse(settings.warehouse_path) as connection:
+        row = connection.execute(f"select count(*), count_if({purges}) from staging.tombstones").fetchone()
+        tombstones, purged = row or (0, 0)
+        if not purged:
+            return True
+        try:
+            return connection.execute("select tombstone_rows from staging.dbt_builds").fetchone() == (tombstones,)
+        except (duckdb.CatalogException, duckdb.BinderException):
+            return False
+
+
 def built_at(connection: duckdb.DuckDBPyConnection) -> datetime | None:
     """When the last whole `dbt build` of the opened warehouse was (UTC), if it saw all rows of staging; else None."""
     try:

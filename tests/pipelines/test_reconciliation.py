@@ -238,6 +238,19 @@ def test_a_warehouse_that_lags_behind_is_said_and_one_that_is_wrong_does_not_add
     held = status(run)
     assert (held["activities"]["in_activities"], held["activities"]["in_details"]) == (60, 3)
     assert list(reasons(held)) == ["without details: 57 requests (make enrich)"]
+    # pulled and staged, and not merged yet: what is new, what has another version, what is gone, and no more
+    strava.add(name="new")
+    strava.edit(strava.activities()[3]["id"], name="renamed")
+    strava.delete(strava.activities()[5]["id"])
+    assert run("pull").code == 0
+    assert count_of(status(run), "to be merged: make compact") == 3
+    run("build")
+    since = ["landed since the sweep", "deleted since the sweep", "without details: 57 requests (make enrich)"]
+    assert list(reasons(status(run))) == since
+    # as after a build of which one model failed
+    with duckdb.connect(str(athlete.warehouse)) as connection:
+        connection.execute("drop table staging.dbt_builds")
+    assert list(reasons(status(run))) == [*since, "the tables are not all of one build: make compact"]
     strava.add(name="not staged")
     with held_open(athlete.warehouse) as holder:
         assert run("pull").code == 5
