@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -465,8 +466,10 @@ def _write_zip(draft: Draft, path: Path, written: Written) -> None:
             _add(archive, f"{draft.folder}{name}", content, moment)
         for name, content in _files(draft, written):
             _add(archive, f"{draft.folder}{name}", content, moment)
-        for info, content in draft.odd_members:
-            archive.writestr(info, content, zipfile.ZIP_DEFLATED)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a name that is there twice is the defect
+            for info, content in draft.odd_members:
+                archive.writestr(info, content, zipfile.ZIP_DEFLATED)
     for change in draft.after:
         change(path, draft.folder)
 

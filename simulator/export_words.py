@@ -1,6 +1,6 @@
 """What Strava's bulk export calls things: titles by year and language, months, sports, and how numbers look.
 
-English and Dutch titles as seen in real exports, German and French as far as seen, the rest in their manner.
+English titles as seen in real exports; Dutch, German and French as far as seen, the others are English and marked.
 """
 
 from collections.abc import Callable

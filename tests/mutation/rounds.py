@@ -150,9 +150,7 @@ def try_mutant(mutant: Mutant, copy: Copy, covered: Map, patience_s: float) -> d
         return {"outcome": "gone", "tests": 0}
     lines, names = covering_lines(source, first, last)
     tests = covered.tests(mutant.module, lines) | covered.tests_of_names(mutant.module, names)
-    around = [covered.tests(mutant.module, [line]) for line in lines_of_function(source, first)]
-    reach = {test: sum(test in of_line for of_line in around) for test in tests}
-    stages = staged(reach, covered, Path(mutant.module).stem, patience_s)
+    stages = staged(covered.concern(tests, mutant.module, lines_of_function(source, first)), covered, patience_s)
     copy.write(mutant.module, mutant.applied(source))
     try:
         for stage in stages:
@@ -169,18 +167,14 @@ def try_mutant(mutant: Mutant, copy: Copy, covered: Map, patience_s: float) -> d
     return {"outcome": "survived", "tests": len(tests), "tried": sum(map(len, stages))}
 
 
-def staged(reach: dict[str, int], covered: Map, stem: str, patience_s: float) -> list[list[str]]:
+def staged(concern: dict[str, float], covered: Map, patience_s: float) -> list[list[str]]:
     """The tests in the order in which they are tried, each stage by file; those that cost more than is left are not.
 
-    First what is cheap, what is about this module by the name of its file, and what comes to most lines of the mutant's
-    function (`reach`, by test): where every pull passes, few tests go into the branches. Of a test with many parameters
-    each one counts for twice as dear as the one before: what one does not notice, the next hardly will.
+    First what is cheap and what the mutant concerns most (`concern`, by test). Of a test with many parameters each one
+    counts for twice as dear as the one before: what one does not notice, the next hardly will.
     """
-    farthest = max(reach.values(), default=0) + 1
-    cost = {
-        test: covered.seconds[test] * (0.25 if stem in test.partition("::")[0] else 1) * (farthest / (lines + 1)) ** 3
-        for test, lines in reach.items()
-    }
+    most = max(concern.values(), default=1.0)
+    cost = {test: covered.seconds[test] * (most / share) ** 2 for test, share in concern.items()}
     weights: dict[str, float] = {}
     of_function: Counter[str] = Counter()
     for test in sorted(cost, key=lambda test: (cost[test], test)):

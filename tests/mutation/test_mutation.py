@@ -119,19 +119,22 @@ class Covered:
     def tests_of_names(self, module, names):
         return set()
 
+    def concern(self, tests, module, function):
+        return dict.fromkeys(tests, 1.0)
 
-def test_tests_of_the_module_come_first_then_cheap_ones_and_none_that_cost_more_than_is_left():
-    tests = dict.fromkeys(Covered.seconds, 0)
-    assert rounds.staged(tests, Covered(), "keep", 100) == [
+
+def test_cheap_tests_come_first_and_none_that_costs_more_than_is_left():
+    tests = dict.fromkeys(Covered.seconds, 1.0)
+    assert rounds.staged(tests, Covered(), 100) == [
         ["tests/test_keep.py::b", "tests/test_other.py::a"],
         ["tests/test_other.py::c"],
     ]
-    assert rounds.staged(tests, Covered(), "keep", 20) == [["tests/test_keep.py::b", "tests/test_other.py::a"]]
+    assert rounds.staged(tests, Covered(), 20) == [["tests/test_keep.py::b", "tests/test_other.py::a"]]
 
 
-def test_of_all_that_pass_by_the_one_that_goes_into_the_branches_comes_first():
-    tests = {"tests/test_other.py::a": 1, "tests/test_keep.py::b": 1, "tests/test_other.py::c": 60}
-    assert rounds.staged(tests, Covered(), "keep", 100)[0] == ["tests/test_other.py::c"]
+def test_of_all_that_pass_by_the_one_that_goes_where_few_go_comes_first():
+    tests = {"tests/test_other.py::a": 0.1, "tests/test_keep.py::b": 0.1, "tests/test_other.py::c": 20.0}
+    assert rounds.staged(tests, Covered(), 100)[0] == ["tests/test_other.py::c"]
 
 
 class Tree:

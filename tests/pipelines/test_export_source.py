@@ -41,6 +41,11 @@ AS_FEW = {"deadline": None, "suppress_health_check": [HealthCheck.function_scope
 
 
 @pytest.fixture(scope="module")
+def small_world() -> World:
+    return World(seed=7, activities=20)
+
+
+@pytest.fixture(scope="module")
 def world() -> World:
     return World(seed=7, activities=ACTIVITIES)
 
@@ -88,8 +93,8 @@ def test_rows_in_are_rows_out_for_any_athlete_language_and_width(
 
 
 @pytest.mark.parametrize("defect", sorted(set(DEFECTS) - REFUSED))
-def test_one_defect_never_stops_the_rest(world: World, tmp_path: Path, defect: str) -> None:
-    written = write_export(world, tmp_path / "export.zip", defects=[defect], year=2026, points=2)
+def test_one_defect_never_stops_the_rest(small_world: World, tmp_path: Path, defect: str) -> None:
+    written = write_export(small_world, tmp_path / "export.zip", defects=[defect], year=2026, points=2)
     checked(tmp_path / "export.zip", written)
 
 
@@ -125,19 +130,19 @@ def test_all_defects_at_once(world: World, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_read_at_all_is_refused_in_one_sentence(
-    world: World, tmp_path: Path, defect: str, error: type[ExportError]
+    small_world: World, tmp_path: Path, defect: str, error: type[ExportError]
 ) -> None:
-    write_export(world, tmp_path / "export.zip", defects=[defect], points=2)
+    write_export(small_world, tmp_path / "export.zip", defects=[defect], points=2)
     with pytest.raises(error) as refused, Export(tmp_path / "export.zip") as export:
         next(export.rows())
     assert str(refused.value).startswith(("export.zip", "activities.csv of export.zip", "The activities.csv of export"))
     assert str(tmp_path) not in str(refused.value)
 
 
-def test_somebody_elses_export_is_refused_if_it_matters(world: World, tmp_path: Path) -> None:
-    write_export(world, tmp_path / "export.zip", defects=["other-athlete"], points=2)
+def test_somebody_elses_export_is_refused_if_it_matters(small_world: World, tmp_path: Path) -> None:
+    write_export(small_world, tmp_path / "export.zip", defects=["other-athlete"], points=2)
     with pytest.raises(AnotherAthlete, match="is the export of athlete 31415926"):
-        Export(tmp_path / "export.zip", athlete_id=world.athlete_id)
+        Export(tmp_path / "export.zip", athlete_id=small_world.athlete_id)
 
 
 def test_columns_that_cannot_be_told_apart_are_refused_with_the_header(tmp_path: Path) -> None:
@@ -269,7 +274,7 @@ pipeline.run(strava_export("newer.zip").with_resources("export_activities", "exp
 def test_the_folder_alone_is_a_source_of_any_dlt_project_and_leaves_private_things_alone(tmp_path: Path) -> None:
     shutil.copytree(SOURCE, tmp_path / "strava_export")
     (tmp_path / "run.py").write_text(RUN)
-    world = World(seed=11, activities=40)
+    world = World(seed=11, activities=25)
     written = write_export(
         world, tmp_path / "export.zip", language="fr", defects=["missing-member", "bad-id"], points=4
     )
