@@ -66,7 +66,8 @@ def serve(folder: Path, port: int, tell: Callable[[str], None], stop: StopFlag) 
     try:
         server = LoopbackServer((LOOPBACK, port), partial(PageHandler, directory=str(folder)))
     except (OSError, OverflowError) as error:
-        raise BadSetting(f"Port {port} cannot be used: {error}. Choose another one with --port.") from None
+        why = (isinstance(error, OSError) and error.strerror) or error
+        raise BadSetting(f"Port {port} cannot be used: {why}. Choose another one with --port.") from None
     with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         tell(f"{folder} is at http://{LOOPBACK}:{server.server_port}/ for this machine only. Stop with Ctrl-C.")

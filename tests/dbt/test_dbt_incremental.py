@@ -82,9 +82,11 @@ class Truth:
         )
 
     def is_live(self, activity_id: int | None) -> bool:
-        """Whether it was never noticed as gone or has a version that is newer than that."""
+        """Whether it was never noticed as gone or has a version, without summaries details, newer than that."""
         noticed_at = self.noticed_at(activity_id)
-        seen_at = max((row[2] for row in self.versions if row[0] == activity_id), default=datetime.min)
+        purged_at = self.noticed_at(activity_id, purged_only=True)
+        summaries = [row[2] for row in self.versions if row[0] == activity_id and row[2] > purged_at]
+        seen_at = max(summaries or [row[2] for row in self.details if row[0] == activity_id], default=datetime.min)
         return seen_at > noticed_at or noticed_at == datetime.min
 
     def kept(self, versions: list[Version]) -> list[Version]:

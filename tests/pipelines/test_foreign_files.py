@@ -260,7 +260,7 @@ def test_under_a_strict_umask_everything_new_is_for_its_owner_alone(strava, tmp_
     athlete.authorise()
     before = os.umask(0o077)
     try:
-        ran = athlete.spawn("pull", PER_PAGE="200")
+        ran = athlete.spawn_anew("pull", PER_PAGE="200")
     finally:
         os.umask(before)
     assert ran.code == 0, ran.err

@@ -60,7 +60,7 @@ def test_a_status_that_nobody_reads_to_its_end_ends_as_it_would_and_one_that_is_
 
 
 def test_a_console_of_another_encoding_keeps_nothing_from_being_said(athlete):
-    ran = athlete.spawn("status", STRAVA_HOME=str(athlete.home / "Zoë 漢"), PYTHONIOENCODING="ascii")
+    ran = athlete.spawn_anew("status", STRAVA_HOME=str(athlete.home / "Zoë 漢"), PYTHONIOENCODING="ascii")
     assert (ran.code, ran.err) == (0, "")
     assert "Zo" in ran.out
 

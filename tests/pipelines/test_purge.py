@@ -105,7 +105,7 @@ def test_a_purge_that_has_nothing_to_do_starts_no_dbt(athlete, run, strava):
     assert (run("purge").code, run("pull").code) == (0, 0)
     strava.add(name="not built")
     assert run("pull").code == 0
-    ran = run("purge", STRAVA_PAGE="true", STRAVA_PUBLISH="copy.duckdb")
+    ran = run("purge", STRAVA_PAGE="true", STRAVA_PUBLISH="copy/strava.duckdb")
     assert (ran.code, ran.err) == (0, "Purge: nothing to erase.\n")
     assert not (athlete.home / "warehouse" / ".state" / "dbt").exists()
 
@@ -264,5 +264,6 @@ def test_an_activity_that_came_back_is_not_erased_where_only_its_details_are_lef
     assert ran.code == 0
     assert "nothing to erase" in ran.err
     assert ids(athlete, "activity_details") == [id_]
+    assert run("build").code == 0
     assert athlete.sql("select id from strava.activity_details") == [(id_,)]
     assert athlete.sql("from strava.deleted_activities") == []

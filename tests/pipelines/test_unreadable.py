@@ -423,7 +423,7 @@ def purged(built, strava, tmp_path_factory):
     for path in user.shards("activities"):
         path.rename(home / "elsewhere" / path.name)
     # nothing here needs the build, which is killed as it starts
-    ran = user.run("purge", SOAK_KILL_AT="open .*/dbt/said")
+    ran = user.run("purge", SOAK_KILL_AT="open .*/dbt/logs/dbt.log")
     assert (ran.code, "erased" in ran.err) == (7, True), ran.err
     return user
 
