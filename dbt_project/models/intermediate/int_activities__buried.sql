@@ -20,8 +20,6 @@ summaries as (
         max(versions.fetched_at) as seen_at
     from {{ ref('stg_strava__activities') }} as versions
     inner join newest on versions.id = newest.id
-    -- What a purge is to erase says no more than what it has erased.
-    where newest.purged_at is null or versions.fetched_at > newest.purged_at
     group by versions.id
 ),
 
