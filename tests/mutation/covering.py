@@ -33,7 +33,9 @@ LEFT_OUT = (
     "tests/page/test_page_in_a_",
 )
 LEFT_OUT += ("tests/pipelines/test_mirror.py", "tests/test_make.py", "tests/test_python_choice.py")
-SELECTED = {"fast": "not slow and not container and not workflows and not browser", "slow": "slow"}
+# `make test`, in two parts
+OF_MAKE_TEST = "not deep and not container and not workflows and not browser"
+SELECTED = {"fast": f"not slow and {OF_MAKE_TEST}", "slow": f"slow and {OF_MAKE_TEST}"}
 ENDS_WITHIN_S = 1800
 
 CONFIGURATION = """\
