@@ -113,7 +113,7 @@ def test_a_line_is_covered_with_its_statement_a_signature_with_its_function_a_co
 
 
 class Covered:
-    seconds: ClassVar = {"tests/test_other.py::a": 0.1, "tests/test_keep.py::b": 0.2, "tests/test_other.py::c": 30.0}
+    seconds: ClassVar = {"tests/test_other.py::a": 0.1, "tests/test_keep.py::b": 0.2, "tests/test_other.py::c": 70.0}
 
     def tests(self, module, lines):
         return set(self.seconds)
@@ -128,15 +128,19 @@ class Covered:
 def test_cheap_tests_come_first_and_none_that_costs_more_than_is_left():
     tests = dict.fromkeys(Covered.seconds, 1.0)
     assert rounds.staged(tests, Covered(), 100) == [
-        ["tests/test_keep.py::b", "tests/test_other.py::a"],
+        ["tests/test_other.py::a", "tests/test_keep.py::b"],
         ["tests/test_other.py::c"],
     ]
-    assert rounds.staged(tests, Covered(), 20) == [["tests/test_keep.py::b", "tests/test_other.py::a"]]
+    assert rounds.staged(tests, Covered(), 20) == [["tests/test_other.py::a", "tests/test_keep.py::b"]]
 
 
 def test_of_all_that_pass_by_the_one_that_goes_where_few_go_comes_first():
     tests = {"tests/test_other.py::a": 0.1, "tests/test_keep.py::b": 0.1, "tests/test_other.py::c": 20.0}
-    assert rounds.staged(tests, Covered(), 100)[0] == ["tests/test_other.py::c"]
+    assert rounds.staged(tests, Covered(), 100)[-1] == [
+        "tests/test_other.py::c",
+        "tests/test_other.py::a",
+        "tests/test_keep.py::b",
+    ]
 
 
 class Tree:
