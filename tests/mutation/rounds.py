@@ -18,8 +18,8 @@ from mutation.modules import modules
 from mutation.mutants import Gone, Mutant, covering_lines, lines_of_function, sample
 
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
-# seconds of tests that are tried together, the cheapest first
-STAGES_S = (10, 60)
+# seconds of the tests that are tried first; what starts anew then, pytest and what it forks commands from, costs some
+FIRST_STAGE_S = 60
 # a machine that does much else takes so much longer than it did for the map; whoever takes longer hangs
 SLOWER = 6
 HANGS_AFTER_S = 120
@@ -168,7 +168,7 @@ def try_mutant(mutant: Mutant, copy: Copy, covered: Map, patience_s: float) -> d
 
 
 def staged(concern: dict[str, float], covered: Map, patience_s: float) -> list[list[str]]:
-    """The tests in the order in which they are tried, each stage by file; those that cost more than is left are not.
+    """The tests in the order in which they are tried, in two stages; those that cost more than is left are not.
 
     First what is cheap and what the mutant concerns most (`concern`, by test). Of a test with many parameters each one
     counts for twice as dear as the one before: what one does not notice, the next hardly will.
@@ -182,20 +182,21 @@ def staged(concern: dict[str, float], covered: Map, patience_s: float) -> list[l
         weights[test] = cost[test] * 2 ** min(of_function[function], 20)
         of_function[function] += 1
     ranked = sorted(weights, key=lambda test: (weights[test], test))
-    stages: list[list[str]] = [[]]
-    spent_s, in_stage_s = 0.0, 0.0
+    stages: dict[bool, list[str]] = {True: [], False: []}
+    spent_s = 0.0
     for test in ranked:
-        if spent_s + covered.seconds[test] > patience_s and spent_s:
-            continue
-        limit_s = STAGES_S[len(stages) - 1] if len(stages) <= len(STAGES_S) else patience_s
-        if stages[-1] and in_stage_s + covered.seconds[test] > limit_s:
-            stages.append([])
-            in_stage_s = 0.0
-        stages[-1].append(test)
-        spent_s += covered.seconds[test]
-        in_stage_s += covered.seconds[test]
-    # a file at a time: what its fixtures build is built once
-    return [sorted(stage, key=lambda test: test.partition("::")[0]) for stage in stages if stage]
+        if spent_s == 0 or spent_s + covered.seconds[test] <= patience_s:
+            stages[spent_s + covered.seconds[test] <= FIRST_STAGE_S].append(test)
+            spent_s += covered.seconds[test]
+    return [_by_file(stage) for stage in stages.values() if stage]
+
+
+def _by_file(tests: list[str]) -> list[str]:
+    """The same tests, a file at a time, the first one's first: what its fixtures build is built once."""
+    files: dict[str, list[str]] = {}
+    for test in tests:
+        files.setdefault(test.partition("::")[0], []).append(test)
+    return [test for of_file in files.values() for test in of_file]
 
 
 def _first_failed(ended: Ended) -> str:

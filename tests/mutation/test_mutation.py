@@ -1,5 +1,6 @@
 """`make mutate` itself: what it does to the code, which tests it runs against that, and what it makes of them."""
 
+import json
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,7 @@ from mutation import covering, rounds
 from mutation.copies import Copy, Ended
 from mutation.modules import DECIDE, modules
 from mutation.mutants import Gone, Mutant, covering_lines, lines_of_function, sample
+from mutation.recorder import hash_of
 
 SOURCE = '''\
 import os
@@ -111,7 +113,7 @@ def test_a_line_is_covered_with_its_statement_a_signature_with_its_function_a_co
 
 
 class Covered:
-    seconds: ClassVar = {"tests/test_other.py::a": 0.1, "tests/test_keep.py::b": 0.2, "tests/test_other.py::c": 30.0}
+    seconds: ClassVar = {"tests/test_other.py::a": 0.1, "tests/test_keep.py::b": 0.2, "tests/test_other.py::c": 70.0}
 
     def tests(self, module, lines):
         return set(self.seconds)
@@ -126,15 +128,19 @@ class Covered:
 def test_cheap_tests_come_first_and_none_that_costs_more_than_is_left():
     tests = dict.fromkeys(Covered.seconds, 1.0)
     assert rounds.staged(tests, Covered(), 100) == [
-        ["tests/test_keep.py::b", "tests/test_other.py::a"],
+        ["tests/test_other.py::a", "tests/test_keep.py::b"],
         ["tests/test_other.py::c"],
     ]
-    assert rounds.staged(tests, Covered(), 20) == [["tests/test_keep.py::b", "tests/test_other.py::a"]]
+    assert rounds.staged(tests, Covered(), 20) == [["tests/test_other.py::a", "tests/test_keep.py::b"]]
 
 
 def test_of_all_that_pass_by_the_one_that_goes_where_few_go_comes_first():
     tests = {"tests/test_other.py::a": 0.1, "tests/test_keep.py::b": 0.1, "tests/test_other.py::c": 20.0}
-    assert rounds.staged(tests, Covered(), 100)[0] == ["tests/test_other.py::c"]
+    assert rounds.staged(tests, Covered(), 100)[-1] == [
+        "tests/test_other.py::c",
+        "tests/test_other.py::a",
+        "tests/test_keep.py::b",
+    ]
 
 
 class Tree:
@@ -177,7 +183,59 @@ def test_a_test_that_cannot_be_run_is_no_test_that_notices(tmp_path):
 def test_lines_are_followed_to_where_they_are_now(tmp_path, monkeypatch):
     monkeypatch.setattr(covering, "SOURCES", tmp_path)
     (tmp_path / "before").write_text("one\ntwo\nthree\n")
-    assert covering.moved("before", "zero\none\n2\nthree\n") == {1: 2, 3: 4}
+    assert covering.lines_now("before", "zero\none\n2\nthree\n") == {1: 2, 3: 4}
+
+
+@pytest.fixture
+def covered(tmp_path, monkeypatch):
+    """A map of `keep.py`, which has got a line more since: one test raises, another returns, a fixture does both."""
+    now = "# a line more\n" + SOURCE
+    for name, value in (
+        ("SOURCES", tmp_path),
+        ("MAP", tmp_path),
+        ("REPO", tmp_path),
+        ("modules", lambda _: ["keep.py"]),
+    ):
+        monkeypatch.setattr(covering, name, value)
+    (tmp_path / "before").write_text(SOURCE)
+    (tmp_path / "keep.py").write_text(now)
+    tests = {
+        "tests/test_a.py::raises": {"seconds": 1.0, "passed": True},
+        "tests/test_a.py::returns": {"seconds": 2.0, "passed": True},
+        "tests/test_a.py::fails": {"seconds": 0.1, "passed": False},
+        "tests/test_b.py::other": {"seconds": 3.0, "passed": True},
+    }
+    lines = {
+        "tests/test_a.py::raises": [9, 10],
+        "tests/test_a.py::returns": [9, 11, 18],
+        "tests/test_a.py::fails": [9],
+        "tests/test_b.py": [9, 14],
+    }
+    part = {
+        "digest": "",
+        "tests": tests,
+        "shared": {"tests/test_b.py": 40.0},
+        "sources": {"keep.py": "before"},
+        "lines": {hash_of(name): {"keep.py": numbers} for name, numbers in lines.items()},
+    }
+    (tmp_path / "fast a.json").write_text(json.dumps(part))
+    return covering.Map()
+
+
+def test_the_map_tells_which_tests_that_pass_cover_a_line_and_what_they_take_with_their_fixtures(covered):
+    raises, returns, other = "tests/test_a.py::raises", "tests/test_a.py::returns", "tests/test_b.py::other"
+    assert covered.tests("keep.py", [10]) == {raises, returns, other}
+    assert covered.tests("keep.py", [11]) == {raises}
+    assert covered.tests("keep.py", [15]) == {other}, "what a fixture does, each test of its file may notice"
+    assert covered.seconds == {raises: 1.0, returns: 2.0, other: 43.0}
+    # LIMIT is read in the last line
+    assert covered.tests_of_names("keep.py", {"LIMIT"}) == {returns}
+    assert covered.tests_of_names("keep.py", set()) == set()
+
+
+def test_a_test_has_more_to_do_with_a_function_when_it_goes_where_few_go(covered):
+    concern = covered.concern(covered.tests("keep.py", [10]), "keep.py", range(9, 20))
+    assert concern["tests/test_a.py::returns"] > concern["tests/test_a.py::raises"] > 1
 
 
 def test_each_module_that_decides_is_there_and_each_equivalent_mutant_has_a_reason():
