@@ -45,7 +45,6 @@ FUNCTIONS = {
     "hour": ("minute",),
 }
 UNWRAPPED = ("coalesce", "nullif", "round", "abs")
-SHIFTED_TYPES = {"double": "bigint", "bigint": "integer"}
 SHIFTED_PARTS = {"day": "week", "week": "month", "month": "year", "year": "month", "second": "minute", "hour": "minute"}
 _WORDS = {
     "is": ("comparison", "is not"),
@@ -60,7 +59,6 @@ _TWO_WORDS = {
     ("left", "join"): ("join", "inner join"),
     ("inner", "join"): ("join", "left join"),
     ("select", "distinct"): ("distinct", "select"),
-    ("union", "all"): ("distinct", "union"),
 } | {(part, "from"): ("constant", f"{other} from") for part, other in SHIFTED_PARTS.items()}
 # what an operand of `and` and `or` ends before
 _ENDS = {
@@ -162,32 +160,48 @@ def _of_sql(source: str, start: int, end: int) -> Iterator[Breaking]:
 def _of_jinja(source: str, start: int, end: int) -> Iterator[Breaking]:
     tokens = [_Token("mark", start, start, source), *_tokens(_JINJA_TOKEN, source, start, end)]
     is_config = source[start:end].strip("- \n").startswith("config(")
-    for before, token, after in zip(tokens, tokens[1:], [*tokens[2:], tokens[0]], strict=False):
+    for number, token in enumerate(tokens[1:], 1):
         inside = token.text[1:-1]
         if token.kind == "string" and _IS_SQL.search(inside):
             yield from _of_sql(source, token.start + 1, token.end - 1)
         elif is_config:
-            if before.text == "=" and tokens[tokens.index(before) - 1].text == "post_hook":
+            if [each.text for each in tokens[number - 2 : number]] == ["post_hook", "="]:
                 yield Breaking("hook", token.start, token.end, "''")
         elif token.kind == "number":
             yield from _shifted(token)
-        elif token.kind == "string":
-            yield from _of_string(before, token, after)
+        elif token.kind == "string" and number < len(tokens) - 1:
+            yield from _of_string(tokens, number)
         elif token.text in ("==", "!="):
             yield Breaking("comparison", token.start, token.end, "!=" if token.text == "==" else "==")
 
 
-def _of_string(before: _Token, token: _Token, after: _Token) -> Iterator[Breaking]:
+def _of_string(tokens: Sequence[_Token], number: int) -> Iterator[Breaking]:
     """Another type, another part of a date, or one less in a list."""
+    before, token, after = tokens[number - 1], tokens[number], tokens[number + 1]
     inside = token.text[1:-1]
-    if other := SHIFTED_TYPES.get(inside):
-        yield Breaking("type", token.start + 1, token.end - 1, other)
+    if before.text == ":" and inside == "double":
+        yield Breaking("type", token.start + 1, token.end - 1, "bigint")
+    elif before.text == ":" and inside == "bigint" and tokens[number - 2].text.endswith("id'"):
+        yield Breaking("type", token.start + 1, token.end - 1, "integer")
     elif other := SHIFTED_PARTS.get(inside):
         yield Breaking("constant", token.start + 1, token.end - 1, other)
+    elif _is_in_call(tokens, number):
+        return
     elif before.text == "," and after.text in (",", ")", "]"):
         yield Breaking("list", before.start, token.end, "")
     elif before.text in ("(", "[") and after.text == ",":
         yield Breaking("list", token.start, after.end, "")
+
+
+def _is_in_call(tokens: Sequence[_Token], number: int) -> bool:
+    """Whether the token is an argument, of which none can be missed."""
+    depth = 0
+    for before in range(number - 1, 0, -1):
+        depth += (tokens[before].text in ("(", "[", "{")) - (tokens[before].text in (")", "]", "}"))
+        if depth > 0:
+            called = tokens[before - 1]
+            return tokens[before].text == "(" and called.kind == "word" and called.text != "in"
+    return False
 
 
 def _shifted(token: _Token) -> Iterator[Breaking]:
