@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help build demo auth run run-all compact enrich flow schedule purge status sql page serve
 .PHONY: backup restore revoke shell
-.PHONY: test test-fast test-deep test-times test-browser test-container test-workflows soak mutate lint format bench docs screenshots lock clean
+.PHONY: test test-fast test-deep test-times test-browser test-container test-workflows soak mutate mutate-models lint format bench docs screenshots lock clean
 
 VENV := .venv
 RUNTIME := $(VENV)/.runtime
@@ -118,6 +118,11 @@ soak: $(DEV) ## random histories against the mirror until SECONDS=600 or EXAMPLE
 mutate: $(DEV) ## break the modules that decide, N=300 times by SEED=1, JOBS=2 at a time; AGAIN=1 tries survivors again
 	@PYTHONPATH=tests nice $(VENV)/bin/python -m mutation $${N:+--number="$$N"} $${SEED:+--seed="$$SEED"} $${ONLY:+--only="$$ONLY"} \
 	  $${JOBS:+--jobs="$$JOBS"} $${MAP:+--map} $${AGAIN:+--again} $${TABLE:+--table} $${PATIENCE:+--patience="$$PATIENCE"}
+
+# by files: ONLY=streaks; BREAKINGS=20 of each; SEED=2 others; WORKERS=1
+mutate-models: $(DEV) ## break the dbt models by program, and see whether their tests notice: SEED=, ONLY=streaks
+	@PYTHONPATH=.:tests:tests/dbt $(VENV)/bin/python tests/mutation/models.py $${SEED:+--seed="$$SEED"} \
+	  $${ONLY:+--only="$$ONLY"} $${BREAKINGS:+--breakings="$$BREAKINGS"} $${WORKERS:+--workers="$$WORKERS"}
 
 lint: $(DEV) ## ruff, mypy, import-linter, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, documents up to date
 	@$(VENV)/bin/ruff check .

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 with unnested as (
-    {{ elements_of(ref('int_details__parsed'), 'best_efforts', ['id', 'athlete_id']) }}
+    {{ elements_of(ref('int_details__parsed'), 'best_efforts', ['id']) }}
 ),
 
 activities as (

@@ -68,7 +68,7 @@ final as (
         sought.period_end_date,
         sought.target,
         cast(round(coalesce(added.achieved, 0), 3) as double) as achieved,
-        cast(coalesce(added.achieved, 0) / sought.target as double) as share,
+        cast(round(coalesce(added.achieved, 0), 3) / sought.target as double) as share,
         cast(
             ({{ dbt.datediff('sought.period_start_date', 'sought.today', 'day') }} + 1.0)
             / ({{ dbt.datediff('sought.period_start_date', 'sought.period_end_date', 'day') }} + 1) as double
