@@ -493,10 +493,17 @@ def drawn_results(paths: Sequence[str], breakings: int, seed: int) -> dict[str, 
     return found
 
 
-def reason_why_equivalent(result: dict[str, Any], entries: Sequence[dict[str, str]]) -> str:
-    """The reason given in equivalent_models.toml, or an empty text."""
-    same = [e["why"] for e in entries if all(e[name] == result[name] for name in ("file", "was", "becomes"))]
-    return same[0] if same else ""
+def reason_why_equivalent(result: dict[str, Any], entries: Sequence[dict[str, Any]]) -> str:
+    """The reason given in equivalent_models.toml for this change of a line, or an empty text."""
+    for entry in entries:
+        pieces = result["was"].split(entry["was"])
+        changed = (
+            entry["was"].join(pieces[:place]) + entry["becomes"] + entry["was"].join(pieces[place:])
+            for place in range(1, len(pieces))
+        )
+        if result["file"] in entry["files"] and any(" ".join(text.split()) == result["becomes"] for text in changed):
+            return str(entry["why"])
+    return ""
 
 
 def report(found: dict[str, list[dict[str, Any]]]) -> bool:
