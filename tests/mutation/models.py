@@ -17,7 +17,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,11 +36,10 @@ from test_dbt_models import HALF_A_PAIR, SUMMARY_FIELDS
 from test_dbt_statistics import GOALS, worsened
 from versions import Warehouse, tombstone, version
 
-from mutation.breakings import Breaking, all_breakings
+from mutation.breakings import Breaking, all_breakings, read_equivalents
 from simulator.world import World
 
 RESULTS = REPO / "tests" / "results" / "broken_models.jsonl"
-EQUIVALENT = Path(__file__).with_name("equivalent_models.toml")
 TARGET = 0.95
 FETCHED = datetime(2026, 10, 1)
 ATHLETES = (1, 2, 3)
@@ -324,15 +322,6 @@ def wanted_of(path: Path, breakings: int) -> int:
     return max(breakings, len(path.read_text().splitlines()) * breakings // 100)
 
 
-def lines_changed(source: str, breaking: Breaking) -> tuple[int, str, str]:
-    """Number of the first line that changes, these lines before and after, without indentation."""
-    first = source.rfind("\n", 0, breaking.start) + 1
-    last = source.find("\n", breaking.end)
-    last = len(source) if last < 0 else last
-    after = source[first : breaking.start] + breaking.text + source[breaking.end : last]
-    return source.count("\n", 0, first) + 1, " ".join(source[first:last].split()), " ".join(after.split())
-
-
 def macro_at(source: str, position: int) -> str:
     """Name of the macro that the position is in."""
     before = source[:position].rpartition("{% macro ")[2]
@@ -366,7 +355,7 @@ class Trial:
             result = self.known.get(key)
             # a survivor is asked again when a test or a model has changed
             if result is None or (result["outcome"] == "survived" and result["state"] != self.state):
-                line, was, becomes = lines_changed(source, breaking)
+                line, was, becomes = breaking.lines(source)
                 result = {"key": key, "file": path, "line": line, "kind": breaking.kind, "was": was, "becomes": becomes}
                 scope = clone.project.scope(path, macro_at(source, breaking.start))
                 with broken_file(file, broken):
@@ -493,29 +482,20 @@ def drawn_results(paths: Sequence[str], breakings: int, seed: int) -> dict[str, 
     return found
 
 
-def reason_why_equivalent(result: dict[str, Any], entries: Sequence[dict[str, Any]]) -> str:
-    """The reason given in equivalent_models.toml for this change of a line, or an empty text."""
-    for entry in entries:
-        pieces = result["was"].split(entry["was"])
-        changed = (
-            entry["was"].join(pieces[:place]) + entry["becomes"] + entry["was"].join(pieces[place:])
-            for place in range(1, len(pieces))
-        )
-        if result["file"] in entry["files"] and any(" ".join(text.split()) == result["becomes"] for text in changed):
-            return str(entry["why"])
-    return ""
-
-
 def report(found: dict[str, list[dict[str, Any]]]) -> bool:
     """Print the figures by file and the survivors; whether enough was noticed."""
-    entries = tomllib.loads(EQUIVALENT.read_text())["equivalent"] if EQUIVALENT.exists() else []
+    equivalents = read_equivalents()
     print(f"{'file':52} breakings  noticed  equivalent  survivors")
     sums: Counter[str] = Counter()
     survivors = []
     for path, results in found.items():
         noticed = sum(result["outcome"] == "noticed" for result in results)
         survived = [result for result in results if result["outcome"] == "survived"]
-        equivalent = [result for result in survived if reason_why_equivalent(result, entries)]
+        equivalent = [
+            result
+            for result in survived
+            if any(each.is_of(result["file"], result["was"], result["becomes"]) for each in equivalents)
+        ]
         left = [result for result in survived if result not in equivalent]
         survivors += left
         sums += Counter(all=len(results), noticed=noticed, equivalent=len(equivalent), left=len(left))
