@@ -119,10 +119,9 @@ mutate: $(DEV) ## break the modules that decide, N=300 times by SEED=1, JOBS=2 a
 	@PYTHONPATH=tests nice $(VENV)/bin/python -m mutation $${N:+--number="$$N"} $${SEED:+--seed="$$SEED"} $${ONLY:+--only="$$ONLY"} \
 	  $${JOBS:+--jobs="$$JOBS"} $${MAP:+--map} $${AGAIN:+--again} $${TABLE:+--table} $${PATIENCE:+--patience="$$PATIENCE"}
 
-# by files: ONLY=streaks; BREAKINGS=20 of each; SEED=2 others; WORKERS=1
-mutate-models: $(DEV) ## break the dbt models by program, and see whether their tests notice: SEED=, ONLY=streaks
-	@PYTHONPATH=.:tests:tests/dbt $(VENV)/bin/python tests/mutation/models.py $${SEED:+--seed="$$SEED"} \
-	  $${ONLY:+--only="$$ONLY"} $${BREAKINGS:+--breakings="$$BREAKINGS"} $${WORKERS:+--workers="$$WORKERS"}
+mutate-models: $(DEV) ## break each dbt model N=10 times by SEED=1, JOBS=2 at a time; ONLY=streaks for a part, TABLE=1 for what is known
+	@PYTHONPATH=.:tests:tests/dbt nice $(VENV)/bin/python -m mutation.models $${SEED:+--seed="$$SEED"} \
+	  $${ONLY:+--only="$$ONLY"} $${N:+--number="$$N"} $${JOBS:+--jobs="$$JOBS"} $${TABLE:+--table}
 
 lint: $(DEV) ## ruff, mypy, import-linter, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, documents up to date
 	@$(VENV)/bin/ruff check .

@@ -1,9 +1,11 @@
 """All ways to break one SQL file of the dbt project by a small change of its text, Jinja included."""
 
 import re
+import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 # quotes may hold what would end a Jinja block
 _JINJA = r"(?:'[^']*'|\"[^\"]*\"|(?!{end}).)*"
@@ -104,6 +106,38 @@ class Breaking:
     def applied(self, source: str) -> str:
         """The broken text."""
         return source[: self.start] + self.text + source[self.end :]
+
+    def lines(self, source: str) -> tuple[int, str, str]:
+        """Number of the first line that changes, and the changed lines before and after, without indentation."""
+        first = source.rfind("\n", 0, self.start) + 1
+        end = source.find("\n", self.end)
+        end = len(source) if end < 0 else end
+        after = source[first : self.start] + self.text + source[self.end : end]
+        return source.count("\n", 0, first) + 1, " ".join(source[first:end].split()), " ".join(after.split())
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    """A change of lines that makes no difference, and why."""
+
+    files: tuple[str, ...]
+    was: str
+    becomes: str
+    why: str
+
+    def is_of(self, file: str, was: str, becomes: str) -> bool:
+        """Whether it is what made these lines of that."""
+        pieces = was.split(self.was)
+        return file in self.files and becomes in (
+            " ".join((self.was.join(pieces[:place]) + self.becomes + self.was.join(pieces[place:])).split())
+            for place in range(1, len(pieces))
+        )
+
+
+def read_equivalents() -> list[Equivalent]:
+    """What equivalent_models.toml names."""
+    named = tomllib.loads(Path(__file__).with_name("equivalent_models.toml").read_text())["equivalent"]
+    return [Equivalent(tuple(each["files"]), each["was"], each["becomes"], each["why"]) for each in named]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Asked are, until one fails: the unit tests of the models the file makes, the data tests of a build on a warehouse of
 oddities, and, where that build differs from the true one, the tests in tests/dbt that recompute the same tables.
-A line of JSON per breaking goes to tests/mutation/results/models.jsonl; a run that was stopped goes on from there.
+A line of JSON per breaking goes to tests/results/broken_models.jsonl; a run that was stopped goes on from there.
 Exit codes: 0 enough was noticed, 1 too little, 2 wrong options.
 """
 
@@ -17,7 +17,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,19 +28,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
-from breakings import Breaking, all_breakings
 from dbt.cli.main import dbtRunner
+from processes import REPO, inherited
 from test_dbt_efforts import SETTINGS, worsen, worsen_details
 from test_dbt_incremental import shuffled_tombstones, shuffled_versions
 from test_dbt_models import HALF_A_PAIR, SUMMARY_FIELDS
 from test_dbt_statistics import GOALS, worsened
-from versions import REPO, Warehouse, tombstone, version
+from versions import Warehouse, tombstone, version
 
+from mutation.breakings import Breaking, all_breakings, read_equivalents
 from simulator.world import World
 
-HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results" / "models.jsonl"
-EQUIVALENT = HERE / "equivalent_models.toml"
+RESULTS = REPO / "tests" / "results" / "broken_models.jsonl"
 TARGET = 0.95
 FETCHED = datetime(2026, 10, 1)
 ATHLETES = (1, 2, 3)
@@ -287,12 +285,11 @@ class Clone:
     def failing_test(self, files: Sequence[str]) -> str:
         """The first test of these files that fails on the broken project; empty when none does."""
         basetemp = self.folder / "pytest"
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "STRAVA_"))}
         ran = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"--basetemp={basetemp}"]
             + [f"tests/dbt/{name}" for name in files],
             cwd=self.folder,
-            env=inherited,
+            env=inherited(),
             capture_output=True,
             text=True,
             check=False,
@@ -323,15 +320,6 @@ def drawn(path: Path, seed: int) -> Iterator[Breaking]:
 def wanted_of(path: Path, breakings: int) -> int:
     """How many breakings are tried of a file: of long ones one for each ten lines."""
     return max(breakings, len(path.read_text().splitlines()) * breakings // 100)
-
-
-def lines_changed(source: str, breaking: Breaking) -> tuple[int, str, str]:
-    """Number of the first line that changes, these lines before and after, without indentation."""
-    first = source.rfind("\n", 0, breaking.start) + 1
-    last = source.find("\n", breaking.end)
-    last = len(source) if last < 0 else last
-    after = source[first : breaking.start] + breaking.text + source[breaking.end : last]
-    return source.count("\n", 0, first) + 1, " ".join(source[first:last].split()), " ".join(after.split())
 
 
 def macro_at(source: str, position: int) -> str:
@@ -367,7 +355,7 @@ class Trial:
             result = self.known.get(key)
             # a survivor is asked again when a test or a model has changed
             if result is None or (result["outcome"] == "survived" and result["state"] != self.state):
-                line, was, becomes = lines_changed(source, breaking)
+                line, was, becomes = breaking.lines(source)
                 result = {"key": key, "file": path, "line": line, "kind": breaking.kind, "was": was, "becomes": becomes}
                 scope = clone.project.scope(path, macro_at(source, breaking.start))
                 with broken_file(file, broken):
@@ -494,22 +482,20 @@ def drawn_results(paths: Sequence[str], breakings: int, seed: int) -> dict[str, 
     return found
 
 
-def reason_why_equivalent(result: dict[str, Any], entries: Sequence[dict[str, str]]) -> str:
-    """The reason given in equivalent_models.toml, or an empty text."""
-    same = [e["why"] for e in entries if all(e[name] == result[name] for name in ("file", "was", "becomes"))]
-    return same[0] if same else ""
-
-
 def report(found: dict[str, list[dict[str, Any]]]) -> bool:
     """Print the figures by file and the survivors; whether enough was noticed."""
-    entries = tomllib.loads(EQUIVALENT.read_text())["equivalent"] if EQUIVALENT.exists() else []
+    equivalents = read_equivalents()
     print(f"{'file':52} breakings  noticed  equivalent  survivors")
     sums: Counter[str] = Counter()
     survivors = []
     for path, results in found.items():
         noticed = sum(result["outcome"] == "noticed" for result in results)
         survived = [result for result in results if result["outcome"] == "survived"]
-        equivalent = [result for result in survived if reason_why_equivalent(result, entries)]
+        equivalent = [
+            result
+            for result in survived
+            if any(each.is_of(result["file"], result["was"], result["becomes"]) for each in equivalents)
+        ]
         left = [result for result in survived if result not in equivalent]
         survivors += left
         sums += Counter(all=len(results), noticed=noticed, equivalent=len(equivalent), left=len(left))
@@ -549,18 +535,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Try what has no result yet, print all results."""
     parser = argparse.ArgumentParser(prog="make mutate-models", description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1, help="which of all breakings (default: %(default)s)")
-    parser.add_argument("--breakings", type=int, default=10, help="of a file (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="at a time (default: %(default)s)")
+    parser.add_argument("--number", type=int, default=10, help="of each file (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=2, help="at a time (default: %(default)s)")
     parser.add_argument("--only", default="", help="files whose path contains this")
-    parser.add_argument("--report", action="store_true", help="print the results there are")
+    parser.add_argument("--table", action="store_true", help="only show what is known")
     options = parser.parse_args(argv)
     paths = files_of_the_project(options.only)
     if not paths:
         parser.error(f"no file of the dbt project has {options.only} in its path")
-    if not options.report:
+    if not options.table:
         RESULTS.parent.mkdir(exist_ok=True)
-        try_all(paths, Trial(options.seed, options.breakings), options.workers)
-    return 0 if report(drawn_results(paths, options.breakings, options.seed)) else 1
+        try_all(paths, Trial(options.seed, options.number), options.jobs)
+    return 0 if report(drawn_results(paths, options.number, options.seed)) else 1
 
 
 if __name__ == "__main__":
