@@ -21,7 +21,7 @@ from pipelines.ground.errors import (
     WarehouseBusy,
 )
 from pipelines.ground.memory import give_back_what_is_free
-from pipelines.ground.progress import ANOTHER_RUN, Report
+from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.stop import StopFlag
 from pipelines.ground.written_places import Places
@@ -33,7 +33,7 @@ from pipelines.mirror.pull import Pull, PullChoice
 from pipelines.mirror.waiting import is_too_long, wait_for_window
 from pipelines.page.html import make_page, page_is_current
 from pipelines.runs.backup import finish_restore
-from pipelines.runs.last_run import Done, RunRecord
+from pipelines.runs.last_run import Done, RunRecord, another_run
 from pipelines.runs.purge import Purge
 from pipelines.runs.repair import repair
 from pipelines.sources.strava_api.budget import Budget
@@ -238,7 +238,7 @@ def run_steps(
         # once a day is enough for what is new; the rest of the requests is for details
         steps_now = [step for step in steps if step != "pull" or done.listed_on != f"{budget.now():%Y-%m-%d}"]
         down: StravaUnavailable | None = None
-        with locked(settings.lock_path, stop.wait, lambda: report.say(ANOTHER_RUN)):
+        with locked(settings.lock_path, stop.wait, lambda: report.say(another_run(settings))):
             finish_restore(settings)
             with record.round():
                 _note_places(settings)

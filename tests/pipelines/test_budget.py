@@ -164,6 +164,23 @@ def test_a_pull_waits_for_the_next_window_and_goes_on_from_the_last_activity(ath
 
 
 @pytest.mark.slow
+def test_who_waits_for_a_run_that_waits_itself_hears_for_what(athlete, strava):
+    strava.set_limits(read_15min=3)
+    pulling = athlete.fork("pull", PER_PAGE="5", **PATIENT)
+    assert "Waiting until then" in [*takewhile_not_waiting(pulling)][-1]
+    for command in (("backup", "--unencrypted", str(athlete.home / "b")), ("build",)):
+        waiting = athlete.fork(*command)
+        assert next(waiting.lines()) == (
+            f"Another run is going on (pull, process {pulling.id}); waiting for its end. "
+            "Strava's 15-minute limit is used up (3 of 3 requests); it opens again at 2026-03-04 12:15 UTC.\n"
+        )
+        waiting.signal(signal.SIGTERM)
+        assert waiting.wait().code == 130
+    pulling.signal(signal.SIGTERM)
+    assert pulling.wait().code == 130
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_what_was_fetched_before_a_wait_has_landed_whatever_ends_the_wait(pulled, run, strava, end):
     # two for the list

@@ -101,7 +101,7 @@ def test_a_long_pull_tells_how_far_it_is_and_a_second_run_that_it_waits(athlete,
     assert (first.returncode, second.code) == (0, 0), err + second.err
     assert re.search(rf"^Activities: 40 listed, up to \d{{4}}-\d\d-\d\d \(\d+%\), {BUDGET}$", err, re.MULTILINE)
     assert "\x1b" not in err
-    assert second.err.splitlines()[0] == "Another run is going on; waiting for its end."
+    assert second.err.splitlines()[0] == f"Another run is going on (pull, process {first.pid}); waiting for its end."
     assert "nothing new" in second.err
     assert athlete.sql("select count(*), count(distinct id) from staging.activities") == [(60, 60)]
 
