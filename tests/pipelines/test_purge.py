@@ -105,7 +105,7 @@ def test_a_purge_that_has_nothing_to_do_starts_no_dbt(athlete, run, strava):
     assert (run("purge").code, run("pull").code) == (0, 0)
     strava.add(name="not built")
     assert run("pull").code == 0
-    ran = run("purge", STRAVA_PAGE="true", STRAVA_PUBLISH="copy.duckdb")
+    ran = run("purge", STRAVA_PAGE="true", STRAVA_PUBLISH="shared/strava.duckdb")
     assert (ran.code, ran.err) == (0, "Purge: nothing to erase.\n")
     assert not (athlete.home / "warehouse" / ".state" / "dbt").exists()
 
