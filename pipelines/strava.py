@@ -36,7 +36,7 @@ from pipelines.ground.durable import is_there  # noqa: E402
 from pipelines.ground.errors import BadSetting, DoesNotAddUp, Interrupted, StravaError, exit_codes  # noqa: E402
 from pipelines.ground.memory import share_one_arena  # noqa: E402
 from pipelines.ground.output import answering, tell  # noqa: E402
-from pipelines.ground.progress import ANOTHER_RUN, Report  # noqa: E402
+from pipelines.ground.progress import TOKENS_IN_USE, Report  # noqa: E402
 from pipelines.ground.settings import SETTINGS, StravaSettings, read_settings  # noqa: E402
 from pipelines.ground.stop import StopFlag  # noqa: E402
 from pipelines.sources.strava_api.settings import CALLED  # noqa: E402
@@ -156,8 +156,9 @@ def _complete_restore(settings: StravaSettings, report: Report, stop: StopFlag) 
     """As `_finish_restore`, before something is written without the run's lock that a restore would replace."""
     if is_there(settings.restoring_path):
         from pipelines.ground.durable import locked
+        from pipelines.runs.last_run import another_run
 
-        with locked(settings.lock_path, stop.wait, lambda: report.say(ANOTHER_RUN)):
+        with locked(settings.lock_path, stop.wait, lambda: report.say(another_run(settings))):
             _finish_restore(settings)
 
 
@@ -192,7 +193,7 @@ def _revoke(options: argparse.Namespace, report: Report, stop: StopFlag) -> None
     _complete_restore(settings, report, stop)
     file = TokenFile(settings.token_path)
     # a run that refreshed meanwhile would write the file anew
-    with file.locked(stop):
+    with file.locked(stop, lambda: report.say(TOKENS_IN_USE)):
         known = app_of(settings, stop).revoke(file.load())
         file.remove()
     tell(f"{'Revoked at Strava' if known else 'Strava did not know the token any more'}; {file.path} is removed.")
@@ -269,6 +270,7 @@ def _page_options(parser: argparse.ArgumentParser) -> None:
 def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     from pipelines.ground.durable import locked
     from pipelines.page.html import make_page, require_warehouse
+    from pipelines.runs.last_run import another_run
 
     def token_athlete() -> int | None:
         from pipelines.sources.strava_api.auth import TokenFile
@@ -279,7 +281,7 @@ def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     if not is_there(settings.restoring_path):
         require_warehouse(settings)
     # a reader keeps a run from opening the file for writing
-    with locked(settings.lock_path, stop.wait, lambda: report.say(ANOTHER_RUN)):
+    with locked(settings.lock_path, stop.wait, lambda: report.say(another_run(settings))):
         _finish_restore(settings)
         out = options.out and Path.cwd() / options.out
         make_page(settings, report, token_athlete, options.public, out, options.force)

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRe
 from pipelines.ground.output import Heedless
 from pipelines.sources.strava_api.terminal import printable
 
-ANOTHER_RUN = "Another run is going on; waiting for its end."
+TOKENS_IN_USE = "Another command changes the tokens (auth, revoke or a run); waiting for its end."
 PLAIN_EVERY_S = 10
 BUDGET_EVERY_S = 0.2
 

@@ -1,6 +1,5 @@
 """Strava as a run may ask it: in the athlete's name, within the budget, waiting for a window where that is wanted."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +9,7 @@ from pipelines.ground.errors import BudgetSpent, StravaError, StravaUnavailable
 from pipelines.ground.progress import Report, Task
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.stop import StopFlag
-from pipelines.mirror.waiting import wait_for_window
+from pipelines.mirror.waiting import is_too_long, wait_for_window
 from pipelines.sources.strava_api.auth import OAuthApp, RefreshTokenAuth, TokenFile, open_app
 from pipelines.sources.strava_api.budget import Budget
 from pipelines.sources.strava_api.client import StravaClient
@@ -18,7 +17,7 @@ from pipelines.sources.strava_api.transport import StravaAdapter, open_session, 
 
 
 class Access:
-    """One run's access to Strava. A `backfill` waits for the list however long, for details between two rounds."""
+    """One run's access to Strava, which waits for a window of the list: in a `backfill` however long."""
 
     def __init__(
         self, settings: StravaSettings, report: Report, stop: StopFlag, budget: Budget, backfill: bool
@@ -95,20 +94,11 @@ class Access:
     def wait_for_list(self, spent: BudgetSpent, task: Task) -> StravaError | None:
         """Wait for the window to open again; what ends the run instead, if so.
 
-        A list is better walked in one go: a backfill waits here too, however long.
+        A list is better walked in one go. Whoever wants details waits between two rounds: see `run_steps`.
         """
-        return self._wait(spent, math.inf if self.backfill else self._settings.max_wait_s, task)
-
-    def wait_for_details(self, spent: BudgetSpent, task: Task) -> StravaError | None:
-        """As `wait_for_list`; a backfill builds first, and lets others run meanwhile: it waits between two rounds."""
-        return self._wait(spent, 0 if self.backfill else self._settings.max_wait_s, task)
-
-    def _wait(self, spent: BudgetSpent, longest_s: float, task: Task) -> StravaError | None:
-        """`spent` itself where the window opens later than in `longest_s`."""
-        wait_s = spent.opens_at_s - self.budget.now().timestamp()
         # refused again at once after a wait: somebody else uses all there is
-        in_vain = not self.backfill and 0 < self._sent_before_wait >= self.requests_sent - 1
-        if wait_s > longest_s or (spent.of_day and longest_s < math.inf) or in_vain:
+        in_vain = 0 < self._sent_before_wait >= self.requests_sent - 1
+        if not self.backfill and (in_vain or is_too_long(spent, self.budget, self._settings.max_wait_s)):
             return spent
         self._sent_before_wait = self.requests_sent
         try:

@@ -1,6 +1,6 @@
 """Fetching details: those that are missing or behind their summaries, newest first, then today's share of old ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
@@ -29,14 +29,20 @@ class DetailChoice:
     since: date | None = None
     until: date | None = None
 
+    def without(self, asked: set[int]) -> "DetailChoice":
+        """What is left of it once `asked` have been asked for."""
+        limit = None if self.limit is None else max(self.limit - len(asked), 0)
+        return replace(self, limit=limit, ids=tuple(id_ for id_ in self.ids if id_ not in asked))
+
 
 @dataclass
 class Enriched:
-    """What was done: details that landed, refusals, activities that were buried."""
+    """What was done: details that landed, refusals, activities that were buried; and ids that were `asked` for."""
 
     landed: int = 0
     refused: int = 0
     buried: int = 0
+    asked: set[int] = field(default_factory=set)
 
 
 class Enrichment:
@@ -83,6 +89,7 @@ class Enrichment:
             error = self._fetch(ids, wanted, versions, fetched)
         finally:
             self.enriched.landed += versions.count
+            self.enriched.asked = fetched | self._refused_ids
             self._refresh.note(fetched.intersection(old))
             self._left = len(set(wanted) - fetched - self._refused_ids)
         self._quarantine.release(fetched)
@@ -101,7 +108,10 @@ class Enrichment:
         return NewVersions(ACTIVITY_DETAILS, landed, athlete_id, self._notes.began_at, self._bronze.waiting_path)
 
     def _fetch(self, ids: list[int], wanted: list[int], versions: NewVersions, fetched: set[int]) -> StravaError | None:
-        """Land the details of `ids`; what ended it early, if so. `fetched` takes what has come."""
+        """Land the details of `ids`; what ended it early, if so. `fetched` takes what has come.
+
+        A spent window is no end where only what is looked at again is left: that can wait for another run.
+        """
         with self._access.sparing(), self._report.task("Details") as task:
 
             def on_detail(id_: int) -> None:
@@ -111,11 +121,8 @@ class Enrichment:
             fetch = DetailsInCommits(self._access.client, ids, on_detail, self._refused)
             while not fetch.finished:
                 self._bronze.land(activity_details(fetch, versions))
-                if fetch.waits_for is not None and fetched.issuperset(wanted):
-                    # what is only looked at again can wait for another run
-                    break
                 if fetch.waits_for is not None:
-                    fetch.go_on(self._access.wait_for_details(fetch.waits_for, task))
+                    return fetch.waits_for if set(wanted) - fetched - self._refused_ids else None
         return fetch.error
 
     def say_what_is_left(self, choice: DetailChoice) -> None:

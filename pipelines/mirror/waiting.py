@@ -9,6 +9,11 @@ from pipelines.sources.strava_api.budget import Budget
 STEP_S = 1
 
 
+def is_too_long(spent: BudgetSpent, budget: Budget, longest_s: float) -> bool:
+    """Whether a run that may wait `longest_s` ends instead: never is a day waited for."""
+    return spent.of_day or spent.opens_at_s - budget.now().timestamp() > longest_s
+
+
 def wait_for_window(spent: BudgetSpent, budget: Budget, reserve: int, stop: StopFlag, task: Task) -> None:
     """Wait until a request may be sent again that leaves `reserve` of the day.
 

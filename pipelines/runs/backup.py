@@ -36,10 +36,11 @@ from pipelines.ground.durable import (
 )
 from pipelines.ground.engine import refused_write
 from pipelines.ground.errors import BadSetting, Interrupted, StorageFailed
-from pipelines.ground.progress import Report
+from pipelines.ground.progress import TOKENS_IN_USE, Report
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.stop import StopFlag
 from pipelines.ground.written_places import NOTE, NOTE_AMONG_SHARDS, Places, merged, read_note, write_note
+from pipelines.runs.last_run import another_run
 from pipelines.sources.strava_api.auth import TokenFile
 from pipelines.warehouse.database import open_warehouse
 
@@ -421,9 +422,9 @@ def _passphrase(settings: StravaSettings) -> bytes:
 @contextmanager
 def _still(settings: StravaSettings, report: Report, stop: StopFlag) -> Iterator[None]:
     """Nobody runs, and nobody refreshes the tokens; a restore that was killed is at its end."""
-    with locked(settings.lock_path, stop.wait, lambda: report.say("A run is going on; waiting for its end.")):
+    with locked(settings.lock_path, stop.wait, lambda: report.say(another_run(settings))):
         finish_restore(settings)
-        with TokenFile(settings.token_path).locked(stop):
+        with TokenFile(settings.token_path).locked(stop, lambda: report.say(TOKENS_IN_USE)):
             yield
 
 

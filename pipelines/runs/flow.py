@@ -21,7 +21,7 @@ from pipelines.ground.errors import (
     WarehouseBusy,
 )
 from pipelines.ground.memory import give_back_what_is_free
-from pipelines.ground.progress import ANOTHER_RUN, Report
+from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.stop import StopFlag
 from pipelines.ground.written_places import Places
@@ -30,10 +30,10 @@ from pipelines.mirror.enrich import DetailChoice, Enrichment
 from pipelines.mirror.fields import FieldsSeen
 from pipelines.mirror.landing import Notes
 from pipelines.mirror.pull import Pull, PullChoice
-from pipelines.mirror.waiting import wait_for_window
+from pipelines.mirror.waiting import is_too_long, wait_for_window
 from pipelines.page.html import make_page, page_is_current
 from pipelines.runs.backup import finish_restore
-from pipelines.runs.last_run import Done, RunRecord
+from pipelines.runs.last_run import Done, RunRecord, another_run
 from pipelines.runs.purge import Purge
 from pipelines.runs.repair import repair
 from pipelines.sources.strava_api.budget import Budget
@@ -70,6 +70,8 @@ class Run:
         self._report = report
         self._done = done
         self._backfill = backfill
+        # ids of which this round has asked for details
+        self.asked: set[int] = set()
         self._access = Access(settings, report, stop, budget, backfill)
         self._bronze = open_bronze(settings, report, partial(staged_rows, settings.warehouse_path))
         self._notes = Notes(self._bronze, utc_now())
@@ -119,6 +121,7 @@ class Run:
             self._enrichment.run(choice)
         finally:
             enriched = self._enrichment.enriched
+            self.asked |= enriched.asked
             self._done.details_landed += enriched.landed
             self._done.details_refused += enriched.refused
             self._done.activities_buried += enriched.buried
@@ -219,7 +222,8 @@ def run_steps(
 ) -> None:
     """Do `steps` in their order, one run at a time, and note for `status` what was done.
 
-    A run that Strava's limits cut short ends well; one that is to `backfill` waits and goes on until nothing is left.
+    A run that Strava's limits cut short ends well. Before that it waits for its details as long as the settings say,
+    with what it has by then built; one that is to `backfill` waits and goes on until nothing is left.
 
     Raises:
         StravaError: the first thing that stopped a step.
@@ -228,23 +232,31 @@ def run_steps(
     done = record.done
     budget = Budget(settings.state_path / "budget.json", stop=stop)
     outages = 0
+    has_waited = False
+    rest = choice
     while True:
         # once a day is enough for what is new; the rest of the requests is for details
         steps_now = [step for step in steps if step != "pull" or done.listed_on != f"{budget.now():%Y-%m-%d}"]
         down: StravaUnavailable | None = None
-        with locked(settings.lock_path, stop.wait, lambda: report.say(ANOTHER_RUN)):
+        with locked(settings.lock_path, stop.wait, lambda: report.say(another_run(settings))):
             finish_restore(settings)
             with record.round():
                 _note_places(settings)
                 run = Run(settings, report, stop, done, budget, backfill)
                 try:
-                    spent = _round(run, done, steps_now, pull_choice, choice)
+                    spent = _round(run, done, steps_now, pull_choice, rest)
                     done.message = str(spent or "")
                 except StravaUnavailable as error:
                     if not backfill or outages == OUTAGES:
                         raise
                     down = error
-                if backfill and (why := down or spent) is not None:
+                rest = rest.without(run.asked)
+                # a walk of the list has waited by itself; refused again at once, somebody else uses all there is
+                in_vain = (has_waited and run.requests_sent <= 1) or ("pull" in steps_now and not done.listed_on)
+                waits = backfill or not (in_vain or spent is None or is_too_long(spent, budget, settings.max_wait_s))
+                if down is None and (backfill or not waits):
+                    run.say_what_is_left(spent, choice, steps_now)
+                if waits and (why := down or spent) is not None:
                     record.waits(str(why))
         with record.wait():
             if down is not None:
@@ -253,11 +265,11 @@ def run_steps(
                 report.warn(f"{down} Trying again in {timedelta(seconds=math.ceil(wait_s))}.")
                 stop.wait(wait_s)
                 continue
-            if spent is None or not backfill:
+            if spent is None or not waits:
                 return
-            outages = 0
+            outages, has_waited = 0, True
             # the lock is free meanwhile: a daily flow can use what is reserved for it
-            with report.task("Backfill") as task:
+            with report.task("Backfill" if backfill else "Details") as task:
                 wait_for_window(spent, budget, settings.reserve, stop, task)
 
 
@@ -319,5 +331,4 @@ def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: Detail
             stopped = error
     if stopped is not None and not isinstance(stopped, BudgetSpent):
         raise stopped
-    run.say_what_is_left(stopped, choice, steps)
     return stopped

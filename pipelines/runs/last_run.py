@@ -15,10 +15,11 @@ from typing import Any
 from pipelines.ground.durable import is_locked, read_whole, written_whole
 from pipelines.ground.errors import Interrupted, StorageFailed, StravaError
 from pipelines.ground.settings import REPO, StravaSettings
+from pipelines.sources.strava_api.budget import Budget
 
 
 class Outcome(StrEnum):
-    """What became of a run. `WAITING`: a backfill between two rounds. `UNFINISHED` is never written, only found."""
+    """What became of a run. `WAITING`: between two rounds, for Strava. `UNFINISHED` is never written, only found."""
 
     RUNNING = "running"
     WAITING = "waiting"
@@ -136,6 +137,17 @@ def read_last_run(settings: StravaSettings) -> dict[str, Any] | None:
     elif not _goes_on(done, settings):
         done["outcome"] = Outcome.UNFINISHED
     return done
+
+
+def another_run(settings: StravaSettings) -> str:
+    """What to say before a wait for the run's lock: which run goes on, and whether Strava's limits may hold it up."""
+    done = read_last_run(settings)
+    if done is None or done["outcome"] != Outcome.RUNNING:
+        # who makes a page or a bundle has the lock too
+        return "Another run is going on; waiting for its end."
+    said = f"Another run is going on ({done['command']}, process {done['pid']}); waiting for its end."
+    spent = Budget(settings.state_path / "budget.json").spent()
+    return f"{said} {spent}" if spent else said
 
 
 def _goes_on(done: dict[str, Any], settings: StravaSettings) -> bool:

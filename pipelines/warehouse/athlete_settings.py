@@ -39,8 +39,12 @@ def write_athlete_settings(settings: StravaSettings) -> None:
 
 
 def settings_are_known(connection: duckdb.DuckDBPyConnection, settings: StravaSettings) -> bool:
-    """Whether the opened warehouse says what the settings say; one of an older version never does."""
-    return read_athlete_settings(connection) == _wanted(settings)
+    """Whether the opened warehouse says what the settings say; one of an older version never does.
+
+    Settings that say nothing of the athlete contradict nothing: the home may be the demo's, or another machine's.
+    """
+    held, wanted = read_athlete_settings(connection), _wanted(settings)
+    return held == wanted or (wanted == _wanted(StravaSettings()) and None not in held.values())
 
 
 def _wanted(settings: StravaSettings) -> dict[str, list[tuple[Any, ...]]]:

@@ -12,7 +12,7 @@ from datetime import date
 import duckdb
 import pytest
 from home import Athlete
-from made_page import HEARTRATE, HOSTILE, Parsed, page_file, rows_of
+from made_page import ATHLETE, HEARTRATE, HOSTILE, Parsed, page_file, rows_of
 from said import assert_said
 
 from pipelines.page.data import TABLES
@@ -279,6 +279,17 @@ def test_a_setting_that_changed_shows_without_a_build(built):
     assert [(goal["sport_group"], goal["target"]) for goal in rows_of(data, "goals")] == [("Swim", 20_000)]
     assert rows_of(data, "zones") == []
     assert built.spawn("page").code == 0, "and back"
+
+
+def test_a_page_made_without_any_setting_of_the_athlete_shows_those_of_the_last_run(built):
+    assert built.spawn("page").code == 0
+    out = built.home / "without.html"
+    # as of `STRAVA_HOME=demo make page`
+    ran = built.spawn("page", "--out", str(out), **dict.fromkeys(ATHLETE, ""))
+    assert ran.code == 0, ran.err
+    assert out.read_bytes() == page_file(built).read_bytes()
+    data = Parsed(out.read_text()).data
+    assert (data["units"], data["settings"]["sex"], len(rows_of(data, "goals")) > 0) == ("mi", "f", True)
 
 
 def test_flow_makes_the_page_only_when_it_would_be_another(built):

@@ -170,14 +170,16 @@ def test_a_torn_shard_is_set_aside_and_named_and_what_it_held_is_fetched_again(a
     assert (ran.code, "warning" in ran.err) == (0, False), ran.err
 
 
-@pytest.mark.parametrize(("share", "wrong"), [(0.5, b"\xff" * 40), (0.7, b"\x00" * 40), (0.9, b"\xff" * 40)])
+@pytest.mark.parametrize(
+    ("share", "wrong"), [(0.5, b"\xff"), (0.7, b"\x00"), (0.9, b"\xff")], ids=["0.5", "0.7", "0.9"]
+)
 def test_damage_within_the_payloads_is_that_of_the_shard_and_tells_nothing_of_them(athlete, run, strava, wrong, share):
     run("pull")
     [shard] = athlete.shards()
     chunk = pq.read_metadata(shard).row_group(0).column(SCHEMA.names.index("payload"))
     at = chunk.data_page_offset + int(share * chunk.total_compressed_size)
     content = shard.read_bytes()
-    shard.write_bytes(content[:at] + wrong + content[at + len(wrong) :])
+    shard.write_bytes(content[:at] + 40 * wrong + content[at + 40 :])
     with pytest.raises(ShardDamaged):
         look_through(shard)
     athlete.warehouse.unlink()
@@ -207,7 +209,7 @@ def test_a_torn_shard_whose_rows_are_in_the_warehouse_is_written_anew_with_all_i
     assert ran.code == 0, ran.err
     assert ran.err.count("the warehouse had its rows, and it was written anew") == len(held)
     assert {path: pq.read_table(path).to_pylist() for path in held} == held
-    assert re.search("Activities: .*nothing new", ran.err)
+    assert "Activities: 59 listed, nothing new." in ran.err
     assert {id_ for (id_,) in athlete.sql("select id from strava.activities")} == all_ids(strava)
     assert athlete.sql("select id from strava.deleted_activities") == [(gone,)]
     assert run("status").code == 0

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from home import Athlete
-from landed import DETAIL, LIST, NO_LIMITS, all_ids, details_asked, ids, pages_asked, until
+from landed import DETAIL, LIST, NO_LIMITS, all_ids, details_asked, ids, pages_asked
 from said import assert_said
 
 from simulator import Simulator
@@ -117,20 +117,37 @@ def test_late_in_the_evening_the_rest_is_done_tomorrow(pulled, run, strava):
 
 
 @pytest.mark.slow
-def test_a_run_waits_for_the_next_window_and_goes_on_where_it_was(pulled, strava):
-    strava.set_limits(read_15min=8)
-    strava.fault("late_in_window", path=DETAIL, after=7, seconds=3)
-    ran = pulled.spawn("enrich", ENRICH_LIMIT="16", **PATIENT)
+def test_a_first_flow_shows_the_activities_before_it_waits_and_goes_on_where_it_was(athlete, strava):
+    # the athlete, two pages, six details
+    strava.set_limits(read_15min=9)
+    process = athlete.fork("flow", ENRICH_LIMIT="14", STRAVA_PAGE="true", **PATIENT)
+    *_, page, waiting = takewhile_not_waiting(process)
+    assert page.startswith(f"Page: {athlete.home / 'site' / 'index.html'}")
+    assert waiting == (
+        "Strava's 15-minute limit is used up (9 of 9 requests); it opens again at 2026-03-04 12:15 UTC. "
+        "Waiting until then.\n"
+    )
+    counted = "select (select count(*) from strava.activities), (select count(*) from strava.activity_details)"
+    assert athlete.sql(counted) == [(20, 6)]
+    assert (last_run(athlete)["outcome"], last_run(athlete)["exit_code"]) == ("waiting", None)
+    # nobody is kept out meanwhile
+    assert athlete.spawn("backup", "--unencrypted", str(athlete.home / "strava.bundle")).code == 0
+    athlete.sleep(600)
+    ran = process.wait()
     assert ran.code == 0, ran.err
-    waited = [line for line in ran.err.splitlines() if "Waiting" in line]
-    assert waited == [
-        "Strava's 15-minute limit is used up (8 of 8 requests); it opens again at 2026-03-04 12:30 UTC. "
-        "Waiting until then."
-    ]
-    assert len(details_asked(pulled)) == len(set(details_asked(pulled))) == 16
+    assert "Details: 8 fetched, 8 new or changed, 6 left." in ran.err
+    assert athlete.sql(counted) == [(20, 14)]
+    assert (len(details_asked(athlete)), len(set(details_asked(athlete)))) == (14, 14)
+    assert pages_asked(athlete) == [1, 2]
     assert_nothing_refused(strava)
-    opened_at = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
-    assert [request.at >= opened_at for request in pulled.requests(DETAIL)] == [False] * 8 + [True] * 8
+
+
+def takewhile_not_waiting(process):
+    """What it says up to the line that it waits."""
+    for line in process.lines():
+        yield line
+        if "Waiting" in line:
+            return
 
 
 @pytest.mark.slow
@@ -147,21 +164,38 @@ def test_a_pull_waits_for_the_next_window_and_goes_on_from_the_last_activity(ath
 
 
 @pytest.mark.slow
+def test_who_waits_for_a_run_that_waits_itself_hears_for_what(athlete, strava):
+    strava.set_limits(read_15min=3)
+    pulling = athlete.fork("pull", PER_PAGE="5", **PATIENT)
+    assert "Waiting until then" in [*takewhile_not_waiting(pulling)][-1]
+    for command in (("backup", "--unencrypted", str(athlete.home / "b")), ("build",)):
+        waiting = athlete.fork(*command)
+        assert next(waiting.lines()) == (
+            f"Another run is going on (pull, process {pulling.id}); waiting for its end. "
+            "Strava's 15-minute limit is used up (3 of 3 requests); it opens again at 2026-03-04 12:15 UTC.\n"
+        )
+        waiting.signal(signal.SIGTERM)
+        assert waiting.wait().code == 130
+    pulling.signal(signal.SIGTERM)
+    assert pulling.wait().code == 130
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_what_was_fetched_before_a_wait_has_landed_whatever_ends_the_wait(pulled, run, strava, end):
+    # two for the list
     strava.set_limits(read_15min=8)
-    process = pulled.fork("enrich", ENRICH_LIMIT="all", **PATIENT)
-    until(lambda: len(details_asked(pulled)) == 8 and pulled.shards("activity_details"))
-    assert "Waiting until then" in next(process.lines())
+    process = pulled.fork(ENRICH_LIMIT="all", **PATIENT)
+    assert "Waiting until then" in [*takewhile_not_waiting(process)][-1]
     process.signal(end)
     sent_at_s = time.monotonic()
     ran = process.wait()
     assert time.monotonic() - sent_at_s < 10
+    assert len(details_asked(pulled)) == 6
     assert sorted(ids(pulled, "activity_details")) == sorted(details_asked(pulled))
-    if end != signal.SIGKILL:
-        assert ran.code == 130
-        assert ran.err.splitlines()[-1].startswith("Stopped.")
-        assert pulled.sql("select count(*) from staging.activity_details") == [(8,)]
+    assert pulled.sql("select count(*) from staging.activity_details") == [(6,)]
+    assert ran.code == (-signal.SIGKILL if end == signal.SIGKILL else 130)
+    assert ran.err.splitlines()[-1].startswith("Stopped." if ran.code == 130 else "Strava's 15-minute limit")
 
 
 def test_a_window_that_opens_later_than_the_longest_wait_ends_the_run(pulled, run, strava):
@@ -185,7 +219,7 @@ def test_a_spent_day_is_not_waited_for_however_near_its_end(pulled, run, strava)
 def test_who_is_refused_again_after_a_wait_does_not_wait_for_ever(pulled, strava):
     strava.fault("late_in_window", path=DETAIL, times=2, seconds=1)
     strava.fault("429", path=DETAIL, times=None)
-    ran = pulled.spawn("enrich", ENRICH_LIMIT="all", **PATIENT)
+    ran = pulled.spawn(ENRICH_LIMIT="all", **PATIENT)
     assert ran.code == 0
     assert ran.err.count("Waiting") == 1
     assert len(details_asked(pulled)) == 2

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -139,14 +139,16 @@ class TokenFile:
             raise storage_error(self.path, error) from error
 
     @contextmanager
-    def locked(self, stop: Pause) -> Iterator[None]:
+    def locked(self, stop: Pause, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
         """Hold the tokens: nobody else refreshes meanwhile, by whatever link they come to the file.
+
+        `on_wait` is called before a wait.
 
         Raises:
             What `Pause.wait` raises: a signal came while somebody else held them.
         """
         path = real(self.path)
-        with locked(path.with_name(f".{path.name}.lock"), stop.wait):
+        with locked(path.with_name(f".{path.name}.lock"), stop.wait, on_wait):
             yield
 
 
