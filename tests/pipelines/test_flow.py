@@ -135,7 +135,8 @@ def test_two_flows_at_once_take_turns_and_both_end_well(tmp_path, strava):
     first, second = (athlete.start("flow", ENRICH_LIMIT="2") for _ in range(2))
     told = [process.communicate(timeout=240)[1] for process in (first, second)]
     assert (first.returncode, second.returncode) == (0, 0), told
-    assert sum("Another run is going on (flow, process " in err for err in told) == 1
+    # which run it is, the second may ask before the first has noted it
+    assert sum("Another run is going on" in err for err in told) == 1
     assert athlete.sql("select count(*), count(distinct id) from strava.activities") == [(strava.count, strava.count)]
     assert athlete.sql("select count(*) from strava.activity_details") == [(4,)]
     assert athlete.spawn("status").code == 0
