@@ -14,45 +14,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from dlt.common.schema.typing import TColumnSchema, TDataType, TTableSchemaColumns
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
+from pipelines.bronze.tables import SCHEMA, TABLES, Table
 from pipelines.ground.durable import entries, read_error, read_whole, remove, written_whole
 from pipelines.ground.engine import Config
 from pipelines.ground.errors import StorageFailed
-
-# The keys that the pipeline itself needs, typed once and for ever, and the payload as Strava sent it.
-SCHEMA = pa.schema(
-    [
-        ("id", pa.int64()),
-        ("athlete_id", pa.int64()),
-        ("start_date", pa.timestamp("us")),
-        ("fetched_at", pa.timestamp("us")),
-        ("payload_hash", pa.string()),
-        ("payload", pa.string()),
-        ("shard", pa.string()),
-    ]
-)
-_DLT_TYPES: dict[pa.DataType, TDataType] = {
-    pa.int64(): "bigint",
-    pa.string(): "text",
-    pa.timestamp("us"): "timestamp",
-}
-
-
-def _column(field: pa.Field) -> TColumnSchema:
-    column = TColumnSchema(name=field.name, data_type=_DLT_TYPES[field.type], nullable=True)
-    if column["data_type"] == "timestamp":
-        # UTC without zone, so that no session's time zone has a say
-        column["timezone"] = False
-        column["precision"] = 6
-    return column
-
-
-COLUMNS: TTableSchemaColumns = {field.name: _column(field) for field in SCHEMA}
-# the same for DuckDB
-KINDS = dict(zip(SCHEMA.names, ("bigint", "bigint", *["timestamp"] * 2, *["varchar"] * 3), strict=True))
-TYPED = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in KINDS.items())
 
 SUFFIX = ".parquet"
 # what a damaged shard is called once it is set aside; a second one of the same name gets a number
@@ -111,7 +78,7 @@ def files_set_aside(folder: Path) -> list[tuple[Path, Path]]:
 
 
 def write_shard(rows: pa.Table, path: Path) -> None:
-    """Write `rows` (SCHEMA) to a Parquet file; only dlt's load job makes it a shard.
+    """Write `rows` (a table's schema) to a Parquet file; only dlt's load job makes it a shard.
 
     dlt's own writer would resolve its configuration for each file and build a dictionary of payloads.
     """
@@ -120,13 +87,13 @@ def write_shard(rows: pa.Table, path: Path) -> None:
 
 
 def write_shard_anew(rows: pa.Table, path: Path) -> None:
-    """Let the shard at `path`, which is not there, have `rows` (SCHEMA and maybe more) again; it appears whole.
+    """Let the shard at `path`, which is not there, have `rows` (its table's schema, maybe more) again, all at once.
 
     Raises:
         StorageFailed: it could not be written.
     """
     with written_whole(path) as file:
-        pq.write_table(rows.select(SCHEMA.names).cast(SCHEMA), file, **_PARQUET)
+        pq.write_table(rows.select(SCHEMA.names).cast(_table_of(path).schema), file, **_PARQUET)
 
 
 def rewrite_shard(path: Path, is_purged: IsPurged) -> int:
@@ -233,8 +200,8 @@ def look_through(path: Path) -> str:
             with duckdb.connect(":memory:", config=_TO_ITS_END) as connection:
                 connection.register_filesystem(memory)
                 query = (
-                    f"select max(hash({', '.join(KINDS)})), count_if(sha256(payload) != payload_hash) "
-                    f"from (select {TYPED} from read_parquet($path))"
+                    f"select max(hash({', '.join(SCHEMA.names)})), count_if(sha256(payload) != payload_hash) "
+                    f"from (select {_table_of(path).typed} from read_parquet($path))"
                 )
                 row = connection.execute(query, {"path": f"memory:/{place}"}).fetchone()
         finally:
@@ -242,6 +209,11 @@ def look_through(path: Path) -> str:
     if row is not None and row[1]:
         raise ShardDamaged(path, f"{row[1]:,} of its payloads are not what their hashes say")
     return name
+
+
+def _table_of(path: Path) -> Table:
+    """The table whose folder the file at `path` is in."""
+    return TABLES[path.parent.name]
 
 
 def _name(file: pq.ParquetFile) -> str:

@@ -39,9 +39,6 @@ from pipelines.bronze.packages import (
     take_out_files,
 )
 from pipelines.bronze.shard import (
-    COLUMNS,
-    KINDS,
-    TYPED,
     IsPurged,
     ShardDamaged,
     bytes_and_rows,
@@ -55,6 +52,7 @@ from pipelines.bronze.shard import (
     write_shard_anew,
 )
 from pipelines.bronze.sweep import read_tombstone
+from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_DETAILS, ERASED_FROM, SWEEPS, TABLES, TOMBSTONES
 from pipelines.ground.durable import entries, is_there, make_folder, move, read_whole, written_whole
 from pipelines.ground.engine import literal, read_parquet, rows_of
 from pipelines.ground.errors import StorageFailed, StravaError, WarehouseBusy
@@ -62,18 +60,9 @@ from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
 from pipelines.sources.strava_api.payloads import EPOCH
 
-ACTIVITIES = "activities"
-ACTIVITY_DETAILS = "activity_details"
-SWEEPS = "sweeps"
-TOMBSTONES = "tombstones"
-TABLES = (ACTIVITIES, ACTIVITY_DETAILS, SWEEPS, TOMBSTONES)
-# what a purge takes rows out of
-ERASED_FROM = (ACTIVITIES, ACTIVITY_DETAILS)
 # a purge takes shards away while others read
 TRIES = 3
 
-# what a table without shards is read as
-_NO_ROWS = f"(select {', '.join(f'cast(null as {kind}) as {name}' for name, kind in KINDS.items())} where false)"
 # the payload as DuckDB reads it: it refuses half a surrogate pair, which Strava may send as an escape, and with it all
 # else. The macro `readable_json` is the same for dbt.
 READABLE = r"""
@@ -414,7 +403,9 @@ class BronzeReader:
             return []
         # a lone shard with other types would be read as it is, and be no error before Python meets its values
         readers = {
-            table: f"(select {TYPED}, filename from {read_parquet(f'$shards_of_{table}')})" if paths else _NO_ROWS
+            table: f"(select {TABLES[table].typed}, filename from {read_parquet(f'$shards_of_{table}')})"
+            if paths
+            else TABLES[table].no_rows
             for table, paths in used.items()
         }
         files = {f"shards_of_{table}": paths for table, paths in used.items() if paths}
@@ -683,7 +674,7 @@ class Bronze(BronzeReader):
 def _files(table: str, paths: list[Path]) -> DltResource:
     """The shards at `paths` as a resource of `table`."""
 
-    @dlt.resource(name=table, columns=COLUMNS, write_disposition="append")
+    @dlt.resource(name=table, columns=TABLES[table].columns, write_disposition="append")
     def files() -> Iterator[DataItemWithMeta]:
         for path in paths:
             with opened(path) as file:

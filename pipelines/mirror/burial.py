@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from pipelines.bronze.store import ACTIVITIES, TOMBSTONES, Bronze
+from pipelines.bronze.store import Bronze
 from pipelines.bronze.sweep import Sweep, tombstone, why_not_remove
+from pipelines.bronze.tables import ACTIVITIES, TOMBSTONES
 from pipelines.ground.errors import ActivityNotFound, StravaUnavailable
 from pipelines.ground.progress import Report
 from pipelines.mirror.access import Access

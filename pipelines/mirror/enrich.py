@@ -4,8 +4,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
-from pipelines.bronze.store import ACTIVITY_DETAILS, Bronze
+from pipelines.bronze.store import Bronze
 from pipelines.bronze.sweep import utc_now
+from pipelines.bronze.tables import ACTIVITY_DETAILS
 from pipelines.ground.errors import ActivityNotFound, BadSetting, StravaError
 from pipelines.ground.progress import Report, details_left
 from pipelines.ground.settings import StravaSettings

@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 import orjson
 
-from pipelines.bronze.store import ACTIVITIES, ACTIVITY_DETAILS, READABLE, BronzeReader
+from pipelines.bronze.store import READABLE, BronzeReader
+from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_DETAILS
 from pipelines.ground.durable import read_whole, size_of, written_whole
 
 # a column of strava.activities, or part of one

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.bronze.liveness import with_enriched
-from pipelines.bronze.store import ACTIVITIES, ACTIVITY_DETAILS, READABLE, Bronze
+from pipelines.bronze.store import READABLE, Bronze
+from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_DETAILS
 from pipelines.ground.durable import written_whole
 from pipelines.ground.engine import literal, read_parquet
 

@@ -13,8 +13,9 @@ import pyarrow as pa
 from dlt.extract import DltResource
 from dlt.extract.items import DataItemWithMeta
 
-from pipelines.bronze.shard import COLUMNS, write_shard
-from pipelines.bronze.store import ACTIVITIES, ACTIVITY_DETAILS, Bronze, Landed
+from pipelines.bronze.shard import write_shard
+from pipelines.bronze.store import Bronze, Landed
+from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_DETAILS, TABLES
 from pipelines.mirror.commits import DetailsInCommits, ListInCommits
 from pipelines.sources.strava_api.payloads import EPOCH, Payload
 
@@ -117,7 +118,7 @@ def activities(walk: ListInCommits, versions: NewVersions, start_after: datetime
     The incremental cursor has an end, which makes it stateless: it starts where the shards end, less the lookback.
     """
 
-    @dlt.resource(name=ACTIVITIES, columns=COLUMNS, write_disposition="append")
+    @dlt.resource(name=ACTIVITIES, columns=TABLES[ACTIVITIES].columns, write_disposition="append")
     def pages(
         start_date: dlt.sources.incremental[datetime] = dlt.sources.incremental(  # noqa: B008 - dlt's way
             "start_date",
@@ -138,7 +139,7 @@ def activities(walk: ListInCommits, versions: NewVersions, start_after: datetime
 def activity_details(fetch: DetailsInCommits, versions: NewVersions) -> DltResource:
     """The next commit of `fetch` as a dlt resource."""
 
-    @dlt.resource(name=ACTIVITY_DETAILS, columns=COLUMNS, write_disposition="append")
+    @dlt.resource(name=ACTIVITY_DETAILS, columns=TABLES[ACTIVITY_DETAILS].columns, write_disposition="append")
     def details() -> Iterator[DataItemWithMeta]:
         yield from versions.shards([payload] for payload in fetch.next_commit())
 
@@ -156,7 +157,7 @@ class Notes:
         """Land `payloads` of an athlete in `table`, each later than `newest` (UTC)."""
         versions = NewVersions(table, Landed({}, newest), athlete_id, self.began_at, self._bronze.waiting_path)
 
-        @dlt.resource(name=table, columns=COLUMNS, write_disposition="append")
+        @dlt.resource(name=table, columns=TABLES[table].columns, write_disposition="append")
         def rows() -> Iterator[DataItemWithMeta]:
             yield from versions.shards([payloads])
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pipelines.bronze.liveness import live_at
-from pipelines.bronze.store import ACTIVITIES, SWEEPS, Bronze
+from pipelines.bronze.store import Bronze
 from pipelines.bronze.sweep import RollCall, Sweep, continued, sweep_to_do, utc_now
+from pipelines.bronze.tables import ACTIVITIES, SWEEPS
 from pipelines.ground.errors import StravaError
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings

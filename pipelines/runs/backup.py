@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from pipelines.bronze.shard import SCHEMA, ShardDamaged, files_set_aside, opened, shard_files
-from pipelines.bronze.store import TABLES, TOMBSTONES
+from pipelines.bronze.shard import ShardDamaged, files_set_aside, opened, shard_files
 from pipelines.bronze.sweep import read_tombstone
+from pipelines.bronze.tables import SCHEMA, TABLES, TOMBSTONES
 from pipelines.ground.durable import (
     PRIVATE,
     entries,

@@ -19,8 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.bronze.shard import IsPurged, rewrite_shard
-from pipelines.bronze.store import ACTIVITIES, ERASED_FROM, READABLE, TOMBSTONES, Bronze
+from pipelines.bronze.store import READABLE, Bronze
 from pipelines.bronze.sweep import purge_tombstone, read_tombstone
+from pipelines.bronze.tables import ACTIVITIES, ERASED_FROM, TOMBSTONES
 from pipelines.ground.durable import entries, is_there, read_whole, remove, written_whole
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings

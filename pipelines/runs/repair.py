@@ -5,7 +5,8 @@ A command that only reads leaves all of it as it is.
 
 import re
 
-from pipelines.bronze.store import TABLES, Bronze
+from pipelines.bronze.store import Bronze
+from pipelines.bronze.tables import TABLES
 from pipelines.ground.durable import remove_half_written
 from pipelines.ground.errors import StorageFailed
 from pipelines.ground.progress import Report

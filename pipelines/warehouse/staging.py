@@ -19,8 +19,9 @@ from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.bronze.packages import forget_packages, holds_packages, known_cause, load_package, open_pipeline, root
-from pipelines.bronze.shard import COLUMNS, ShardDamaged, bytes_and_rows
-from pipelines.bronze.store import TABLES, Bronze
+from pipelines.bronze.shard import ShardDamaged, bytes_and_rows
+from pipelines.bronze.store import Bronze
+from pipelines.bronze.tables import SCHEMA, STAGED, TABLES
 from pipelines.ground.durable import is_there, read_whole
 from pipelines.ground.engine import (
     MOVE_AWAY,
@@ -95,7 +96,7 @@ def staged_rows(warehouse: Path, table: str, shard: str) -> pa.Table | None:
 
 def _missing(connection: duckdb.DuckDBPyConnection, bronze: Bronze) -> dict[str, list[Path]]:
     """By table, the shards that staging lacks; a table that is not there yet is in it even without shards."""
-    missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
+    missing = {table: _missing_shards(connection, bronze, table) for table in STAGED}
     return {table: paths for table, paths in missing.items() if paths or not holds_table(connection, table)}
 
 
@@ -164,10 +165,10 @@ def _rows_of(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Path
         shards = f"memory.main.shards_of_{table}"
         files = ", ".join(quoted(literal(path)) for path in paths)
         connection.execute(f"create or replace view {shards} as from {read_parquet(f'[{files}]')}")
-    columns = ", ".join(f"{name if paths else 'null'} as {name}" for name in COLUMNS)
+    columns = ", ".join(f"{name if paths else 'null'} as {name}" for name in SCHEMA.names)
     model = SqlModel.from_query_string(f"select {columns} from {shards}", dialect="duckdb")
 
-    @dlt.resource(name=table, columns=COLUMNS, write_disposition="append")
+    @dlt.resource(name=table, columns=TABLES[table].columns, write_disposition="append")
     def rows() -> Iterator[Any]:
         file = work_path / f"{table}.model"
         file.write_text(str(model))

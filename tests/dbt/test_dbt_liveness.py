@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from versions import Version, Warehouse, tombstone, version
 
 from pipelines.bronze.liveness import with_enriched
-from pipelines.bronze.shard import SCHEMA
-from pipelines.bronze.store import ACTIVITIES, ACTIVITY_DETAILS, TOMBSTONES, BronzeReader
+from pipelines.bronze.store import BronzeReader
+from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_DETAILS, SCHEMA, TOMBSTONES
 
 NOON = datetime(2026, 11, 1, 12)
 PURGE, ERASED = "purge", "purge whose rows are erased"

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 from processes import inherited, launcher
 
-from pipelines.bronze.store import ACTIVITIES, TABLES
+from pipelines.bronze.tables import ACTIVITIES, TABLES
 from pipelines.warehouse.athlete_settings import TABLES as SETTINGS_TABLES
 
 # (id, athlete_id, fetched_at, payload_hash, payload, shard)

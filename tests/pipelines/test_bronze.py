@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from landed import LIST, all_ids, ask, assert_one_sentence, contents, details_asked, ids, names, versions
 
-from pipelines.bronze.shard import SCHEMA, ShardDamaged, look_through
+from pipelines.bronze.shard import ShardDamaged, look_through
+from pipelines.bronze.tables import SCHEMA
 
 
 def output(athlete):

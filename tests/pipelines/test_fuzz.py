@@ -15,7 +15,7 @@ from landed import versions
 from processes import Launcher
 from soak.strava import Strava
 
-from pipelines.bronze.shard import SCHEMA
+from pipelines.bronze.tables import SCHEMA
 from pipelines.ground.errors import exit_codes
 
 pytestmark = pytest.mark.fuzz

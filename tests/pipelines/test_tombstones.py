@@ -12,8 +12,7 @@ import pytest
 from home import Athlete
 from landed import NO_LIMITS
 
-from pipelines.bronze.shard import SCHEMA
-from pipelines.bronze.store import SWEEPS, TOMBSTONES
+from pipelines.bronze.tables import SCHEMA, SWEEPS, TOMBSTONES
 from simulator import Simulator
 
 pytestmark = pytest.mark.slow

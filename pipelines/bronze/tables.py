@@ -1,0 +1,87 @@
+"""The tables of bronze: one declaration each, which landing, staging, purge, reconciliation and backup go by."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+from dlt.common.schema.typing import TColumnSchema, TDataType, TTableSchemaColumns
+
+ACTIVITIES = "activities"
+ACTIVITY_DETAILS = "activity_details"
+SWEEPS = "sweeps"
+TOMBSTONES = "tombstones"
+
+# The keys that the pipeline itself needs, typed once and for ever, and the payload as it came.
+SCHEMA = pa.schema(
+    [
+        ("id", pa.int64()),
+        ("athlete_id", pa.int64()),
+        ("start_date", pa.timestamp("us")),
+        ("fetched_at", pa.timestamp("us")),
+        ("payload_hash", pa.string()),
+        ("payload", pa.string()),
+        ("shard", pa.string()),
+    ]
+)
+_DLT_TYPES: dict[pa.DataType, TDataType] = {
+    pa.int64(): "bigint",
+    pa.string(): "text",
+    pa.binary(): "binary",
+    pa.timestamp("us"): "timestamp",
+}
+_DUCKDB_TYPES = {pa.int64(): "bigint", pa.string(): "varchar", pa.binary(): "blob", pa.timestamp("us"): "timestamp"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of bronze: a folder of shards, one row per version of something.
+
+    is_of_activity: a row is about the activity `id`, so purging that activity erases it. holds_bytes: its payloads are
+    files as they came, no JSON text. is_staged: staging has its rows too.
+    """
+
+    is_of_activity: bool = False
+    holds_bytes: bool = False
+    is_staged: bool = True
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The columns of its shards."""
+        kind = pa.field("payload", pa.binary() if self.holds_bytes else pa.string())
+        return SCHEMA.set(SCHEMA.get_field_index("payload"), kind)
+
+    @cached_property
+    def columns(self) -> TTableSchemaColumns:
+        """The same for dlt."""
+        return {field.name: _column(field) for field in self.schema}
+
+    @cached_property
+    def typed(self) -> str:
+        """The same as the columns of a query."""
+        return ", ".join(f"cast({field.name} as {_DUCKDB_TYPES[field.type]}) as {field.name}" for field in self.schema)
+
+    @cached_property
+    def no_rows(self) -> str:
+        """What a table without shards is read as."""
+        columns = ", ".join(f"cast(null as {_DUCKDB_TYPES[field.type]}) as {field.name}" for field in self.schema)
+        return f"(select {columns} where false)"
+
+
+def _column(field: pa.Field) -> TColumnSchema:
+    column = TColumnSchema(name=field.name, data_type=_DLT_TYPES[field.type], nullable=True)
+    if column["data_type"] == "timestamp":
+        # UTC without zone, so that no session's time zone has a say
+        column["timezone"] = False
+        column["precision"] = 6
+    return column
+
+
+TABLES = {
+    ACTIVITIES: Table(is_of_activity=True),
+    ACTIVITY_DETAILS: Table(is_of_activity=True),
+    SWEEPS: Table(),
+    TOMBSTONES: Table(),
+}
+STAGED = tuple(name for name, table in TABLES.items() if table.is_staged)
+# what a purge takes rows out of
+ERASED_FROM = tuple(name for name, table in TABLES.items() if table.is_of_activity)
