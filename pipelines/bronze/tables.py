@@ -10,6 +10,11 @@ ACTIVITIES = "activities"
 ACTIVITY_DETAILS = "activity_details"
 SWEEPS = "sweeps"
 TOMBSTONES = "tombstones"
+# the athlete's own export: one row per import, per row of activities.csv, per row of its other files, per activity file
+EXPORTS = "exports"
+EXPORT_ACTIVITIES = "export_activities"
+EXPORT_RECORDS = "export_records"
+ACTIVITY_FILES = "activity_files"
 
 # The keys that the pipeline itself needs, typed once and for ever, and the payload as it came.
 SCHEMA = pa.schema(
@@ -79,6 +84,10 @@ def _column(field: pa.Field) -> TColumnSchema:
 TABLES = {
     ACTIVITIES: Table(is_of_activity=True),
     ACTIVITY_DETAILS: Table(is_of_activity=True),
+    EXPORTS: Table(),
+    EXPORT_ACTIVITIES: Table(is_of_activity=True, is_staged=False),
+    EXPORT_RECORDS: Table(),
+    ACTIVITY_FILES: Table(is_of_activity=True, holds_bytes=True, is_staged=False),
     SWEEPS: Table(),
     TOMBSTONES: Table(),
 }
