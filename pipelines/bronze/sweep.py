@@ -95,12 +95,13 @@ def sweep_to_do(last: Sweep | None, now: datetime, hours: float) -> Sweep | None
 class RollCall:
     """Which activities a walk has met, and which of those that bronze knows (`expected`: id → start) it has not.
 
-    Those that start before `start` were called by an earlier part of the walk. All in UTC.
+    Those that start before `start` were called by an earlier part of the walk, which missed `missed`. All in UTC.
     """
 
-    def __init__(self, expected: dict[int, datetime | None], start: datetime) -> None:
+    def __init__(self, expected: dict[int, datetime | None], start: datetime, missed: Iterable[int] = ()) -> None:
         self._absent = expected
         self._start = start
+        self._missed = set(missed)
         # 16 bytes for each activity, not 100: a history may have 100,000
         self._met = array("q")
         self._met_starts_s = array("q")
@@ -110,6 +111,7 @@ class RollCall:
         for payload in page:
             if payload.id is not None:
                 self._absent.pop(payload.id, None)
+                self._missed.discard(payload.id)
                 starts_at = payload.start_date or EPOCH
                 if starts_at >= self._start:
                     self._met.append(payload.id)
@@ -128,7 +130,8 @@ class RollCall:
 
     def absent(self, until: datetime | None = None) -> set[int]:
         """Ids of those not met that start before `until`, up to which the walk has come (None: to the end)."""
-        return {id_ for id_, start in self._absent.items() if until is None or (start or EPOCH) < until}
+        passed = {id_ for id_, start in self._absent.items() if until is None or (start or EPOCH) < until}
+        return passed | self._missed
 
 
 def why_not_remove(gone: int, live: int) -> str | None:

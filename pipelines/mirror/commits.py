@@ -3,14 +3,14 @@
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from pipelines.ground.errors import BudgetSpent, DetailRefused, StravaError, StravaUnavailable
-from pipelines.sources.strava_api import DETAILS
 from pipelines.sources.strava_api.client import StravaClient
-from pipelines.sources.strava_api.details import Refusals, ask
+from pipelines.sources.strava_api.details import Refusals, ask, whole
+from pipelines.sources.strava_api.endpoint import Endpoint
 from pipelines.sources.strava_api.payloads import Payload
 from pipelines.sources.strava_api.walk import ActivityWalk
 
@@ -50,10 +50,9 @@ class InCommits:
 class ListInCommits(ActivityWalk, InCommits):
     """One walk of the list of activities in commits; an error ends it, with what came before it kept."""
 
-    def __init__(self, client: StravaClient, per_page: int, on_page: Callable[[list[Payload]], None]) -> None:
+    def __init__(self, client: StravaClient, per_page: int) -> None:
         ActivityWalk.__init__(self, client, per_page)
         InCommits.__init__(self)
-        self._on_page = on_page
         self._pages: Iterator[list[Payload]] | None = None
 
     def next_commit(self, start: datetime) -> Iterator[list[Payload]]:
@@ -74,9 +73,7 @@ class ListInCommits(ActivityWalk, InCommits):
             if not page:
                 self.finished = True
                 return
-            page = self.take(page)
-            self._on_page(page)
-            yield page
+            yield self.take(page)
             pages += 1
             # newest first, a commit in mid-walk would put the cursor past what is still to come: all is one then
             if self.oldest_first and (pages >= COMMIT_PAGES or time.monotonic() - began_at_s >= COMMIT_S):
@@ -100,58 +97,42 @@ def _fetched_ahead(pages: Iterator[list[Payload]]) -> Iterator[list[Payload]]:
         sys.setswitchinterval(switch_interval_s)
 
 
-class DetailsInCommits(InCommits):
-    """Fetches the details of activities one by one; a refused one does not stop the others."""
+class AnswersInCommits(InCommits):
+    """Asks for what an endpoint has of activities, one by one; a refused one does not stop the others."""
 
-    def __init__(
-        self,
-        client: StravaClient,
-        ids: Iterable[int],
-        on_detail: Callable[[int], None],
-        on_refused: Callable[[int, StravaError], None],
-    ) -> None:
+    def __init__(self, client: StravaClient, endpoint: Endpoint, ids: Iterable[int]) -> None:
         super().__init__()
         self._client = client
+        self._endpoint = endpoint
         self._ids = deque(ids)
-        self._on_detail = on_detail
-        self._refusals = Refusals(on_refused)
+        self._refusals = Refusals[int]()
 
-    def next_commit(self) -> Iterator[Payload]:
-        """The details of the next commit."""
+    def next_commit(self) -> Iterator[tuple[int, Payload | StravaError]]:
+        """Ids of the next commit, each with what Strava has of it, or why it refuses that."""
         began_at_s = time.monotonic()
         fetched = 0
-        while fetched < COMMIT_DETAILS and time.monotonic() - began_at_s < COMMIT_S:
+        while self._ids and fetched < COMMIT_DETAILS and time.monotonic() - began_at_s < COMMIT_S:
+            # an error that ends the run, or a spent window, leaves it the next one to ask for
+            id_ = self._ids[0]
             try:
-                payload = self._next_detail()
+                payload = whole(self._endpoint, id_, ask(self._client, self._endpoint, id_))
+            except (DetailRefused, StravaUnavailable) as error:
+                try:
+                    refused = self._refusals.note(id_, error)
+                except StravaError as outage:
+                    self.stop(outage)
+                    return
+                self._ids.popleft()
+                yield from refused
+                continue
             except StravaError as error:
                 self.stop(error)
                 return
-            if payload is None:
-                self.finished = True
-                return
-            yield payload
+            self._ids.popleft()
+            yield from self._refusals.settled()
+            yield id_, payload
             fetched += 1
         # known now: else a commit with nothing in it would follow
         self.finished = not self._ids
-
-    def _next_detail(self) -> Payload | None:
-        """The next detail that Strava hands out; None at the end.
-
-        Raises:
-            StravaError: the run cannot go on.
-        """
-        while self._ids:
-            # an error that ends the run, or a spent window, leaves it the next one to ask for
-            id_ = self._ids[0]
-            payload = None
-            try:
-                (payload,) = ask(self._client, DETAILS, id_)
-            except (DetailRefused, StravaUnavailable) as error:
-                self._refusals.note(id_, error)
-            self._ids.popleft()
-            if payload is not None:
-                self._refusals.report()
-                self._on_detail(id_)
-                return payload
-        self._refusals.report()
-        return None
+        if self.finished:
+            yield from self._refusals.settled()

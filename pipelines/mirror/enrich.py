@@ -1,5 +1,6 @@
 """Fetching details: those that are missing or behind their summaries, newest first, then today's share of old ones."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -12,13 +13,15 @@ from pipelines.ground.progress import Report, details_left
 from pipelines.ground.settings import StravaSettings
 from pipelines.mirror.access import Access
 from pipelines.mirror.burial import Burial
-from pipelines.mirror.commits import DetailsInCommits
+from pipelines.mirror.commits import AnswersInCommits
 from pipelines.mirror.fingerprints import Told
 from pipelines.mirror.freshness import PATHS, to_fetch_again
-from pipelines.mirror.landing import NewVersions, Notes, activity_details
+from pipelines.mirror.landing import NewVersions, Notes, rows_of
 from pipelines.mirror.pull import days_before
 from pipelines.mirror.quarantine import Quarantine
 from pipelines.mirror.refresh import Refresh
+from pipelines.sources.strava_api import DETAILS
+from pipelines.sources.strava_api.payloads import Payload
 
 
 @dataclass(frozen=True)
@@ -115,13 +118,18 @@ class Enrichment:
         """
         with self._access.sparing(), self._report.task("Details") as task:
 
-            def on_detail(id_: int) -> None:
-                fetched.add(id_)
-                task.tell(f"{len(fetched):,} of {len(ids):,}", len(fetched) / len(ids), self._access.budget.left)
+            def payloads(answers: Iterator[tuple[int, Payload | StravaError]]) -> Iterator[list[Payload]]:
+                for id_, answer in answers:
+                    if isinstance(answer, StravaError):
+                        self._note_refusal(id_, answer)
+                        continue
+                    fetched.add(id_)
+                    task.tell(f"{len(fetched):,} of {len(ids):,}", len(fetched) / len(ids), self._access.budget.left)
+                    yield [answer]
 
-            fetch = DetailsInCommits(self._access.client, ids, on_detail, self._refused)
+            fetch = AnswersInCommits(self._access.client, DETAILS, ids)
             while not fetch.finished:
-                self._bronze.land(activity_details(fetch, versions))
+                self._bronze.land(rows_of(payloads(fetch.next_commit()), versions))
                 if fetch.waits_for is not None:
                     return fetch.waits_for if set(wanted) - fetched - self._refused_ids else None
         return fetch.error
@@ -180,7 +188,7 @@ class Enrichment:
         in_range = self._bronze.ids(athlete_id, choice.since, choice.until) if due else set()
         return [id_ for id_ in due if id_ in in_range - set(wanted) and not self._quarantine.waits(id_)]
 
-    def _refused(self, id_: int, error: StravaError) -> None:
+    def _note_refusal(self, id_: int, error: StravaError) -> None:
         self._quarantine.add(id_, str(error))
         self._refused_ids.add(id_)
         if isinstance(error, ActivityNotFound):

@@ -15,8 +15,7 @@ from dlt.extract.items import DataItemWithMeta
 
 from pipelines.bronze.shard import write_shard
 from pipelines.bronze.store import Bronze, Landed
-from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_DETAILS, TABLES
-from pipelines.mirror.commits import DetailsInCommits, ListInCommits
+from pipelines.bronze.tables import ACTIVITIES, TABLES
 from pipelines.sources.strava_api.payloads import EPOCH, Payload
 
 END_OF_TIME = datetime(9999, 12, 31)
@@ -112,14 +111,14 @@ class NewVersions:
         return True
 
 
-def activities(walk: ListInCommits, versions: NewVersions, start_after: datetime) -> DltResource:
-    """The next commit of `walk` as a dlt resource: new versions of activities that start at `start_after` or later.
+def activities(pages: Iterable[list[Payload]], versions: NewVersions, start_after: datetime) -> DltResource:
+    """`pages` of the list as a dlt resource: new versions of activities that start at `start_after` or later.
 
     The incremental cursor has an end, which makes it stateless: it starts where the shards end, less the lookback.
     """
 
     @dlt.resource(name=ACTIVITIES, columns=TABLES[ACTIVITIES].columns, write_disposition="append")
-    def pages(
+    def listed(
         start_date: dlt.sources.incremental[datetime] = dlt.sources.incremental(  # noqa: B008 - dlt's way
             "start_date",
             initial_value=start_after,
@@ -131,19 +130,19 @@ def activities(walk: ListInCommits, versions: NewVersions, start_after: datetime
     ) -> Iterator[DataItemWithMeta]:
         # Strava has applied the range; dlt would copy each table four times to apply it again
         start_date.advance(None)  # type: ignore[arg-type]
-        yield from versions.shards(walk.next_commit(start_date.start_value or EPOCH))
+        yield from versions.shards(pages)
 
-    return pages()
+    return listed()
 
 
-def activity_details(fetch: DetailsInCommits, versions: NewVersions) -> DltResource:
-    """The next commit of `fetch` as a dlt resource."""
+def rows_of(pages: Iterable[list[Payload]], versions: NewVersions) -> DltResource:
+    """`pages` of payloads as a dlt resource: the versions of them that are new."""
 
-    @dlt.resource(name=ACTIVITY_DETAILS, columns=TABLES[ACTIVITY_DETAILS].columns, write_disposition="append")
-    def details() -> Iterator[DataItemWithMeta]:
-        yield from versions.shards([payload] for payload in fetch.next_commit())
+    @dlt.resource(name=versions.table, columns=TABLES[versions.table].columns, write_disposition="append")
+    def rows() -> Iterator[DataItemWithMeta]:
+        yield from versions.shards(pages)
 
-    return details()
+    return rows()
 
 
 class Notes:
@@ -156,9 +155,4 @@ class Notes:
     def land(self, table: str, payloads: list[Payload], newest: datetime | None, athlete_id: int) -> None:
         """Land `payloads` of an athlete in `table`, each later than `newest` (UTC)."""
         versions = NewVersions(table, Landed({}, newest), athlete_id, self.began_at, self._bronze.waiting_path)
-
-        @dlt.resource(name=table, columns=TABLES[table].columns, write_disposition="append")
-        def rows() -> Iterator[DataItemWithMeta]:
-            yield from versions.shards([payloads])
-
-        self._bronze.land(rows())
+        self._bronze.land(rows_of([payloads], versions))

@@ -1,5 +1,6 @@
 """Pulling the list: new and changed activities land, and what Strava no longer lists is buried."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -8,7 +9,7 @@ from pipelines.bronze.store import Bronze
 from pipelines.bronze.sweep import RollCall, Sweep, continued, sweep_to_do, utc_now
 from pipelines.bronze.tables import ACTIVITIES, SWEEPS
 from pipelines.ground.errors import StravaError
-from pipelines.ground.progress import Report
+from pipelines.ground.progress import Report, Task
 from pipelines.ground.settings import StravaSettings
 from pipelines.mirror.access import Access
 from pipelines.mirror.burial import Burial
@@ -78,25 +79,17 @@ class Pull:
         self._noted = start = sweep.reached if sweep is not None else self._lookback_start()
         landed = self._bronze.landed(ACTIVITIES)
         versions = NewVersions(ACTIVITIES, landed, self._athlete_id, self._began_at, self._bronze.waiting_path)
-        roll = RollCall(self._bronze.live(self._athlete_id, start), start)
-        gone = set(sweep.gone) if sweep is not None else set()
+        roll = RollCall(self._bronze.live(self._athlete_id, start), start, sweep.gone if sweep is not None else ())
         counted = self._counted(sweep) if sweep is not None and sweep.reached > EPOCH else set()
         try:
             with self._report.task("Activities") as task:
                 walked = _Span(self._began_at)
-
-                def on_page(page: list[Payload]) -> None:
-                    roll.answer(page)
-                    gone.difference_update(payload.id for payload in page if payload.id is not None)
-                    walked.extend(page)
-                    told = f"{walk.listed:,} listed, up to {walked.newest:%Y-%m-%d}"
-                    task.tell(told, walked.share(), self._access.budget.left)
-
-                walk = ListInCommits(self._access.client, self._settings.per_page, on_page)
+                walk = ListInCommits(self._access.client, self._settings.per_page)
                 while not walk.finished:
-                    self._bronze.land(activities(walk, versions, start))
+                    pages = self._called(walk, start, roll, walked, task)
+                    self._bronze.land(activities(pages, versions, start))
                     if sweep is not None and not walk.finished:
-                        self._record_progress(sweep, walk, versions, roll, gone, counted)
+                        self._record_progress(sweep, walk, versions, roll, counted)
                     if walk.waits_for is not None:
                         walk.go_on(self._access.wait_for_list(walk.waits_for, task))
         finally:
@@ -112,11 +105,11 @@ class Pull:
         try:
             if walk.error is not None:
                 raise walk.error
-            absent = gone | roll.absent()
+            absent = roll.absent()
             gone = self._burial.unknown_by_id(absent)
         except StravaError:
             if sweep is not None:
-                self._record_progress(sweep, walk, versions, roll, gone, counted)
+                self._record_progress(sweep, walk, versions, roll, counted)
             raise
         if sweep is None:
             if gone != absent or (gone and not walk.listed):
@@ -129,6 +122,17 @@ class Pull:
         done = continued(sweep, reached=walk.reached, listed=listed, landed=versions.count, gone=gone)
         self._record(replace(done, complete=True, reason=reason, kept=kept))
         return True
+
+    def _called(
+        self, walk: ListInCommits, start: datetime, roll: RollCall, walked: "_Span", task: Task
+    ) -> Iterator[list[Payload]]:
+        """The pages of the next commit of `walk`, whose activities answer the roll call; shows how far it has come."""
+        for page in walk.next_commit(start):
+            roll.answer(page)
+            walked.extend(page)
+            so_far = f"{walk.listed:,} listed, up to {walked.newest:%Y-%m-%d}"
+            task.tell(so_far, walked.share(), self._access.budget.left)
+            yield page
 
     def _counted(self, sweep: Sweep) -> set[int]:
         """Ids that the earlier parts of `sweep` have listed."""
@@ -154,13 +158,12 @@ class Pull:
         walk: ListInCommits,
         versions: NewVersions,
         roll: RollCall,
-        gone: set[int],
         counted: set[int],
     ) -> None:
         """Note how far an unfinished sweep has come, once; newest first, it has come nowhere before its end."""
         if walk.reached > self._noted and walk.oldest_first:
             self._noted = walk.reached
-            absent = gone | roll.absent(until=walk.reached)
+            absent = roll.absent(until=walk.reached)
             listed = roll.met(until=walk.reached) - self._counted_wrongly(counted, roll)
             self._record(continued(sweep, reached=walk.reached, listed=listed, landed=versions.count, gone=absent))
 

@@ -1,6 +1,6 @@
 """Asking for what an endpoint has; what Strava refuses of one activity does not hold up the others."""
 
-from collections.abc import Callable
+import hashlib
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -42,32 +42,35 @@ def ask(client: StravaClient, endpoint: Endpoint, id_: int | str | None = None) 
     return payloads
 
 
+def whole(endpoint: Endpoint, id_: int, payloads: list[Payload]) -> Payload:
+    """What Strava has at `endpoint` of the activity `id_` as one payload: the object, or all pages of a list as one."""
+    if endpoint.answers == "object":
+        return payloads[0]
+    text = b"[" + b",".join(payload.text for payload in payloads) + b"]"
+    return Payload(id_, None, None, text, hashlib.sha256(text).digest())
+
+
 class Refusals(Generic[Id]):
-    """Whom a refusal concerns: that one activity, or, several in a row, all of Strava.
+    """Whom a refusal concerns: that one activity, or, several in a row, all of Strava."""
 
-    on_refused: is called with each id that is refused for a reason of its own.
-    """
-
-    def __init__(self, on_refused: Callable[[Id, StravaError], None]) -> None:
-        self._on_refused: Callable[[Id, StravaError], None] = on_refused
+    def __init__(self) -> None:
         self._in_a_row: list[tuple[Id, StravaError]] = []
 
-    def note(self, id_: Id, error: DetailRefused | StravaUnavailable) -> None:
-        """Note that `id_` was refused.
+    def note(self, id_: Id, error: DetailRefused | StravaUnavailable) -> list[tuple[Id, StravaError]]:
+        """Note that `id_` was refused; returned where that is for a reason of its own, as far as is known by now.
 
         Raises:
             StravaUnavailable: it is the last of several in a row: an outage.
         """
         if isinstance(error, DetailRefused):
-            self._on_refused(id_, error)
-            return
+            return [(id_, error)]
         # one corrupt activity may answer 500 for ever; several in a row are an outage
         self._in_a_row.append((id_, error))
         if len(self._in_a_row) == REFUSALS_IN_A_ROW:
             raise error
+        return []
 
-    def report(self) -> None:
+    def settled(self) -> list[tuple[Id, StravaError]]:
         """Strava has answered, or there is nothing left to ask: what was refused before had reasons of its own."""
-        for id_, error in self._in_a_row:
-            self._on_refused(id_, error)
-        self._in_a_row.clear()
+        refused, self._in_a_row = self._in_a_row, []
+        return refused

@@ -221,13 +221,14 @@ def _asked(strava: Strava, endpoint: Endpoint, fetched: dict[str, str], waiting:
     """The rows of what is `waiting`, which goes from there to `fetched`, both as id → version."""
     refused: dict[str, str] = {}
 
-    def on_refused(id_: str, error: StravaError) -> None:
-        logger.warning(f"{endpoint.name} of {id_}: {error} The others go on.")
-        if isinstance(error, ActivityNotFound):
-            # until it changes there is nothing to ask for
-            fetched[id_] = refused.pop(id_)
+    def note(found: list[tuple[str, StravaError]]) -> None:
+        for id_, error in found:
+            logger.warning(f"{endpoint.name} of {id_}: {error} The others go on.")
+            if isinstance(error, ActivityNotFound):
+                # until it changes there is nothing to ask for
+                fetched[id_] = refused.pop(id_)
 
-    refusals = Refusals[str](on_refused)
+    refusals = Refusals[str]()
     # dlt works at several pages by turns: they take from the same heap
     while waiting:
         id_, version = waiting.popitem()
@@ -235,17 +236,17 @@ def _asked(strava: Strava, endpoint: Endpoint, fetched: dict[str, str], waiting:
         try:
             answer = _answer(strava, endpoint, id_)
         except (DetailRefused, StravaUnavailable) as error:
-            refusals.note(id_, error)
+            note(refusals.note(id_, error))
             continue
         except BudgetSpent:
             waiting |= refused
             raise
-        refusals.report()
+        note(refusals.settled())
         # right after an upload there may be no streams yet
         if answer or endpoint.answers != "by type":
             fetched[id_] = refused.pop(id_)
         yield answer
-    refusals.report()
+    note(refusals.settled())
     waiting |= refused
 
 
