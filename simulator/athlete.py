@@ -214,6 +214,7 @@ class Gear:
     model: str
     distance_m: float = 0.0
     retired: bool = False
+    name: str | None = None
 
     def summary(self, *, primary: bool) -> dict[str, Any]:
         """Return Strava's SummaryGear."""
@@ -221,7 +222,7 @@ class Gear:
         return {
             "id": self.id,
             "primary": primary,
-            "name": f"{self.brand} {self.model}",
+            "name": self.name or f"{self.brand} {self.model}",
             "nickname": "",
             "resource_state": 2,
             "retired": self.retired,

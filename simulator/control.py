@@ -59,7 +59,7 @@ def _export(world: World, **options: Any) -> Answer:
 
 
 def _by_id(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method whose first argument is an activity as one that takes it from the JSON's `id`."""
+    """Return a method whose first argument is an activity, or gear, as one that takes it from the JSON's `id`."""
 
     def call(world: World, id: int, **fields: Any) -> Any:  # noqa: A002
         return method(world, id, **fields)
@@ -78,6 +78,7 @@ _CHANGES: Final[dict[str, Callable[..., Any]]] = {
     "add": World.add,
     "edit": _by_id(World.edit),
     "edit_detail": _by_id(World.edit_detail),
+    "edit_gear": _by_id(World.edit_gear),
     "set_summary": _set_summary,
     "delete": _by_id(World.delete),
     "restore": _by_id(World.restore),

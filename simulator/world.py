@@ -209,6 +209,14 @@ class World:
         """Return the ids of all gear, retired or not."""
         return sorted(self._athlete.gear)
 
+    def edit_gear(self, gear_id: str, name: str | None = None, retired: bool | None = None) -> Activity:
+        """Rename gear, retire it or take it back into use; returns it; raises KeyError if there is none."""
+        with self.lock:
+            gear = self._athlete.gear[gear_id]
+            gear.name = gear.name if name is None else name
+            gear.retired = gear.retired if retired is None else retired
+            return gear.detail(primary=False)
+
     def stats(self) -> Activity:
         """Return Strava's ActivityStats, over what everyone may see."""
         with self.lock:

@@ -128,8 +128,8 @@ def _parse() -> Any:
 
 
 def _what_is_parsed(arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
-    """What dbt need not parse again: the project for a warehouse of the usual name; the schemas bear that name."""
-    usual = Path(environment.get("STRAVA_WAREHOUSE", "")).name == "strava.duckdb"
+    """What dbt need not parse again: the project for a warehouse of the usual name, which the schemas bear."""
+    usual = Path(environment.get("STRAVA_WAREHOUSE", "")).name == "strava.duckdb" and "--vars" not in arguments
     return {"manifest": manifest} if usual and manifest and str(PROJECT) in arguments else {}
 
 

@@ -31,3 +31,14 @@
         'payload': dbt.type_string(),
     }) }}
 {%- endmacro %}
+
+{# The tables of what is fetched on demand, as far as this project was said to use them. #}
+{% macro tables_on_demand() -%}
+    {%- set used = [] -%}
+    {%- for table in [
+        'activity_kudos', 'activity_comments', 'activity_photos', 'activity_zones', 'activity_laps', 'routes'
+    ] if var('strava__using_' ~ table, false) -%}
+        {%- do used.append(table) -%}
+    {%- endfor -%}
+    {{ return(used) }}
+{%- endmacro %}

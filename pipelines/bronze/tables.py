@@ -6,8 +6,13 @@ from functools import cached_property
 import pyarrow as pa
 from dlt.common.schema.typing import TColumnSchema, TDataType, TTableSchemaColumns
 
-ACTIVITIES = "activities"
-ACTIVITY_DETAILS = "activity_details"
+from pipelines.ground.resources import ALWAYS, ON_DEMAND
+from pipelines.sources.strava_api import DETAILS
+from pipelines.sources.strava_api.endpoint import ACTIVITIES as LIST
+from pipelines.sources.strava_api.endpoint import Endpoint
+
+ACTIVITIES = LIST
+ACTIVITY_DETAILS = DETAILS.name
 SWEEPS = "sweeps"
 TOMBSTONES = "tombstones"
 # the athlete's own export: one row per import, per row of activities.csv, per row of its other files, per activity file
@@ -42,12 +47,13 @@ class Table:
     """A table of bronze: a folder of shards, one row per version of something.
 
     is_of_activity: a row is about the activity `id`, so purging that activity erases it. holds_bytes: its payloads are
-    files as they came, no JSON text. is_staged: staging has its rows too.
+    files as they came, no JSON text. is_staged: staging has its rows too. is_on_demand: only once it has any.
     """
 
     is_of_activity: bool = False
     holds_bytes: bool = False
     is_staged: bool = True
+    is_on_demand: bool = False
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -81,9 +87,15 @@ def _column(field: pa.Field) -> TColumnSchema:
     return column
 
 
+def _table_of(endpoint: Endpoint) -> Table:
+    is_of_activity = endpoint.parent == ACTIVITIES and endpoint.by == "id"
+    return Table(is_of_activity, is_on_demand=endpoint in ON_DEMAND.values())
+
+
 TABLES = {
     ACTIVITIES: Table(is_of_activity=True),
     ACTIVITY_DETAILS: Table(is_of_activity=True),
+    **{endpoint.name: _table_of(endpoint) for endpoint in (*ALWAYS, *ON_DEMAND.values())},
     EXPORTS: Table(),
     EXPORT_ACTIVITIES: Table(is_of_activity=True, is_staged=False),
     EXPORT_RECORDS: Table(),

@@ -28,6 +28,7 @@ from dotenv import dotenv_values
 
 from pipelines.ground.errors import BadSetting, NotAuthorised, StorageFailed
 from pipelines.ground.goals import Goal, parse_goals
+from pipelines.ground.resources import ON_DEMAND
 
 REPO = Path(__file__).resolve().parents[2]
 SECTIONS = ("sources", "strava")
@@ -70,7 +71,9 @@ SETTINGS: Mapping[str, Setting] = {
         "where Strava sends the browser after `auth`; on a loopback address with a free port it is caught",
     ),
     "scope": Setting(
-        ("STRAVA_SCOPE",), "what `auth` asks for; without `activity:read_all` only-me activities are missing"
+        ("STRAVA_SCOPE",),
+        "what `auth` asks for; without `activity:read_all` only-me activities are missing, without `profile:read_all` "
+        "your zones",
     ),
     "api_url": Setting(("STRAVA_API_URL",), "Strava's API (from 2027-01-04: https://api-v3.strava.com)"),
     "oauth_url": Setting(("STRAVA_OAUTH_URL",), "Strava's OAuth pages"),
@@ -119,6 +122,11 @@ SETTINGS: Mapping[str, Setting] = {
         "how old details may get before they are fetched again, days (a description edited alone shows nowhere else); "
         "at most 20 a day; 0 for never",
     ),
+    "resources": Setting(
+        ("STRAVA_RESOURCES",),
+        f"what else to mirror, with commas between: {', '.join(f'`{name}`' for name in ON_DEMAND)}; of each activity "
+        "that has any it costs a request",
+    ),
     "schedule": Setting(
         ("STRAVA_SCHEDULE",), "when `schedule` runs the flow: minute, hour, day, month, weekday, as in cron"
     ),
@@ -150,7 +158,7 @@ class StravaSettings(BaseConfiguration):
     client_id: str | None = None
     client_secret: TSecretStrValue | None = None
     redirect_uri: str = "http://localhost/exchange_token"
-    scope: str = "read,activity:read,activity:read_all"
+    scope: str = "read,profile:read_all,activity:read,activity:read_all"
     api_url: str = "https://www.strava.com/api/v3"
     oauth_url: str = "https://www.strava.com/oauth"
     home: str = ""
@@ -168,6 +176,7 @@ class StravaSettings(BaseConfiguration):
     lookback_days: int = 30
     sweep_hours: float = 24
     details_days: float = 30
+    resources: str | None = None
     retry_wait_s: float = 1.0
     schedule: str = "7 * * * *"
     time_zone: str = "UTC"
@@ -211,7 +220,7 @@ class StravaSettings(BaseConfiguration):
         self._check_spans()
         self._check_athlete()
         self._check_paths()
-        _ = self.enrich_max
+        _ = self.enrich_max, self.wanted_resources
 
     def _check_paths(self) -> None:
         for field in PATHS:
@@ -247,6 +256,18 @@ class StravaSettings(BaseConfiguration):
         if self.units.lower() not in ("km", "mi"):
             raise BadSetting(f"STRAVA_UNITS is {self.units!r}: it must be km or mi.")
         _ = self.goals_read
+
+    @property
+    def wanted_resources(self) -> tuple[str, ...]:
+        """What else to mirror, each once, by its name in `ON_DEMAND`.
+
+        Raises:
+            BadSetting: naming what there is not.
+        """
+        names = tuple(dict.fromkeys(name.strip().lower() for name in (self.resources or "").split(",") if name.strip()))
+        if unknown := [name for name in names if name not in ON_DEMAND]:
+            raise BadSetting(f"STRAVA_RESOURCES has {', '.join(unknown)}: it must be of {', '.join(ON_DEMAND)}.")
+        return names
 
     @property
     def goals_read(self) -> tuple[Goal, ...]:

@@ -7,13 +7,16 @@ from functools import cached_property
 
 from pipelines.ground.errors import BudgetSpent, StravaError, StravaUnavailable
 from pipelines.ground.progress import Report, Task
+from pipelines.ground.resources import ATHLETE
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.stop import StopFlag
 from pipelines.mirror.waiting import is_too_long, wait_for_window
 from pipelines.sources.strava_api.auth import OAuthApp, RefreshTokenAuth, TokenFile, open_app
 from pipelines.sources.strava_api.budget import Budget
 from pipelines.sources.strava_api.client import StravaClient
-from pipelines.sources.strava_api.transport import StravaAdapter, open_session, raise_for_refusal
+from pipelines.sources.strava_api.details import ask
+from pipelines.sources.strava_api.payloads import Payload
+from pipelines.sources.strava_api.transport import StravaAdapter, open_session
 
 
 class Access:
@@ -30,6 +33,7 @@ class Access:
         self._adapter = StravaAdapter(stop, budget, settings.retry_wait_s)
         self._token_file = TokenFile(settings.token_path)
         self._sent_before_wait = 0
+        self._athlete: Payload | None = None
 
     @property
     def requests_sent(self) -> int:
@@ -69,16 +73,27 @@ class Access:
         with self._report.task("Athlete") as task:
             while True:
                 try:
-                    athlete = self.client.get("athlete", hooks={"response": [raise_for_refusal]}).json()
+                    athlete_id = int(self.athlete().id or 0)
                     break
                 except BudgetSpent as spent:
                     if (error := self.wait_for_list(spent, task)) is not None:
                         raise error from None
-        if not isinstance(athlete, dict) or not isinstance(athlete.get("id"), int):
-            raise StravaUnavailable("Strava did not say whose token this is. Run again later.")
         with self._token_file.locked(self._stop):
-            self._token_file.save(replace(self._token_file.load(), athlete_id=athlete["id"]))
-        return int(athlete["id"])
+            self._token_file.save(replace(self._token_file.load(), athlete_id=athlete_id))
+        return athlete_id
+
+    def athlete(self) -> Payload:
+        """The profile of the athlete, asked for once a run.
+
+        Raises:
+            StravaUnavailable: what came is none.
+        """
+        if self._athlete is None:
+            payloads = ask(self.client, ATHLETE)
+            if len(payloads) != 1 or payloads[0].id is None:
+                raise StravaUnavailable("Strava did not say whose token this is. Run again later.")
+            self._athlete = payloads[0]
+        return self._athlete
 
     @contextmanager
     def sparing(self) -> Iterator[None]:

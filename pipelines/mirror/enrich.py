@@ -33,9 +33,9 @@ class DetailChoice:
     since: date | None = None
     until: date | None = None
 
-    def without(self, asked: set[int]) -> "DetailChoice":
-        """What is left of it once `asked` have been asked for."""
-        limit = None if self.limit is None else max(self.limit - len(asked), 0)
+    def without(self, asked: set[int], others: int = 0) -> "DetailChoice":
+        """What is left of it once `asked` have been asked for, and `others`, which are no details."""
+        limit = None if self.limit is None else max(self.limit - len(asked) - others, 0)
         return replace(self, limit=limit, ids=tuple(id_ for id_ in self.ids if id_ not in asked))
 
 

@@ -29,6 +29,8 @@ from pipelines.mirror.access import Access
 from pipelines.mirror.enrich import DetailChoice, Enrichment
 from pipelines.mirror.fields import FieldsSeen
 from pipelines.mirror.landing import Notes
+from pipelines.mirror.on_demand import OnDemand
+from pipelines.mirror.own import Own
 from pipelines.mirror.pull import Pull, PullChoice
 from pipelines.mirror.waiting import is_too_long, wait_for_window
 from pipelines.page.html import make_page, page_is_current
@@ -72,10 +74,12 @@ class Run:
         self._backfill = backfill
         # ids of which this round has asked for details
         self.asked: set[int] = set()
+        self.asked_on_demand = 0
         self._access = Access(settings, report, stop, budget, backfill)
         self._bronze = open_bronze(settings, report, partial(staged_rows, settings.warehouse_path))
         self._notes = Notes(self._bronze, utc_now())
         self._enrichment = Enrichment(self._access, self._bronze, self._notes, settings, report)
+        self._on_demand = OnDemand(self._access, self._bronze, self._notes, settings, report)
 
     @property
     def requests_sent(self) -> int:
@@ -111,17 +115,24 @@ class Run:
         self._done.listed_on = f"{self._access.budget.now():%Y-%m-%d}"
 
     def enrich(self, choice: DetailChoice) -> None:
-        """Land details; see `Enrichment.run`.
+        """Land the athlete's own, details, and what else is wanted of activities.
+
+        See `Own.run`, `Enrichment.run` and `OnDemand.run`.
 
         Raises:
             BadSetting: an id that is not in the history.
             StravaError: what stopped the fetching; all details before it have landed.
         """
+        enriched = self._enrichment.enriched
         try:
+            if not choice.ids:
+                Own(self._access, self._bronze, self._notes, self._settings, self._report).run()
             self._enrichment.run(choice)
+            if not choice.ids:
+                self._on_demand.run(choice.without(enriched.asked).limit)
         finally:
-            enriched = self._enrichment.enriched
             self.asked |= enriched.asked
+            self.asked_on_demand = self._on_demand.asked
             self._done.details_landed += enriched.landed
             self._done.details_refused += enriched.refused
             self._done.activities_buried += enriched.buried
@@ -250,7 +261,7 @@ def run_steps(
                     if not backfill or outages == OUTAGES:
                         raise
                     down = error
-                rest = rest.without(run.asked)
+                rest = rest.without(run.asked, run.asked_on_demand)
                 # a walk of the list has waited by itself; refused again at once, somebody else uses all there is
                 in_vain = (has_waited and run.requests_sent <= 1) or ("pull" in steps_now and not done.listed_on)
                 waits = backfill or not (in_vain or spent is None or is_too_long(spent, budget, settings.max_wait_s))

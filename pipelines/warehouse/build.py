@@ -11,13 +11,18 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.bronze.shard import shard_files
+from pipelines.bronze.tables import TABLES
 from pipelines.ground.durable import is_there, read_whole
 from pipelines.ground.engine import known_error
 from pipelines.ground.errors import BuildFailed
+from pipelines.ground.resources import ALWAYS, ON_DEMAND
 from pipelines.ground.settings import REPO, StravaSettings
-from pipelines.warehouse.database import open_warehouse
+from pipelines.warehouse.database import holds_table, open_warehouse
 
 PROJECT = REPO / "dbt_project"
+# besides activities, details and tombstones
+OTHERS = tuple(endpoint.name for endpoint in (*ALWAYS, *ON_DEMAND.values()))
 # dbt begins each line with the time
 CLOCK = re.compile(r"^\d\d:\d\d:\d\d +", re.MULTILINE)
 LONGEST_TEXT = 4000
@@ -56,13 +61,16 @@ def knows_all_purges(settings: StravaSettings) -> bool:
 
 def built_at(connection: duckdb.DuckDBPyConnection) -> datetime | None:
     """When the last whole `dbt build` of the opened warehouse was (UTC), if it saw all rows of staging; else None."""
+    others = [name for name in OTHERS if holds_table(connection, name)]
+    count_others = " + ".join(f"(select count(*) from staging.{name})" for name in others) or "0"
     try:
         row = connection.execute(
-            """
+            f"""
             select built_at from staging.dbt_builds
             where activity_rows = (select count(*) from staging.activities)
               and detail_rows = (select count(*) from staging.activity_details)
               and tombstone_rows = (select count(*) from staging.tombstones)
+              and other_rows = {count_others}
             """
         ).fetchone()
     except (duckdb.CatalogException, duckdb.BinderException):
@@ -104,7 +112,7 @@ def build(settings: StravaSettings) -> str:
     results.unlink(missing_ok=True)
     _forget_project_of_elsewhere(target)
     ran = subprocess.run(  # noqa: S603 - our own interpreter and arguments
-        dbt_command("build", "--exclude-resource-type", "unit_test", "--quiet"),
+        dbt_command("build", "--exclude-resource-type", "unit_test", "--quiet", *_vars(settings)),
         env=dbt_environment(settings),
         capture_output=True,
         text=True,
@@ -119,6 +127,14 @@ def build(settings: StravaSettings) -> str:
             f"dbt build failed. {told[-LONGEST_TEXT:]}\nIts log: {log}"
         )
     return _summary(results)
+
+
+def _vars(settings: StravaSettings) -> list[str]:
+    """What switches on the models of what was fetched on demand; without it dbt need not know of them."""
+    fetched = [
+        name for name, table in TABLES.items() if table.is_on_demand and shard_files(settings.bronze_path / name)
+    ]
+    return ["--vars", json.dumps({f"strava__using_{name}": True for name in fetched})] if fetched else []
 
 
 def _forget_project_of_elsewhere(target: Path) -> None:

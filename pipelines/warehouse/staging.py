@@ -95,9 +95,10 @@ def staged_rows(warehouse: Path, table: str, shard: str) -> pa.Table | None:
 
 
 def _missing(connection: duckdb.DuckDBPyConnection, bronze: Bronze) -> dict[str, list[Path]]:
-    """By table, the shards that staging lacks; a table that is not there yet is in it even without shards."""
+    """By table, the shards that staging lacks; a table that is always there is in it even without shards."""
     missing = {table: _missing_shards(connection, bronze, table) for table in STAGED}
-    return {table: paths for table, paths in missing.items() if paths or not holds_table(connection, table)}
+    always = {table for table in STAGED if not TABLES[table].is_on_demand and not holds_table(connection, table)}
+    return {table: paths for table, paths in missing.items() if paths or table in always}
 
 
 def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table: str) -> list[Path]:

@@ -44,7 +44,7 @@ def ask(client: StravaClient, endpoint: Endpoint, id_: int | str | None = None) 
 
 def whole(endpoint: Endpoint, id_: int, payloads: list[Payload]) -> Payload:
     """What Strava has at `endpoint` of the activity `id_` as one payload: the object, or all pages of a list as one."""
-    if endpoint.answers == "object":
+    if endpoint.answers in ("object", "by type"):
         return payloads[0]
     text = b"[" + b",".join(payload.text for payload in payloads) + b"]"
     return Payload(id_, None, None, text, hashlib.sha256(text).digest())

@@ -13,26 +13,91 @@ with used as (
     group by athlete_id, gear_id
 ),
 
-told as (
+profiles as (
     select
         athlete_id,
-        gear,
-        -- Newest by when it was fetched: details of an old activity tell of the gear as it is now.
-        row_number() over (
-            partition by athlete_id, gear.id
-            order by fetched_at desc, payload_hash desc
-        ) as recency
+        fetched_at,
+        payload_hash,
+        said.bikes,
+        said.shoes
+    from {{ ref('stg_strava__athlete') }}
+),
+
+listed as (
+    {{ elements_of('profiles', 'bikes', ['athlete_id', 'fetched_at', 'payload_hash']) }}
+    union all
+    {{ elements_of('profiles', 'shoes', ['athlete_id', 'fetched_at', 'payload_hash']) }}
+),
+
+-- What says how gear is: details of an activity with it, also of an old one, the profile, which lists what is in use,
+-- and the gear itself, which is asked for where the profile is silent.
+sayings as (
+    select
+        athlete_id,
+        fetched_at,
+        payload_hash,
+        gear.id as gear_id,
+        gear.name,
+        gear.retired,
+        gear.primary as is_primary,
+        gear.distance as strava_distance_m
     from {{ ref('int_details__parsed') }}
-    where gear.id is not null
+    union all
+    select
+        athlete_id,
+        fetched_at,
+        payload_hash,
+        item.id as gear_id,
+        item.name,
+        coalesce(item.retired, false) as retired,
+        item.primary as is_primary,
+        item.distance as strava_distance_m
+    from listed
+    union all
+    select
+        athlete_id,
+        fetched_at,
+        payload_hash,
+        said.id as gear_id,
+        said.name,
+        said.retired,
+        said.primary as is_primary,
+        said.distance as strava_distance_m
+    from {{ ref('stg_strava__gear') }}
+),
+
+newest as (
+    select * from (
+        select
+            *,
+            row_number() over (partition by athlete_id, gear_id order by fetched_at desc, payload_hash desc) as recency
+        from sayings
+        where gear_id is not null
+    ) as ranked
+    where recency = 1
+),
+
+catalogued as (
+    select * from (
+        select
+            athlete_id,
+            said.id as gear_id,
+            said.brand_name,
+            said.model_name,
+            said.description,
+            row_number() over (partition by athlete_id, said.id order by fetched_at desc, payload_hash desc) as recency
+        from {{ ref('stg_strava__gear') }}
+    ) as ranked
+    where recency = 1
 ),
 
 final as (
     select
         used.athlete_id,
         used.gear_id,
-        told.gear.name,
-        told.gear.retired,
-        told.gear.primary as is_primary,
+        newest.name,
+        newest.retired,
+        newest.is_primary,
         case substr(used.gear_id, 1, 1) when 'b' then 'bike' when 'g' then 'shoes' end as kind,
         used.activities,
         used.distance_m,
@@ -40,9 +105,13 @@ final as (
         used.total_elevation_gain_m,
         used.first_used_date,
         used.last_used_date,
-        told.gear.distance as strava_distance_m
+        newest.strava_distance_m,
+        catalogued.brand_name,
+        catalogued.model_name,
+        catalogued.description
     from used
-    left join told on used.athlete_id = told.athlete_id and used.gear_id = told.gear.id and told.recency = 1
+    left join newest on used.athlete_id = newest.athlete_id and used.gear_id = newest.gear_id
+    left join catalogued on used.athlete_id = catalogued.athlete_id and used.gear_id = catalogued.gear_id
 )
 
 select * from final

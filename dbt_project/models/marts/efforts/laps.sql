@@ -1,7 +1,24 @@
 {{ config(materialized='view') }}
 
-with unnested as (
+with of_details as (
     {{ elements_of(ref('int_details__parsed'), 'laps', ['id', 'athlete_id']) }}
+),
+
+unnested as (
+    select * from of_details
+    {%- if var('strava__using_activity_laps', false) %}
+    -- Details have their laps with them: these are of activities without details.
+    union all
+    select
+        activity_id as id,
+        athlete_id,
+        item,
+        position
+    from {{ ref('stg_strava__activity_laps') }}
+    where
+        activity_id in (select id from {{ ref('activities') }})
+        and activity_id not in (select id from of_details)
+    {%- endif %}
 ),
 
 final as (
