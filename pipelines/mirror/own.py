@@ -57,6 +57,10 @@ class Own:
         swept = self._bronze.last_sweep(self._athlete_id, complete=True)
         if swept is None or self._is_fresh(sweep := f"sweep {swept[0].isoformat()}", DAYS_RETIRED):
             return
+        if swept[0] < self._notes.began_at and not self._looked_at.since(0, self._now_s):
+            # a home of an earlier version, which comes up to date without a request more
+            self._looked_at.note([sweep], self._now_s, self._forget_before_s)
+            return
         if any(window.left < LEAST_LEFT for window in self._access.budget.windows()):
             # it is for activities; the next run looks again
             return
