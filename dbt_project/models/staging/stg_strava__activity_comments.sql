@@ -25,7 +25,7 @@ newest as (
         cast(id as bigint) as activity_id,
         cast(athlete_id as bigint) as athlete_id,
         cast(fetched_at as timestamp) as fetched_at,
-        said.items as items
+        said.items
     from parsed
     where recency = 1
 ),

@@ -33,7 +33,7 @@ newest as (
     select
         cast(athlete_id as bigint) as athlete_id,
         cast(fetched_at as timestamp) as fetched_at,
-        said.items as items
+        said.items
     from parsed
     where recency = 1
 ),

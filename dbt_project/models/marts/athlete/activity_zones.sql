@@ -11,7 +11,7 @@ with lists as (
         item.custom_zones as is_custom,
         item.distribution_buckets as buckets
     from {{ ref('stg_strava__activity_zones') }}
-    where activity_id in (select id from {{ ref('activities') }})
+    where activity_id in (select live.id from {{ ref('activities') }} as live)
 ),
 
 unnested as (

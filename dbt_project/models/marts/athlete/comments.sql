@@ -11,7 +11,7 @@ with final as (
         item.created_at,
         fetched_at
     from {{ ref('stg_strava__activity_comments') }}
-    where item.id is not null and activity_id in (select id from {{ ref('activities') }})
+    where item.id is not null and activity_id in (select live.id from {{ ref('activities') }} as live)
 )
 
 select * from final

@@ -9,7 +9,7 @@ with final as (
         item.lastname,
         fetched_at
     from {{ ref('stg_strava__activity_kudos') }}
-    where activity_id in (select id from {{ ref('activities') }})
+    where activity_id in (select live.id from {{ ref('activities') }} as live)
 )
 
 select * from final

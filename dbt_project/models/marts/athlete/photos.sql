@@ -13,7 +13,7 @@ with final as (
         item.created_at_local,
         fetched_at
     from {{ ref('stg_strava__activity_photos') }}
-    where item.unique_id is not null and activity_id in (select id from {{ ref('activities') }})
+    where item.unique_id is not null and activity_id in (select live.id from {{ ref('activities') }} as live)
 )
 
 select * from final

@@ -16,8 +16,8 @@ unnested as (
         position
     from {{ ref('stg_strava__activity_laps') }}
     where
-        activity_id in (select id from {{ ref('activities') }})
-        and activity_id not in (select id from of_details)
+        activity_id in (select live.id from {{ ref('activities') }} as live)
+        and activity_id not in (select of_details.id from of_details)
     {%- endif %}
 ),
 
