@@ -1,7 +1,7 @@
 # Each target sets up what it needs, the image or .venv from the locked requirements, once and again when they change.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo auth run run-all compact enrich flow schedule purge status sql page serve
+.PHONY: help build demo auth run run-all import compact enrich flow schedule purge status sql page serve
 .PHONY: backup restore revoke shell
 .PHONY: test test-fast test-deep test-times test-browser test-container test-workflows soak mutate mutate-models lint format bench docs screenshots lock clean
 
@@ -44,6 +44,9 @@ run: ## pull new and changed activities into bronze and staging
 
 run-all: ## the same, ignoring the cursor: walk the whole list
 	@$(STRAVA) pull --all
+
+import: ## land your own export of Strava and build: make import FILE=export_123.zip
+	@$(STRAVA) import -- "$${FILE:?which export? make import FILE=export_123.zip}"
 
 compact: ## dbt build: merge staging into strava.* and roll up
 	@$(STRAVA) build

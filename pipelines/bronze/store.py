@@ -257,6 +257,16 @@ class BronzeReader:
         """Ids of the live activities of all athletes."""
         return {id_ for (id_,) in self.query(f"{with_live(OF_ANYBODY)} select id from live")}
 
+    def live_at_api(self, athlete_id: int, start: datetime = EPOCH) -> dict[int, datetime | None]:
+        """As `live`, of those that came through the API at least once."""
+        known = self.query(
+            f"select distinct id from {{{ACTIVITIES}}} where athlete_id = $athlete_id union "
+            f"select distinct id from {{{ACTIVITY_DETAILS}}} where athlete_id = $athlete_id",
+            athlete_id=athlete_id,
+        )
+        came = {id_ for (id_,) in known}
+        return {id_: at for id_, at in self.live(athlete_id, start).items() if id_ in came}
+
     def last_sweep(self, athlete_id: int, complete: bool = False) -> tuple[datetime, str] | None:
         """When the newest record of a sweep, or of a `complete` one, landed, and its payload."""
         only = "and json_extract_string(payload, '$.complete') = 'true'" if complete else ""
@@ -314,7 +324,10 @@ class BronzeReader:
         )
 
     def without_details(self, athlete_id: int, since: date | None = None, until: date | None = None) -> list[int]:
-        """Ids of live activities that have no details, newest first; `since` and `until` are local dates."""
+        """Ids of live activities that came through the API without details, newest first.
+
+        `since` and `until` are local dates.
+        """
         return [id_ for id_, has_details in self._activities(athlete_id, since, until) if not has_details]
 
     def sweeps_begun(self, athlete_id: int) -> list[datetime]:
@@ -331,7 +344,7 @@ class BronzeReader:
         return [begun_by for (begun_by,) in rows]
 
     def ids(self, athlete_id: int, since: date | None = None, until: date | None = None) -> set[int]:
-        """Ids of all live activities between the local dates `since` and `until`."""
+        """Ids of all live activities that came through the API, between the local dates `since` and `until`."""
         return {id_ for id_, _ in self._activities(athlete_id, since, until)}
 
     def _activities(
@@ -350,6 +363,7 @@ class BronzeReader:
             select live.id, details.id is not null
             from live
             left join (select distinct id from {{{ACTIVITY_DETAILS}}}) as details on details.id = live.id
+            where details.id is not null or live.id in (select id from {{{ACTIVITIES}}})
             order by live.start_date desc nulls last, live.id desc
             """,
             athlete_id=athlete_id,
@@ -563,8 +577,8 @@ class Bronze(BronzeReader):
         return len(found)
 
     def _rows_in_warehouse(self, shard: Path) -> pa.Table | None:
-        if self._url is not None:
-            # a bucket has the shard itself
+        if self._url is not None or not TABLES[shard.parent.name].is_staged:
+            # a bucket has the shard itself; and of an export staging has what a reader makes of the rows
             return None
         name = shard.stem
         # the warehouse knows it by the name inside, where that can be read yet

@@ -78,7 +78,7 @@ class Pull:
         self._noted = start = sweep.reached if sweep is not None else self._lookback_start()
         landed = self._bronze.landed(ACTIVITIES)
         versions = NewVersions(ACTIVITIES, landed, self._athlete_id, self._began_at, self._bronze.waiting_path)
-        roll = RollCall(self._bronze.live(self._athlete_id, start), start)
+        roll = RollCall(self._burial.expected(start), start)
         gone = set(sweep.gone) if sweep is not None else set()
         counted = self._counted(sweep) if sweep is not None and sweep.reached > EPOCH else set()
         try:
@@ -124,7 +124,7 @@ class Pull:
             self._burial.bury(gone, "lookback", confirmed)
             return True
         reason = self._burial.bury(gone, "sweep", confirmed)
-        kept = len(absent & self._bronze.live(self._athlete_id).keys()) if absent else 0
+        kept = len(absent & self._bronze.live_at_api(self._athlete_id).keys()) if absent else 0
         listed = roll.met() - self._counted_wrongly(counted, roll)
         done = continued(sweep, reached=walk.reached, listed=listed, landed=versions.count, gone=gone)
         self._record(replace(done, complete=True, reason=reason, kept=kept))
