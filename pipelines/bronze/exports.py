@@ -7,7 +7,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from pipelines.bronze.store import BronzeReader
-from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_DETAILS, ACTIVITY_FILES, EXPORT_ACTIVITIES, EXPORTS
+from pipelines.bronze.tables import (
+    ACTIVITIES,
+    ACTIVITY_DETAILS,
+    ACTIVITY_FILES,
+    EXPORT_ACTIVITIES,
+    EXPORT_RECORDS,
+    EXPORTS,
+)
 from pipelines.sources.strava_api.payloads import EPOCH, Payload
 from pipelines.sources.strava_export import Problem
 
@@ -143,17 +150,20 @@ def athletes_known(bronze: BronzeReader) -> set[int]:
     return {athlete_id for (athlete_id,) in bronze.query(union) if athlete_id is not None}
 
 
-def unfinished_imports(bronze: BronzeReader, athlete_id: int) -> list[tuple[datetime, int]]:
-    """Instants of exports whose import did not come to its end, each with how many of their rows have landed."""
-    return bronze.query(
-        f"""
-        select fetched_at, count(*) from {{{EXPORT_ACTIVITIES}}}
-        where athlete_id = $athlete_id
-          and fetched_at not in (select fetched_at from {{{EXPORTS}}} where athlete_id = $athlete_id)
-        group by fetched_at order by fetched_at
-        """,
+def unfinished_imports(bronze: BronzeReader, athlete_id: int) -> list[datetime]:
+    """Instants of exports of which something has landed, but whose import did not come to its end.
+
+    Raises:
+        StorageFailed: bronze cannot be read.
+    """
+    tables = (EXPORT_ACTIVITIES, EXPORT_RECORDS, ACTIVITY_FILES)
+    union = " union ".join(f"select fetched_at from {{{table}}} where athlete_id = $athlete_id" for table in tables)
+    rows = bronze.query(
+        f"select fetched_at from ({union}) where fetched_at not in "
+        f"(select fetched_at from {{{EXPORTS}}} where athlete_id = $athlete_id) order by fetched_at",
         athlete_id=athlete_id,
     )
+    return [fetched_at for (fetched_at,) in rows]
 
 
 def absent(bronze: BronzeReader, athlete_id: int, notes: Iterable[ExportNote]) -> dict[int, ExportNote]:
