@@ -44,14 +44,15 @@ class NotedFile:
 class ExportNote:
     """An import that came to its end. Instants are UTC.
 
-    activity_ids: ids in activities.csv, those of rows that could not be read included as far as they are known.
-    is_complete: all rows could be read, so that an activity which is not there was gone by then. problems: what was
-    not read, or not as it should be; without the text of rows.
+    is_dated: `exported_at` is what Strava wrote. is_complete: all rows could be read, so that an activity which is not
+    there was gone by then. activity_ids: ids in activities.csv, also of rows that could not be read, as far as they are
+    known. problems: what was not read, or not as it should be; without the text of rows.
     """
 
     athlete_id: int
     origin: str
     exported_at: datetime
+    is_dated: bool
     imported_at: datetime
     width: int
     language: str | None
@@ -70,6 +71,7 @@ class ExportNote:
                 athlete_id,
                 str(noted["origin"]),
                 _instant(noted["exported_at"]),
+                bool(noted["is_dated"]),
                 _instant(noted["imported_at"]),
                 int(noted["width"]),
                 noted["language"],
@@ -82,6 +84,16 @@ class ExportNote:
         except (ValueError, KeyError, TypeError):
             return None
 
+    @property
+    def key(self) -> tuple[datetime, str]:
+        """Which export it is."""
+        return self.exported_at, self.csv_sha256
+
+    def is_of(self, csv_sha256: str, exported_at: datetime | None) -> bool:
+        """Whether it is of the export with this activities.csv; `exported_at` is None where that is not known."""
+        is_then = exported_at is None or not self.is_dated or exported_at == self.exported_at
+        return csv_sha256 == self.csv_sha256 and is_then
+
     def payload(self) -> Payload:
         """As bronze keeps it."""
         problems = [asdict(problem) for problem in self.problems]
@@ -91,6 +103,7 @@ class ExportNote:
         noted = {
             "origin": self.origin,
             "exported_at": _text(self.exported_at),
+            "is_dated": self.is_dated,
             "imported_at": _text(self.imported_at),
             "width": self.width,
             "language": self.language,
@@ -129,13 +142,13 @@ def export_notes(bronze: BronzeReader, athlete_id: int) -> list[ExportNote]:
     rows = bronze.query(
         f"select payload from {{{EXPORTS}}} where athlete_id = $athlete_id order by fetched_at", athlete_id=athlete_id
     )
-    newest: dict[str, ExportNote] = {}
+    newest: dict[tuple[datetime, str], ExportNote] = {}
     for (text,) in rows:
         note = ExportNote.read(athlete_id, text)
         if note is not None:
-            known = newest.get(note.csv_sha256)
+            known = newest.get(note.key)
             if known is None or known.imported_at <= note.imported_at:
-                newest[note.csv_sha256] = note
+                newest[note.key] = note
     return sorted(newest.values(), key=lambda note: note.exported_at)
 
 

@@ -29,7 +29,6 @@ from pipelines.bronze.tables import (
     EXPORTS,
     TOMBSTONES,
 )
-from pipelines.ground.durable import read_error
 from pipelines.ground.errors import BadExport, Interrupted, StravaError
 from pipelines.ground.progress import Report, Task
 from pipelines.ground.stop import StopFlag
@@ -138,16 +137,15 @@ def _opened(path: Path) -> Export:
 
     Raises:
         BadExport: it is none, or cannot be read.
-        StorageFailed: the system does not hand it out.
     """
     try:
         export = Export(path)
     except ExportError as error:
         raise BadExport(str(error)) from error
     except (OSError, RuntimeError) as error:
-        raise read_error(
-            path, error if isinstance(error, OSError) else OSError(40, "it is a link to itself")
-        ) from error
+        # a folder above it that may not be entered; a link that leads to itself
+        reason = error.strerror if isinstance(error, OSError) else "it is a link to itself"
+        raise BadExport(f"{path.name} cannot be read: {reason}.") from error
     try:
         _ = export.layout
     except ExportError as error:
@@ -199,9 +197,14 @@ class _Landing:
         self._imported = imported
         self._rows = DatedRows(bronze, athlete_id, began_at)
         self._notes = export_notes(bronze, athlete_id)
-        self._known = next((note for note in self._notes if note.csv_sha256 == export.csv_sha256), None)
-        # an unpacked folder has times of its own; and no export is of the future, whatever a clock or a zone says
         exported_at = export.exported_at.astimezone(UTC).replace(tzinfo=None)
+        # no export is of the future, whatever a clock or a time zone says
+        is_dated = export.is_dated and exported_at <= utc_now()
+        instant = exported_at if is_dated else None
+        # the newest of them, should there be several
+        known = [note for note in self._notes if note.is_of(export.csv_sha256, instant)]
+        self._known = known[-1] if known else None
+        self._is_dated = self._known.is_dated if self._known else is_dated
         self._at = self._known.exported_at if self._known else min(exported_at, utc_now())
         self._found = _Findings()
         # what ended the reading inside a commit, which lands before it is raised
@@ -384,6 +387,7 @@ class _Landing:
             self._athlete_id,
             self._export.origin,
             self._at,
+            self._is_dated,
             utc_now(),
             self._export.layout.width,
             self._export.layout.language,
@@ -396,7 +400,7 @@ class _Landing:
 
     def _bury(self, note: ExportNote, confirmed: bool) -> str | None:
         """Land a tombstone for each activity that an export lacks; why not, if not, which a person is to read."""
-        notes = [other for other in self._notes if other.csv_sha256 != note.csv_sha256]
+        notes = [other for other in self._notes if other.key != note.key]
         gone = absent(self._bronze, self._athlete_id, [*notes, note])
         if not gone:
             return None

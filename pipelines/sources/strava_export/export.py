@@ -130,6 +130,12 @@ class Export:
             self._note("member", ACTIVITIES_CSV, "no_time", "The ZIP has no times; that of the ZIP itself counts.")
         return written_at
 
+    @property
+    def is_dated(self) -> bool:
+        """Whether `exported_at` is what Strava wrote: a folder has the times of whoever has unpacked it."""
+        member = self.archive.members[ACTIVITIES_CSV]
+        return member.crc32 is not None and member.modified_at is not None
+
     # --- activities.csv
 
     @cached_property
