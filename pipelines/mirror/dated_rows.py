@@ -1,8 +1,10 @@
 """Rows of bronze that say themselves when they were seen: an export's and a file's instants are not those of a run."""
 
 import secrets
+from array import array
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import accumulate
 from typing import NamedTuple
 
 import dlt
@@ -15,7 +17,7 @@ from pipelines.bronze.tables import TABLES
 
 ROWS_PER_SHARD = 2000
 # what is in memory at a time, three times: as files, as a table, as Parquet
-BYTES_PER_SHARD = 2**24
+BYTES_PER_SHARD = 2**23
 
 
 class DatedRow(NamedTuple):
@@ -79,7 +81,15 @@ class DatedRows:
             "start_date": [row.start_date for row in rows],
             "fetched_at": [row.fetched_at for row in rows],
             "payload_hash": [row.sha256 for row in rows],
-            "payload": [row.payload for row in rows],
             "shard": [name] * len(rows),
         }
-        return pa.table({field.name: pa.array(columns[field.name], field.type) for field in schema})
+        arrays = {name: pa.array(values, schema.field(name).type) for name, values in columns.items()}
+        arrays["payload"] = _joined([row.payload for row in rows], schema.field("payload").type)
+        return pa.table({name: arrays[name] for name in schema.names})
+
+
+def _joined(payloads: list[bytes], kind: pa.DataType) -> pa.Array:
+    """`payloads` as an array, copied once: `pa.array` would copy them again and again while it grows."""
+    offsets = array("i", accumulate(map(len, payloads), initial=0))
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(payloads))]
+    return pa.Array.from_buffers(kind, len(payloads), buffers)

@@ -8,8 +8,9 @@ import hashlib
 import json
 import re
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -34,10 +35,12 @@ from pipelines.ground.progress import Report, Task
 from pipelines.ground.stop import StopFlag
 from pipelines.mirror.dated_rows import DatedRow, DatedRows
 from pipelines.sources.strava_api.payloads import Payload
-from pipelines.sources.strava_export import Export, ExportError, ExportRow, Problem
+from pipelines.sources.strava_export import Export, ExportError, ExportFile, ExportRow, Member, Problem
 
 COMMIT_BYTES = 2**28
 COMMIT_S = 30
+# what is read before it is written
+BYTES_AHEAD, FILES_AHEAD = 2**22, 64
 # further ones are in `status --json`
 MOST_PROBLEMS = 20
 _GEAR_FILES = {"bike": "bikes.csv", "shoes": "shoes.csv", "component": "components.csv"}
@@ -331,27 +334,8 @@ class _Landing:
 
     def _files(self, task: Task) -> Iterator[DatedRow]:
         """The files whose bytes bronze does not have yet."""
-        export, found = self._export, self._found
-        by_looks = {file.looks: file for note in self._notes for file in note.files if file.crc32 is not None}
         landed = self._landed_files()
-        is_purged = self._bronze.is_purged(ACTIVITY_FILES)
-        members = export.file_members()
-        size = sum(member.size for member in members) or 1
-        done = 0
-        for number, member in enumerate(members, 1):
-            if not self._goes_on():
-                return
-            task.tell(f"{number:,} of {len(members):,} files", done / size, _no_budget)
-            done += member.size
-            activity_id = export.activity_of_file.get(member.name)
-            if is_purged(activity_id, self._at):
-                found.files["purged"] += 1
-                continue
-            noted = by_looks.get((member.name, member.size, member.crc32))
-            if noted is not None and (activity_id, noted.sha256) in landed:
-                self._note_file(replace(noted, activity_id=activity_id), "unchanged")
-                continue
-            file = export.file(member.name)
+        for member, file in _read_ahead(self._export, self._unknown_files(task, landed)):
             if file is None:
                 continue
             noted = NotedFile(
@@ -362,8 +346,29 @@ class _Landing:
                 continue
             landed.add((file.activity_id, file.sha256))
             self._note_file(noted, "new")
-            start = found.ids.get(file.activity_id) if file.activity_id is not None else None
+            start = self._found.ids.get(file.activity_id) if file.activity_id is not None else None
             yield DatedRow(file.activity_id, start, self._at, file.content, file.sha256)
+
+    def _unknown_files(self, task: Task, landed: set[tuple[int | None, str]]) -> Iterator[Member]:
+        """The files that have to be read: what their names, sizes and checksums say of the others is known."""
+        by_looks = {file.looks: file for note in self._notes for file in note.files if file.crc32 is not None}
+        is_purged = self._bronze.is_purged(ACTIVITY_FILES)
+        members = self._export.file_members()
+        size = sum(member.size for member in members) or 1
+        done = 0
+        for number, member in enumerate(members, 1):
+            if not self._goes_on():
+                return
+            task.tell(f"{number:,} of {len(members):,} files", done / size, _no_budget)
+            done += member.size
+            activity_id = self._export.activity_of_file.get(member.name)
+            noted = by_looks.get((member.name, member.size, member.crc32))
+            if is_purged(activity_id, self._at):
+                self._found.files["purged"] += 1
+            elif noted is not None and (activity_id, noted.sha256) in landed:
+                self._note_file(replace(noted, activity_id=activity_id), "unchanged")
+            else:
+                yield member
 
     def _note_file(self, file: NotedFile, change: Change) -> None:
         self._found.noted_files.append(file)
@@ -453,6 +458,30 @@ class _Landing:
             self._report.say(f"    {problem.explanation}")
         if len(problems) > MOST_PROBLEMS:
             self._report.say(f"    and {len(problems) - MOST_PROBLEMS:,} more: status --json names them")
+
+
+def _read_ahead(export: Export, members: Iterable[Member]) -> Iterator[tuple[Member, ExportFile | None]]:
+    """Each of `members` with its file, read by a second processor while the first one writes; None if it cannot be."""
+
+    def read(name: str) -> ExportFile | None:
+        file = export.file(name)
+        if file is not None:
+            # computed once, and here
+            _ = file.sha256
+        return file
+
+    with ThreadPoolExecutor(1) as reader:
+        ahead: deque[tuple[Member, Future[ExportFile | None]]] = deque()
+        size = 0
+        for member in members:
+            ahead.append((member, reader.submit(read, member.name)))
+            size += member.size
+            while size > BYTES_AHEAD or len(ahead) > FILES_AHEAD:
+                first, file = ahead.popleft()
+                size -= first.size
+                yield first, file.result()
+        for first, file in ahead:
+            yield first, file.result()
 
 
 class _Commit:
