@@ -33,8 +33,8 @@ help: ## this list
 build: ## the container image, anew (the other targets build it when it is missing or out of date)
 	@$(STRAVA) image
 
-demo: ## the main job on a simulated athlete, no account needed; writes under demo/ only
-	@$(STRAVA) demo
+demo: ## the main job on a simulated athlete, no account needed; under demo/ only; DOOR=export or api, else both
+	@$(STRAVA) demo $${DOOR:+--door="$$DOOR"}
 
 auth: ## authorise this program at Strava, once
 	@$(STRAVA) auth

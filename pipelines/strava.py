@@ -155,7 +155,8 @@ def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], No
         )
         pull_choice = PullChoice(given.get("all", False), given.get("confirm_deletions", False))
         command = f"{options.command or 'pull, enrich'}{' --backfill' if backfill else ''}"
-        paths = tuple(Path.cwd() / path for path in given.get("paths", ()))
+        # make hands on a tilde as it was typed
+        paths = tuple(Path.cwd() / path.expanduser() for path in given.get("paths", ()))
         import_choice = ImportChoice(paths, pull_choice.confirmed)
         run_steps(settings, report, stop, command, steps, pull_choice, choice, backfill, import_choice)
 

@@ -311,7 +311,10 @@ def test_what_was_purged_is_erased_everywhere_and_no_export_brings_it_back(athle
     assert len(captions) == 2
     assert secret in {row["id"] for row in rows(athlete, "activity_files")}
 
+    cache = athlete.home / "warehouse" / ".state" / "routes.json"
+    cache.write_text(json.dumps({"name": "Where nobody may know"}))
     said = land.run("purge")
+    assert not cache.exists()
     assert "4 rows erased from 3 shards" in said, said
     for table in ("export_activities", "activity_files", "export_records"):
         assert secret not in {row["id"] for row in rows(athlete, table)}
