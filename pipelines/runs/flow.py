@@ -207,7 +207,7 @@ class Run:
 
     def build_if_needed(self) -> None:
         """`dbt build`, unless nothing has landed since the last one."""
-        if self._has_imported or build_is_needed(self._settings):
+        if build_is_needed(self._settings):
             self.build()
         else:
             self._report.say("dbt: nothing landed since the last build.")

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from imports import TABLES, Steps, assert_landed, everything, exported, live, no
 from landed import contents, until
 from said import assert_said
 
+from pipelines.ground.durable import locked
 from pipelines.ground.errors import BadExport
 from simulator import World
 from simulator.export import PRIVATE_MARK
@@ -237,6 +239,17 @@ def test_a_bad_export_among_good_ones_is_said_in_the_end(athlete, world, land, r
         land(bad, good)
     assert_landed(athlete, written)
     land(unnamed)
+
+
+def test_an_import_waits_for_the_run_that_goes_on_and_can_be_stopped_meanwhile(athlete, world):
+    _, path = exported(world, athlete.home.parent / "1.zip")
+    lock = athlete.home / "warehouse" / ".state" / "run.lock"
+    with locked(lock, time.sleep):
+        command = athlete.fork("import", str(path))
+        assert "Another run is going on" in next(command.lines())
+        command.signal(signal.SIGTERM)
+        assert command.wait().code == 130
+    assert everything(athlete) == {}
 
 
 def test_the_export_of_somebody_else_is_refused(athlete, world, land):
