@@ -1,7 +1,7 @@
 # Each target sets up what it needs, the image or .venv from the locked requirements, once and again when they change.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo auth run run-all compact enrich flow schedule purge status sql page serve
+.PHONY: help build demo auth run run-all import compact enrich flow schedule purge status sql page serve
 .PHONY: backup restore revoke shell
 .PHONY: test test-fast test-deep test-times test-browser test-container test-workflows soak mutate mutate-models lint format bench docs screenshots lock clean
 
@@ -33,8 +33,8 @@ help: ## this list
 build: ## the container image, anew (the other targets build it when it is missing or out of date)
 	@$(STRAVA) image
 
-demo: ## the main job on a simulated athlete, no account needed; writes under demo/ only
-	@$(STRAVA) demo
+demo: ## the main job on a simulated athlete, no account needed; under demo/ only; DOOR=export or api, else both
+	@$(STRAVA) demo $${DOOR:+--door="$$DOOR"}
 
 auth: ## authorise this program at Strava, once
 	@$(STRAVA) auth
@@ -44,6 +44,9 @@ run: ## pull new and changed activities into bronze and staging
 
 run-all: ## the same, ignoring the cursor: walk the whole list
 	@$(STRAVA) pull --all
+
+import: ## land your own export of Strava and build: make import FILE=export_123.zip
+	@$(STRAVA) import -- "$${FILE:?which export? make import FILE=export_123.zip}"
 
 compact: ## dbt build: merge staging into strava.* and roll up
 	@$(STRAVA) build

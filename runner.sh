@@ -161,6 +161,22 @@ relay() {
   esac
 }
 
+# Shows the exports that `import` is to read, where they are, and names them by these paths.
+show_exports() {
+  local argument options=true
+  IMPORT=()
+  for argument in "$@"; do
+    case $options$argument in
+      true--) options=false; IMPORT+=(--); continue ;;
+      true-*) IMPORT+=("$argument"); continue ;;
+    esac
+    case $argument in \~/*) argument=$HOME${argument:1} ;; esac
+    argument=$(under "$argument" "$PWD")
+    [ ! -e "$argument" ] || bind_mount "$argument" "$argument" readonly
+    IMPORT+=("$argument")
+  done
+}
+
 run_container() {
   local codes=(0 0)
   # read-only: what would be written beside the folders is refused, not lost with the container
@@ -173,10 +189,15 @@ run_container() {
   fi
   OPTIONS+=(--interactive --stop-timeout 60)
   if [ -t 0 ] && [ -t 1 ]; then OPTIONS+=(--tty); fi
+  if [ "${1:-}" = import ]; then
+    shift
+    show_exports "$@"
+    set -- import "${IMPORT[@]+"${IMPORT[@]}"}"
+  fi
   case ${1:-} in
     demo)
       show "$REPO/demo" /app/demo
-      exec "$ENGINE" run "${OPTIONS[@]}" --entrypoint python "$IMAGE" -m simulator.demo
+      exec "$ENGINE" run "${OPTIONS[@]}" --entrypoint python "$IMAGE" -m simulator.demo "${@:2}"
       ;;
     shell)
       exec "$ENGINE" run "${OPTIONS[@]}" --entrypoint bash "$IMAGE"
@@ -200,7 +221,7 @@ run_venv() {
       trap - PIPE
       PATH=$REPO/.venv/bin:$PATH exec bash
       ;;
-    demo) exec .venv/bin/python -m simulator.demo ;;
+    demo) exec .venv/bin/python -m simulator.demo "${@:2}" ;;
     *) exec .venv/bin/python pipelines/strava.py "$@" ;;
   esac
 }

@@ -88,6 +88,21 @@ def _flow_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _import_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        type=Path,
+        help="the ZIP that Strava has sent, or the folder it unpacks to; several at once",
+    )
+    parser.add_argument(
+        "--confirm-deletions",
+        action="store_true",
+        help="believe that what an export lacks was deleted, however much that is",
+    )
+
+
 def _settings(options: argparse.Namespace) -> StravaSettings:
     given = vars(options)
     return read_settings(
@@ -123,6 +138,7 @@ def _ids(text: str | None) -> tuple[int, ...]:
 def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], None]:
     def run(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
         from pipelines.mirror.enrich import DetailChoice
+        from pipelines.mirror.export_import import ImportChoice
         from pipelines.mirror.pull import PullChoice
         from pipelines.runs.flow import run_steps
 
@@ -139,7 +155,10 @@ def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], No
         )
         pull_choice = PullChoice(given.get("all", False), given.get("confirm_deletions", False))
         command = f"{options.command or 'pull, enrich'}{' --backfill' if backfill else ''}"
-        run_steps(settings, report, stop, command, steps, pull_choice, choice, backfill)
+        # make hands on a tilde as it was typed
+        paths = tuple(Path.cwd() / path.expanduser() for path in given.get("paths", ()))
+        import_choice = ImportChoice(paths, pull_choice.confirmed)
+        run_steps(settings, report, stop, command, steps, pull_choice, choice, backfill, import_choice)
 
     return run
 
@@ -347,6 +366,13 @@ COMMANDS = (
         "python pipelines/strava.py flow --backfill",
         _does("pull", "enrich", "purge_if_wanted", "stage", "build_if_needed", "page_if_wanted"),
         _flow_options,
+    ),
+    Command(
+        "import",
+        "land your own export of Strava (ZIP or folder) and build; needs no account, no token, no network",
+        "python pipelines/strava.py import export_123.zip",
+        _does("import", "purge_if_wanted", "stage", "build_if_needed", "page_if_wanted"),
+        _import_options,
     ),
     Command(
         "build",

@@ -1,4 +1,4 @@
-"""`make demo`: the main job from the authorisation to the queries, on a simulated athlete, under `demo/` only."""
+"""`make demo`: the main job, by the API, an export or both, on a simulated athlete, under `demo/` only."""
 
 import argparse
 import os
@@ -22,6 +22,7 @@ REPO = Path(__file__).resolve().parent.parent
 HOME = REPO / "demo"
 WAREHOUSE = HOME / "warehouse" / "strava.duckdb"
 ACTIVITIES = 400
+DOORS = ("both", "export", "api")
 PAGE = HOME / "site" / "index.html"
 # what an athlete tells of themselves, so that the page has nothing to miss
 ATHLETE = {
@@ -107,6 +108,17 @@ def _authorise(environment: dict[str, str]) -> None:
         raise subprocess.CalledProcessError(auth.returncode, "auth")
 
 
+def _import_export(url: str, athlete_id: int, environment: dict[str, str]) -> None:
+    """Let the simulator write the athlete's export, and import it."""
+    HOME.mkdir(exist_ok=True)
+    export = HOME / f"export_{athlete_id}.zip"
+    answer = requests.get(f"{url}/_control/export", timeout=300)
+    answer.raise_for_status()
+    export.write_bytes(answer.content)
+    tell(f"\n$ python pipelines/strava.py import {export.relative_to(REPO)}")
+    subprocess.run(_strava("import", str(export)), env=environment, check=True)  # noqa: S603 - our own command
+
+
 def _print_what_was_made() -> None:
     with duckdb.connect(str(WAREHOUSE), read_only=True) as warehouse:
         activities, first, last, details = warehouse.execute(
@@ -117,9 +129,13 @@ def _print_what_was_made() -> None:
             """
         ).fetchall()[0]
         tell(f"\nMade in {HOME.relative_to(REPO)}/:")
-        tell("  secrets/strava_token.json    the tokens, readable by you only")
+        if (HOME / "secrets" / "strava_token.json").exists():
+            tell("  secrets/strava_token.json    the tokens, readable by you only")
+        for export in HOME.glob("export_*.zip"):
+            tell(f"  {export.name:<28} the export, as Strava would send it; not needed any more")
         tell(f"  data/                        {len(list((HOME / 'data').rglob('*.parquet')))} shards: the truth")
-        tell("  output/                      the same activities as JSON, as Strava sent them")
+        if (HOME / "output").exists():
+            tell("  output/                      what the API sent, as JSON")
         tell(f"  warehouse/strava.duckdb      {activities} activities of {first} to {last}, {details} with details")
         tell(f"  site/index.html              the page: {PAGE.stat().st_size / 1e6:.1f} MB, opens by double click")
         tell("\nThe newest of them, by the first of three queries to try:\n")
@@ -127,7 +143,7 @@ def _print_what_was_made() -> None:
     tell("Three queries to try:\n")
     for query in QUERIES:
         tell(f'  STRAVA_HOME=demo make sql Q="{query}"\n')
-    tell("With your own account: README.md, “Quick start with an account”.")
+    tell("With your own history: README.md, “Quick start with your export” and “Quick start with an account”.")
     tell(f"\nThe page to look at: {PAGE.relative_to(REPO)}")
 
 
@@ -135,6 +151,7 @@ def main() -> int:
     """Run the demo from scratch; the exit code of the step that failed, or 0."""
     parser = argparse.ArgumentParser(prog="python -m simulator.demo", description=main.__doc__)
     parser.add_argument("--strava", metavar="URL", help="a simulator that runs already, with --auto-authorize")
+    parser.add_argument("--door", choices=DOORS, default="both", help="how the history comes in (default: %(default)s)")
     arguments = parser.parse_args()
     prepare_streams()
     shutil.rmtree(HOME, ignore_errors=True)
@@ -146,8 +163,11 @@ def main() -> int:
             redirect_uri = f"http://localhost:{_free_port()}/exchange_token"
             others = {name: value for name, value in os.environ.items() if not name.startswith(USERS)}
             environment = others | _settings(url, state, redirect_uri)
-            _authorise(environment)
-            _step("flow", environment=environment)
+            if arguments.door != "export":
+                _authorise(environment)
+                _step("flow", environment=environment)
+            if arguments.door != "api":
+                _import_export(url, state["athlete_id"], environment)
         _print_what_was_made()
     except subprocess.CalledProcessError as error:
         return error.returncode

@@ -29,7 +29,7 @@ CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
 # the commands that may start dbt
-BUILDING = {"flow", "build", "enrich", "purge", "schedule"}
+BUILDING = {"flow", "import", "build", "enrich", "purge", "schedule"}
 
 
 def _become(arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:

@@ -151,6 +151,18 @@ def test_in_a_container_the_page_goes_to_site_and_only_serve_uses_the_machines_o
     assert "--publish" not in serve.out
 
 
+def test_the_export_that_is_to_be_imported_is_shown_to_the_container_and_nothing_beside_it(make, tmp_path):
+    (tmp_path / "of mine, new").mkdir()
+    export = tmp_path / "of mine, new" / "export_1.zip"
+    export.touch()
+    ran = make(SHOWS, "import", "FILE=~/of mine, new/export_1.zip", HOME=str(tmp_path), **NO_STRAVA_HERE)
+    assert ran.out.splitlines()[-3:] == ["import", "--", str(export)], ran
+    assert mounts(ran)[str(export)] == f"{export},readonly"
+    missing = make(SHOWS, "import", **NO_STRAVA_HERE)
+    assert missing.code != 0
+    assert "make import FILE=export_123.zip" in missing.err
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -1,8 +1,8 @@
 """Which activities are live: the one rule, in Python and as the start of a query on bronze.
 
-An activity is live iff its newest version is newer than its newest tombstone. Its versions are those of its summary;
-where a shard got lost and no summary is left, those of its details, which may be all that is known of it. dbt says the
-same in `int_activities__buried`, and a test compares the two.
+An activity is live iff its newest version is newer than its newest tombstone. Its versions are those of its summary and
+its rows in exports; where there is neither, those of its details or its file, which may be all that is known of it. dbt
+says the same in `int_activities__buried`, and a test compares the two.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,6 +15,10 @@ from pipelines.sources.strava_api.payloads import EPOCH
 VERSION_ORDER = "struct_pack(fetched_at := fetched_at, payload_hash := payload_hash)"
 OF_ATHLETE = "athlete_id = $athlete_id"
 OF_ANYBODY = "true"
+_IN_NO_LIST = """
+    id not in (select id from {activities} where id is not null)
+    and id not in (select id from {export_activities} where id is not null)
+"""
 
 
 def is_live(version_at: datetime, buried_at: datetime | None) -> bool:
@@ -29,9 +33,15 @@ def with_live(of: str = OF_ATHLETE, in_range: str = "") -> str:
     """
     return f"""
         with known as (
-            from {{activities}}
-            union all by name
-            from {{activity_details}} where id not in (select id from {{activities}} where id is not null)
+            select id, athlete_id, start_date, fetched_at, payload_hash, payload from {{activities}}
+            union all
+            select id, athlete_id, start_date, fetched_at, payload_hash, payload from {{export_activities}}
+            union all
+            select id, athlete_id, start_date, fetched_at, payload_hash, payload from {{activity_details}}
+            where {_IN_NO_LIST}
+            union all
+            select id, athlete_id, start_date, fetched_at, payload_hash, null from {{activity_files}}
+            where {_IN_NO_LIST}
         ),
         newest as (
             select id, max(fetched_at) as fetched_at, max_by(start_date, {VERSION_ORDER}) as start_date

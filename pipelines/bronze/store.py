@@ -3,6 +3,7 @@
 A shard appears whole or not at all, is named after what its rows say, and is never written twice.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,7 +53,16 @@ from pipelines.bronze.shard import (
     write_shard_anew,
 )
 from pipelines.bronze.sweep import read_tombstone
-from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_DETAILS, ERASED_FROM, SWEEPS, TABLES, TOMBSTONES
+from pipelines.bronze.tables import (
+    ACTIVITIES,
+    ACTIVITY_DETAILS,
+    ACTIVITY_FILES,
+    ERASED_FROM,
+    EXPORT_ACTIVITIES,
+    SWEEPS,
+    TABLES,
+    TOMBSTONES,
+)
 from pipelines.ground.durable import entries, is_there, make_folder, move, read_whole, written_whole
 from pipelines.ground.engine import literal, read_parquet, rows_of
 from pipelines.ground.errors import StorageFailed, StravaError, WarehouseBusy
@@ -257,6 +267,25 @@ class BronzeReader:
         """Ids of the live activities of all athletes."""
         return {id_ for (id_,) in self.query(f"{with_live(OF_ANYBODY)} select id from live")}
 
+    def exported(self, athlete_id: int) -> set[int]:
+        """Ids of all activities of an export, buried or not, by their rows or their files."""
+        rows = self.query(
+            f"select id from {{{EXPORT_ACTIVITIES}}} where athlete_id = $athlete_id union "
+            f"select id from {{{ACTIVITY_FILES}}} where athlete_id = $athlete_id and id is not null",
+            athlete_id=athlete_id,
+        )
+        return {id_ for (id_,) in rows}
+
+    def live_at_api(self, athlete_id: int, start: datetime = EPOCH) -> dict[int, datetime | None]:
+        """As `live`, of those that came through the API at least once."""
+        known = self.query(
+            f"select distinct id from {{{ACTIVITIES}}} where athlete_id = $athlete_id union "
+            f"select distinct id from {{{ACTIVITY_DETAILS}}} where athlete_id = $athlete_id",
+            athlete_id=athlete_id,
+        )
+        came = {id_ for (id_,) in known}
+        return {id_: at for id_, at in self.live(athlete_id, start).items() if id_ in came}
+
     def last_sweep(self, athlete_id: int, complete: bool = False) -> tuple[datetime, str] | None:
         """When the newest record of a sweep, or of a `complete` one, landed, and its payload."""
         only = "and json_extract_string(payload, '$.complete') = 'true'" if complete else ""
@@ -314,8 +343,15 @@ class BronzeReader:
         )
 
     def without_details(self, athlete_id: int, since: date | None = None, until: date | None = None) -> list[int]:
-        """Ids of live activities that have no details, newest first; `since` and `until` are local dates."""
+        """Ids of live activities that came through the API without details, newest first.
+
+        `since` and `until` are local dates.
+        """
         return [id_ for id_, has_details in self._activities(athlete_id, since, until) if not has_details]
+
+    def with_details(self, athlete_id: int) -> set[int]:
+        """Ids of live activities that have details."""
+        return {id_ for id_, has_details in self._activities(athlete_id) if has_details}
 
     def sweeps_begun(self, athlete_id: int) -> list[datetime]:
         """For each complete sweep an instant by which it had begun, later than all that landed before, oldest first."""
@@ -331,7 +367,7 @@ class BronzeReader:
         return [begun_by for (begun_by,) in rows]
 
     def ids(self, athlete_id: int, since: date | None = None, until: date | None = None) -> set[int]:
-        """Ids of all live activities between the local dates `since` and `until`."""
+        """Ids of all live activities that came through the API, between the local dates `since` and `until`."""
         return {id_ for id_, _ in self._activities(athlete_id, since, until)}
 
     def _activities(
@@ -350,6 +386,7 @@ class BronzeReader:
             select live.id, details.id is not null
             from live
             left join (select distinct id from {{{ACTIVITY_DETAILS}}}) as details on details.id = live.id
+            where details.id is not null or live.id in (select id from {{{ACTIVITIES}}})
             order by live.start_date desc nulls last, live.id desc
             """,
             athlete_id=athlete_id,
@@ -570,7 +607,9 @@ class Bronze(BronzeReader):
         # the warehouse knows it by the name inside, where that can be read yet
         with suppress(ShardDamaged, FileNotFoundError):
             name = shard_name(shard)
-        return self._rows_of(shard.parent.name, name)
+        rows = self._rows_of(shard.parent.name, name)
+        # of an export's rows staging may have what a reader makes of them, and that is not what came
+        return rows if rows is not None and _are_as_they_came(rows) else None
 
     def _set_aside(self, shard: Path, reason: str, rows: pa.Table | None) -> None:
         aside = self._place_aside(shard)
@@ -682,6 +721,13 @@ def _files(table: str, paths: list[Path]) -> DltResource:
             yield dlt.mark.with_file_import(str(path), "parquet", rows, hints=[])
 
     return files()
+
+
+def _are_as_they_came(rows: pa.Table) -> bool:
+    """Whether the payloads of `rows` are what their hashes say."""
+    payloads = rows["payload"].cast(pa.binary()).to_pylist()
+    hashes = [None if payload is None else hashlib.sha256(payload).hexdigest() for payload in payloads]
+    return bool(hashes == rows["payload_hash"].to_pylist())
 
 
 def _stamp(name: str) -> str:

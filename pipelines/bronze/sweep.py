@@ -134,19 +134,19 @@ class RollCall:
         return passed | self._missed
 
 
-def why_not_remove(gone: int, live: int) -> str | None:
-    """Why a walk that misses `gone` of `live` activities removes none of them; None if it may."""
+def why_not_remove(gone: int, live: int, where: str = "at Strava") -> str | None:
+    """Why a walk, or an export, that misses `gone` of `live` activities removes none of them; None if it may."""
     if gone == 0 or (gone < live and (gone <= FEW or gone <= SHARE * live)):
         return None
-    return f"{gone:,} of {live:,} activities are missing at Strava"
+    return f"{gone:,} of {live:,} activities are missing {where}"
 
 
 def tombstone(
     id_: int, athlete_id: int, start_date: datetime | None, last_hash: str | None, reason: str, noticed_by: str
 ) -> Payload:
-    """The event that an activity is gone: `reason` is deleted or out_of_reach, `noticed_by` sweep, lookback or detail.
+    """The event that an activity is gone: `reason` is deleted or out_of_reach.
 
-    `last_hash` is the hash of its last known payload, hexadecimal.
+    `noticed_by` is sweep, lookback, detail or export. `last_hash` is the hash of its last known payload, hexadecimal.
     """
     held = {"reason": reason, "purged": False, "last_payload_hash": last_hash, "noticed_by": noticed_by}
     return _payload(id_, athlete_id, start_date, held)

@@ -98,7 +98,8 @@ TABLES = {
     **{endpoint.name: _table_of(endpoint) for endpoint in (*ALWAYS, *ON_DEMAND.values())},
     EXPORTS: Table(),
     EXPORT_ACTIVITIES: Table(is_of_activity=True, is_staged=False),
-    EXPORT_RECORDS: Table(),
+    # those that belong to an activity, like the caption of a photo, bear its id
+    EXPORT_RECORDS: Table(is_of_activity=True),
     ACTIVITY_FILES: Table(is_of_activity=True, holds_bytes=True, is_staged=False),
     SWEEPS: Table(),
     TOMBSTONES: Table(),

@@ -14,6 +14,7 @@ from pipelines.sources.strava_api.errors import (
 
 __all__ = [
     "ActivityNotFound",
+    "BadExport",
     "BadSetting",
     "BudgetSpent",
     "BuildFailed",
@@ -42,6 +43,13 @@ class BuildFailed(StravaError):
 
     exit_code = 7
     meaning = "`dbt build` failed; bronze and staging are complete"
+
+
+class BadExport(StravaError):
+    """What was to be imported is no export, is damaged, or is somebody else's."""
+
+    exit_code = 8
+    meaning = "an export could not be imported: it is none, it is damaged, or it is somebody else's"
 
 
 class Interrupted(StravaError):

@@ -56,10 +56,20 @@ class Burial:
                 tombstone(id_, self._athlete_id, live[id_], hashes.get(id_), self._reason, noticed_by)
                 for id_ in sorted(gone)
             ]
-            self._notes.land(TOMBSTONES, tombstones, landed.newest_fetched_at, self._athlete_id)
+            # later than what exports say of them, too
+            self._notes.land(TOMBSTONES, tombstones, self._bronze.newest_fetched_at(), self._athlete_id)
             self.count += len(tombstones)
             self._report.say(f"Gone at Strava: {len(tombstones):,}, see strava.deleted_activities.")
         return None
+
+    def expected(self, start: datetime) -> dict[int, datetime | None]:
+        """Which activities the list should have that start at `start` (UTC) or later, each with its start.
+
+        A token that sees only part of them says nothing about what the API has never shown.
+        """
+        if self._reason == "deleted":
+            return self._bronze.live(self._athlete_id, start)
+        return self._bronze.live_at_api(self._athlete_id, start)
 
     def _kept_by_sweep(self) -> str | None:
         """Why the last complete sweep removed nothing, if so."""

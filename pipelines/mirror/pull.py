@@ -79,7 +79,7 @@ class Pull:
         self._noted = start = sweep.reached if sweep is not None else self._lookback_start()
         landed = self._bronze.landed(ACTIVITIES)
         versions = NewVersions(ACTIVITIES, landed, self._athlete_id, self._began_at, self._bronze.waiting_path)
-        roll = RollCall(self._bronze.live(self._athlete_id, start), start, sweep.gone if sweep is not None else ())
+        roll = RollCall(self._burial.expected(start), start, sweep.gone if sweep is not None else ())
         counted = self._counted(sweep) if sweep is not None and sweep.reached > EPOCH else set()
         try:
             with self._report.task("Activities") as task:
@@ -117,7 +117,7 @@ class Pull:
             self._burial.bury(gone, "lookback", confirmed)
             return True
         reason = self._burial.bury(gone, "sweep", confirmed)
-        kept = len(absent & self._bronze.live(self._athlete_id).keys()) if absent else 0
+        kept = len(absent & self._bronze.live_at_api(self._athlete_id).keys()) if absent else 0
         listed = roll.met() - self._counted_wrongly(counted, roll)
         done = continued(sweep, reached=walk.reached, listed=listed, landed=versions.count, gone=gone)
         self._record(replace(done, complete=True, reason=reason, kept=kept))

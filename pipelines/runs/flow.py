@@ -11,6 +11,7 @@ from pipelines.bronze.store import open_bronze
 from pipelines.bronze.sweep import utc_now
 from pipelines.ground.durable import locked
 from pipelines.ground.errors import (
+    BadExport,
     BadSetting,
     BudgetSpent,
     BuildFailed,
@@ -27,6 +28,7 @@ from pipelines.ground.stop import StopFlag
 from pipelines.ground.written_places import Places
 from pipelines.mirror.access import Access
 from pipelines.mirror.enrich import DetailChoice, Enrichment
+from pipelines.mirror.export_import import Import, ImportChoice
 from pipelines.mirror.fields import FieldsSeen
 from pipelines.mirror.landing import Notes
 from pipelines.mirror.on_demand import OnDemand
@@ -49,9 +51,15 @@ OUTAGES = 8
 OUTAGE_WAITS = 60
 LONGEST_OUTAGE_WAIT_S = 3600
 
+# the steps that ask Strava
+FETCHING = ("pull", "enrich")
+# what stops one of these keeps nobody from what has landed before
+LANDING = (*FETCHING, "import")
+
 Step = Literal[
     "pull",
     "enrich",
+    "import",
     "purge",
     "purge_if_wanted",
     "stage",
@@ -72,6 +80,9 @@ class Run:
         self._report = report
         self._done = done
         self._backfill = backfill
+        self._stop = stop
+        # whether an import has landed anything
+        self._has_imported = False
         # ids of which this round has asked for details
         self.asked: set[int] = set()
         self.asked_on_demand = 0
@@ -136,6 +147,29 @@ class Run:
             self._done.details_landed += enriched.landed
             self._done.details_refused += enriched.refused
             self._done.activities_buried += enriched.buried
+
+    def import_exports(self, choice: ImportChoice) -> None:
+        """Land what is new in exports, and bury what they lack; see `Import.run`.
+
+        Raises:
+            BadExport: one could not be imported; the others have landed.
+            StravaError: what stopped the landing; all commits before it have landed.
+        """
+        importing = Import(
+            self._bronze, self._access.known_athlete_id(), self._report, self._stop, self._notes.began_at
+        )
+        try:
+            importing.run(choice)
+        finally:
+            imported = importing.imported
+            self._has_imported = imported.has_landed
+            self._done.activities_landed += imported.activities
+            self._done.files_landed += imported.files
+            self._done.activities_buried += imported.buried
+
+    def is_in_vain(self, error: StravaError) -> bool:
+        """Whether nothing is left to do after `error` ended an import: nothing of it has landed."""
+        return isinstance(error, BadExport) and not self._has_imported
 
     def can_build_later(self, stopped: StravaError | None, error: StravaError) -> bool:
         """Whether `error` may wait for the next round of a backfill; says so."""
@@ -230,6 +264,7 @@ def run_steps(
     pull_choice: PullChoice,
     choice: DetailChoice,
     backfill: bool = False,
+    import_choice: ImportChoice | None = None,
 ) -> None:
     """Do `steps` in their order, one run at a time, and note for `status` what was done.
 
@@ -255,7 +290,7 @@ def run_steps(
                 _note_places(settings)
                 run = Run(settings, report, stop, done, budget, backfill)
                 try:
-                    spent = _round(run, done, steps_now, pull_choice, rest)
+                    spent = _round(run, done, steps_now, pull_choice, rest, import_choice or ImportChoice())
                     done.message = str(spent or "")
                 except StravaUnavailable as error:
                     if not backfill or outages == OUTAGES:
@@ -295,21 +330,29 @@ def _note_places(settings: StravaSettings) -> None:
 
 
 def _round(
-    run: Run, done: Done, steps: Sequence[Step], pull_choice: PullChoice, choice: DetailChoice
+    run: Run,
+    done: Done,
+    steps: Sequence[Step],
+    pull_choice: PullChoice,
+    choice: DetailChoice,
+    import_choice: ImportChoice,
 ) -> BudgetSpent | None:
     """Do `steps` once; what cut them short, if that was Strava's limits."""
     began_at_s = time.monotonic()
     try:
-        return _do(steps, run, pull_choice, choice)
+        return _do(steps, run, pull_choice, choice, import_choice)
     finally:
         done.requests += run.requests_sent
         done.seconds += time.monotonic() - began_at_s
 
 
-def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: DetailChoice) -> BudgetSpent | None:
+def _do(
+    steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: DetailChoice, import_choice: ImportChoice
+) -> BudgetSpent | None:
     actions: dict[Step, Callable[[], None]] = {
         "pull": lambda: run.pull(pull_choice),
         "enrich": lambda: run.enrich(choice),
+        "import": lambda: run.import_exports(import_choice),
         "purge": run.purge,
         "purge_if_wanted": run.purge_if_wanted,
         "stage": run.stage,
@@ -318,8 +361,8 @@ def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: Detail
         "build_after_purge": run.build_after_purge,
         "page_if_wanted": run.page_if_wanted,
     }
-    fetches = "pull" in steps or "enrich" in steps
-    if fetches:
+    lands = any(step in LANDING for step in steps)
+    if any(step in FETCHING for step in steps):
         # before anything is begun: a build would only keep a newcomer waiting for the news
         run.require_authorisation()
     run.repair()
@@ -335,9 +378,9 @@ def _do(steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: Detail
         except StravaError as error:
             if run.can_build_later(stopped, error):
                 continue
-            if isinstance(error, WarehouseBusy) and step not in ("pull", "enrich") and fetches:
+            if isinstance(error, WarehouseBusy) and step not in LANDING and lands:
                 raise WarehouseBusy(f"{error} What was fetched has landed.") from error
-            if step not in ("pull", "enrich") or isinstance(error, BadSetting | StorageFailed):
+            if step not in LANDING or isinstance(error, BadSetting | StorageFailed) or run.is_in_vain(error):
                 raise
             stopped = error
     if stopped is not None and not isinstance(stopped, BudgetSpent):

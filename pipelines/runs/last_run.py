@@ -43,6 +43,7 @@ class Done:
     activities_buried: int = 0
     details_landed: int = 0
     details_refused: int = 0
+    files_landed: int = 0
     requests: int = 0
     seconds: float = 0.0
     exit_code: int | None = None

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from pipelines.bronze.shard import IsPurged, rewrite_shard
 from pipelines.bronze.store import READABLE, Bronze
 from pipelines.bronze.sweep import purge_tombstone, read_tombstone
-from pipelines.bronze.tables import ACTIVITIES, ERASED_FROM, TOMBSTONES
+from pipelines.bronze.tables import ACTIVITIES, ERASED_FROM, EXPORT_ACTIVITIES, TOMBSTONES
 from pipelines.ground.durable import entries, is_there, read_whole, remove, written_whole
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
@@ -143,8 +143,13 @@ class Purge:
 
     def _names(self, is_purged: IsPurged) -> set[str]:
         """The names that purged rows bear and that are in no other activity's."""
+        # a row of an export is an array of [title, text], and the name is the third in any of its layouts
         rows = self._bronze.query(
-            f"select id, fetched_at, try(json_extract_string({READABLE}, '$.name')) as name from {{{ACTIVITIES}}}"
+            f"""
+            select id, fetched_at, try(json_extract_string({READABLE}, '$.name')) as name from {{{ACTIVITIES}}}
+            union all
+            select id, fetched_at, try(json_extract_string(payload, '$[2][1]')) as name from {{{EXPORT_ACTIVITIES}}}
+            """
         )
         kept = "\n".join({name for id_, at, name in rows if name and not is_purged(id_, at)})
         purged = {name for id_, at, name in rows if name and is_purged(id_, at)}

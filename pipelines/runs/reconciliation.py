@@ -1,16 +1,17 @@
 """Reckoning: what Strava listed, what bronze holds and what the warehouse shows, with a reason for each difference."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
+from pipelines.bronze.exports import ExportNote, absent, unfinished_imports
 from pipelines.bronze.liveness import live_at
 from pipelines.bronze.store import BronzeReader
 from pipelines.bronze.sweep import Sweep, read_tombstone
-from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_DETAILS, STAGED
+from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_DETAILS, ACTIVITY_FILES, EXPORT_ACTIVITIES, STAGED
 from pipelines.ground.durable import is_there, locked_if_there, require_readable
 from pipelines.ground.errors import StravaError, WarehouseBusy
 from pipelines.ground.settings import StravaSettings
@@ -19,6 +20,8 @@ from pipelines.warehouse.build import built_at
 from pipelines.warehouse.database import DATASET, holds_table, open_warehouse
 
 LOST = "a shard that is damaged, set aside, moved or removed?"
+# whose version an activity takes in `strava.activities`, the first one first
+DOORS = (ACTIVITIES, EXPORT_ACTIVITIES, ACTIVITY_FILES)
 # never deleted: it may hold what no shard has any more
 MAKE_ANEW = "move the DuckDB file away and keep it, then make compact"
 
@@ -36,17 +39,20 @@ class Difference:
 class Reckoning:
     """The numbers of one athlete. Instants are UTC; what cannot be known is None.
 
-    listed: activities at Strava by the last complete sweep, `swept_at`. stored: activities that live in bronze: those
-    listed, those `kept` though they were not, plus `landed_since`, less `deleted_since`. enriched: those with details.
+    stored: activities that live in bronze, by whichever door they came. at_api: those that came through the API: those
+    `listed` by the last complete sweep, `swept_at`, those `kept` though they were not, plus `landed_since`, less
+    `deleted_since`. in_export: activities in the newest export. enriched: those with details.
     quarantined: reason → how many have no details because Strava refuses them. deleted: activities that are gone;
     purged: those of them that are erased. staged: shards in staging. in_activities, in_details: rows in `strava.*`.
     """
 
     stored: int
+    at_api: int
     enriched: int
     quarantined: dict[str, int]
     deleted: int
     purged: int
+    in_export: int | None = None
     listed: int | None = None
     swept_at: datetime | None = None
     kept: int = 0
@@ -60,30 +66,43 @@ class Reckoning:
 
     @property
     def details_missing(self) -> int:
-        """Activities without details."""
-        return self.stored - self.enriched
+        """Activities that came through the API without details."""
+        return self.at_api - self.enriched
 
 
-def reckon(settings: StravaSettings, bronze: BronzeReader, quarantine: Quarantine, athlete_id: int) -> Reckoning:
-    """Compare the last sweep, bronze and the warehouse; the DuckDB file is left alone where somebody else has it."""
+def reckon(
+    settings: StravaSettings,
+    bronze: BronzeReader,
+    quarantine: Quarantine,
+    athlete_id: int,
+    exports: Sequence[ExportNote] = (),
+) -> Reckoning:
+    """Compare the last sweep, the exports, bronze and the warehouse.
+
+    The DuckDB file is left alone where somebody else has it. `exports` are the athlete's, oldest first.
+    """
     alive = set(bronze.live(athlete_id))
-    live = alive & bronze.seen(athlete_id, datetime.max).keys()
+    at_api = bronze.seen(athlete_id, datetime.max).keys()
+    live = alive & at_api
+    known = alive & (at_api | bronze.exported(athlete_id))
     missing = set(bronze.without_details(athlete_id))
     tombstones = [tombstone for tombstone in bronze.tombstones() if tombstone[0] == athlete_id]
     newest_tombstone = {id_: payload for _, id_, _, _, payload in tombstones if id_ not in alive}
     reckoning = Reckoning(
-        stored=len(live),
+        stored=len(known),
+        at_api=len(live),
         enriched=len(live - missing),
         quarantined=quarantine.reasons(missing),
         deleted=len(newest_tombstone),
         purged=sum(bool(read_tombstone(payload).get("purged")) for payload in newest_tombstone.values()),
     )
     _compare_with_strava(reckoning, bronze, athlete_id, live, tombstones)
-    if bare := len(alive - live):
+    _compare_with_exports(reckoning, bronze, athlete_id, exports, alive, set(newest_tombstone))
+    if bare := len(alive - known):
         told = f"known by their details alone ({LOST}): make run-all"
         reckoning.differences.append(Difference(bare, told, adds_up=False))
     _look_for_details(reckoning)
-    staged = _compare_with_warehouse(reckoning, settings, bronze, athlete_id, live, alive - missing)
+    staged = _compare_with_warehouse(reckoning, settings, bronze, athlete_id, known, bronze.with_details(athlete_id))
     _look_for_damage(reckoning, bronze, staged)
     return reckoning
 
@@ -125,6 +144,33 @@ def _compare_with_strava(
     elif unexplained < 0:
         told = "in bronze, but not listed at Strava by then (shards of another machine?): make run-all"
         reckoning.differences.append(Difference(-unexplained, told, adds_up=False))
+
+
+def _compare_with_exports(
+    reckoning: Reckoning,
+    bronze: BronzeReader,
+    athlete_id: int,
+    exports: Sequence[ExportNote],
+    alive: set[int],
+    buried: set[int],
+) -> None:
+    for exported_at in unfinished_imports(bronze, athlete_id):
+        why = f"import of the export of {exported_at:%Y-%m-%d %H:%M} UTC did not come to its end: import it again"
+        reckoning.differences.append(Difference(1, why, adds_up=False))
+    if not exports:
+        return
+    newest = exports[-1]
+    listed = set(newest.activity_ids)
+    reckoning.in_export = len(listed)
+    kept = absent(bronze, athlete_id, exports)
+    origins = " and ".join(dict.fromkeys(note.origin for note in kept.values()))
+    counts = {
+        f"not in {origins}, but held back; if you did delete them: strava.py import --confirm-deletions": len(kept),
+        "not in the newest export, but seen since": len(alive - listed - kept.keys()),
+        "in the newest export, but gone since": len(listed & buried),
+        "in the newest export, but their rows could not be read": len(listed - buried - alive),
+    }
+    reckoning.differences += [Difference(count, why) for why, count in counts.items() if count]
 
 
 def _look_for_details(reckoning: Reckoning) -> None:
@@ -255,10 +301,14 @@ def _to_merge(
     """How many activities the tables do not show, or not as staging has them, or show though they are gone."""
     waiting: set[int] = set()
     for table, ids in expected.items():
-        rows = connection.execute(
-            f"select id, max(fetched_at) from {DATASET}.{table} where athlete_id = ? group by id", [athlete_id]
-        )
-        newest = dict(rows.fetchall())
+        newest: dict[int, datetime] = {}
+        # a table that takes the version of another door takes it only where its own has none
+        for door in reversed(DOORS if table == ACTIVITIES else (table,)):
+            if holds_table(connection, door):
+                rows = connection.execute(
+                    f"select id, max(fetched_at) from {DATASET}.{door} where athlete_id = ? group by id", [athlete_id]
+                )
+                newest |= dict(rows.fetchall())
         waiting |= {id_ for id_ in ids if shown[table].get(id_) != newest.get(id_)} | (shown[table].keys() - ids)
     return len(waiting)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pipelines.bronze.exports import ExportNote, athletes_known, export_notes
 from pipelines.bronze.store import BronzeReader
 from pipelines.ground.durable import is_there
 from pipelines.ground.errors import NotAuthorised
@@ -22,17 +23,21 @@ from pipelines.sources.strava_api.budget import Budget, Window, in_words
 from pipelines.sources.strava_api.terminal import one_line
 
 MOST_FIELDS = 20
+MOST_PROBLEMS = 20
 
 
 @dataclass(frozen=True)
 class Status:
     """All there is to show. `no_tokens`: why the token file cannot be read; `reckoning`: None without an athlete.
 
-    `unknown_fields`: None where no run has looked yet.
+    `athlete_id`: the token file's, else that of the history. `exports`: those imported, oldest first. `unknown_fields`:
+    None where no run has looked yet.
     """
 
     tokens: Tokens | None
     no_tokens: str
+    athlete_id: int | None
+    exports: list[ExportNote]
     cursor: datetime | None
     reckoning: Reckoning | None
     unknown_fields: list[UnknownField] | None
@@ -59,17 +64,22 @@ def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
     except NotAuthorised as error:
         no_tokens = str(error)
     cursor = reckoning = unknown_fields = None
-    if tokens is not None and tokens.athlete_id is not None:
-        bronze = BronzeReader(settings.bronze_path)
+    exports: list[ExportNote] = []
+    bronze = BronzeReader(settings.bronze_path)
+    athlete_id = _athlete_id(tokens, bronze)
+    if athlete_id is not None:
         quarantine = Quarantine(settings.state_path / "quarantine.json")
-        cursor = bronze.cursor(tokens.athlete_id)
-        reckoning = reckon(settings, bronze, quarantine, tokens.athlete_id)
+        cursor = bronze.cursor(athlete_id)
+        exports = export_notes(bronze, athlete_id)
+        reckoning = reckon(settings, bronze, quarantine, athlete_id, exports)
         unknown_fields = FieldsSeen(bronze, settings.state_path).unknown()
     # one that began meanwhile
     require_whole_state(settings)
     return Status(
         tokens,
         no_tokens,
+        athlete_id,
+        exports,
         cursor,
         reckoning,
         unknown_fields,
@@ -77,6 +87,14 @@ def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
         read_last_run(settings),
         settings.warehouse_path,
     )
+
+
+def _athlete_id(tokens: Tokens | None, bronze: BronzeReader) -> int | None:
+    """Whose history it is: the token file says so, else that it is nobody else's."""
+    if tokens is not None:
+        return tokens.athlete_id
+    known = athletes_known(bronze)
+    return known.pop() if len(known) == 1 else None
 
 
 def status_lines(status: Status) -> list[tuple[str, str]]:
@@ -89,6 +107,7 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
         lines += [("Cursor", cursor), *_reckoning_lines(status.reckoning)]
     return [
         *lines,
+        *_export_lines(status.exports),
         *_field_lines(status.unknown_fields),
         ("Budget seen last", in_words(status.budget) or "nothing seen in this window"),
         ("Last run", _told(status.last_run) if status.last_run else "none"),
@@ -103,12 +122,13 @@ def status_json(status: Status) -> str:
     expires_at = datetime.fromtimestamp(tokens.expires_at, UTC) if tokens and tokens.access_token else None
     shown: dict[str, Any] = {
         "adds_up": not status.odd,
-        "athlete_id": tokens.athlete_id if tokens else None,
+        "athlete_id": status.athlete_id,
         "scope": tokens.scope if tokens else None,
         "token_expires_at": _text(expires_at),
         "cursor": _text(status.cursor),
         "activities": None,
         "differences": [],
+        "exports": [_export_json(note) for note in status.exports],
         "unknown_fields": None,
         "budget": [{"window": window.name, "limit": window.limit, "left": window.left} for window in status.budget],
         "last_run": status.last_run and status.last_run | _instants(status.last_run, "started_at", "ended_at"),
@@ -130,6 +150,8 @@ def status_json(status: Status) -> str:
 def _token_lines(status: Status) -> list[tuple[str, str]]:
     tokens = status.tokens
     if tokens is None:
+        if status.athlete_id is not None:
+            return [("Athlete", f"{status.athlete_id}, by an import; not authorised at Strava")]
         return [("Athlete", f"not known: {status.no_tokens}")]
     left_s = tokens.expires_at - datetime.now(UTC).timestamp()
     if not tokens.access_token:
@@ -154,6 +176,7 @@ def _reckoning_lines(reckoning: Reckoning) -> list[tuple[str, str]]:
     deleted = f"{reckoning.deleted:,}" + (f", {reckoning.purged:,} of them purged" if reckoning.purged else "")
     lines = [
         ("Listed at Strava", listed),
+        ("In the newest export", "no export yet" if reckoning.in_export is None else f"{reckoning.in_export:,}"),
         ("Activities", f"{reckoning.stored:,}"),
         ("Details", f"{reckoning.enriched:,}"),
         ("Details missing", f"{reckoning.details_missing:,}"),
@@ -165,6 +188,44 @@ def _reckoning_lines(reckoning: Reckoning) -> list[tuple[str, str]]:
         count = f"{difference.count:,} " if difference.count else ""
         lines.append(("" if difference.adds_up else "!", f"{count}{difference.reason}"))
     return lines
+
+
+def _export_lines(exports: list[ExportNote]) -> list[tuple[str, str]]:
+    """A line for all exports, and one for each thing in the newest one that was not read."""
+    if not exports:
+        return []
+    newest = exports[-1]
+    lines = [
+        (
+            "Exports",
+            f"{len(exports):,}, the newest of {newest.exported_at:%Y-%m-%d %H:%M} UTC ({one_line(newest.origin)}): "
+            f"{len(newest.activity_ids):,} activities, {len(newest.files):,} files",
+        )
+    ]
+    lost = [one_line(problem.explanation) for problem in newest.problems if problem.lost]
+    if len(lost) > MOST_PROBLEMS:
+        lost[MOST_PROBLEMS:] = [f"and {len(lost) - MOST_PROBLEMS:,} more: status --json names them"]
+    return lines + [("" if i else "Not read", line) for i, line in enumerate(lost)]
+
+
+def _export_json(note: ExportNote) -> dict[str, Any]:
+    return {
+        "origin": note.origin,
+        "exported_at": _text(note.exported_at),
+        "imported_at": _text(note.imported_at),
+        "activities": len(note.activity_ids),
+        "files": len(note.files),
+        "problems": [
+            {
+                "kind": problem.kind,
+                "name": problem.name,
+                "reason": problem.reason,
+                "explanation": problem.explanation,
+                "lost": problem.lost,
+            }
+            for problem in note.problems
+        ],
+    }
 
 
 def _field_lines(unknown: list[UnknownField] | None) -> list[tuple[str, str]]:
@@ -184,7 +245,8 @@ def _told(done: dict[str, Any]) -> str:
             f"{began} did not come to its end: it was killed, or the machine went down. What had landed is kept; the "
             "next run goes on from there."
         )
-    landed = f"{done['activities_landed']:,} activities and {done['details_landed']:,} details landed"
+    files = f", {done['files_landed']:,} files" if done["files_landed"] else ""
+    landed = f"{done['activities_landed']:,} activities{files} and {done['details_landed']:,} details landed"
     told = f"{began}: {landed}, {done['requests']:,} requests, {done['seconds']:.1f} s"
     how = {Outcome.CRASHED: "It crashed: ", Outcome.WAITING: f"Process {done['pid']} waits: "}.get(done["outcome"], "")
     return f"{told}. {how}{done['message']}" if done["message"] else told

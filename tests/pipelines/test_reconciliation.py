@@ -29,7 +29,7 @@ def status(run, code=0):
     numbers = held["activities"]
     if numbers is not None and numbers["listed"] is not None and code == 0:
         since = numbers["landed_since"] - numbers["deleted_since"]
-        assert numbers["stored"] == numbers["listed"] + numbers["kept"] + since
+        assert numbers["at_api"] == numbers["listed"] + numbers["kept"] + since
     return held
 
 
@@ -63,10 +63,21 @@ def test_the_keys_for_machines_are_those_that_are_documented(athlete, run):
     held = status(run)
     assert list(held) == [
         *("adds_up", "athlete_id", "scope", "token_expires_at", "cursor", "activities", "differences"),
-        *("unknown_fields", "budget", "last_run", "warehouse"),
+        *("exports", "unknown_fields", "budget", "last_run", "warehouse"),
     ]
     assert set(held["activities"]) == {
-        *("listed", "swept_at", "kept", "landed_since", "deleted_since", "stored", "enriched", "details_missing"),
+        *(
+            "at_api",
+            "in_export",
+            "listed",
+            "swept_at",
+            "kept",
+            "landed_since",
+            "deleted_since",
+            "stored",
+            "enriched",
+            "details_missing",
+        ),
         *("quarantined", "deleted", "purged", "shards", "staged", "in_activities", "in_details"),
     }
     for each in held["differences"]:

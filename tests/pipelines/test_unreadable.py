@@ -184,7 +184,7 @@ def test_a_read_that_fails_in_its_midst_or_ends_too_early_is_no_damage(user, whe
 def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(user, error):
     history = user.history()
     for command in ("status", "flow"):
-        ran = user.run(command, disk=user.failing(error, "list", ending="activities"))
+        ran = user.run(command, disk=user.failing(error, "list", ending="/activities"))
         assert_unreadable(ran, error, user.data / "activities")
     assert user.history() == history
     assert user.athlete.requests(LIST) == []

@@ -12,6 +12,7 @@ from dlt.extract import DltResource
 from dlt.extract.items import DataItemWithMeta
 
 from . import seeds
+from .archive import Member
 from .errors import (
     AnotherAthlete,
     DamagedExport,
@@ -31,6 +32,7 @@ __all__ = [
     "ExportError",
     "ExportFile",
     "ExportRow",
+    "Member",
     "NotAnExport",
     "Problem",
     "UnknownLayout",

@@ -206,6 +206,8 @@ def open_archive(path: Path) -> Archive:
     name = path.resolve().name
     if not path.exists():
         raise NotAnExport(f"{name} is not there. Give the ZIP that Strava has sent, or the folder it unpacks to.")
+    if not path.is_dir() and not path.is_file():
+        raise NotAnExport(f"{name} is no file. Give the ZIP that Strava has sent, or the folder it unpacks to.")
     try:
         archive = FolderArchive(path) if path.is_dir() else ZipArchive(path)
     except OSError as error:

@@ -130,7 +130,29 @@ class Export:
             self._note("member", ACTIVITIES_CSV, "no_time", "The ZIP has no times; that of the ZIP itself counts.")
         return written_at
 
+    @property
+    def is_dated(self) -> bool:
+        """Whether `exported_at` is what Strava wrote: a folder has the times of whoever has unpacked it."""
+        member = self.archive.members[ACTIVITIES_CSV]
+        return member.crc32 is not None and member.modified_at is not None
+
     # --- activities.csv
+
+    @cached_property
+    def csv_sha256(self) -> str:
+        """The hash of activities.csv, by which an export is known again.
+
+        Raises:
+            DamagedExport: it cannot be read to its end.
+        """
+        try:
+            with self.archive.open(ACTIVITIES_CSV) as stream:
+                digest = hashlib.sha256()
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+        except READ_ERRORS as error:
+            raise self._damaged(ACTIVITIES_CSV) from error
+        return digest.hexdigest()
 
     @property
     def layout(self) -> Layout:
@@ -210,9 +232,10 @@ class Export:
             with self.archive.open(name) as stream:
                 yield from records(stream, width)
         except READ_ERRORS as error:
-            raise DamagedExport(
-                f"{name} of {self.origin} is damaged: download the export from Strava again."
-            ) from error
+            raise self._damaged(name) from error
+
+    def _damaged(self, name: str) -> DamagedExport:
+        return DamagedExport(f"{name} of {self.origin} is damaged: download the export from Strava again.")
 
     def _row(self, record: Record) -> ExportRow | None:
         name, layout = f"row {record.number}", self.layout
@@ -312,6 +335,10 @@ class Export:
         for member in self.file_members():
             if file := self.file(member.name):
                 yield file
+        self.note_missing_files()
+
+    def note_missing_files(self) -> None:
+        """Note, among the problems, the files that a row names and the export has not."""
         for name, activity_id in self.activity_of_file.items():
             if name not in self.archive.members:
                 explanation = f"{name}, the file of activity {activity_id}, is not in the export."
