@@ -69,6 +69,7 @@ class Run:
         self._settings = settings
         self._report = report
         self._done = done
+        self._stop = stop
         self._backfill = backfill
         # ids of which this round has asked for details
         self.asked: set[int] = set()
@@ -165,7 +166,8 @@ class Run:
         """Bring staging up to the shards, and to what the settings say of the athlete."""
         give_back_what_is_free()
         with self._report.task("Staging"):
-            loaded = load_staging(self._bronze, self._settings.warehouse_path, self._settings.state_path / "dlt")
+            settings = self._settings
+            loaded = load_staging(self._bronze, settings.warehouse_path, settings.state_path / "dlt", self._stop)
             write_athlete_settings(self._settings)
             FieldsSeen(self._bronze, self._settings.state_path).look()
         if loaded:

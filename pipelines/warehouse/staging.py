@@ -1,12 +1,15 @@
 """Staging: the rows of all shards, once, in schema `staging` of the DuckDB file; a cache that the shards refill.
 
 Which shards are in is read from the rows themselves, never from a record beside them: a kill, a deleted warehouse, a
-copied shard all end the same way, with each row there once.
+copied shard all end the same way, with each row there once. Of an export's rows and of activity files staging has
+readings (readings.py), which takes time: they are loaded every now and then, so that a kill costs little of it.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import dlt
@@ -21,7 +24,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from pipelines.bronze.packages import forget_packages, holds_packages, known_cause, load_package, open_pipeline, root
 from pipelines.bronze.shard import ShardDamaged, bytes_and_rows
 from pipelines.bronze.store import Bronze
-from pipelines.bronze.tables import SCHEMA, STAGED, TABLES
+from pipelines.bronze.tables import READ, SCHEMA, TABLES
 from pipelines.ground.durable import is_there, read_whole
 from pipelines.ground.engine import (
     MOVE_AWAY,
@@ -34,23 +37,37 @@ from pipelines.ground.engine import (
     read_parquet,
     refused_write,
 )
-from pipelines.ground.errors import StorageFailed, StravaError
+from pipelines.ground.errors import Interrupted, StorageFailed, StravaError
+from pipelines.sources.strava_api.pause import Pause
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
+from pipelines.warehouse.readings import Readings, made_by_this_reader
 
 LEAST_MEMORY_MB = 20
+# of readings made between two loads, each of which takes half a second
+SECONDS_PER_LOAD = 20
+
+# what dbt notes of its builds, see the macro `record_build`
+BUILDS = "dbt_builds"
+
+# by table, Parquet files with rows for staging
+Files = dict[str, list[Path]]
+# by table, the shards that staging lacks, by the names inside
+Shards = dict[str, dict[str, Path]]
 
 
-def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
-    """Load the shards that staging does not have yet; how many there were.
+def load_staging(bronze: Bronze, warehouse: Path, work_path: Path, pause: Pause | None = None) -> int:
+    """Load the shards that staging does not have yet; how many there were. `pause` says when somebody wants out.
 
     Raises:
+        Interrupted: of what has to be read first, not all is in; the next call goes on.
         WarehouseBusy: another process holds the DuckDB file.
         StorageFailed: the DuckDB file could not be written.
     """
     looked_through = False
+    readings = Readings(bronze, pause or Pause())
     while True:
         try:
-            return _load_missing(bronze, warehouse, work_path)
+            return _load_missing(bronze, readings, warehouse, work_path)
         except (ShardDamaged, PipelineStepFailed) as error:
             # with the warehouse closed, which is asked for the rows of what is damaged
             if looked_through or not bronze.leave_out_damaged():
@@ -60,14 +77,15 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
             looked_through = True
 
 
-def _load_missing(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
+def _load_missing(bronze: Bronze, readings: Readings, warehouse: Path, work_path: Path) -> int:
     for on_leash in (True, False):
         with open_warehouse(warehouse) as connection:
             missing = _missing(connection, bronze)
             try:
-                if missing:
-                    limit_memory(connection, _memory_mb(missing) if on_leash else None)
-                    _load(connection, missing, warehouse, work_path)
+                for files in _steps(missing, readings, work_path / "readings"):
+                    limit_memory(connection, _memory_mb(files) if on_leash else None)
+                    _forget_readings(connection, files)
+                    _load(connection, files, warehouse, work_path)
                 break
             except (MemoryError, duckdb.OutOfMemoryException):
                 # a payload of a size that nobody has met: then memory is what it takes, in a file opened anew, because
@@ -77,14 +95,54 @@ def _load_missing(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
     return sum(map(len, missing.values()))
 
 
+def _steps(missing: Shards, readings: Readings, folder: Path) -> Iterator[Files]:
+    """What to load at a time: first all shards as they are, with what could be read meanwhile, then what was read."""
+    files = {table: [] if table in READ else list(shards.values()) for table, shards in missing.items()}
+    to_read = [(table, name, path) for table in READ for name, path in missing.get(table, {}).items()]
+    began_at_s = time.monotonic()
+    rmtree(folder, ignore_errors=True)
+    try:
+        for table, name, path in to_read:
+            target = folder / table / f"{name}.parquet"
+            try:
+                # somebody may have removed the shard just now
+                with suppress(FileNotFoundError):
+                    readings.write(table, path, target)
+                    files.setdefault(table, []).append(target)
+            except Interrupted:
+                yield files
+                raise
+            if time.monotonic() - began_at_s > SECONDS_PER_LOAD:
+                yield files
+                rmtree(folder, ignore_errors=True)
+                files, began_at_s = {}, time.monotonic()
+        if files:
+            yield files
+    finally:
+        rmtree(folder, ignore_errors=True)
+
+
+def _forget_readings(connection: duckdb.DuckDBPyConnection, files: Files) -> None:
+    """Remove what another reader made of the shards in `files`; then dbt has to look again."""
+    names = {table: [path.stem for path in files.get(table, [])] for table in READ if holds_table(connection, table)}
+    connection.begin()
+    removed = 0
+    for table, shards in names.items():
+        query = f"delete from {CATALOG}.{DATASET}.{table} where shard in (select unnest(cast($shards as varchar[])))"
+        removed += (connection.execute(query, {"shards": shards}).fetchone() or (0,))[0]
+    if removed and holds_table(connection, BUILDS):
+        connection.execute(f"delete from {CATALOG}.{DATASET}.{BUILDS}")
+    connection.commit()
+
+
 def staged_rows(warehouse: Path, table: str, shard: str) -> pa.Table | None:
-    """The rows of `shard` as staging has them, in their order; None where it has none.
+    """The rows of `shard` as staging has them, in their order; None where it has none, or only readings of them.
 
     Raises:
         WarehouseBusy: another process holds the DuckDB file, so nobody can say.
         StorageFailed: it cannot be opened or read.
     """
-    if not is_there(warehouse):
+    if table in READ or not is_there(warehouse):
         return None
     with open_warehouse(warehouse, read_only=True) as connection:
         if not holds_table(connection, table):
@@ -94,31 +152,31 @@ def staged_rows(warehouse: Path, table: str, shard: str) -> pa.Table | None:
     return rows if len(rows) else None
 
 
-def _missing(connection: duckdb.DuckDBPyConnection, bronze: Bronze) -> dict[str, list[Path]]:
-    """By table, the shards that staging lacks; a table that is not there yet is in it even without shards."""
-    missing = {table: _missing_shards(connection, bronze, table) for table in STAGED}
-    return {table: paths for table, paths in missing.items() if paths or not holds_table(connection, table)}
+def _missing(connection: duckdb.DuckDBPyConnection, bronze: Bronze) -> Shards:
+    """The shards that staging lacks; a table that is not there yet is in it even without shards."""
+    missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
+    return {table: shards for table, shards in missing.items() if shards or not holds_table(connection, table)}
 
 
-def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table: str) -> list[Path]:
+def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table: str) -> dict[str, Path]:
     held: set[str] = set()
     if holds_table(connection, table):
-        query = f"select distinct shard from {CATALOG}.{DATASET}.{table}"
+        query = f"select shard from {CATALOG}.{DATASET}.{table} group by shard"
+        if table in READ:
+            query += f" having bool_and({made_by_this_reader()})"
         held = {name for (name,) in connection.execute(query).fetchall()}
     # a file that somebody copied or renamed is known by the name inside
-    return [path for name, path in bronze.whole_shards(table, but=held).items() if name not in held]
+    return {name: path for name, path in bronze.whole_shards(table, but=held).items() if name not in held}
 
 
-def _memory_mb(missing: dict[str, list[Path]]) -> int:
+def _memory_mb(files: Files) -> int:
     """What DuckDB needs to hold the widest rows; with more it would only keep more of what it wrote."""
-    held = [bytes_and_rows(path) for paths in missing.values() for path in paths]
+    held = [bytes_and_rows(path) for paths in files.values() for path in paths]
     widest = max((size // max(rows, 1) for size, rows in held), default=0)
     return memory_mb(widest, sum(size for size, _ in held), LEAST_MEMORY_MB)
 
 
-def _load(
-    connection: duckdb.DuckDBPyConnection, missing: dict[str, list[Path]], warehouse: Path, work_path: Path
-) -> None:
+def _load(connection: duckdb.DuckDBPyConnection, files: Files, warehouse: Path, work_path: Path) -> None:
     pipeline = open_pipeline(
         "strava_staging",
         work_path,
@@ -130,12 +188,12 @@ def _load(
     if holds_packages(pipeline):
         forget_packages(pipeline)
     try:
-        rows = [_rows_of(connection, table, paths, work_path) for table, paths in missing.items()]
+        rows = [_rows_of(connection, table, paths, work_path) for table, paths in files.items()]
         pipeline.extract(rows, loader_file_format="model")
         pipeline.normalize()
         load_package(pipeline)
     except PipelineStepFailed as error:
-        for path in (path for paths in missing.values() for path in paths):
+        for path in (path for paths in files.values() for path in paths):
             # what cannot be read is said of the shard, not of the warehouse
             with suppress(FileNotFoundError):
                 read_whole(path)
@@ -157,7 +215,7 @@ def _load(
 
 
 def _rows_of(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Path], work_path: Path) -> DltResource:
-    """All rows of the shards at `paths`, as one statement for DuckDB: no row passes through Python."""
+    """All rows of the files at `paths`, as one statement for DuckDB: no row passes through Python."""
     # an empty history has its tables too: dbt's sources are always there
     shards = "(select 1) where false"
     if paths:
@@ -168,7 +226,7 @@ def _rows_of(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Path
     columns = ", ".join(f"{name if paths else 'null'} as {name}" for name in SCHEMA.names)
     model = SqlModel.from_query_string(f"select {columns} from {shards}", dialect="duckdb")
 
-    @dlt.resource(name=table, columns=TABLES[table].columns, write_disposition="append")
+    @dlt.resource(name=table, columns=TABLES[table].staged_columns, write_disposition="append")
     def rows() -> Iterator[Any]:
         file = work_path / f"{table}.model"
         file.write_text(str(model))

@@ -17,7 +17,7 @@ DECIDE = {
         "quarantine",
     ),
     "bronze": ("store", "liveness", "shard", "sweep", "packages"),
-    "ground": ("durable",),
+    "ground": ("durable", "polyline"),
     "runs": ("purge", "repair", "reconciliation", "backup", "schedule"),
     "page": ("data", "public_data", "routes"),
     "warehouse": ("staging", "publish"),
