@@ -18,8 +18,10 @@ from pipelines.ground.polyline import METRES_PER_UNIT, UNITS_PER_DEGREE, encode,
 from pipelines.sources.strava_export.readers import ActivityFile, Lap, UnreadableFile, read_activity_file
 from pipelines.sources.strava_export.sports import sport_type_of, type_of
 
-# a longer gap between two points is a pause, unless the device's own distance goes on in it
+# a longer gap between two points is a pause, unless the device's own distance goes on in it; so is in a file with few
+# points only one that is several times as long as the others
 LONGEST_STEP_S = 10
+STEPS_OF_A_PAUSE = 3
 # whoever is slower stands; GPS drifts as fast
 SLOWEST_M_S = 0.3
 # a rise that is undone before it comes to that is the sensor's
@@ -62,7 +64,7 @@ def _reading(activity: ActivityFile) -> dict[str, Any]:
         "sport": activity.sport,
         "sub_sport": activity.sub_sport,
         "device_name": activity.device,
-        **_places_and_clock(activity, points),
+        **_places_and_clock(activity, points, is_virtual=bool(sport_type and sport_type.startswith("Virtual"))),
         "elapsed_time": _whole(elapsed_s),
         "moving_time": _whole(moving_s),
         "distance": _rounded(distance_m),
@@ -97,9 +99,13 @@ class _Points:
         self.time_s = _array(points["time"].cast(pa.int64()))
         steps = max(len(points) - 1, 0)
         self.step_s = pc.subtract(self.time_s.slice(1), self.time_s.slice(0, steps))
-        # how long each point stands for
-        weights = pc.if_else(pc.greater(self.step_s, LONGEST_STEP_S), 1, self.step_s)
-        self._weight_s = pa.concat_arrays([weights.cast(pa.int64()), pa.array([1] * (len(points) - steps), pa.int64())])
+        usual_s = pc.quantile(self.step_s, 0.5, interpolation="lower")[0].as_py() or 1
+        self.is_recorded = pc.less_equal(self.step_s, max(LONGEST_STEP_S, STEPS_OF_A_PAUSE * usual_s))
+        # how long each point stands for; of one before a pause nobody knows, and it is the usual time
+        weights = pc.if_else(self.is_recorded, self.step_s, usual_s)
+        self._weight_s = pa.concat_arrays(
+            [weights.cast(pa.int64()), pa.array([usual_s] * (len(points) - steps), pa.int64())]
+        )
 
     def of(self, name: str) -> pa.Array:
         """A column."""
@@ -203,15 +209,14 @@ def _moving_s(activity: ActivityFile, points: _Points) -> float | None:
         timer_s = _sum_of([lap.timer_s if lap.timer_s is not None else lap.elapsed_s for lap in activity.laps])
     if not len(points.step_s):
         return timer_s
-    is_recorded = pc.less_equal(points.step_s, LONGEST_STEP_S)
     step_m = points.step_m()
     if step_m.null_count == len(step_m):
-        return timer_s if timer_s is not None else _total(points.step_s.filter(is_recorded))
+        return timer_s if timer_s is not None else _total(points.step_s.filter(points.is_recorded))
     moves = pc.greater_equal(pc.divide(step_m, points.step_s.cast(pa.float64())), SLOWEST_M_S)
     if points.has("distance_m"):
-        counts = pc.fill_null(moves, is_recorded)
+        counts = pc.fill_null(moves, points.is_recorded)
     else:
-        counts = pc.and_(is_recorded, pc.fill_null(moves, True))
+        counts = pc.and_(points.is_recorded, pc.fill_null(moves, True))
     moving_s = _total(points.step_s.filter(counts))
     # a recording that was stopped does not move, whatever a position jumps to
     return moving_s if timer_s is None else min(moving_s, timer_s)
@@ -247,8 +252,11 @@ def _gain_m(activity: ActivityFile, points: _Points) -> float | None:
     return gain + (high - low if high - low >= LEAST_RISE_M else 0)
 
 
-def _places_and_clock(activity: ActivityFile, points: _Points) -> dict[str, Any]:
-    """Where it began and ended, when, and by which clock: the zone of the first position, else the file's own."""
+def _places_and_clock(activity: ActivityFile, points: _Points, *, is_virtual: bool) -> dict[str, Any]:
+    """Where it began and ended, when, and by which clock: the zone of the first position, else the file's own.
+
+    What is virtual is ridden at home, on roads of another zone.
+    """
     lat, lng = points.positions()
     start = activity.start
     found: dict[str, Any] = {"start_date": _iso(start)}
@@ -256,7 +264,7 @@ def _places_and_clock(activity: ActivityFile, points: _Points) -> dict[str, Any]
     if len(lat):
         found["start_latlng"] = [round(lat[0].as_py(), 6), round(lng[0].as_py(), 6)]
         found["end_latlng"] = [round(lat[-1].as_py(), 6), round(lng[-1].as_py(), 6)]
-        zone = _zone(get_tz(*reversed(found["start_latlng"])))
+        zone = None if is_virtual else _zone(get_tz(*reversed(found["start_latlng"])))
         if zone is not None and start is not None:
             local = start.astimezone(zone)
             offset, source = local.utcoffset(), "position"
