@@ -1,10 +1,11 @@
 """What an activity file says, as a JSON object under the names of Strava's API.
 
-Files are the originals: what was cropped, edited or corrected at Strava is not in them.
+Files are the originals: what was edited or corrected at Strava is not in them. What was cropped there is left out.
 """
 
 import struct
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ from tzfpy import get_tz
 from pipelines.ground.polyline import METRES_PER_UNIT, UNITS_PER_DEGREE, encode, simplify
 from pipelines.sources.strava_export.readers import ActivityFile, Lap, UnreadableFile, read_activity_file
 from pipelines.sources.strava_export.sports import sport_type_of, type_of
+from pipelines.warehouse.windows import Window
 
 # a longer gap between two points is a pause, unless the device's own distance goes on in it; so is in a file with few
 # points only one that is several times as long as the others
@@ -32,6 +34,8 @@ MOST_POINTS = 300
 # so many are looked at: what lies nearer to the last one than a thousandth of the route cannot be seen
 POINTS_LOOKED_AT = 1000
 MOST_LAPS = 1000
+# Strava rounds elapsed times, and of some files it counts a second or two less
+CLIP_TOLERANCE_S = 2
 # what a mistake of a reader's own may raise
 _MISTAKES = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError),
@@ -39,17 +43,48 @@ _MISTAKES = (
 )
 
 
-def file_reading(content: bytes) -> dict[str, Any]:
-    """What the activity file says whose bytes are `content`; why it cannot be read, as `problem`, where it cannot."""
+def file_reading(content: bytes, window: Window | None = None) -> dict[str, Any]:
+    """What the activity file says whose bytes are `content`; why it cannot be read, as `problem`, where it cannot.
+
+    Of a file that goes beyond the activity's `window` only what is within counts.
+    """
     try:
-        return _reading(read_activity_file(content, ""))
+        return _reading(*_clipped(read_activity_file(content, ""), window))
     except UnreadableFile as error:
         return {"problem": str(error), "problem_reason": error.reason}
     except _MISTAKES as error:
         return {"problem": f"The reader failed: {type(error).__name__}: {error}", "problem_reason": "reader failed"}
 
 
-def _reading(activity: ActivityFile) -> dict[str, Any]:
+def _clipped(activity: ActivityFile, window: Window | None) -> tuple[ActivityFile, bool]:
+    """The activity within the window, and whether that is less than all of it.
+
+    A crop is inside of what was recorded: a window that is not says something else, and all of the activity counts.
+    """
+    if window is None or not len(activity.points):
+        return activity, False
+    time_s = _array(activity.points["time"].cast(pa.int64()))
+    first_s, last_s = time_s[0].as_py(), max([time_s[-1].as_py(), *(end.timestamp() for end in _ends(activity))])
+    start_s, end_s = window.start_s, window.start_s + window.elapsed_s
+    is_inside = start_s >= first_s - CLIP_TOLERANCE_S and end_s <= last_s + CLIP_TOLERANCE_S
+    is_less = start_s > first_s + CLIP_TOLERANCE_S or end_s < last_s - CLIP_TOLERANCE_S
+    points = activity.points.filter(pc.and_(pc.greater_equal(time_s, start_s), pc.less_equal(time_s, end_s)))
+    if not (is_inside and is_less and len(points)):
+        return activity, False
+    # totals and laps are of the whole file
+    return replace(activity, points=points, start=points["time"][0].as_py(), sessions=(), laps=()), True
+
+
+def _ends(activity: ActivityFile) -> list[datetime]:
+    """When its sessions ended."""
+    return [
+        session.start + timedelta(seconds=session.elapsed_s)
+        for session in activity.sessions
+        if session.start is not None and session.elapsed_s is not None
+    ]
+
+
+def _reading(activity: ActivityFile, is_clipped: bool) -> dict[str, Any]:
     points = _Points(activity.points)
     sport_type = sport_type_of(activity.sport, activity.sub_sport)
     distance_m = _distance_m(activity, points)
@@ -59,6 +94,7 @@ def _reading(activity: ActivityFile) -> dict[str, Any]:
     reading = {
         "format": activity.format,
         "faults": list(activity.faults) or None,
+        "clipped": is_clipped or None,
         "type": type_of(sport_type) if sport_type else None,
         "sport_type": sport_type,
         "sport": activity.sport,
@@ -187,11 +223,7 @@ def _steps_m(lat: pa.Array, lng: pa.Array) -> pa.Array:
 
 
 def _elapsed_s(activity: ActivityFile, points: _Points) -> float | None:
-    ends = [
-        session.start + timedelta(seconds=session.elapsed_s)
-        for session in activity.sessions
-        if session.start is not None and session.elapsed_s is not None
-    ]
+    ends = _ends(activity)
     # what a TCX says of its laps leaves pauses out
     if activity.format == "fit" and ends and activity.start is not None:
         return (max(ends) - activity.start).total_seconds()
@@ -229,7 +261,8 @@ def _total(values: pa.Array) -> float:
 def _distance_m(activity: ActivityFile, points: _Points) -> float | None:
     distance_m = _sum_of([session.distance_m for session in activity.sessions])
     if distance_m is None:
-        distance_m = points.most("distance_m")
+        first_m, last_m = points.least("distance_m"), points.most("distance_m")
+        distance_m = None if first_m is None or last_m is None else last_m - first_m
     if distance_m is None:
         lat, lng = points.positions()
         distance_m = _total(_steps_m(lat, lng)) if len(lat) > 1 else None

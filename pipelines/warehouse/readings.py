@@ -23,11 +23,12 @@ from pipelines.ground import polyline
 from pipelines.ground.durable import storage_error
 from pipelines.sources import strava_export
 from pipelines.sources.strava_api.pause import Pause
-from pipelines.warehouse import file_readings, row_readings
+from pipelines.warehouse import file_readings, row_readings, windows
+from pipelines.warehouse.windows import Window
 
 # of which a reading follows; `fitdecode` has the names of devices, `tzfpy` the map of time zones
 LIBRARIES = ("fitdecode", "tzfpy")
-CODE = (__file__, file_readings.__file__, row_readings.__file__, polyline.__file__)
+CODE = (__file__, file_readings.__file__, row_readings.__file__, windows.__file__, polyline.__file__)
 # one file is 200 kB, at times some megabytes
 FILES_AT_A_TIME, ROWS_AT_A_TIME = 8, 500
 
@@ -59,10 +60,13 @@ class Readings:
     def __init__(self, bronze: Bronze, pause: Pause) -> None:
         self._bronze = bronze
         self._pause = pause
-        self._readers: dict[str, Callable[[Any], dict[str, Any]]] = {
-            EXPORT_ACTIVITIES: row_readings.RowReadings(self._rows_of_all_exports),
+        row_reading = row_readings.RowReadings(self._rows_of_all_exports)
+        self._readers: dict[str, Callable[[Any, Window | None], dict[str, Any]]] = {
+            EXPORT_ACTIVITIES: lambda payload, _: row_reading(payload),
             ACTIVITY_FILES: file_readings.file_reading,
         }
+        # of the activities whose files are read
+        self.windows: dict[int, Window] = {}
 
     def write(self, table: str, shard: Path, target: Path) -> None:
         """Write the readings of the rows in `shard` of `table`, in their order, to the Parquet file `target`.
@@ -84,16 +88,18 @@ class Readings:
 
     def _read(self, table: str, batch: pa.RecordBatch) -> pa.Table:
         texts = []
-        for payload in batch["payload"]:
+        for id_, payload in zip(batch["id"].to_pylist(), batch["payload"], strict=True):
             self._pause.wait(0)
-            texts.append(self._text(table, payload.as_py()))
+            texts.append(self._text(table, id_, payload.as_py()))
         at = SCHEMA.get_field_index("payload")
         columns = [pa.array(texts, pa.string()) if i == at else batch[name] for i, name in enumerate(SCHEMA.names)]
         return pa.table(columns, names=SCHEMA.names).cast(SCHEMA)
 
-    def _text(self, table: str, payload: str | bytes | None) -> str:
-        reading = {"problem": "It is empty."} if payload is None else self._readers[table](payload)
-        return orjson.dumps({"reader": reader_version()} | reading).decode()
+    def _text(self, table: str, id_: int | None, payload: str | bytes | None) -> str:
+        window = self.windows.get(id_) if table == ACTIVITY_FILES and id_ is not None else None
+        beginning = {"reader": reader_version()} | ({"window": list(window)} if window else {})
+        reading = {"problem": "It is empty."} if payload is None else self._readers[table](payload, window)
+        return orjson.dumps(beginning | reading).decode()
 
     def _rows_of_all_exports(self) -> Iterator[str]:
         for shard in self._bronze.shards(EXPORT_ACTIVITIES):

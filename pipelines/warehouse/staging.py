@@ -24,9 +24,10 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from pipelines.bronze.packages import forget_packages, holds_packages, known_cause, load_package, open_pipeline, root
 from pipelines.bronze.shard import ShardDamaged, bytes_and_rows
 from pipelines.bronze.store import Bronze
-from pipelines.bronze.tables import READ, SCHEMA, TABLES
+from pipelines.bronze.tables import ACTIVITY_FILES, EXPORT_ACTIVITIES, READ, SCHEMA, TABLES
 from pipelines.ground.durable import is_there, read_whole
 from pipelines.ground.engine import (
+    LEASH_MB,
     MOVE_AWAY,
     OUT_OF_MEMORY,
     engine_error,
@@ -41,6 +42,7 @@ from pipelines.ground.errors import Interrupted, StorageFailed, StravaError
 from pipelines.sources.strava_api.pause import Pause
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
 from pipelines.warehouse.readings import Readings, made_by_this_reader
+from pipelines.warehouse.windows import shards_read_otherwise, windows
 
 LEAST_MEMORY_MB = 20
 # of readings made between two loads, each of which takes half a second
@@ -82,7 +84,7 @@ def _load_missing(bronze: Bronze, readings: Readings, warehouse: Path, work_path
         with open_warehouse(warehouse) as connection:
             missing = _missing(connection, bronze)
             try:
-                for files in _steps(missing, readings, work_path / "readings"):
+                for files in _steps(connection, bronze, missing, readings, work_path / "readings"):
                     limit_memory(connection, _memory_mb(files) if on_leash else None)
                     _forget_readings(connection, files)
                     _load(connection, files, warehouse, work_path)
@@ -95,31 +97,48 @@ def _load_missing(bronze: Bronze, readings: Readings, warehouse: Path, work_path
     return sum(map(len, missing.values()))
 
 
-def _steps(missing: Shards, readings: Readings, folder: Path) -> Iterator[Files]:
-    """What to load at a time: first all shards as they are, with what could be read meanwhile, then what was read."""
+def _steps(
+    connection: duckdb.DuckDBPyConnection, bronze: Bronze, missing: Shards, readings: Readings, folder: Path
+) -> Iterator[Files]:
+    """What to load at a time: first all but files, which are clipped by it, then files, as many as were read meanwhile.
+
+    What is missing for files is completed: by those whose activity has got another start or length.
+    """
     files = {table: [] if table in READ else list(shards.values()) for table, shards in missing.items()}
-    to_read = [(table, name, path) for table in READ for name, path in missing.get(table, {}).items()]
-    began_at_s = time.monotonic()
     rmtree(folder, ignore_errors=True)
     try:
-        for table, name, path in to_read:
-            target = folder / table / f"{name}.parquet"
-            try:
-                # somebody may have removed the shard just now
-                with suppress(FileNotFoundError):
-                    readings.write(table, path, target)
-                    files.setdefault(table, []).append(target)
-            except Interrupted:
-                yield files
-                raise
-            if time.monotonic() - began_at_s > SECONDS_PER_LOAD:
-                yield files
-                rmtree(folder, ignore_errors=True)
-                files, began_at_s = {}, time.monotonic()
-        if files:
-            yield files
+        yield from _read(EXPORT_ACTIVITIES, missing.get(EXPORT_ACTIVITIES, {}), readings, folder, files)
+        files = {}
+        limit_memory(connection, LEASH_MB)
+        if otherwise := shards_read_otherwise(connection):
+            known = bronze.whole_shards(ACTIVITY_FILES, but=set())
+            missing.setdefault(ACTIVITY_FILES, {}).update({n: path for n, path in known.items() if n in otherwise})
+        if to_read := missing.get(ACTIVITY_FILES):
+            readings.windows = windows(connection)
+            yield from _read(ACTIVITY_FILES, to_read, readings, folder, files)
     finally:
         rmtree(folder, ignore_errors=True)
+
+
+def _read(table: str, shards: dict[str, Path], readings: Readings, folder: Path, files: Files) -> Iterator[Files]:
+    """`files` with the readings of `shards`, in several steps where that takes long; nothing where there is nothing."""
+    began_at_s = time.monotonic()
+    for name, path in shards.items():
+        target = folder / table / f"{name}.parquet"
+        try:
+            # somebody may have removed the shard just now
+            with suppress(FileNotFoundError):
+                readings.write(table, path, target)
+                files.setdefault(table, []).append(target)
+        except Interrupted:
+            yield from [files] if files else []
+            raise
+        if time.monotonic() - began_at_s > SECONDS_PER_LOAD:
+            yield files
+            rmtree(folder, ignore_errors=True)
+            files, began_at_s = {}, time.monotonic()
+    if files:
+        yield files
 
 
 def _forget_readings(connection: duckdb.DuckDBPyConnection, files: Files) -> None:

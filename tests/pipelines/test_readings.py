@@ -27,6 +27,7 @@ from pipelines.sources.strava_export.sports import is_several, sport_type_of, ty
 from pipelines.warehouse import readings, staging
 from pipelines.warehouse.file_readings import file_reading
 from pipelines.warehouse.staging import load_staging
+from pipelines.warehouse.windows import Window
 from simulator import write_export
 from simulator.activity_files import Sample, fit_file, gpx_file, tcx_file
 
@@ -404,6 +405,63 @@ def test_dates_with_slashes_are_read_as_all_rows_of_bronze_together_say(athlete)
     stage(athlete)
     starts = {id_: reading["start_date"] for id_, reading in by_id(athlete, "export_activities").items()}
     assert starts == {1: "2024-05-31T08:00:00Z", 2: "2024-03-04T08:00:00Z", 3: "2024-06-07T08:00:00Z"}
+
+
+# --- crops
+
+
+def crop(athlete, id_: int, start: datetime, elapsed_s: int, fetched_at: datetime) -> None:
+    """Land a version of an activity as Strava has it."""
+    payload = json.dumps({"id": id_, "elapsed_time": elapsed_s})
+    row = {"id": id_, "athlete_id": athlete.strava.athlete_id, "start_date": start.replace(tzinfo=None)}
+    land(athlete, "activities", [row | {"fetched_at": fetched_at, "payload_hash": payload, "payload": payload}])
+
+
+def test_what_was_cropped_at_strava_is_not_in_the_reading_whenever_that_was(athlete):
+    content = fit_file(ride(600, power_w=100), start=START, laps_s=[200, 200])
+    land(athlete, "activity_files", [a_file(1, content), a_file(2, content), a_file(3, None)])
+    for id_ in (1, 2, 3):
+        crop(athlete, id_, START, 600, datetime(2026, 1, 1))
+    stage(athlete)
+    whole = by_id(athlete, "activity_files")
+    assert (whole[1]["point_count"], whole[1]["distance"], whole[1]["lap_count"]) == (601, 3000, 2)
+    assert "clipped" not in whole[1]
+    # the first and the last 100 s
+    crop(athlete, 1, START + timedelta(seconds=100), 400, datetime(2026, 1, 2))
+    # an older version that arrives late says nothing
+    crop(athlete, 2, START + timedelta(seconds=300), 100, datetime(2025, 1, 2))
+    stage(athlete)
+    cropped = by_id(athlete, "activity_files")
+    assert cropped[2] == whole[2]
+    reading = cropped[1]
+    assert (reading["clipped"], reading["start_date"]) == (True, "2024-05-01T08:01:40Z")
+    assert (reading["elapsed_time"], reading["moving_time"], reading["distance"]) == (400, 400, 2000)
+    north = ride(600)
+    route = decode(reading["map"]["summary_polyline"])
+    assert [lat for lat, _ in route] == pytest.approx([north[100].lat * 1e5, north[500].lat * 1e5], abs=1)
+    assert reading["start_latlng"] == pytest.approx([north[100].lat, 7.84], abs=1e-5)
+    assert reading["lap_count"] == 0
+    assert stage(athlete) == 0
+
+
+@pytest.mark.parametrize(
+    ("starts_s", "elapsed_s"), [(-3600, 600), (300, 600), (-100, 800), (0, 598), (1, 600), (3600, 600)]
+)
+def test_a_window_that_is_no_crop_leaves_nothing_out(starts_s, elapsed_s):
+    content = fit_file(ride(600), start=START)
+    window = Window(int(START.timestamp()) + starts_s, elapsed_s)
+    assert file_reading(content, window) == file_reading(content)
+
+
+def test_the_row_of_an_export_says_what_was_cropped_too(athlete, strava, tmp_path):
+    write_export(strava, tmp_path / "export.zip", defects=["cropped"], points=2000)
+    land_export(athlete, tmp_path / "export.zip")
+    stage(athlete)
+    files, rows = by_id(athlete, "activity_files"), by_id(athlete, "export_activities")
+    [cropped] = [id_ for id_, file in files.items() if file.get("clipped")]
+    assert files[cropped]["elapsed_time"] == pytest.approx(rows[cropped]["elapsed_time"], abs=10)
+    assert files[cropped]["elapsed_time"] < strava.uploaded(cropped)["elapsed_time"] - 10
+    assert stage(athlete) == 0
 
 
 # --- staging
