@@ -165,9 +165,15 @@ class Run:
     def stage(self) -> None:
         """Bring staging up to the shards, and to what the settings say of the athlete."""
         give_back_what_is_free()
-        with self._report.task("Staging"):
-            settings = self._settings
-            loaded = load_staging(self._bronze, settings.warehouse_path, settings.state_path / "dlt", self._stop)
+        settings = self._settings
+        with self._report.task("Staging") as task:
+            loaded = load_staging(
+                self._bronze,
+                settings.warehouse_path,
+                settings.state_path / "dlt",
+                self._stop,
+                lambda told, share: task.tell(told, share, lambda: ""),
+            )
             write_athlete_settings(self._settings)
             FieldsSeen(self._bronze, self._settings.state_path).look()
         if loaded:

@@ -55,11 +55,15 @@ def _beginning() -> str:
 
 
 class Readings:
-    """Makes readings of the shards of `bronze`; between two files it asks `pause` whether to end."""
+    """Makes readings of the shards of `bronze`; between two files it asks `pause` whether to end.
 
-    def __init__(self, bronze: Bronze, pause: Pause) -> None:
+    `tell` takes how far it has come, in words and as a share.
+    """
+
+    def __init__(self, bronze: Bronze, pause: Pause, tell: Callable[[str, float], None]) -> None:
         self._bronze = bronze
         self._pause = pause
+        self.tell = tell
         row_reading = row_readings.RowReadings(self._rows_of_all_exports)
         self._readers: dict[str, Callable[[Any, Window | None], dict[str, Any]]] = {
             EXPORT_ACTIVITIES: lambda payload, _: row_reading(payload),

@@ -6,7 +6,7 @@ readings (readings.py), which takes time: they are loaded every now and then, so
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
@@ -57,8 +57,16 @@ Files = dict[str, list[Path]]
 Shards = dict[str, dict[str, Path]]
 
 
-def load_staging(bronze: Bronze, warehouse: Path, work_path: Path, pause: Pause | None = None) -> int:
-    """Load the shards that staging does not have yet; how many there were. `pause` says when somebody wants out.
+def load_staging(
+    bronze: Bronze,
+    warehouse: Path,
+    work_path: Path,
+    pause: Pause | None = None,
+    tell: Callable[[str, float], None] = lambda _told, _share: None,
+) -> int:
+    """Load the shards that staging does not have yet; how many there were.
+
+    `pause` says when somebody wants out; `tell` is called with how far it has come, in words and as a share.
 
     Raises:
         Interrupted: of what has to be read first, not all is in; the next call goes on.
@@ -66,7 +74,7 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path, pause: Pause 
         StorageFailed: the DuckDB file could not be written.
     """
     looked_through = False
-    readings = Readings(bronze, pause or Pause())
+    readings = Readings(bronze, pause or Pause(), tell)
     while True:
         try:
             return _load_missing(bronze, readings, warehouse, work_path)
@@ -123,7 +131,8 @@ def _steps(
 def _read(table: str, shards: dict[str, Path], readings: Readings, folder: Path, files: Files) -> Iterator[Files]:
     """`files` with the readings of `shards`, in several steps where that takes long; nothing where there is nothing."""
     began_at_s = time.monotonic()
-    for name, path in shards.items():
+    for number, (name, path) in enumerate(shards.items()):
+        readings.tell(f"{table}: {number} of {len(shards)} shards read", number / len(shards))
         target = folder / table / f"{name}.parquet"
         try:
             # somebody may have removed the shard just now
