@@ -34,6 +34,10 @@ MOST_POINTS = 300
 # so many are looked at: what lies nearer to the last one than a thousandth of the route cannot be seen
 POINTS_LOOKED_AT = 1000
 MOST_LAPS = 1000
+# no activity takes as many seconds or has as many metres, whatever a file says
+TOO_MUCH = 1e9
+# a start that lies further before the first point is of a clock that was wrong
+LONGEST_LEAD_S = 86400
 # Strava rounds elapsed times, and of some files it counts a second or two less
 CLIP_TOLERANCE_S = 2
 # what a mistake of a reader's own may raise
@@ -80,7 +84,7 @@ def _ends(activity: ActivityFile) -> list[datetime]:
     return [
         session.start + timedelta(seconds=session.elapsed_s)
         for session in activity.sessions
-        if session.start is not None and session.elapsed_s is not None
+        if session.start is not None and session.elapsed_s is not None and session.elapsed_s < TOO_MUCH
     ]
 
 
@@ -227,9 +231,12 @@ def _elapsed_s(activity: ActivityFile, points: _Points) -> float | None:
     # what a TCX says of its laps leaves pauses out
     if activity.format == "fit" and ends and activity.start is not None:
         return (max(ends) - activity.start).total_seconds()
-    spans = [session.elapsed_s for session in activity.sessions if session.elapsed_s is not None]
+    known = [session.elapsed_s for session in activity.sessions if session.elapsed_s is not None]
+    spans = [elapsed_s for elapsed_s in known if elapsed_s < TOO_MUCH]
     if len(points.time_s):
-        begin_s = activity.start.timestamp() if activity.start is not None else points.time_s[0].as_py()
+        begin_s = first_s = points.time_s[0].as_py()
+        if activity.start is not None and 0 <= first_s - activity.start.timestamp() < LONGEST_LEAD_S:
+            begin_s = activity.start.timestamp()
         spans.append(points.time_s[-1].as_py() - begin_s)
     return max(spans, default=None)
 
@@ -351,8 +358,8 @@ def _iso(instant: datetime | None) -> str | None:
 
 
 def _whole(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds)
+    return None if seconds is None or not abs(seconds) < TOO_MUCH else round(seconds)
 
 
 def _rounded(value: float | None, digits: int = 1) -> float | None:
-    return None if value is None else round(value, digits)
+    return None if value is None or not abs(value) < TOO_MUCH else round(value, digits)

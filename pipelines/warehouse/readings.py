@@ -103,7 +103,11 @@ class Readings:
         window = self.windows.get(id_) if table == ACTIVITY_FILES and id_ is not None else None
         beginning = {"reader": reader_version()} | ({"window": list(window)} if window else {})
         reading = {"problem": "It is empty."} if payload is None else self._readers[table](payload, window)
-        return orjson.dumps(beginning | reading).decode()
+        try:
+            return orjson.dumps(beginning | reading).decode()
+        except orjson.JSONEncodeError as error:
+            # half a surrogate pair, which JSON may have as an escape
+            return orjson.dumps(beginning | {"problem": f"What it says is no JSON: {error}"}).decode()
 
     def _rows_of_all_exports(self) -> Iterator[str]:
         for shard in self._bronze.shards(EXPORT_ACTIVITIES):

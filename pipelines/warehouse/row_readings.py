@@ -24,6 +24,8 @@ API_NAMES = {
 }
 # of which the API has no halves
 WHOLE = ("elapsed_time", "moving_time")
+# beyond that a number is somebody's mistake, and no integer of 64 bits
+TOO_MUCH = 1e15
 NOT_KEPT = ("bike_id", "gear_id", "type", "total_work_j")
 RACE_OF_A_RUN, RACE_OF_A_RIDE, LONG_RUN = 1, 11, 2
 
@@ -65,7 +67,7 @@ class RowReadings:
 def _reading(payload: str, values: dict[str, Any]) -> dict[str, Any]:
     reading = {API_NAMES.get(name, name): _plain(value) for name, value in values.items() if name not in NOT_KEPT}
     for name in WHOLE:
-        if reading.get(name) is not None:
+        if reading.get(name) is not None and abs(reading[name]) < TOO_MUCH:
             reading[name] = round(reading[name])
     reading |= _sports(values) | _gear(values)
     file_name = values["file_name"]

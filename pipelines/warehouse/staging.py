@@ -25,9 +25,8 @@ from pipelines.bronze.packages import forget_packages, holds_packages, known_cau
 from pipelines.bronze.shard import ShardDamaged, bytes_and_rows
 from pipelines.bronze.store import Bronze
 from pipelines.bronze.tables import ACTIVITY_FILES, EXPORT_ACTIVITIES, READ, SCHEMA, TABLES
-from pipelines.ground.durable import is_there, read_whole
+from pipelines.ground.durable import is_there, read_whole, real
 from pipelines.ground.engine import (
-    LEASH_MB,
     MOVE_AWAY,
     OUT_OF_MEMORY,
     engine_error,
@@ -40,9 +39,9 @@ from pipelines.ground.engine import (
 )
 from pipelines.ground.errors import Interrupted, StorageFailed, StravaError
 from pipelines.sources.strava_api.pause import Pause
-from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
+from pipelines.warehouse.database import CATALOG, DATASET, holds_table, memory_to_read_mb, open_warehouse
 from pipelines.warehouse.readings import Readings, made_by_this_reader
-from pipelines.warehouse.windows import shards_read_otherwise, windows
+from pipelines.warehouse.windows import holds_files, shards_read_otherwise, windows
 
 LEAST_MEMORY_MB = 20
 # of readings made between two loads, each of which takes half a second
@@ -96,6 +95,7 @@ def _load_missing(bronze: Bronze, readings: Readings, warehouse: Path, work_path
                     limit_memory(connection, _memory_mb(files) if on_leash else None)
                     _forget_readings(connection, files)
                     _load(connection, files, warehouse, work_path)
+                    limit_memory(connection, memory_to_read_mb(connection, real(warehouse)) if on_leash else None)
                 break
             except (MemoryError, duckdb.OutOfMemoryException):
                 # a payload of a size that nobody has met: then memory is what it takes, in a file opened anew, because
@@ -117,8 +117,7 @@ def _steps(
     try:
         yield from _read(EXPORT_ACTIVITIES, missing.get(EXPORT_ACTIVITIES, {}), readings, folder, files)
         files = {}
-        limit_memory(connection, LEASH_MB)
-        if otherwise := shards_read_otherwise(connection):
+        if holds_files(connection) and (otherwise := shards_read_otherwise(connection)):
             known = bronze.whole_shards(ACTIVITY_FILES, but=set())
             missing.setdefault(ACTIVITY_FILES, {}).update({n: path for n, path in known.items() if n in otherwise})
         if to_read := missing.get(ACTIVITY_FILES):

@@ -16,14 +16,13 @@ _NEWEST = f"""
     from (
         select id, fetched_at, payload_hash, cast(floor(epoch(start_date)) as bigint) as start_s,
                try_cast(try(json_extract_string({READABLE}, '$.elapsed_time')) as bigint) as elapsed_s
-        from {_STAGING}.{ACTIVITIES} where id is not null
+        from {_STAGING}.{ACTIVITIES} where {{wanted}}
         union all
         select id, fetched_at, payload_hash,
                cast(epoch(try_cast(json_extract_string(payload, '$.start_date') as timestamp)) as bigint),
                try_cast(json_extract_string(payload, '$.elapsed_time') as bigint)
-        from {_STAGING}.{EXPORT_ACTIVITIES} where id is not null
+        from {_STAGING}.{EXPORT_ACTIVITIES} where {{wanted}}
     )
-    {{where}}
     group by id
 """
 
@@ -37,13 +36,18 @@ class Window(NamedTuple):
 
 def windows(connection: duckdb.DuckDBPyConnection) -> dict[int, Window]:
     """The window of each activity that staging of the opened warehouse has, by id, where start and time are known."""
-    rows = connection.execute(_NEWEST.format(where="")).fetchall()
+    rows = connection.execute(_NEWEST.format(wanted="id is not null")).fetchall()
     return {id_: Window(start_s, elapsed_s) for id_, start_s, elapsed_s in rows if start_s is not None and elapsed_s}
+
+
+def holds_files(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether staging of the opened warehouse has activity files."""
+    return connection.execute(f"select 1 from {_STAGING}.{ACTIVITY_FILES} limit 1").fetchone() is not None
 
 
 def shards_read_otherwise(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """The shards of activity files with a reading of another window than that of today."""
-    newest = _NEWEST.format(where=f"where id in (select id from {_STAGING}.{ACTIVITY_FILES})")
+    newest = _NEWEST.format(wanted=f"id in (select id from {_STAGING}.{ACTIVITY_FILES})")
     rows = connection.execute(
         f"""
         select distinct files.shard

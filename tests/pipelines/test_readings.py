@@ -30,6 +30,7 @@ from pipelines.warehouse.staging import load_staging
 from pipelines.warehouse.windows import Window
 from simulator import write_export
 from simulator.activity_files import Sample, fit_file, gpx_file, tcx_file
+from simulator.export_words import english_titles
 
 START = datetime(2024, 5, 1, 8, 0, tzinfo=UTC)
 METRES = 1 / 111_195  # in degrees of latitude
@@ -405,6 +406,27 @@ def test_dates_with_slashes_are_read_as_all_rows_of_bronze_together_say(athlete)
     stage(athlete)
     starts = {id_: reading["start_date"] for id_, reading in by_id(athlete, "export_activities").items()}
     assert starts == {1: "2024-05-31T08:00:00Z", 2: "2024-03-04T08:00:00Z", 3: "2024-06-07T08:00:00Z"}
+
+
+def test_numbers_and_texts_that_nobody_can_mean_cost_their_own_field_or_row(athlete):
+    endless = tcx_file(ride(60), start=START).replace(b"<TotalTimeSeconds>60<", b"<TotalTimeSeconds>1e300<")
+    land(athlete, "activity_files", [a_file(1, endless)])
+    pairs = [[title, "1"] for title in english_titles(103)]
+    for title, text in (("Activity Date", "Sep 12, 2018, 3:02:23 PM"), ("Filename", ""), ("Activity Type", "Run")):
+        next(pair for pair in pairs if pair[0] == title)[1] = text
+    big = [[title, "1e300" if title in ("Moving Time", "Elapsed Time") else text] for title, text in pairs]
+    half = [[title, "\ud83d" if title == "Activity Name" else text] for title, text in pairs]
+    rows = [
+        {"fetched_at": datetime(2026, 1, 1), "id": id_, "payload": json.dumps(row)}
+        for id_, row in ((1, big), (2, half))
+    ]
+    land(athlete, "export_activities", rows)
+    stage(athlete)
+    file = by_id(athlete, "activity_files")[1]
+    assert (file["elapsed_time"], file["moving_time"], file["point_count"], file["distance"]) == (60, 60, 61, 300)
+    readings_of_rows = by_id(athlete, "export_activities")
+    assert (readings_of_rows[1]["moving_time"], readings_of_rows[1]["distance"]) == (1e300, 1)
+    assert "surrogate" in readings_of_rows[2]["problem"]
 
 
 # --- crops
