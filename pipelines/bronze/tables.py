@@ -47,12 +47,14 @@ class Table:
     """A table of bronze: a folder of shards, one row per version of something.
 
     is_of_activity: a row is about the activity `id`, so purging that activity erases it. holds_bytes: its payloads are
-    files as they came, no JSON text. is_staged: staging has its rows too. is_on_demand: only once it has any.
+    files as they came, no JSON text. is_read: in staging its rows have what a reader makes of their payloads, a JSON
+    object under the names of Strava's API; so bronze alone has the payloads. is_on_demand: staging has the table once
+    there are rows.
     """
 
     is_of_activity: bool = False
     holds_bytes: bool = False
-    is_staged: bool = True
+    is_read: bool = False
     is_on_demand: bool = False
 
     @cached_property
@@ -64,7 +66,12 @@ class Table:
     @cached_property
     def columns(self) -> TTableSchemaColumns:
         """The same for dlt."""
-        return {field.name: _column(field) for field in self.schema}
+        return _columns(self.schema)
+
+    @cached_property
+    def staged_columns(self) -> TTableSchemaColumns:
+        """The columns of its rows in staging, for dlt."""
+        return _columns(SCHEMA if self.is_read else self.schema)
 
     @cached_property
     def typed(self) -> str:
@@ -76,6 +83,10 @@ class Table:
         """What a table without shards is read as."""
         columns = ", ".join(f"cast(null as {_DUCKDB_TYPES[field.type]}) as {field.name}" for field in self.schema)
         return f"(select {columns} where false)"
+
+
+def _columns(schema: pa.Schema) -> TTableSchemaColumns:
+    return {field.name: _column(field) for field in schema}
 
 
 def _column(field: pa.Field) -> TColumnSchema:
@@ -97,13 +108,14 @@ TABLES = {
     ACTIVITY_DETAILS: Table(is_of_activity=True),
     **{endpoint.name: _table_of(endpoint) for endpoint in (*ALWAYS, *ON_DEMAND.values())},
     EXPORTS: Table(),
-    EXPORT_ACTIVITIES: Table(is_of_activity=True, is_staged=False),
+    EXPORT_ACTIVITIES: Table(is_of_activity=True, is_read=True),
     # those that belong to an activity, like the caption of a photo, bear its id
     EXPORT_RECORDS: Table(is_of_activity=True),
-    ACTIVITY_FILES: Table(is_of_activity=True, holds_bytes=True, is_staged=False),
+    ACTIVITY_FILES: Table(is_of_activity=True, holds_bytes=True, is_read=True),
     SWEEPS: Table(),
     TOMBSTONES: Table(),
 }
-STAGED = tuple(name for name, table in TABLES.items() if table.is_staged)
+# of which staging has readings instead of payloads
+READ = tuple(name for name, table in TABLES.items() if table.is_read)
 # what a purge takes rows out of
 ERASED_FROM = tuple(name for name, table in TABLES.items() if table.is_of_activity)

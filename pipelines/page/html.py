@@ -12,6 +12,7 @@ import duckdb
 import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from pipelines.ground import polyline as polylines
 from pipelines.ground.durable import is_there, real, storage_error, written_whole
 from pipelines.ground.errors import BadSetting
 from pipelines.ground.progress import Report
@@ -23,6 +24,7 @@ from pipelines.warehouse.athlete_settings import settings_are_known, write_athle
 from pipelines.warehouse.database import open_warehouse
 
 TITLE = "Strava Stats"
+ROUTE_MAKERS = (routes.__file__, polylines.__file__)
 SITE = Path(__file__).resolve().parent / "site"
 # in its head one of these tells a page of ours: what its template says, and what the first version's said
 MARKS = (
@@ -200,7 +202,8 @@ class Routes:
         """The route of each polyline, empty without one."""
         keys = [_fingerprint(polyline.encode()) if polyline else "" for polyline in polylines]
         most = routes.most_points(len(set(keys) - {""}))
-        maker = f"{_fingerprint(Path(routes.__file__).read_bytes())}, {most}"
+        code = b"".join(Path(file).read_bytes() for file in ROUTE_MAKERS)
+        maker = f"{_fingerprint(code)}, {most}"
         held = self._held(maker)
         made = {
             key: held[key] if key in held else routes.route(text, most)
@@ -241,7 +244,7 @@ def _held(path: Path) -> bytes | None:
 def _made_from(connection: duckdb.DuckDBPyConnection, athlete_id: int | None) -> dict[str, str]:
     """What decides about the page."""
     asked = [connection.execute(f"from staging.{table} order by all").fetchall() for table in page_data.SETTINGS_TABLES]
-    code = [Path(file) for file in (__file__, page_data.__file__, routes.__file__)]
+    code = [Path(file) for file in (__file__, page_data.__file__, *ROUTE_MAKERS)]
     files = [*code, *sorted(path for path in SITE.rglob("*") if path.is_file())]
     return {
         "athlete": str(athlete_id),

@@ -79,6 +79,7 @@ class Run:
         self._settings = settings
         self._report = report
         self._done = done
+        self._stop = stop
         self._backfill = backfill
         self._stop = stop
         # whether an import has landed anything
@@ -209,8 +210,15 @@ class Run:
     def stage(self) -> None:
         """Bring staging up to the shards, and to what the settings say of the athlete."""
         give_back_what_is_free()
-        with self._report.task("Staging"):
-            loaded = load_staging(self._bronze, self._settings.warehouse_path, self._settings.state_path / "dlt")
+        settings = self._settings
+        with self._report.task("Staging") as task:
+            loaded = load_staging(
+                self._bronze,
+                settings.warehouse_path,
+                settings.state_path / "dlt",
+                self._stop,
+                lambda told, share: task.tell(told, share, lambda: ""),
+            )
             write_athlete_settings(self._settings)
             FieldsSeen(self._bronze, self._settings.state_path).look()
         if loaded:

@@ -11,7 +11,7 @@ from pipelines.bronze.exports import ExportNote, absent, unfinished_imports
 from pipelines.bronze.liveness import live_at
 from pipelines.bronze.store import BronzeReader
 from pipelines.bronze.sweep import Sweep, read_tombstone
-from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_DETAILS, ACTIVITY_FILES, EXPORT_ACTIVITIES, STAGED
+from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_DETAILS, ACTIVITY_FILES, EXPORT_ACTIVITIES, READ, TABLES
 from pipelines.ground.durable import is_there, locked_if_there, require_readable
 from pipelines.ground.errors import StravaError, WarehouseBusy
 from pipelines.ground.settings import StravaSettings
@@ -189,8 +189,8 @@ def _compare_with_warehouse(
     live: set[int],
     with_details: set[int],
 ) -> dict[str, set[str]] | None:
-    """By table, the shards that staging has; None where that could not be looked into."""
-    held = {table: bronze.rows_by_shard(table) for table in STAGED}
+    """By table, the shards whose payloads staging has; None where that could not be looked into."""
+    held = {table: bronze.rows_by_shard(table) for table in TABLES}
     reckoning.shards = sum(map(len, held.values()))
     if not is_there(settings.warehouse_path):
         if reckoning.shards:
@@ -203,13 +203,13 @@ def _compare_with_warehouse(
             locked_if_there(settings.lock_path, _give_up),
             open_warehouse(settings.warehouse_path, read_only=True) as connection,
         ):
-            staged = {table: _rows_by_shard(connection, table) for table in STAGED}
+            staged = {table: _rows_by_shard(connection, table) for table in TABLES}
             _compare_tables(reckoning, connection, bronze, held, staged, athlete_id, live, with_details)
     except StravaError as error:
         require_readable(settings.warehouse_path)
         reckoning.differences.append(Difference(0, f"not looked into: {error}"))
         return None
-    return {table: set(names) for table, names in staged.items()}
+    return {table: set(names) for table, names in staged.items() if table not in READ}
 
 
 def _compare_tables(
@@ -223,12 +223,12 @@ def _compare_tables(
     with_details: set[int],
 ) -> None:
     reckoning.staged = sum(map(len, staged.values()))
-    missing = sum(len(held[table].keys() - staged[table].keys()) for table in STAGED)
-    lost = {(table, name) for table in STAGED for name in staged[table].keys() - held[table].keys()}
+    missing = sum(len(held[table].keys() - staged[table].keys()) for table in TABLES)
+    lost = {(table, name) for table in TABLES for name in staged[table].keys() - held[table].keys()}
     # each of those has a line of its own
     damaged = lost & {(path.parent.name, path.stem) for path in (*bronze.damaged, *bronze.shards_set_aside())}
     gone = len(lost - damaged)
-    both = [(table, name) for table in STAGED for name in held[table].keys() & staged[table].keys()]
+    both = [(table, name) for table in TABLES for name in held[table].keys() & staged[table].keys()]
     rows = sum(held[table][name] != staged[table][name] for table, name in both)
     if missing:
         reckoning.differences.append(Difference(missing, "shards not in staging yet: make compact"))

@@ -48,7 +48,7 @@ def open_warehouse(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckD
     with typed_errors(path, MOVE_AWAY):
         connection = duckdb.connect(str(path), read_only, LIMITS) if read_only else _attached(path)
         with connection:
-            limit_memory(connection, _memory_mb(connection, path))
+            limit_memory(connection, memory_to_read_mb(connection, path))
             yield connection
 
 
@@ -67,7 +67,7 @@ def _attached(path: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _memory_mb(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+def memory_to_read_mb(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     """What it takes to read the widest rows of the opened file at `path`."""
     size = sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}.wal")) if each.exists())
     # to look at 100,000 rows takes 50 ms, and a small file is small whatever its rows

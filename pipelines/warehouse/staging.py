@@ -1,12 +1,15 @@
 """Staging: the rows of all shards, once, in schema `staging` of the DuckDB file; a cache that the shards refill.
 
 Which shards are in is read from the rows themselves, never from a record beside them: a kill, a deleted warehouse, a
-copied shard all end the same way, with each row there once.
+copied shard all end the same way, with each row there once. Of an export's rows and of activity files staging has
+readings (readings.py), which takes time: they are loaded every now and then, so that a kill costs little of it.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import dlt
@@ -21,8 +24,8 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from pipelines.bronze.packages import forget_packages, holds_packages, known_cause, load_package, open_pipeline, root
 from pipelines.bronze.shard import ShardDamaged, bytes_and_rows
 from pipelines.bronze.store import Bronze
-from pipelines.bronze.tables import SCHEMA, STAGED, TABLES
-from pipelines.ground.durable import is_there, read_whole
+from pipelines.bronze.tables import ACTIVITY_FILES, EXPORT_ACTIVITIES, READ, SCHEMA, TABLES
+from pipelines.ground.durable import is_there, read_whole, real
 from pipelines.ground.engine import (
     MOVE_AWAY,
     OUT_OF_MEMORY,
@@ -34,23 +37,46 @@ from pipelines.ground.engine import (
     read_parquet,
     refused_write,
 )
-from pipelines.ground.errors import StorageFailed, StravaError
-from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
+from pipelines.ground.errors import Interrupted, StorageFailed, StravaError
+from pipelines.sources.strava_api.pause import Pause
+from pipelines.warehouse.database import CATALOG, DATASET, holds_table, memory_to_read_mb, open_warehouse
+from pipelines.warehouse.readings import Readings, made_by_this_reader
+from pipelines.warehouse.windows import holds_files, shards_read_otherwise, windows
 
 LEAST_MEMORY_MB = 20
+# of readings made between two loads, each of which takes half a second
+SECONDS_PER_LOAD = 20
+
+# what dbt notes of its builds, see the macro `record_build`
+BUILDS = "dbt_builds"
+
+# by table, Parquet files with rows for staging
+Files = dict[str, list[Path]]
+# by table, the shards that staging lacks, by the names inside
+Shards = dict[str, dict[str, Path]]
 
 
-def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
+def load_staging(
+    bronze: Bronze,
+    warehouse: Path,
+    work_path: Path,
+    pause: Pause | None = None,
+    tell: Callable[[str, float], None] = lambda _told, _share: None,
+) -> int:
     """Load the shards that staging does not have yet; how many there were.
 
+    `pause` says when somebody wants out; `tell` is called with how far it has come, in words and as a share.
+
     Raises:
+        Interrupted: of what has to be read first, not all is in; the next call goes on.
         WarehouseBusy: another process holds the DuckDB file.
         StorageFailed: the DuckDB file could not be written.
     """
     looked_through = False
+    readings = Readings(bronze, pause or Pause(), tell)
     while True:
         try:
-            return _load_missing(bronze, warehouse, work_path)
+            return _load_missing(bronze, readings, warehouse, work_path)
         except (ShardDamaged, PipelineStepFailed) as error:
             # with the warehouse closed, which is asked for the rows of what is damaged
             if looked_through or not bronze.leave_out_damaged():
@@ -60,14 +86,16 @@ def load_staging(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
             looked_through = True
 
 
-def _load_missing(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
+def _load_missing(bronze: Bronze, readings: Readings, warehouse: Path, work_path: Path) -> int:
     for on_leash in (True, False):
         with open_warehouse(warehouse) as connection:
             missing = _missing(connection, bronze)
             try:
-                if missing:
-                    limit_memory(connection, _memory_mb(missing) if on_leash else None)
-                    _load(connection, missing, warehouse, work_path)
+                for files in _steps(connection, bronze, missing, readings, work_path / "readings"):
+                    limit_memory(connection, _memory_mb(files) if on_leash else None)
+                    _forget_readings(connection, files)
+                    _load(connection, files, warehouse, work_path)
+                    limit_memory(connection, memory_to_read_mb(connection, real(warehouse)) if on_leash else None)
                 break
             except (MemoryError, duckdb.OutOfMemoryException):
                 # a payload of a size that nobody has met: then memory is what it takes, in a file opened anew, because
@@ -77,14 +105,71 @@ def _load_missing(bronze: Bronze, warehouse: Path, work_path: Path) -> int:
     return sum(map(len, missing.values()))
 
 
+def _steps(
+    connection: duckdb.DuckDBPyConnection, bronze: Bronze, missing: Shards, readings: Readings, folder: Path
+) -> Iterator[Files]:
+    """What to load at a time: first all but files, which are clipped by it, then files, as many as were read meanwhile.
+
+    What is missing for files is completed: by those whose activity has got another start or length.
+    """
+    files = {table: [] if table in READ else list(shards.values()) for table, shards in missing.items()}
+    rmtree(folder, ignore_errors=True)
+    try:
+        yield from _read(EXPORT_ACTIVITIES, missing.get(EXPORT_ACTIVITIES, {}), readings, folder, files)
+        files = {}
+        if holds_files(connection) and (otherwise := shards_read_otherwise(connection)):
+            known = bronze.whole_shards(ACTIVITY_FILES, but=set())
+            missing.setdefault(ACTIVITY_FILES, {}).update({n: path for n, path in known.items() if n in otherwise})
+        if to_read := missing.get(ACTIVITY_FILES):
+            readings.windows = windows(connection)
+            yield from _read(ACTIVITY_FILES, to_read, readings, folder, files)
+    finally:
+        rmtree(folder, ignore_errors=True)
+
+
+def _read(table: str, shards: dict[str, Path], readings: Readings, folder: Path, files: Files) -> Iterator[Files]:
+    """`files` with the readings of `shards`, in several steps where that takes long; nothing where there is nothing."""
+    began_at_s = time.monotonic()
+    for number, (name, path) in enumerate(shards.items()):
+        readings.tell(f"{table}: {number} of {len(shards)} shards read", number / len(shards))
+        target = folder / table / f"{name}.parquet"
+        try:
+            # somebody may have removed the shard just now
+            with suppress(FileNotFoundError):
+                readings.write(table, path, target)
+                files.setdefault(table, []).append(target)
+        except Interrupted:
+            yield from [files] if files else []
+            raise
+        if time.monotonic() - began_at_s > SECONDS_PER_LOAD:
+            yield files
+            rmtree(folder, ignore_errors=True)
+            files, began_at_s = {}, time.monotonic()
+    if files:
+        yield files
+
+
+def _forget_readings(connection: duckdb.DuckDBPyConnection, files: Files) -> None:
+    """Remove what another reader made of the shards in `files`; then dbt has to look again."""
+    names = {table: [path.stem for path in files.get(table, [])] for table in READ if holds_table(connection, table)}
+    connection.begin()
+    removed = 0
+    for table, shards in names.items():
+        query = f"delete from {CATALOG}.{DATASET}.{table} where shard in (select unnest(cast($shards as varchar[])))"
+        removed += (connection.execute(query, {"shards": shards}).fetchone() or (0,))[0]
+    if removed and holds_table(connection, BUILDS):
+        connection.execute(f"delete from {CATALOG}.{DATASET}.{BUILDS}")
+    connection.commit()
+
+
 def staged_rows(warehouse: Path, table: str, shard: str) -> pa.Table | None:
-    """The rows of `shard` as staging has them, in their order; None where it has none.
+    """The rows of `shard` as staging has them, in their order; None where it has none, or only readings of them.
 
     Raises:
         WarehouseBusy: another process holds the DuckDB file, so nobody can say.
         StorageFailed: it cannot be opened or read.
     """
-    if not is_there(warehouse):
+    if table in READ or not is_there(warehouse):
         return None
     with open_warehouse(warehouse, read_only=True) as connection:
         if not holds_table(connection, table):
@@ -94,32 +179,32 @@ def staged_rows(warehouse: Path, table: str, shard: str) -> pa.Table | None:
     return rows if len(rows) else None
 
 
-def _missing(connection: duckdb.DuckDBPyConnection, bronze: Bronze) -> dict[str, list[Path]]:
-    """By table, the shards that staging lacks; a table that is always there is in it even without shards."""
-    missing = {table: _missing_shards(connection, bronze, table) for table in STAGED}
-    always = {table for table in STAGED if not TABLES[table].is_on_demand and not holds_table(connection, table)}
-    return {table: paths for table, paths in missing.items() if paths or table in always}
+def _missing(connection: duckdb.DuckDBPyConnection, bronze: Bronze) -> Shards:
+    """The shards that staging lacks; a table that is always there is in it even without shards."""
+    missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
+    always = {name for name, table in TABLES.items() if not table.is_on_demand and not holds_table(connection, name)}
+    return {table: shards for table, shards in missing.items() if shards or table in always}
 
 
-def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table: str) -> list[Path]:
+def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table: str) -> dict[str, Path]:
     held: set[str] = set()
     if holds_table(connection, table):
-        query = f"select distinct shard from {CATALOG}.{DATASET}.{table}"
+        query = f"select shard from {CATALOG}.{DATASET}.{table} group by shard"
+        if table in READ:
+            query += f" having bool_and({made_by_this_reader()})"
         held = {name for (name,) in connection.execute(query).fetchall()}
     # a file that somebody copied or renamed is known by the name inside
-    return [path for name, path in bronze.whole_shards(table, but=held).items() if name not in held]
+    return {name: path for name, path in bronze.whole_shards(table, but=held).items() if name not in held}
 
 
-def _memory_mb(missing: dict[str, list[Path]]) -> int:
+def _memory_mb(files: Files) -> int:
     """What DuckDB needs to hold the widest rows; with more it would only keep more of what it wrote."""
-    held = [bytes_and_rows(path) for paths in missing.values() for path in paths]
+    held = [bytes_and_rows(path) for paths in files.values() for path in paths]
     widest = max((size // max(rows, 1) for size, rows in held), default=0)
     return memory_mb(widest, sum(size for size, _ in held), LEAST_MEMORY_MB)
 
 
-def _load(
-    connection: duckdb.DuckDBPyConnection, missing: dict[str, list[Path]], warehouse: Path, work_path: Path
-) -> None:
+def _load(connection: duckdb.DuckDBPyConnection, files: Files, warehouse: Path, work_path: Path) -> None:
     pipeline = open_pipeline(
         "strava_staging",
         work_path,
@@ -131,12 +216,12 @@ def _load(
     if holds_packages(pipeline):
         forget_packages(pipeline)
     try:
-        rows = [_rows_of(connection, table, paths, work_path) for table, paths in missing.items()]
+        rows = [_rows_of(connection, table, paths, work_path) for table, paths in files.items()]
         pipeline.extract(rows, loader_file_format="model")
         pipeline.normalize()
         load_package(pipeline)
     except PipelineStepFailed as error:
-        for path in (path for paths in missing.values() for path in paths):
+        for path in (path for paths in files.values() for path in paths):
             # what cannot be read is said of the shard, not of the warehouse
             with suppress(FileNotFoundError):
                 read_whole(path)
@@ -158,7 +243,7 @@ def _load(
 
 
 def _rows_of(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Path], work_path: Path) -> DltResource:
-    """All rows of the shards at `paths`, as one statement for DuckDB: no row passes through Python."""
+    """All rows of the files at `paths`, as one statement for DuckDB: no row passes through Python."""
     # an empty history has its tables too: dbt's sources are always there
     shards = "(select 1) where false"
     if paths:
@@ -169,7 +254,7 @@ def _rows_of(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Path
     columns = ", ".join(f"{name if paths else 'null'} as {name}" for name in SCHEMA.names)
     model = SqlModel.from_query_string(f"select {columns} from {shards}", dialect="duckdb")
 
-    @dlt.resource(name=table, columns=TABLES[table].columns, write_disposition="append")
+    @dlt.resource(name=table, columns=TABLES[table].staged_columns, write_disposition="append")
     def rows() -> Iterator[Any]:
         file = work_path / f"{table}.model"
         file.write_text(str(model))

@@ -17,10 +17,10 @@ DECIDE = {
         "quarantine",
     ),
     "bronze": ("store", "liveness", "shard", "sweep", "packages"),
-    "ground": ("durable",),
+    "ground": ("durable", "polyline"),
     "runs": ("purge", "repair", "reconciliation", "backup", "schedule"),
     "page": ("data", "public_data", "routes"),
-    "warehouse": ("staging", "publish"),
+    "warehouse": ("staging", "readings", "file_readings", "row_readings", "windows", "publish"),
 }
 
 

@@ -15,9 +15,9 @@ from home import Athlete
 from made_page import ATHLETE, HEARTRATE, HOSTILE, Parsed, page_file, rows_of
 from said import assert_said
 
+from pipelines.ground.polyline import decode
 from pipelines.page.data import TABLES
 from pipelines.page.html import SITE
-from pipelines.page.routes import decode
 from simulator import Simulator
 
 SPORTS = ("Run", "Ride", "Walk", "Hike", "Swim")

@@ -7,17 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.page.routes import (
-    FEWEST_POINTS,
-    MOST_POINTS,
-    MOST_POINTS_IN_ALL,
-    TOLERANCE_M,
-    decode,
-    encode,
-    most_points,
-    route,
-    simplify,
-)
+from pipelines.ground.polyline import decode, encode, simplify
+from pipelines.page.routes import FEWEST_POINTS, MOST_POINTS, MOST_POINTS_IN_ALL, TOLERANCE_M, most_points, route
 from simulator import polyline as simulated
 
 METRES_PER_UNIT = 1.11195
@@ -57,7 +48,7 @@ def test_decoding_undoes_what_another_encoder_did(start, steps):
 @example((47_00000, 8_00000), [(0, 100), (0, -300), (0, 200)])  # there and back: the turns lie on the line
 def test_no_point_is_farther_from_the_simplified_route_than_nine_metres(start, steps):
     points = line(start, steps)
-    kept = simplify(points, most=len(points))
+    kept = simplify(points, TOLERANCE_M, len(points))
     assert kept[0] == points[0]
     assert kept[-1] == points[-1]
     assert farthest_off_m(points, kept) <= TOLERANCE_M + 1e-6
@@ -79,13 +70,13 @@ def test_what_the_page_draws_is_off_by_nine_metres_and_rounding_at_most(start, s
 def test_a_long_route_keeps_the_points_that_matter_most():
     # a saw of growing teeth: the later ones are the larger ones
     points = [(at % 2 * at * 20, at * 100) for at in range(400)]
-    kept = simplify(points)
+    kept = simplify(points, TOLERANCE_M, MOST_POINTS)
     assert len(kept) == MOST_POINTS
     assert kept[-90:] == points[-90:]
 
 
 def test_a_straight_line_is_its_two_ends():
-    assert simplify([(at * 7, at * 11) for at in range(500)]) == [(0, 0), (499 * 7, 499 * 11)]
+    assert simplify([(at * 7, at * 11) for at in range(500)], TOLERANCE_M, MOST_POINTS) == [(0, 0), (499 * 7, 499 * 11)]
 
 
 @pytest.mark.parametrize(

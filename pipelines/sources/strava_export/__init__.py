@@ -23,10 +23,13 @@ from .errors import (
     UnknownLayout,
 )
 from .export import Export, ExportFile, ExportRow
+from .rows import date_text, read_row, upload_id_of
+from .texts import DateOrder
 
 __all__ = [
     "AnotherAthlete",
     "DamagedExport",
+    "DateOrder",
     "EncryptedExport",
     "Export",
     "ExportError",
@@ -36,7 +39,10 @@ __all__ = [
     "NotAnExport",
     "Problem",
     "UnknownLayout",
+    "date_text",
+    "read_row",
     "strava_export",
+    "upload_id_of",
 ]
 
 _CONTENT_BYTES: Final = 2**24

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,22 +15,16 @@ from typing import Any, Final, Self
 from . import texts
 from .archive import ACTIVITIES_CSV, READ_ERRORS, Archive, Member, UnreadableMember, open_archive
 from .errors import AnotherAthlete, DamagedExport, Problem, UnknownLayout
-from .layout import FILE_ERROR, Layout, layout_of
+from .layout import Layout, layout_of
 from .records import Record, records
+from .rows import row_payload, row_values, upload_id_of
 
 FILES_FOLDER: Final = "activities/"
 # what is read of all the other files: none of them has an address, a login or another person in it, but for the
 # profile, of which `profile` takes three cells
 _GEAR_FILES: Final = {"bikes.csv": "bike", "shoes.csv": "shoes", "components.csv": "component"}
 _ROWS_TO_LOOK_AT: Final = 200
-_ORIGINAL: Final = re.compile(r"(\d+)\.\w+\.gz$")
 _KIND: Final = re.compile(r"\.(fit|gpx|tcx)(\.gz)?$", re.IGNORECASE)
-_PARSERS: Final[dict[str, Callable[[str], Any]]] = {
-    "int": lambda text: _whole(texts.raw_number(text)) if "." in text else int(text),
-    "float": texts.raw_number,
-    "bool": texts.truth,
-    "epoch": texts.instant_of_epoch,
-}
 
 
 @dataclass(frozen=True)
@@ -197,7 +191,7 @@ class Export:
         """
         layout: Layout | None = None
         fits = looked_at = 0
-        month_first, day_first = False, False
+        dates = texts.DateOrder()
         for record in self._records(ACTIVITIES_CSV, None):
             if record.number == 0:
                 layout = layout_of(record.fields or [record.text])
@@ -208,11 +202,7 @@ class Export:
             if looked_at < _ROWS_TO_LOOK_AT:
                 looked_at += 1
                 fits += layout.fits(record.fields)
-            first, _, rest = record.fields[date].partition("/")
-            second = rest.partition("/")[0]
-            if first.isdecimal() and second.isdecimal() and len(first) <= 2:
-                day_first |= int(first) > 12
-                month_first |= int(second) > 12
+            dates.look_at(record.fields[date])
         if layout is None:
             raise UnknownLayout(f"The activities.csv of {self.origin} is empty: download the export from Strava again.")
         if looked_at and fits * 2 <= looked_at:
@@ -225,7 +215,7 @@ class Export:
             self._note(
                 "column", title, "unknown_title", f"{title!r} is a column that is not known; it is kept as text."
             )
-        return layout, month_first and not day_first
+        return layout, dates.month_first
 
     def _records(self, name: str, width: int | None) -> Iterator[Record]:
         try:
@@ -252,66 +242,9 @@ class Export:
             self._note(
                 "row", name, "not_utf8", f"Row {record.number} has characters that are no UTF-8; see the payload."
             )
-        pairs = list(zip(layout.titles, record.fields, strict=True))
-        payload = json.dumps(pairs, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        return ExportRow(record.number, int(id_text), payload, self._values(name, record.fields))
-
-    def _values(self, row: str, fields: list[str]) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for column, text in zip(self.layout.columns, fields, strict=True):
-            if column and column.name:
-                values[column.name] = self._value(column.name, column.kind, text) if text else None
-        values["name"] = values["name"] or ""
-        values["start_date"] = self._start(row, values["start_date"])
-        language, sport = self.layout.language, values["activity_type"]
-        values["type"] = texts.type_of_sport(sport, language) if sport else None
-        if sport and values["type"] is None:
-            explanation = f"{sport!r} is a sport whose name is not known; it is kept as text."
-            self._note("sport", sport, "unknown_sport", explanation)
-        self._take_displayed(values)
-        if values["file_name"] == FILE_ERROR:
-            explanation = f"Strava has failed to export the file of activity {fields[0]}; ask for a new export."
-            self._lose("file", f"activity {fields[0]}", "not_made_by_strava", explanation)
-            values["file_name"] = None
-        return values
-
-    def _value(self, name: str, kind: str, text: str) -> Any:
-        if kind not in _PARSERS:
-            return text
-        if not text.strip():
-            return None
-        try:
-            return _PARSERS[kind](text.strip())
-        except ValueError:
-            explanation = f"{name} has a text that is no {kind}; it is kept in the payload."
-            self._note("column", name, "no_value", explanation)
-            return None
-
-    def _start(self, row: str, text: str | None) -> datetime | None:
-        try:
-            return texts.displayed_instant(text or "", month_first=self._looked[1])
-        except ValueError:
-            self._note("row", row, "no_date", f"The date of {row} is not understood: {text!r}.")
-            return None
-
-    def _take_displayed(self, values: dict[str, Any]) -> None:
-        """Where the block for programs is empty, what is shown to people counts."""
-        shown = {name: values.pop(f"displayed_{name}", None) for name in _DISPLAYED}
-        values.setdefault("distance_m", None)
-        for name, (target, parse) in _DISPLAYED.items():
-            text = shown[name]
-            if text is None or values.get(target) is not None:
-                continue
-            try:
-                if name == "distance":
-                    in_metres = self.layout.in_metres
-                    values[target] = texts.displayed_distance_m(text, values["type"], in_metres=in_metres)
-                else:
-                    values[target] = parse(text)
-            except ValueError:
-                self._note(
-                    "column", target, "no_value", f"{target} is not understood in some rows; see their payloads."
-                )
+        payload = row_payload(layout, record.fields)
+        values = row_values(layout, record.fields, month_first=self._looked[1], row=name, report=self._take_in)
+        return ExportRow(record.number, int(id_text), payload, values)
 
     # --- the activities' files
 
@@ -326,9 +259,8 @@ class Export:
         except UnreadableMember as error:
             self._lose("file", name, error.reason, str(error))
             return None
-        original = _ORIGINAL.search(name)
-        upload_id = int(original[1]) if original else None
-        return ExportFile(name, content, self.activity_of_file.get(name), upload_id, _kind_of(name, content))
+        activity_id = self.activity_of_file.get(name)
+        return ExportFile(name, content, activity_id, upload_id_of(name), _kind_of(name, content))
 
     def files(self) -> Iterator[ExportFile]:
         """The activity files, one after the other; also those that no row names. Missing ones are problems."""
@@ -425,26 +357,16 @@ class Export:
         return self.problems
 
     def _lose(self, kind: str, name: str, reason: str, explanation: str, text: str | None = None) -> None:
-        self._problems[Problem(kind, name, reason, explanation, text=text)] = None
+        self._take_in(Problem(kind, name, reason, explanation, text=text))
 
     def _note(self, kind: str, name: str, reason: str, explanation: str) -> None:
-        self._problems[Problem(kind, name, reason, explanation, lost=False)] = None
+        self._take_in(Problem(kind, name, reason, explanation, lost=False))
+
+    def _take_in(self, problem: Problem) -> None:
+        self._problems[problem] = None
 
 
 _GEAR_COLUMNS: Final = ("name", "brand", "model", "sport_types")
-_DISPLAYED: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
-    "elapsed_time": ("elapsed_time_s", texts.displayed_number),
-    "distance": ("distance_m", texts.displayed_number),
-    "max_heartrate": ("max_heartrate", texts.displayed_number),
-    "relative_effort": ("relative_effort", texts.displayed_number),
-    "commute": ("commute", texts.truth),
-}
-
-
-def _whole(number: float) -> int:
-    if number != int(number):
-        raise ValueError(f"{number} is not whole")
-    return int(number)
 
 
 def _number_or_none(text: str) -> float | None:

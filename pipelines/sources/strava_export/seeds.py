@@ -55,3 +55,9 @@ def months() -> dict[str, int]:
 def sport_names() -> dict[tuple[str, str], str]:
     """Strava's type by language and the name of a sport in lower case."""
     return {(language, name.casefold()): type_ for language, name, type_ in _rows("sport_names.csv")}
+
+
+@cache
+def file_sports() -> dict[tuple[str, str], str]:
+    """Strava's sport type by what files call sport and sub-sport, in lower case; empty stands for any."""
+    return {(sport, sub_sport): sport_type for sport, sub_sport, sport_type in _rows("file_sports.csv")}

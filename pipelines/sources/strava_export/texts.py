@@ -109,6 +109,27 @@ def displayed_instant(text: str, *, month_first: bool = False) -> datetime:
     return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
 
 
+class DateOrder:
+    """How dates like 3/4/2024 are meant: a number above 12 is no month, and all dates of an export are alike."""
+
+    def __init__(self) -> None:
+        self._month_was_first = False
+        self._day_was_first = False
+
+    @property
+    def month_first(self) -> bool:
+        """Whether some of the dates looked at begin with the month, and none with the day."""
+        return self._month_was_first and not self._day_was_first
+
+    def look_at(self, text: str) -> None:
+        """Learn from a date."""
+        first, _, rest = text.partition("/")
+        second = rest.partition("/")[0]
+        if first.isdecimal() and second.isdecimal() and len(first) <= 2:
+            self._day_was_first |= int(first) > 12
+            self._month_was_first |= int(second) > 12
+
+
 def _behind_the_date(text: str) -> int:
     """Where to look for the time of day: `09.12.2022` is not one."""
     year = re.search(r"\d{4}", text)

@@ -45,6 +45,10 @@ class Session:
     distance_m: float | None
     sport: str | None
     sub_sport: str | None
+    # without pauses
+    timer_s: float | None = None
+    ascent_m: float | None = None
+    calories_kcal: float | None = None
 
 
 @dataclass(frozen=True)

@@ -182,9 +182,12 @@ def _name(names: dict[int, str], number: float | None) -> str | None:
 
 
 def _sessions(messages: Messages) -> Iterator[Session]:
-    rows = _rows(messages, _SESSION, _From(2), _From(7, 1000), _From(9, 100), _From(5), _From(6))
-    for start, elapsed_s, distance_m, sport, sub_sport in rows:
-        yield Session(_instant(start), elapsed_s, distance_m, _name(SPORTS, sport), _name(SUB_SPORTS, sub_sport))
+    fields = (_From(2), _From(7, 1000), _From(9, 100), _From(5), _From(6), _From(8, 1000), _From(22), _From(11))
+    for start, elapsed_s, distance_m, sport, sub_sport, timer_s, ascent_m, calories in _rows(
+        messages, _SESSION, *fields
+    ):
+        names = _name(SPORTS, sport), _name(SUB_SPORTS, sub_sport)
+        yield Session(_instant(start), elapsed_s, distance_m, *names, timer_s, ascent_m, calories)
 
 
 def _laps(messages: Messages) -> Iterator[Lap]:
