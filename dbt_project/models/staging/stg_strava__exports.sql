@@ -19,6 +19,7 @@ parsed as (
                 'width': 'integer',
                 'language': 'string',
                 'activity_ids': 'array<bigint>',
+                'files': [{'name': 'string', 'sha256': 'string', 'kind': 'string', 'activity_id': 'bigint'}],
             }
         ) }} as said
     from source
@@ -37,7 +38,8 @@ typed as (
         said.language,
 
         ---------- what is in it
-        said.activity_ids
+        said.activity_ids,
+        said.files
     from parsed
 )
 

@@ -288,15 +288,9 @@ joined as (
         sent.{{ field }},
         {%- endif %}
         {%- endfor %}
-        coalesce(recorded.utc_offset, exported.utc_offset) as offset_elsewhere,
-        case
-            when recorded.utc_offset is not null then recorded.timezone
-            else exported.timezone
-        end as timezone_elsewhere,
-        case
-            when recorded.utc_offset is not null then coalesce(recorded.time_zone_source, 'file')
-            when exported.utc_offset is not null then coalesce(exported.time_zone_source, 'export')
-        end as source_elsewhere,
+        recorded.utc_offset as recorded_utc_offset,
+        recorded.timezone as recorded_timezone,
+        coalesce(recorded.time_zone_source, 'file') as recorded_time_zone_source,
         sent.id is not null as is_sent,
         sent.misfit_fields,
         concat_ws(
@@ -319,7 +313,7 @@ located as (
         *,
         case
             when start_date_local is not null then 'api'
-            when start_date is not null and offset_elsewhere is not null then source_elsewhere
+            when start_date is not null and recorded_utc_offset is not null then recorded_time_zone_source
             when start_date is not null and not is_sent then 'utc'
         end as time_zone_source
     from joined
@@ -333,14 +327,14 @@ final as (
         {%- if field == 'start_date_local' %}
         case
             when coalesce(time_zone_source, 'api') = 'api' then start_date_local
-            else {{ dbt.dateadd('second', 'cast(coalesce(offset_elsewhere, 0) as integer)', 'start_date') }}
+            else {{ dbt.dateadd('second', 'cast(coalesce(recorded_utc_offset, 0) as integer)', 'start_date') }}
         end as start_date_local,
         {%- elif field == 'timezone' %}
-        case when coalesce(time_zone_source, 'api') = 'api' then timezone else timezone_elsewhere end as timezone,
+        case when coalesce(time_zone_source, 'api') = 'api' then timezone else recorded_timezone end as timezone,
         {%- elif field == 'utc_offset' %}
         case
             when coalesce(time_zone_source, 'api') = 'api' then utc_offset
-            else coalesce(offset_elsewhere, 0)
+            else coalesce(recorded_utc_offset, 0)
         end as utc_offset,
         {%- else %}
         {{ field }},

@@ -26,11 +26,26 @@ told as (
     where gear.id is not null
 ),
 
+-- Without details an export names it.
+named as (
+    select
+        dated.athlete_id,
+        dated.gear_id,
+        exported.gear_name,
+        row_number() over (
+            partition by dated.athlete_id, dated.gear_id
+            order by exported.exported_at desc, dated.start_date desc, dated.id desc
+        ) as recency
+    from {{ ref('export_details') }} as exported
+    inner join {{ ref('int_activities__dated') }} as dated on exported.activity_id = dated.id
+    where exported.gear_name <> '' and dated.gear_id is not null
+),
+
 final as (
     select
         used.athlete_id,
         used.gear_id,
-        told.gear.name,
+        coalesce(told.gear.name, named.gear_name) as name,
         told.gear.retired,
         told.gear.primary as is_primary,
         case substr(used.gear_id, 1, 1) when 'b' then 'bike' when 'g' then 'shoes' end as kind,
@@ -43,6 +58,7 @@ final as (
         told.gear.distance as strava_distance_m
     from used
     left join told on used.athlete_id = told.athlete_id and used.gear_id = told.gear.id and told.recency = 1
+    left join named on used.athlete_id = named.athlete_id and used.gear_id = named.gear_id and named.recency = 1
 )
 
 select * from final
