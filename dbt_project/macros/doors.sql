@@ -25,33 +25,129 @@
 
 
 {#
-    `type` or `sport_type` out of the CTEs `sent`, `exported` and `recorded`. An export names the coarser type, so only
-    one that is neither of the API's two is an edit; and a file may know better which kind of that type it was.
+    Whether an export names another sport than the API. It names the coarser `type`, so a Run is no other sport than a
+    TrailRun; where one of the two is not known there is no difference.
+#}
+{% macro is_other_sport(api, export) -%}
+    coalesce(
+        coalesce({{ api }}.sport_type, {{ api }}.type) is not null
+        and coalesce({{ export }}.sport_type, {{ export }}.type)
+        not in (coalesce({{ api }}.sport_type, ''), coalesce({{ api }}.type, ''))
+        and coalesce({{ export }}.type, {{ export }}.sport_type)
+        not in (coalesce({{ api }}.sport_type, ''), coalesce({{ api }}.type, '')),
+        false
+    )
+{%- endmacro %}
+
+{#
+    `type` or `sport_type` out of the CTEs `sent`, `exported` and `recorded`: the API's, unless a newer export names
+    another sport. A file may know better than an export which kind of that type it was.
 #}
 {% macro sport_of(field) -%}
     case
-        when
-            exported.sport is not null and sent.id is not null
-            and (
-                sent.type is null and sent.sport_type is null
-                or (
-                    exported.fetched_at > sent.fetched_at
-                    and coalesce(exported.type, exported.sport) not in (coalesce(sent.type, ''), coalesce(sent.sport_type, ''))
-                    and exported.sport not in (coalesce(sent.type, ''), coalesce(sent.sport_type, ''))
-                )
-            )
-            then exported.{{ field if field == 'type' else 'sport' }}
-        when sent.id is not null
-            then coalesce(sent.{{ field }}, case when sent.type is null and sent.sport_type is null then recorded.{{ field }} end)
+        when exported.fetched_at > sent.fetched_at and {{ is_other_sport('sent', 'exported') }}
+            then coalesce(exported.{{ field }}, exported.type)
+        when coalesce(sent.sport_type, sent.type) is not null
+            then sent.{{ field }}
         {%- if field == 'sport_type' %}
-        when coalesce(exported.sport_type, exported.type) = exported.type and recorded.type = exported.type
-            then coalesce(recorded.sport_type, exported.sport)
-        when exported.sport is not null then exported.sport
-        else recorded.sport
+        when exported.sport_type is null and coalesce(exported.type, recorded.type) = recorded.type
+            then coalesce(recorded.sport_type, recorded.type)
+        else coalesce(exported.sport_type, exported.type, recorded.sport_type, recorded.type)
         {%- else %}
         else coalesce(exported.type, recorded.type)
         {%- endif %}
     end
+{%- endmacro %}
+
+{# A field that an athlete edits, out of the same: the newer one's, of the API and the export, where both have one. #}
+{% macro newest_edit_of(field) -%}
+    {%- set export = "nullif(exported.name, '')" if field == 'name' else 'exported.' ~ field -%}
+    case
+        when
+            exported.fetched_at > sent.fetched_at
+            {%- if field == 'gear_id' %}
+            and not {{ is_same_gear('sent.gear_id', 'exported.gear_id') }}
+            {%- endif %}
+            then coalesce({{ export }}, sent.{{ field }}, recorded.{{ field }})
+        else coalesce(sent.{{ field }}, exported.{{ field }}, recorded.{{ field }})
+    end
+{%- endmacro %}
+
+
+{#
+    The fields of which `source_differences` compares what the doors say, and how: as texts, as gear, as sports, or as
+    numbers, which may differ by a `step`, the last digit that the API sends. Only what has a `file` is asked of a file:
+    by so much, and by such a share of the value, it may be off what Strava makes of it.
+#}
+{% macro compared_fields() -%}
+    {{ return({
+        'name': {'as': 'text'},
+        'sport_type': {'as': 'sport'},
+        'commute': {'as': 'text'},
+        'gear_id': {'as': 'gear'},
+        'start_date': {'as': 'instant', 'file': [0, 0]},
+        'moving_time': {'as': 'number', 'step': 1},
+        'elapsed_time': {'as': 'number', 'step': 1, 'file': [2, 0]},
+        'distance': {'as': 'number', 'step': 0.1, 'file': [1, 0.01]},
+        'total_elevation_gain': {'as': 'number', 'step': 0.1},
+        'elev_high': {'as': 'number', 'step': 0.1},
+        'elev_low': {'as': 'number', 'step': 0.1},
+        'average_speed': {'as': 'number', 'step': 0.001},
+        'max_speed': {'as': 'number', 'step': 0.001},
+        'average_heartrate': {'as': 'number', 'step': 0.1},
+        'max_heartrate': {'as': 'number', 'step': 1},
+        'average_cadence': {'as': 'number', 'step': 0.1},
+        'average_temp': {'as': 'number', 'step': 1},
+        'average_watts': {'as': 'number', 'step': 0.1},
+        'weighted_average_watts': {'as': 'number', 'step': 1},
+        'max_watts': {'as': 'number', 'step': 1},
+        'kilojoules': {'as': 'number', 'step': 0.1},
+        'suffer_score': {'as': 'number', 'step': 1},
+        'manual': {'as': 'text'},
+        'flagged': {'as': 'text'},
+    }) }}
+{%- endmacro %}
+
+{# What a door says of a field, out of the CTEs `of_api`, `of_export` and `of_file`; an empty name is none. #}
+{% macro value_by(door, field) -%}
+    {%- set value = 'of_' ~ door ~ '.typed.' ~ field -%}
+    {%- if field == 'sport_type' -%}
+        coalesce({{ value }}, of_{{ door }}.typed.type)
+    {%- elif field == 'name' -%}
+        nullif({{ value }}, '')
+    {%- else -%}
+        {{ value }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# Whether the API and the export say something else of a field. #}
+{% macro doors_differ(field, compared) -%}
+    {%- set api = value_by('api', field) -%}
+    {%- set export = value_by('export', field) -%}
+    {%- if compared.as == 'sport' -%}
+        {{ is_other_sport('of_api.typed', 'of_export.typed') }}
+    {%- elif compared.as == 'gear' -%}
+        coalesce({{ api }} <> {{ export }} and not {{ is_same_gear(api, export) }}, false)
+    {%- elif compared.as == 'number' -%}
+        coalesce(abs({{ api }} - {{ export }}) > {{ compared.step }}e0 + {{ float32_error(api) }}, false)
+    {%- else -%}
+        coalesce({{ api }} <> {{ export }}, false)
+    {%- endif -%}
+{%- endmacro %}
+
+{# Whether the file says something else of a field than they do. #}
+{% macro file_differs(field, compared) -%}
+    {%- set value = 'coalesce(' ~ value_by('api', field) ~ ', ' ~ value_by('export', field) ~ ')' -%}
+    {%- if not compared.file -%}
+        false
+    {%- elif compared.as == 'instant' -%}
+        coalesce({{ value }} <> {{ value_by('file', field) }}, false)
+    {%- else -%}
+        coalesce(
+            abs({{ value }} - {{ value_by('file', field) }})
+            > {{ compared.file[0] }}e0 + {{ compared.file[1] }}e0 * abs({{ value }}), false
+        )
+    {%- endif -%}
 {%- endmacro %}
 
 

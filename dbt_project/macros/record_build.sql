@@ -33,4 +33,8 @@
         cast((select count(*) from {{ activities }}) as bigint) as activity_rows,
         cast((select count(*) from {{ source('strava', 'activity_details') }}) as bigint) as detail_rows,
         cast((select count(*) from {{ source('strava', 'tombstones') }}) as bigint) as tombstone_rows
+        {%- for table in ('export_activities', 'activity_files', 'exports') %},
+        cast({{ '(select count(*) from ' ~ source('strava', table) ~ ')' if has_source(table) else 0 }} as bigint)
+        as {{ {'export_activities': 'export_rows', 'activity_files': 'file_rows', 'exports': 'exports'}[table] }}
+        {%- endfor %}
 {% endmacro %}

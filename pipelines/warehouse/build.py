@@ -15,9 +15,18 @@ from pipelines.ground.durable import is_there, read_whole
 from pipelines.ground.engine import known_error
 from pipelines.ground.errors import BuildFailed
 from pipelines.ground.settings import REPO, StravaSettings
-from pipelines.warehouse.database import open_warehouse
+from pipelines.warehouse.database import holds_table, open_warehouse
 
 PROJECT = REPO / "dbt_project"
+# tables of staging -> where `record_build` notes how many rows of them a build saw
+COUNTED = {
+    "activities": "activity_rows",
+    "activity_details": "detail_rows",
+    "tombstones": "tombstone_rows",
+    "export_activities": "export_rows",
+    "activity_files": "file_rows",
+    "exports": "exports",
+}
 # dbt begins each line with the time
 CLOCK = re.compile(r"^\d\d:\d\d:\d\d +", re.MULTILINE)
 LONGEST_TEXT = 4000
@@ -56,15 +65,12 @@ def knows_all_purges(settings: StravaSettings) -> bool:
 
 def built_at(connection: duckdb.DuckDBPyConnection) -> datetime | None:
     """When the last whole `dbt build` of the opened warehouse was (UTC), if it saw all rows of staging; else None."""
+    unchanged = " and ".join(
+        f"{column} = {f'(select count(*) from staging.{table})' if holds_table(connection, table) else 0}"
+        for table, column in COUNTED.items()
+    )
     try:
-        row = connection.execute(
-            """
-            select built_at from staging.dbt_builds
-            where activity_rows = (select count(*) from staging.activities)
-              and detail_rows = (select count(*) from staging.activity_details)
-              and tombstone_rows = (select count(*) from staging.tombstones)
-            """
-        ).fetchone()
+        row = connection.execute(f"select built_at from staging.dbt_builds where {unchanged}").fetchone()
     except (duckdb.CatalogException, duckdb.BinderException):
         # never built, or by an older version that recorded less
         return None

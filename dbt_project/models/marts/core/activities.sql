@@ -89,17 +89,16 @@
     'start_latlng', 'end_latlng', 'map', 'total_photo_count', 'trainer', 'commute', 'manual', 'private', 'visibility',
     'flagged',
 ] -%}
-{#- What an athlete edits, for which see `sport_of` and `newest_of_edited` too: the newest version says it. -#}
+{#- What an athlete edits, besides the sport. -#}
 {%- set edited = ['name', 'commute', 'gear_id'] -%}
 {#- No activity has as many metres, seconds or kudos, and no upload has such an id. Sums of less cannot overflow. -#}
 {%- set too_much = '1e15' -%}
 {%- set texts = {'id': 'string'} -%}
 {%- for field in fields %}{% do texts.update({field: 'string'}) %}{% endfor -%}
 {%- set read_elsewhere = {'utc_offset': 'double', 'timezone': 'string', 'time_zone_source': 'string'} -%}
-{%- for field in told_elsewhere -%}
-    {#- An export's numbers are floats: whole ones are rounded, but for ids. -#}
-    {%- do read_elsewhere.update({field: 'double' if fields[field] == 'bigint' and field != 'upload_id' else fields[field]}) -%}
-{%- endfor -%}
+{%- for field in told_elsewhere %}{% do read_elsewhere.update({field: fields[field]}) %}{% endfor -%}
+{#- Seconds may have halves there. -#}
+{%- do read_elsewhere.update({'moving_time': 'double', 'elapsed_time': 'double'}) -%}
 {%- set doors = {'exported': ref('stg_strava__export_activities'), 'recorded': ref('stg_strava__activity_files')} -%}
 
 with
@@ -111,24 +110,28 @@ newest_{{ door }} as (
     {{ newest_of_live(versions) }}
 ),
 
+read_{{ door }} as (
+    select
+        newest.id,
+        {{ dbt.hash('versions.payload') }} as {{ hash }}
+    from newest_{{ door }} as newest
+    inner join {{ versions }} as versions on newest.row_id = versions.row_id
+),
+
+merged_{{ door }} as (
+    select
+        id,
+        {{ hash }}
+    from {{ this }}
+    where {{ hash }} is not null
+),
+
 -- Any other reading, not only a newer one: a reader of ours may have learned since, and a purge erases.
 changed_{{ door }} as (
-    select coalesce(newest.id, merged.id) as id
-    from (
-        select
-            newest.id,
-            {{ dbt.hash('versions.payload') }} as {{ hash }}
-        from newest_{{ door }} as newest
-        inner join {{ versions }} as versions on newest.row_id = versions.row_id
-    ) as newest
-    full join (
-        select
-            id,
-            {{ hash }}
-        from {{ this }}
-        where {{ hash }} is not null
-    ) as merged on newest.id = merged.id
-    where coalesce(newest.{{ hash }}, '') <> coalesce(merged.{{ hash }}, '')
+    select coalesce(read_{{ door }}.id, merged_{{ door }}.id) as id
+    from read_{{ door }}
+    full join merged_{{ door }} on read_{{ door }}.id = merged_{{ door }}.id
+    where coalesce(read_{{ door }}.{{ hash }}, '') <> coalesce(merged_{{ door }}.{{ hash }}, '')
 ),
 {%- endfor %}
 
@@ -171,7 +174,7 @@ parsed as (
         versions.fetched_at,
         versions.payload_hash,
         {{ parse_json('versions.payload', fields) }} as typed,
-        {{ parse_json('versions.payload', texts) }} as raw
+        {{ parse_json('versions.payload', texts) }} as sent_as
     -- The view, not a CTE of it: DuckDB materialises a CTE that is read twice, with all payloads of the history.
     from {{ ref('stg_strava__activities') }} as versions
     inner join to_merge on versions.row_id = to_merge.row_id
@@ -183,18 +186,18 @@ fitted as (
         athlete_id,
         fetched_at,
         payload_hash,
-        raw,
+        sent_as,
         {%- for field, type in fields.items() %}
         {%- if type in ('integer', 'bigint') %}
         {#- Engines round 12.7 into an integer: that is another number, hence no fit. #}
         case
-            when typed.{{ field }} = try_cast(raw.{{ field }} as double) and abs(typed.{{ field }}) < {{ too_much }}
+            when typed.{{ field }} = try_cast(sent_as.{{ field }} as double) and abs(typed.{{ field }}) < {{ too_much }}
                 then typed.{{ field }}
         end as {{ field }}
         {%- elif type == 'double' %}
         case when abs(typed.{{ field }}) < {{ too_much }} then typed.{{ field }} end as {{ field }}
         {%- elif type is mapping %}
-        case when substr(raw.{{ field }}, 1, 1) = '{' then typed.{{ field }} end as {{ field }}
+        case when substr(sent_as.{{ field }}, 1, 1) = '{' then typed.{{ field }} end as {{ field }}
         {%- else %}
         typed.{{ field }}
         {%- endif %}
@@ -208,9 +211,9 @@ sent as (
         *,
         nullif(concat_ws(
             ', ',
-            case when raw.id is null then 'payload' end
+            case when sent_as.id is null then 'payload' end
             {%- for field in fields %},
-            case when {{ field }} is null and raw.{{ field }} is not null then '{{ field }}' end
+            case when {{ field }} is null and sent_as.{{ field }} is not null then '{{ field }}' end
             {%- endfor %}
         ), '') as misfit_fields
     from fitted
@@ -239,20 +242,21 @@ sent as (
         athlete_id,
         fetched_at,
         payload_hash,
-        reading_hash,
         {%- for field, type in read_elsewhere.items() %}
         {%- if field == 'utc_offset' %}
         -- No place on Earth is further from UTC: a clock that failed.
         case when typed.utc_offset between -43200 and 50400 then typed.utc_offset end as utc_offset,
         {%- elif fields[field] == 'bigint' %}
-        cast(case when abs(typed.{{ field }}) < {{ too_much }} then round(typed.{{ field }}) end as bigint) as {{ field }},
+        case
+            when abs(typed.{{ field }}) < {{ too_much }} then cast(round(typed.{{ field }}) as bigint)
+        end as {{ field }},
         {%- elif type == 'double' %}
         case when abs(typed.{{ field }}) < {{ too_much }} then typed.{{ field }} end as {{ field }},
         {%- else %}
         typed.{{ field }},
         {%- endif %}
         {%- endfor %}
-        coalesce(typed.sport_type, typed.type) as sport
+        reading_hash
     from {{ door }}_parsed
 ),
 {%- endfor %}
@@ -273,17 +277,12 @@ joined as (
         coalesce(sent.{{ column }}, exported.{{ column }}, recorded.{{ column }}) as {{ column }},
         {%- endfor %}
         {%- for field in fields %}
-        {%- set others = 'exported.' ~ field ~ ', recorded.' ~ field %}
         {%- if field in ('type', 'sport_type') %}
         {{ sport_of(field) }} as {{ field }},
         {%- elif field in edited %}
-        case
-            when exported.fetched_at > sent.fetched_at {{ 'and not ' ~ is_same_gear('sent.gear_id', 'exported.gear_id') if field == 'gear_id' }}
-                then coalesce({{ "nullif(exported.name, '')" if field == 'name' else 'exported.' ~ field }}, sent.{{ field }}, recorded.{{ field }})
-            else coalesce(sent.{{ field }}, {{ others }})
-        end as {{ field }},
+        {{ newest_edit_of(field) }} as {{ field }},
         {%- elif field in told_elsewhere %}
-        coalesce(sent.{{ field }}, {{ others }}) as {{ field }},
+        coalesce(sent.{{ field }}, exported.{{ field }}, recorded.{{ field }}) as {{ field }},
         {%- else %}
         sent.{{ field }},
         {%- endif %}
