@@ -119,30 +119,49 @@ def test_a_neighbour_counts_from_when_it_is_known_until_it_is_gone(chapters: dic
 EXPORTED_ALONE = [
     exported(
         *(31, "2026-01-01T09:00:00Z", EXPORT_ALONE),
-        **{"type": "Run", "distance": 5000.0, "moving_time": 1500, "gear_id": "g16777216", "gear_name": "Shoes"},
+        type="Run",
+        distance=5000.0,
+        moving_time=1500,
+        gear_id="g16777216",
+        gear_name="Shoes",
     ),
     exported(
         *(32, "2026-01-01T23:30:00Z", EXPORT_ALONE),
-        **{"type": "Run", "distance": 21100.0, "moving_time": 6000, "gear_id": "g16777217", "gear_name": "Shoes"},
+        type="Run",
+        distance=21100.0,
+        moving_time=6000,
+        gear_id="g16777217",
+        gear_name="Shoes",
     ),
     exported(
         *(33, "2026-01-03T09:00:00Z", EXPORT_ALONE),
-        **{"type": "Run", "distance": 7000.0, "moving_time": 2000, "gear_id": "g16777217", "gear_name": "Shoes"},
+        type="Run",
+        distance=7000.0,
+        moving_time=2000,
+        gear_id="g16777217",
+        gear_name="Shoes",
     ),
     # another pair, bought on the same day
     exported(
         *(34, "2025-12-24T09:00:00Z", EXPORT_ALONE),
-        **{"type": "Run", "distance": 1000.0, "moving_time": 300, "gear_id": "g16777216", "gear_name": "Spikes"},
+        type="Run",
+        distance=1000.0,
+        moving_time=300,
+        gear_id="g16777216",
+        gear_name="Spikes",
     ),
     # an old export, which names gear and has no ids
     exported(
         *(35, "2018-06-01T09:00:00Z", EXPORT_ALONE),
-        **{"type": "Ride", "distance": 30000.0, "moving_time": 3600, "gear_name": "Old bike"},
+        type="Ride",
+        distance=30000.0,
+        moving_time=3600,
+        gear_name="Old bike",
     ),
 ]
 OF_EXPORT_ALONE = {
-    "select record, value, activity_id from strava.records where athlete_id = 8 and sport_group = 'Run' and year is null "
-    "order by record": [
+    "select record, value, activity_id from strava.records "
+    "where athlete_id = 8 and sport_group = 'Run' and year is null order by record": [
         ("fastest", 21100 / 6000, 32),
         ("longest_distance", 21100.0, 32),
         ("longest_time", 6000.0, 32),

@@ -69,7 +69,7 @@ def shuffled_tombstones(rng: random.Random) -> list[Version]:
 
 
 def shuffled_readings(rng: random.Random, table: str) -> list[Version]:
-    """Return what readers made of rows of exports, or of files: of activities that the API knows, and 30 or 40 it does not."""
+    """Return what readers made of rows of exports, or of files; 30 or 40 of the activities the API does not know."""
     readings = []
     for _ in range(300):
         activity_id = FIRST_ID + 100 + rng.randrange(90 if table == "export_activities" else 100)
@@ -320,7 +320,7 @@ def test_a_second_build_changes_nothing(story: Story, model: str) -> None:
 def payload_rows_read(plan: dict[str, Any]) -> int:
     """Return how many rows of Strava's the scans of DuckDB's query plan handed on with their payload.
 
-    Readings of exports and files are read: they are compared with those that were merged, because a reader may be newer.
+    Readings of exports and files are read, to compare them with those that were merged: a reader may be newer.
     """
     read = sum(payload_rows_read(child) for child in plan.get("children", []))
     scan = plan.get("extra_info", {})
