@@ -52,9 +52,22 @@ lined_up as (
     from events
 ),
 
-parsed as (
+{#- One for each use: DuckDB materialises a CTE that is read twice, with all payloads of the history. -#}
+{%- for payloads in ('payloads', 'previous_payloads') %}
+{{ payloads }} as (
     {%- for door, relation in doors.items() %}
     {% if not loop.first %}union all{% endif %}
+    select
+        '{{ door }}' as door,
+        row_id,
+        payload
+    from {{ relation }}
+    {%- endfor %}
+),
+
+{% endfor -%}
+
+parsed as (
     select
         lined_up.*,
         {{ members_of_json('versions.payload') }} as members,
@@ -77,10 +90,10 @@ parsed as (
             }
         ) }} as typed
     from lined_up
-    inner join {{ relation }} as versions on lined_up.row_id = versions.row_id
-    left join {{ relation }} as previous on lined_up.previous_row_id = previous.row_id
-    where lined_up.door = '{{ door }}' and lined_up.is_tombstone = 0
-    {%- endfor %}
+    inner join payloads as versions on lined_up.row_id = versions.row_id and lined_up.door = versions.door
+    left join previous_payloads as previous
+        on lined_up.previous_row_id = previous.row_id and lined_up.door = previous.door
+    where lined_up.is_tombstone = 0
 ),
 
 final as (

@@ -1,4 +1,9 @@
-with used as (
+with dated as (
+    select * from {{ ref('int_activities__dated') }}
+    where gear_id is not null
+),
+
+used as (
     select
         athlete_id,
         gear_id,
@@ -8,8 +13,7 @@ with used as (
         cast(round(coalesce(sum(total_elevation_gain_m), 0), 3) as double) as total_elevation_gain_m,
         min(activity_date) as first_used_date,
         max(activity_date) as last_used_date
-    from {{ ref('int_activities__dated') }}
-    where gear_id is not null
+    from dated
     group by athlete_id, gear_id
 ),
 
@@ -37,8 +41,8 @@ named as (
             order by exported.exported_at desc, dated.start_date desc, dated.id desc
         ) as recency
     from {{ ref('export_details') }} as exported
-    inner join {{ ref('int_activities__dated') }} as dated on exported.activity_id = dated.id
-    where exported.gear_name <> '' and dated.gear_id is not null
+    inner join dated on exported.activity_id = dated.id
+    where exported.gear_name <> ''
 ),
 
 final as (
