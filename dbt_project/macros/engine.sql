@@ -227,6 +227,23 @@
 {%- endmacro %}
 
 
+{# An instant, in UTC without zone, on the wall clock of a zone by name; NULL where the engine has no such zone. #}
+{% macro local_time(instant, zone) -%}
+    {{ return(adapter.dispatch('local_time', 'strava_stats')(instant, zone)) }}
+{%- endmacro %}
+
+{% macro duckdb__local_time(instant, zone) -%}
+    case
+        when {{ zone }} in (select name from pg_timezone_names())
+            then timezone({{ zone }}, timezone('UTC', {{ instant }}))
+    end
+{%- endmacro %}
+
+{% macro spark__local_time(instant, zone) -%}
+    from_utc_timestamp({{ instant }}, {{ zone }})
+{%- endmacro %}
+
+
 {# Makes a row of each day from the first to the last date, both included. #}
 {% macro each_day(first, last) -%}
     {{ return(adapter.dispatch('each_day', 'strava_stats')(first, last)) }}

@@ -34,3 +34,37 @@
     ) as ranked
     where recency = 1
 {% endmacro %}
+
+{#
+    `row_id`, id, fetched_at and payload_hash of the newest version of each live id, whatever a model holds; the same
+    order as above.
+
+    among: a relation with the ids that are asked for; all without one.
+#}
+{% macro newest_of_live(versions, among=none) %}
+    select
+        row_id,
+        id,
+        fetched_at,
+        payload_hash
+    from (
+        select
+            versions.row_id,
+            versions.id,
+            versions.fetched_at,
+            versions.payload_hash,
+            row_number() over (
+                partition by versions.id
+                order by versions.fetched_at desc, versions.payload_hash desc
+            ) as recency
+        from {{ versions }} as versions
+        left join {{ ref('int_activities__buried') }} as buried on versions.id = buried.id
+        where
+            versions.id is not null
+            and not coalesce(buried.is_gone or versions.fetched_at <= buried.purged_at, false)
+            {%- if among %}
+            and versions.id in (select asked.id from {{ among }} as asked)
+            {%- endif %}
+    ) as ranked
+    where recency = 1
+{% endmacro %}

@@ -12,6 +12,55 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#
+    Versions by a door that a warehouse may never have had: typed keys and payload, and none where the table is missing
+    or `strava__using_<table>` is false. The table is looked for, so that a warehouse from before there was such a door
+    needs no variable.
+#}
+{% macro optional_versions(table) -%}
+    with source as (
+        {%- if has_source(table) %}
+        select
+            *,
+            {{ row_locator() }} as row_id
+        -- render(): dbt's --empty and --sample would put a subquery here, whose rows have no locator.
+        from {{ source('strava', table).render() }}
+        {%- else %}
+        {{ no_rows(dict(columns_of_notes(), row_id='bigint')) }}
+        {%- endif %}
+    ),
+
+    typed as (
+        select
+            ---------- ids
+            cast(id as bigint) as id,
+            cast(athlete_id as bigint) as athlete_id,
+
+            ---------- which version
+            cast(fetched_at as timestamp) as fetched_at,
+            cast(payload_hash as {{ dbt.type_string() }}) as payload_hash,
+            row_id,
+
+            ---------- what our reader made of it
+            cast({{ readable_json('payload') }} as {{ dbt.type_string() }}) as payload
+        from source
+    )
+
+    select * from typed
+{%- endmacro %}
+
+{# Whether there is such a table, as far as dbt has connected yet. #}
+{% macro has_source(table) -%}
+    {%- if not var('strava__using_' ~ table, true) -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set relation = source('strava', table) -%}
+    {%- if not execute -%}
+        {{ return(true) }}
+    {%- endif -%}
+    {{ return(load_relation(relation) is not none) }}
+{%- endmacro %}
+
 {# A query of `columns` (name -> type) without rows. #}
 {% macro no_rows(columns) -%}
     select
@@ -32,13 +81,9 @@
     }) }}
 {%- endmacro %}
 
-{# The tables of what is fetched on demand, as far as this project was said to use them. #}
+{# The tables of what is fetched on demand: used where a variable says so. #}
 {% macro tables_on_demand() -%}
-    {%- set used = [] -%}
-    {%- for table in [
+    {{ return([
         'activity_kudos', 'activity_comments', 'activity_photos', 'activity_zones', 'activity_laps', 'routes'
-    ] if var('strava__using_' ~ table, false) -%}
-        {%- do used.append(table) -%}
-    {%- endfor -%}
-    {{ return(used) }}
+    ]) }}
 {%- endmacro %}

@@ -32,8 +32,13 @@
         cast('{{ modules.datetime.datetime.now(modules.pytz.utc).replace(tzinfo=none) }}' as timestamp) as built_at,
         cast((select count(*) from {{ activities }}) as bigint) as activity_rows,
         cast((select count(*) from {{ source('strava', 'activity_details') }}) as bigint) as detail_rows,
-        cast((select count(*) from {{ source('strava', 'tombstones') }}) as bigint) as tombstone_rows,
-        cast({% for table in ['athlete', 'athlete_zones', 'gear'] + tables_on_demand() -%}
-        (select count(*) from {{ source('strava', table) }}){{ ' + ' if not loop.last }}
-        {%- endfor %} as bigint) as other_rows
+        cast((select count(*) from {{ source('strava', 'tombstones') }}) as bigint) as tombstone_rows
+        {%- for table in ('export_activities', 'activity_files', 'exports', 'athlete', 'athlete_zones', 'gear') %},
+        cast({{ '(select count(*) from ' ~ source('strava', table) ~ ')' if has_source(table) else 0 }} as bigint)
+        as {{ table }}
+        {%- endfor %}
+        {%- for table in tables_on_demand() %},
+        cast({{ '(select count(*) from ' ~ source('strava', table) ~ ')' if var('strava__using_' ~ table, false) else 0 }} as bigint)
+        as {{ table }}
+        {%- endfor %}
 {% endmacro %}

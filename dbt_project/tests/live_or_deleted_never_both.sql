@@ -1,8 +1,13 @@
 -- Every activity that was ever seen is in one of the two tables, and in one only.
 with seen as (
-    select distinct id
-    from {{ ref('stg_strava__activities') }}
+    {%- for relation in (
+        ref('stg_strava__activities'), ref('stg_strava__export_activities'), ref('stg_strava__activity_files')
+    ) %}
+    {% if not loop.first %}union{% endif %}
+    select id
+    from {{ relation }}
     where id is not null
+    {%- endfor %}
 )
 
 select seen.id

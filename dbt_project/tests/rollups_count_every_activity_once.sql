@@ -24,7 +24,7 @@ rollups as (
         sum(distance_m) as distance_m,
         sum(moving_time_s) as moving_time_s,
         sum(total_elevation_gain_m) as total_elevation_gain_m,
-        sum(kudos) as kudos
+        coalesce(sum(kudos), 0) as kudos
     from {{ ref(rollup) }}
     group by athlete_id
     {%- endfor %}

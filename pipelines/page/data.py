@@ -105,7 +105,7 @@ TABLES = (
     Table(
         "data_coverage",
         "activities, with_route, with_heartrate, with_power, with_details, first_activity_date, last_activity_date, "
-        "misfits",
+        "misfits, without_api, without_time_zone",
         "activities",
     ),
     Table(

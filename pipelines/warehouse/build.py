@@ -21,8 +21,16 @@ from pipelines.ground.settings import REPO, StravaSettings
 from pipelines.warehouse.database import holds_table, open_warehouse
 
 PROJECT = REPO / "dbt_project"
-# besides activities, details and tombstones
-OTHERS = tuple(endpoint.name for endpoint in (*ALWAYS, *ON_DEMAND.values()))
+# tables of staging -> where `record_build` notes how many rows of them a build saw
+COUNTED = {
+    "activities": "activity_rows",
+    "activity_details": "detail_rows",
+    "tombstones": "tombstone_rows",
+    "export_activities": "export_activities",
+    "activity_files": "activity_files",
+    "exports": "exports",
+    **{endpoint.name: endpoint.name for endpoint in (*ALWAYS, *ON_DEMAND.values())},
+}
 # dbt begins each line with the time
 CLOCK = re.compile(r"^\d\d:\d\d:\d\d +", re.MULTILINE)
 LONGEST_TEXT = 4000
@@ -61,18 +69,12 @@ def knows_all_purges(settings: StravaSettings) -> bool:
 
 def built_at(connection: duckdb.DuckDBPyConnection) -> datetime | None:
     """When the last whole `dbt build` of the opened warehouse was (UTC), if it saw all rows of staging; else None."""
-    others = [name for name in OTHERS if holds_table(connection, name)]
-    count_others = " + ".join(f"(select count(*) from staging.{name})" for name in others) or "0"
+    unchanged = " and ".join(
+        f"{column} = {f'(select count(*) from staging.{table})' if holds_table(connection, table) else 0}"
+        for table, column in COUNTED.items()
+    )
     try:
-        row = connection.execute(
-            f"""
-            select built_at from staging.dbt_builds
-            where activity_rows = (select count(*) from staging.activities)
-              and detail_rows = (select count(*) from staging.activity_details)
-              and tombstone_rows = (select count(*) from staging.tombstones)
-              and other_rows = {count_others}
-            """
-        ).fetchone()
+        row = connection.execute(f"select built_at from staging.dbt_builds where {unchanged}").fetchone()
     except (duckdb.CatalogException, duckdb.BinderException):
         # never built, or by an older version that recorded less
         return None

@@ -19,7 +19,13 @@ MODELS = (
     "activities_yearly",
     "deleted_activities",
     "activities_history",
+    "activity_sources",
+    "source_differences",
+    "export_details",
+    "gear",
 )
+# by door, the table of staging
+DOORS = {"api": "activities", "export": "export_activities", "file": "activity_files"}
 FIRST_ID = 5_000_000_000
 FIRST_FETCH = datetime(2026, 1, 1)
 pytestmark = pytest.mark.slow
@@ -62,6 +68,26 @@ def shuffled_tombstones(rng: random.Random) -> list[Version]:
     ]
 
 
+def shuffled_readings(rng: random.Random, table: str) -> list[Version]:
+    """Return what readers made of rows of exports, or of files; 30 or 40 of the activities the API does not know."""
+    readings = []
+    for _ in range(300):
+        activity_id = FIRST_ID + 100 + rng.randrange(90 if table == "export_activities" else 100)
+        started = datetime(2024, 12, 20) + timedelta(hours=11 * (activity_id % 80))
+        payload: dict[str, Any] = {
+            "name": f"{table} {rng.randrange(5)}",
+            "distance": rng.randrange(100_000) / 8,
+            "gear_id": f"b{16_777_216 + rng.randrange(4)}",
+            "gear_name": rng.choice(["", "Canyon"]),
+        }
+        if table == "export_activities":
+            payload |= {"start_date": f"{started:%Y-%m-%dT%H:%M:%SZ}", "type": rng.choice(["Run", "Ride", "Walk"])}
+        elif activity_id % 3:
+            payload |= {"utc_offset": 3600 * rng.randrange(-11, 14), "time_zone_source": "position"}
+        readings.append(version(payload, FIRST_FETCH + timedelta(days=rng.randrange(6)), activity_id=activity_id))
+    return readings
+
+
 @dataclass
 class Truth:
     """What the tables have to say of all that landed, worked out row by row."""
@@ -69,6 +95,8 @@ class Truth:
     versions: list[Version]
     details: list[Version]
     tombstones: list[Version]
+    exported: list[Version]
+    recorded: list[Version]
 
     def noticed_at(self, activity_id: int | None, *, purged_only: bool = False) -> datetime:
         """When the activity was last noticed as gone, or purged; long ago if never."""
@@ -86,8 +114,11 @@ class Truth:
         noticed_at = self.noticed_at(activity_id)
         # of the even ids, staging is rid of what was purged: see `land`
         erased_until = datetime.min if activity_id % 2 else self.noticed_at(activity_id, purged_only=True)
-        summaries = [row[2] for row in self.versions if row[0] == activity_id and row[2] > erased_until]
-        seen_at = max(summaries or [row[2] for row in self.details if row[0] == activity_id], default=datetime.min)
+        versions, stand_ins = (
+            [row[2] for row in rows if row[0] == activity_id and row[2] > erased_until]
+            for rows in (self.versions + self.exported, self.details + self.recorded)
+        )
+        seen_at = max(versions or stand_ins, default=datetime.min)
         return seen_at > noticed_at or noticed_at == datetime.min
 
     def kept(self, versions: list[Version]) -> list[Version]:
@@ -99,20 +130,34 @@ class Truth:
         """Id -> hash of the version to be found in the table: the newest of each live activity."""
         return {row[0]: row[3] for row in self.kept(versions) if self.is_live(row[0])}
 
+    def merged(self) -> dict[int | None, tuple[str, str]]:
+        """Id -> hash and doors in `activities`: by the first door that knows it."""
+        by_door = {
+            "api": self.newest(self.versions),
+            "export": self.newest(self.exported),
+            "file": self.newest(self.recorded),
+        }
+        ids = set().union(*by_door.values())
+        doors = {id_: [door for door, newest in by_door.items() if id_ in newest] for id_ in ids}
+        return {id_: (by_door[known[0]][id_], ", ".join(known)) for id_, known in doors.items()}
+
     def gone(self) -> set[int | None]:
         return {row[0] for row in self.tombstones if not self.is_live(row[0])}
 
     def history(self) -> list[tuple[Any, ...]]:
-        """(id, version, valid_from, valid_to, changed_fields, payload_hash) of every version."""
+        """(id, version, door, valid_from, valid_to, changed_fields, payload_hash) of every version."""
         rows = []
-        for activity_id in {row[0] for row in self.versions}:
-            versions = [row for row in self.kept(self.versions) if row[0] == activity_id]
-            ends = sorted(row[2] for row in self.tombstones if row[0] == activity_id)
-            for number, (_, _, fetched_at, payload_hash, text, _) in enumerate(versions):
-                later = [at for at in ends if at >= fetched_at] + [row[2] for row in versions[number + 1 :]]
-                changed = changed_fields(versions[number - 1][4], text) if number else None
-                rows.append((activity_id, number + 1, fetched_at, min(later, default=None), changed, payload_hash))
-        return rows
+        for door, seen in (("api", self.versions), ("export", self.exported)):
+            for activity_id in {row[0] for row in seen}:
+                versions = [row for row in self.kept(seen) if row[0] == activity_id]
+                ends = sorted(row[2] for row in self.tombstones if row[0] == activity_id)
+                for number, (_, _, fetched_at, payload_hash, text, _) in enumerate(versions):
+                    later = [at for at in ends if at >= fetched_at] + [row[2] for row in versions[number + 1 :]]
+                    changed = changed_fields(versions[number - 1][4], text) if number else None
+                    rows.append((activity_id, door, fetched_at, min(later, default=None), changed, payload_hash))
+        rows.sort(key=lambda row: (row[0], row[2], row[1], row[5]))
+        first = {row[0]: number for number, row in reversed(list(enumerate(rows)))}
+        return [(row[0], number - first[row[0]] + 1, *row[1:]) for number, row in enumerate(rows)]
 
 
 def changed_fields(before: str, after: str) -> str:
@@ -143,7 +188,13 @@ class Story:
 @pytest.fixture(scope="module")
 def story(clone: Path) -> Story:
     rng = random.Random(20261101)  # noqa: S311 - a reproducible test, no secret
-    truth = Truth(shuffled_versions(rng), shuffled_versions(rng), shuffled_tombstones(rng))
+    truth = Truth(
+        shuffled_versions(rng),
+        shuffled_versions(rng),
+        shuffled_tombstones(rng),
+        shuffled_readings(rng, "export_activities"),
+        shuffled_readings(rng, "activity_files"),
+    )
     story = Story(clone, truth)
     warehouse = Warehouse(path=clone / "warehouse" / "strava.duckdb", cwd=clone / "dbt_project")
 
@@ -152,7 +203,9 @@ def story(clone: Path) -> Story:
         warehouse.land(truth.versions[part::3])
         warehouse.land(truth.details[part::3], "activity_details")
         warehouse.land(truth.tombstones[part::3], "tombstones")
-        for table in ("activities", "activity_details"):
+        warehouse.land(truth.exported[part::3], "export_activities")
+        warehouse.land(truth.recorded[part::3], "activity_files")
+        for table in ("activities", "activity_details", "export_activities", "activity_files"):
             warehouse.rows(
                 f"delete from staging.{table} as version using staging.tombstones as tombstone"
                 " where version.id = tombstone.id and version.fetched_at <= tombstone.fetched_at"
@@ -175,7 +228,7 @@ def story(clone: Path) -> Story:
     warehouse.built("build", "--exclude-resource-type", "unit_test")
     story.note("all parts in", warehouse)
     story.history = warehouse.rows(
-        "select id, version, valid_from, valid_to, changed_fields, payload_hash from strava.activities_history"
+        "select id, version, door, valid_from, valid_to, changed_fields, payload_hash from strava.activities_history"
     )
 
     (story.rows_of_staging,) = warehouse.rows(
@@ -185,7 +238,7 @@ def story(clone: Path) -> Story:
     story.incremental_sql = compiled.read_text()
 
     # The staging tables refilled in another order, the models built anew.
-    for table in ("activities", "activity_details", "tombstones"):
+    for table in (*DOORS.values(), "activity_details", "tombstones"):
         warehouse.rows(f"create or replace table staging.{table} as from staging.{table} order by payload")
     warehouse.built("build", "--full-refresh", "--exclude-resource-type", "unit_test")
     story.note("full refresh", warehouse)
@@ -224,21 +277,34 @@ def test_the_history_has_every_version_with_its_time_and_what_changed(story: Sto
 
 
 def test_the_current_versions_of_the_history_are_the_activities(story: Story) -> None:
-    current = {row[0]: row[5] for row in story.history if row[3] is None}
-    assert current == story.truth.newest(story.truth.versions)
+    for door, versions in (("api", story.truth.versions), ("export", story.truth.exported)):
+        current = {row[0]: row[6] for row in story.history if row[2] == door and row[4] is None}
+        # one that another door has brought back is history by this one
+        assert current == {
+            id_: payload_hash
+            for id_, payload_hash in story.truth.newest(versions).items()
+            if max(row[2] for row in versions if row[0] == id_) > story.truth.noticed_at(id_)
+        }
 
 
 @pytest.mark.parametrize("chapter", ["all parts in", "full refresh"])
 def test_the_newest_version_is_kept_whatever_the_order_of_arrival(story: Story, chapter: str) -> None:
-    truth = story.truth
-    for model, versions, position_of_hash in (
-        ("activities", truth.versions, -2),
-        ("activity_details", truth.details, -1),
-    ):
-        rows = story.tables[chapter][model]
-        expected = truth.newest(versions)
-        assert {row[0]: row[position_of_hash] for row in rows} == expected
-        assert len(rows) == len(expected)
+    details = story.tables[chapter]["activity_details"]
+    assert {row[0]: row[-1] for row in details} == story.truth.newest(story.truth.details)
+    activities = [(row[0], row[-6], row[-4]) for row in story.tables[chapter]["activities"]]
+    assert sorted(activities) == sorted((id_, *merged) for id_, merged in story.truth.merged().items())
+    assert {doors for *_, doors in activities} == {
+        "api", "api, export", "api, export, file", "api, file", "export", "export, file", "file"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("chapter", ["all parts in", "full refresh"])
+def test_the_doors_of_an_activity_are_those_that_have_a_version_of_it(story: Story, chapter: str) -> None:
+    doors = {row[0]: row[-4] for row in story.tables[chapter]["activities"]}
+    seen: dict[int, list[str]] = {}
+    for activity_id, _, door, *_ in story.tables[chapter]["activity_sources"]:
+        seen.setdefault(activity_id, []).append(door)
+    assert {id_: ", ".join(sorted(each)) for id_, each in seen.items()} == doors
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -252,10 +318,14 @@ def test_a_second_build_changes_nothing(story: Story, model: str) -> None:
 
 
 def payload_rows_read(plan: dict[str, Any]) -> int:
-    """Return how many rows of Strava's the scans of DuckDB's query plan handed on with their payload."""
+    """Return how many rows of Strava's the scans of DuckDB's query plan handed on with their payload.
+
+    Readings of exports and files are read, to compare them with those that were merged: a reader may be newer.
+    """
     read = sum(payload_rows_read(child) for child in plan.get("children", []))
     scan = plan.get("extra_info", {})
-    if "Table" in scan and "payload" in scan["Projections"] and not scan["Table"].endswith("tombstones"):
+    others = ("tombstones", "export_activities", "activity_files")
+    if "Table" in scan and "payload" in scan["Projections"] and not scan["Table"].endswith(others):
         read += plan["operator_cardinality"]
     return read
 

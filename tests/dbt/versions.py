@@ -96,7 +96,9 @@ class Warehouse:
         """Return what record_build left."""
         if not self.rows("select 1 from duckdb_tables() where table_name = 'dbt_builds'"):
             return None
-        ((built_at, activity_rows, detail_rows, tombstone_rows),) = self.rows("from staging.dbt_builds")
+        ((built_at, activity_rows, detail_rows, tombstone_rows),) = self.rows(
+            "select built_at, activity_rows, detail_rows, tombstone_rows from staging.dbt_builds"
+        )
         return built_at, activity_rows, detail_rows, tombstone_rows
 
 

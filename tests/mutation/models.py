@@ -31,7 +31,7 @@ import duckdb
 from dbt.cli.main import dbtRunner
 from processes import REPO, inherited
 from test_dbt_efforts import SETTINGS, worsen, worsen_details
-from test_dbt_incremental import shuffled_tombstones, shuffled_versions
+from test_dbt_incremental import FIRST_FETCH, shuffled_readings, shuffled_tombstones, shuffled_versions
 from test_dbt_models import HALF_A_PAIR, SUMMARY_FIELDS
 from test_dbt_statistics import GOALS, worsened
 from versions import Warehouse, tombstone, version
@@ -52,7 +52,7 @@ LONGEST_S = 900
 RECOMPUTED_BY = {
     "statistics": ("test_dbt_statistics.py",),
     "efforts": ("test_dbt_efforts.py",),
-    "core": ("test_dbt_models.py", "test_dbt_incremental.py"),
+    "core": ("test_dbt_models.py", "test_dbt_incremental.py", "test_dbt_doors.py"),
 }
 
 FORK = multiprocessing.get_context("fork")
@@ -85,6 +85,14 @@ def land(warehouse: Warehouse, part: int) -> None:
     warehouse.land(versions)
     warehouse.land(rng.sample(versions, len(versions) // 2), "activity_details")
     warehouse.land(shuffled_tombstones(random.Random(4))[part::2], "tombstones")  # noqa: S311
+    for table in ("export_activities", "activity_files"):
+        readings = shuffled_readings(random.Random(table), table)[part::2]  # noqa: S311
+        warehouse.land(readings, table)
+        note = {
+            "activity_ids": [row[0] for row in readings],
+            "files": [{"activity_id": row[0]} for row in readings[:9]],
+        }
+        warehouse.land([version(note, FIRST_FETCH + timedelta(days=9 + part), activity_id=None)], "exports")
     if not part:
         odd = [version(SUMMARY_FIELDS, at), version(HALF_A_PAIR, at, activity_id=4), version({"name": "no id"}, at)]
         warehouse.land(odd)

@@ -393,6 +393,8 @@ def _coverage(activities: list[Row]) -> list[Row]:
             "first_activity_date": min(days),
             "last_activity_date": max(days),
             "misfits": len(activities) // 500,
+            "without_api": 0,
+            "without_time_zone": 0,
         }
     ]
 

@@ -344,6 +344,40 @@ def test_nothing_is_not_unknown(shown, data):
         assert said in text
 
 
+def without_kudos(data, year, kept=0):
+    """`data` whose activities of `year` only an export knows, but for the first few."""
+    tables = copy.deepcopy(data["tables"])
+    activities = tables["activities"]
+    kudos, started = (activities["columns"].index(name) for name in ("kudos", "started_local"))
+    of_year = [row for row in activities["rows"] if row[started].startswith(str(year))]
+    for row in of_year[kept:]:
+        row[kudos] = None
+    return data | {"tables": tables}, len(of_year) - kept
+
+
+def test_kudos_that_no_export_has_are_unknown_and_not_zero(shown, data):
+    exported, _ = without_kudos(data, 2025)
+    assert "Kudos–an export has none" in shown("review", of=reviewed(exported, kudos=None), year=2025)
+    partly, unknown = without_kudos(data, 2025, kept=1)
+    text = shown("review", of=reviewed(partly, kudos=12), year=2025)
+    assert f"Kudos12without {unknown} activities of an export, which has none" in text
+    # those of another year say nothing of this one
+    elsewhere, _ = without_kudos(data, 2024)
+    assert "an export" not in shown("review", of=reviewed(elsewhere), year=2025)
+
+
+def test_the_page_says_what_is_unknown_of_activities_that_only_an_export_knows(shown, data):
+    assert "export" not in shown("gaps").replace("known by an export", "")
+    tables = copy.deepcopy(data["tables"])
+    coverage = tables["data_coverage"]
+    for name, count in (("without_api", 3), ("without_time_zone", 1)):
+        coverage["rows"][0][coverage["columns"].index(name)] = count
+    text = shown("gaps", of=data | {"tables": tables})
+    assert "3 activities are known by an export or a file alone" in text
+    assert "1 activity has no time zone" in text
+    assert "The others: known by an export or a file alone, still to be fetched, or refused." in text
+
+
 def test_a_review_tells_the_longest_activity_by_its_id_and_draws_its_route(node, data):
     activities = data["tables"]["activities"]
     known = [dict(zip(activities["columns"], row, strict=True)) for row in activities["rows"]]

@@ -14,32 +14,39 @@ newest as (
     where recency = 1
 ),
 
-summaries as (
-    select
-        versions.id,
-        max(versions.fetched_at) as seen_at
-    from {{ ref('stg_strava__activities') }} as versions
-    inner join newest on versions.id = newest.id
-    group by versions.id
-),
+{#- An activity's versions, and what stands in where none is left. -#}
+{%- for kind, relations in {
+    'versions': [ref('stg_strava__activities'), ref('stg_strava__export_activities')],
+    'stand_ins': [ref('stg_strava__activity_details'), ref('stg_strava__activity_files')],
+}.items() %}
 
-details as (
+{{ kind }} as (
     select
-        versions.id,
-        max(versions.fetched_at) as seen_at
-    from {{ ref('stg_strava__activity_details') }} as versions
-    inner join newest on versions.id = newest.id
-    group by versions.id
+        id,
+        max(seen_at) as seen_at
+    from (
+        {%- for relation in relations %}
+        {% if not loop.first %}union all{% endif %}
+        select
+            seen.id,
+            max(seen.fetched_at) as seen_at
+        from {{ relation }} as seen
+        inner join newest on seen.id = newest.id
+        group by seen.id
+        {%- endfor %}
+    ) as seen_by_door
+    group by id
 ),
+{%- endfor %}
 
 seen as (
     select
         newest.id,
-        -- Details are no versions of an activity, unless they are all that is known of it.
-        coalesce(summaries.seen_at, details.seen_at) as seen_at
+        -- Details and files are no versions of an activity, unless they are all that is known of it.
+        coalesce(versions.seen_at, stand_ins.seen_at) as seen_at
     from newest
-    left join summaries on newest.id = summaries.id
-    left join details on newest.id = details.id
+    left join versions on newest.id = versions.id
+    left join stand_ins on newest.id = stand_ins.id
 ),
 
 final as (

@@ -31,7 +31,11 @@
 } %}
 
 with source as (
-    {{ optional_source('athlete', columns_of_notes()) }}
+    {%- if has_source('athlete') %}
+    select * from {{ source('strava', 'athlete') }}
+    {%- else %}
+    {{ no_rows(columns_of_notes()) }}
+    {%- endif %}
 ),
 
 -- These are few: here the payload is parsed in the view.

@@ -4,7 +4,11 @@
 } %}
 
 with source as (
-    {{ optional_source('athlete_zones', columns_of_notes()) }}
+    {%- if has_source('athlete_zones') %}
+    select * from {{ source('strava', 'athlete_zones') }}
+    {%- else %}
+    {{ no_rows(columns_of_notes()) }}
+    {%- endif %}
 ),
 
 -- These are few: here the payload is parsed in the view.

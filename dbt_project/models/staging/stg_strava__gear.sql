@@ -11,7 +11,11 @@
 } %}
 
 with source as (
-    {{ optional_source('gear', columns_of_notes()) }}
+    {%- if has_source('gear') %}
+    select * from {{ source('strava', 'gear') }}
+    {%- else %}
+    {{ no_rows(columns_of_notes()) }}
+    {%- endif %}
 ),
 
 -- These are few: here the payload is parsed in the view.

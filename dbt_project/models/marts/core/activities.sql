@@ -4,7 +4,7 @@
         incremental_strategy='merge',
         unique_key='id',
         on_schema_change='append_new_columns',
-        post_hook='{{ delete_buried() }}',
+        post_hook=['{{ delete_buried() }}', '{{ take_time_zones_of_neighbours() }}'],
     )
 }}
 
@@ -80,13 +80,91 @@
     'flagged': 'boolean',
     'from_accepted_tag': 'boolean',
 } -%}
+{#- What a row of an export or an activity's file can say. The rest only the API knows. -#}
+{%- set told_elsewhere = [
+    'external_id', 'upload_id', 'gear_id', 'device_name', 'name', 'type', 'sport_type', 'workout_type', 'start_date',
+    'moving_time', 'elapsed_time', 'distance', 'total_elevation_gain', 'elev_high', 'elev_low', 'average_speed',
+    'max_speed', 'has_heartrate', 'average_heartrate', 'max_heartrate', 'average_cadence', 'average_temp',
+    'average_watts', 'weighted_average_watts', 'max_watts', 'kilojoules', 'device_watts', 'suffer_score',
+    'start_latlng', 'end_latlng', 'map', 'total_photo_count', 'trainer', 'commute', 'manual', 'private', 'visibility',
+    'flagged',
+] -%}
+{#- What an athlete edits, besides the sport. -#}
+{%- set edited = ['name', 'commute', 'gear_id'] -%}
 {#- No activity has as many metres, seconds or kudos, and no upload has such an id. Sums of less cannot overflow. -#}
 {%- set too_much = '1e15' -%}
 {%- set texts = {'id': 'string'} -%}
 {%- for field in fields %}{% do texts.update({field: 'string'}) %}{% endfor -%}
+{%- set read_elsewhere = {'utc_offset': 'double', 'timezone': 'string', 'time_zone_source': 'string'} -%}
+{%- for field in told_elsewhere %}{% do read_elsewhere.update({field: fields[field]}) %}{% endfor -%}
+{#- Seconds may have halves there. -#}
+{%- do read_elsewhere.update({'moving_time': 'double', 'elapsed_time': 'double'}) -%}
+{%- set doors = {'exported': ref('stg_strava__export_activities'), 'recorded': ref('stg_strava__activity_files')} -%}
 
-with to_merge as (
-    {{ newest_versions(ref('stg_strava__activities')) }}
+with
+{%- if is_incremental() %}
+{%- for door, versions in doors.items() %}
+{%- set hash = 'export_hash' if door == 'exported' else 'file_hash' %}
+
+newest_{{ door }} as (
+    {{ newest_of_live(versions) }}
+),
+
+read_{{ door }} as (
+    select
+        newest.id,
+        {{ dbt.hash('versions.payload') }} as {{ hash }}
+    from newest_{{ door }} as newest
+    inner join {{ versions }} as versions on newest.row_id = versions.row_id
+),
+
+merged_{{ door }} as (
+    select
+        id,
+        {{ hash }}
+    from {{ this }}
+    where {{ hash }} is not null
+),
+
+-- Any other reading, not only a newer one: a reader of ours may have learned since, and a purge erases.
+changed_{{ door }} as (
+    select coalesce(read_{{ door }}.id, merged_{{ door }}.id) as id
+    from read_{{ door }}
+    full join merged_{{ door }} on read_{{ door }}.id = merged_{{ door }}.id
+    where coalesce(read_{{ door }}.{{ hash }}, '') <> coalesce(merged_{{ door }}.{{ hash }}, '')
+),
+{%- endfor %}
+
+changed as (
+    select versions.id
+    from {{ ref('stg_strava__activities') }} as versions
+    left join {{ ref('int_activities__buried') }} as buried on versions.id = buried.id
+    left join {{ this }} as merged on versions.id = merged.id
+    where
+        versions.id is not null
+        and not coalesce(buried.is_gone or versions.fetched_at <= buried.purged_at, false)
+        and (
+            -- Neither there nor, so far, known by the API; the API's door comes first.
+            coalesce(substr(merged.doors, 1, 3), '') <> 'api'
+            or versions.fetched_at > merged.fetched_at
+            or (versions.fetched_at = merged.fetched_at and versions.payload_hash > merged.payload_hash)
+        )
+    union
+    select id from changed_exported
+    union
+    select id from changed_recorded
+    union
+    -- What it is made of was purged, and another door may know it still.
+    select merged.id
+    from {{ this }} as merged
+    inner join {{ ref('int_activities__buried') }} as buried on merged.id = buried.id
+    where merged.fetched_at <= buried.purged_at
+),
+{%- endif %}
+{%- set among = 'changed' if is_incremental() else none %}
+
+to_merge as (
+    {{ newest_of_live(ref('stg_strava__activities'), among) }}
 ),
 
 parsed as (
@@ -96,7 +174,7 @@ parsed as (
         versions.fetched_at,
         versions.payload_hash,
         {{ parse_json('versions.payload', fields) }} as typed,
-        {{ parse_json('versions.payload', texts) }} as sent
+        {{ parse_json('versions.payload', texts) }} as sent_as
     -- The view, not a CTE of it: DuckDB materialises a CTE that is read twice, with all payloads of the history.
     from {{ ref('stg_strava__activities') }} as versions
     inner join to_merge on versions.row_id = to_merge.row_id
@@ -108,18 +186,18 @@ fitted as (
         athlete_id,
         fetched_at,
         payload_hash,
-        sent,
+        sent_as,
         {%- for field, type in fields.items() %}
         {%- if type in ('integer', 'bigint') %}
         {#- Engines round 12.7 into an integer: that is another number, hence no fit. #}
         case
-            when typed.{{ field }} = try_cast(sent.{{ field }} as double) and abs(typed.{{ field }}) < {{ too_much }}
+            when typed.{{ field }} = try_cast(sent_as.{{ field }} as double) and abs(typed.{{ field }}) < {{ too_much }}
                 then typed.{{ field }}
         end as {{ field }}
         {%- elif type == 'double' %}
         case when abs(typed.{{ field }}) < {{ too_much }} then typed.{{ field }} end as {{ field }}
         {%- elif type is mapping %}
-        case when substr(sent.{{ field }}, 1, 1) = '{' then typed.{{ field }} end as {{ field }}
+        case when substr(sent_as.{{ field }}, 1, 1) = '{' then typed.{{ field }} end as {{ field }}
         {%- else %}
         typed.{{ field }}
         {%- endif %}
@@ -128,23 +206,147 @@ fitted as (
     from parsed
 ),
 
+sent as (
+    select
+        *,
+        nullif(concat_ws(
+            ', ',
+            case when sent_as.id is null then 'payload' end
+            {%- for field in fields %},
+            case when {{ field }} is null and sent_as.{{ field }} is not null then '{{ field }}' end
+            {%- endfor %}
+        ), '') as misfit_fields
+    from fitted
+),
+{%- for door, versions in doors.items() %}
+
+{{ door }}_to_merge as (
+    {{ newest_of_live(versions, among) }}
+),
+
+{{ door }}_parsed as (
+    select
+        versions.id,
+        versions.athlete_id,
+        versions.fetched_at,
+        versions.payload_hash,
+        {{ dbt.hash('versions.payload') }} as reading_hash,
+        {{ parse_json('versions.payload', read_elsewhere) }} as typed
+    from {{ versions }} as versions
+    inner join {{ door }}_to_merge as to_merge on versions.row_id = to_merge.row_id
+),
+
+{{ door }} as (
+    select
+        id,
+        athlete_id,
+        fetched_at,
+        payload_hash,
+        {%- for field, type in read_elsewhere.items() %}
+        {%- if field == 'utc_offset' %}
+        -- No place on Earth is further from UTC: a clock that failed.
+        case when typed.utc_offset between -43200 and 50400 then typed.utc_offset end as utc_offset,
+        {%- elif fields[field] == 'bigint' %}
+        case
+            when abs(typed.{{ field }}) < {{ too_much }} then cast(round(typed.{{ field }}) as bigint)
+        end as {{ field }},
+        {%- elif type == 'double' %}
+        case when abs(typed.{{ field }}) < {{ too_much }} then typed.{{ field }} end as {{ field }},
+        {%- else %}
+        typed.{{ field }},
+        {%- endif %}
+        {%- endfor %}
+        reading_hash
+    from {{ door }}_parsed
+),
+{%- endfor %}
+
+known as (
+    select id from sent
+    union
+    select id from exported
+    union
+    select id from recorded
+),
+
+-- By field, the API's value where it has one, else the newest export's, else the file's.
+joined as (
+    select
+        known.id,
+        {%- for column in ('athlete_id', 'fetched_at', 'payload_hash') %}
+        coalesce(sent.{{ column }}, exported.{{ column }}, recorded.{{ column }}) as {{ column }},
+        {%- endfor %}
+        {%- for field in fields %}
+        {%- if field in ('type', 'sport_type') %}
+        {{ sport_of(field) }} as {{ field }},
+        {%- elif field in edited %}
+        {{ newest_edit_of(field) }} as {{ field }},
+        {%- elif field in told_elsewhere %}
+        coalesce(sent.{{ field }}, exported.{{ field }}, recorded.{{ field }}) as {{ field }},
+        {%- else %}
+        sent.{{ field }},
+        {%- endif %}
+        {%- endfor %}
+        recorded.utc_offset as recorded_utc_offset,
+        recorded.timezone as recorded_timezone,
+        coalesce(recorded.time_zone_source, 'file') as recorded_time_zone_source,
+        sent.id is not null as is_sent,
+        sent.misfit_fields,
+        concat_ws(
+            ', ',
+            case when sent.id is not null then 'api' end,
+            case when exported.id is not null then 'export' end,
+            case when recorded.id is not null then 'file' end
+        ) as doors,
+        exported.reading_hash as export_hash,
+        recorded.reading_hash as file_hash
+    from known
+    left join sent on known.id = sent.id
+    left join exported on known.id = exported.id
+    left join recorded on known.id = recorded.id
+),
+
+-- Local time is one thing with its zone: of one source, never mixed.
+located as (
+    select
+        *,
+        case
+            when start_date_local is not null then 'api'
+            when start_date is not null and recorded_utc_offset is not null then recorded_time_zone_source
+            when start_date is not null and not is_sent then 'utc'
+        end as time_zone_source
+    from joined
+),
+
 final as (
     select
         id,
         athlete_id,
         {%- for field in fields %}
+        {%- if field == 'start_date_local' %}
+        case
+            when coalesce(time_zone_source, 'api') = 'api' then start_date_local
+            else {{ dbt.dateadd('second', 'cast(coalesce(recorded_utc_offset, 0) as integer)', 'start_date') }}
+        end as start_date_local,
+        {%- elif field == 'timezone' %}
+        case when coalesce(time_zone_source, 'api') = 'api' then timezone else recorded_timezone end as timezone,
+        {%- elif field == 'utc_offset' %}
+        case
+            when coalesce(time_zone_source, 'api') = 'api' then utc_offset
+            else coalesce(recorded_utc_offset, 0)
+        end as utc_offset,
+        {%- else %}
         {{ field }},
+        {%- endif %}
         {%- endfor %}
         fetched_at,
         payload_hash,
-        nullif(concat_ws(
-            ', ',
-            case when sent.id is null then 'payload' end
-            {%- for field in fields %},
-            case when {{ field }} is null and sent.{{ field }} is not null then '{{ field }}' end
-            {%- endfor %}
-        ), '') as misfit_fields
-    from fitted
+        misfit_fields,
+        doors,
+        time_zone_source,
+        export_hash,
+        file_hash
+    from located
 )
 
 select * from final

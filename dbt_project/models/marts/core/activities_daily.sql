@@ -12,7 +12,8 @@ final as (
         cast(round(coalesce(sum(distance_m), 0), 3) as double) as distance_m,
         cast(coalesce(sum(moving_time_s), 0) as bigint) as moving_time_s,
         cast(round(coalesce(sum(total_elevation_gain_m), 0), 3) as double) as total_elevation_gain_m,
-        cast(coalesce(sum(kudos), 0) as bigint) as kudos,
+        -- Only the API knows them: of exports alone there are none, which is not 0.
+        cast(sum(kudos) as bigint) as kudos,
         cast(1 as bigint) as active_days
     from activities
     group by athlete_id, activity_date, sport_type

@@ -1,3 +1,9 @@
+{%- set doors = {
+    'api': ref('stg_strava__activities'),
+    'export': ref('stg_strava__export_activities'),
+    'file': ref('stg_strava__activity_files'),
+} -%}
+
 with gone as (
     select
         *,
@@ -6,23 +12,36 @@ with gone as (
     where is_gone
 ),
 
+-- The API's where it knew the activity, as in `activities`.
 last_versions as (
-    select row_id
+    select
+        door,
+        row_id
     from (
         select
-            versions.row_id,
-            row_number() over (
-                partition by versions.id
-                order by versions.fetched_at desc, versions.payload_hash desc
-            ) as recency
-        from {{ ref('stg_strava__activities') }} as versions
-        inner join gone on versions.id = gone.id
-        where not gone.purged
+            *,
+            row_number() over (partition by id order by door asc, fetched_at desc, payload_hash desc) as recency
+        from (
+            {%- for door, relation in doors.items() %}
+            {% if not loop.first %}union all{% endif %}
+            select
+                '{{ door }}' as door,
+                versions.row_id,
+                versions.id,
+                versions.fetched_at,
+                versions.payload_hash
+            from {{ relation }} as versions
+            inner join gone on versions.id = gone.id
+            where not gone.purged and not coalesce(versions.fetched_at <= gone.purged_at, false)
+            {%- endfor %}
+        ) as versions
     ) as ranked
     where recency = 1
 ),
 
 last_known as (
+    {%- for door, relation in doors.items() %}
+    {% if not loop.first %}union all{% endif %}
     select
         versions.id,
         versions.fetched_at,
@@ -42,8 +61,9 @@ last_known as (
             }
         ) }} as typed
     -- The view, not a CTE of it: only the payloads of these rows are read.
-    from {{ ref('stg_strava__activities') }} as versions
-    inner join last_versions on versions.row_id = last_versions.row_id
+    from {{ relation }} as versions
+    inner join last_versions on versions.row_id = last_versions.row_id and last_versions.door = '{{ door }}'
+    {%- endfor %}
 ),
 
 final as (

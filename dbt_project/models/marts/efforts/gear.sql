@@ -1,4 +1,9 @@
-with used as (
+with dated as (
+    select * from {{ ref('int_activities__dated') }}
+    where gear_id is not null
+),
+
+used as (
     select
         athlete_id,
         gear_id,
@@ -8,8 +13,7 @@ with used as (
         cast(round(coalesce(sum(total_elevation_gain_m), 0), 3) as double) as total_elevation_gain_m,
         min(activity_date) as first_used_date,
         max(activity_date) as last_used_date
-    from {{ ref('int_activities__dated') }}
-    where gear_id is not null
+    from dated
     group by athlete_id, gear_id
 ),
 
@@ -91,11 +95,26 @@ catalogued as (
     where recency = 1
 ),
 
+-- Without details an export names it.
+named as (
+    select
+        dated.athlete_id,
+        dated.gear_id,
+        exported.gear_name,
+        row_number() over (
+            partition by dated.athlete_id, dated.gear_id
+            order by exported.exported_at desc, dated.start_date desc, dated.id desc
+        ) as recency
+    from {{ ref('export_details') }} as exported
+    inner join dated on exported.activity_id = dated.id
+    where exported.gear_name <> ''
+),
+
 final as (
     select
         used.athlete_id,
         used.gear_id,
-        newest.name,
+        coalesce(newest.name, named.gear_name) as name,
         newest.retired,
         newest.is_primary,
         case substr(used.gear_id, 1, 1) when 'b' then 'bike' when 'g' then 'shoes' end as kind,
@@ -112,6 +131,7 @@ final as (
     from used
     left join newest on used.athlete_id = newest.athlete_id and used.gear_id = newest.gear_id
     left join catalogued on used.athlete_id = catalogued.athlete_id and used.gear_id = catalogued.gear_id
+    left join named on used.athlete_id = named.athlete_id and used.gear_id = named.gear_id and named.recency = 1
 )
 
 select * from final

@@ -19,7 +19,11 @@ final as (
         ) as bigint) as without_date,
         cast(min(coalesce(activities.start_date_local, activities.start_date)) as date) as first_activity_date,
         cast(max(coalesce(activities.start_date_local, activities.start_date)) as date) as last_activity_date,
-        cast(count(activities.misfit_fields) as bigint) as misfits
+        cast(count(activities.misfit_fields) as bigint) as misfits,
+        cast(sum(case when activities.doors like 'api%' then 0 else 1 end) as bigint) as without_api,
+        cast(sum(
+            case when activities.time_zone_source in ('neighbour', 'utc') then 1 else 0 end
+        ) as bigint) as without_time_zone
     from activities
     left join details on activities.id = details.id
     group by activities.athlete_id

@@ -20,7 +20,11 @@ panel("gaps", [], (host) => {
       ["a route", of(coverage.with_route), "indoors, by hand, or without GPS"],
       ["heart rate", of(coverage.with_heartrate), "recorded without a sensor"],
       ["power", of(coverage.with_power), "recorded without a power meter"],
-      ["details (splits, laps, best efforts, gear names)", of(coverage.with_details), "still to be fetched, a few at each run, or refused"],
+      [
+        "details (splits, laps, best efforts, gear names)",
+        of(coverage.with_details),
+        coverage.without_api ? "known by an export or a file alone, still to be fetched, or refused" : "still to be fetched, a few at each run, or refused",
+      ],
     ].filter(([, count]) => count !== null);
     gapsCard.show(
       h(
@@ -42,6 +46,12 @@ panel("gaps", [], (host) => {
       [
         `From ${dateText(coverage.first_activity_date)} to ${dateText(coverage.last_activity_date)}.`,
         load.length ? `Since the first training load ${counted(unknown, "active day has", "active days have")} none.` : "",
+        coverage.without_api
+          ? `${counted(coverage.without_api, "activity is", "activities are")} known by an export or a file alone: what only the API says, such as kudos, laps and best efforts, is unknown there and not zero.`
+          : "",
+        coverage.without_time_zone
+          ? `${counted(coverage.without_time_zone, "activity has", "activities have")} no time zone: that of the activity nearest in time counts, or UTC where none has any.`
+          : "",
         coverage.misfits ? `${counted(coverage.misfits, "activity holds", "activities hold")} a field of an unexpected form, kept but not counted.` : "",
       ].join(" "),
     );
@@ -77,6 +87,7 @@ panel("gaps", [], (host) => {
 const DEFINITIONS = [
   ["Day, week, month", "Of the local time at the start. Weeks run from Monday (ISO). Kilometres and miles both come from metres, once, at the end."],
   ["Distance, time, climbed", "Strava's distance, moving time and elevation gain of each activity, added up."],
+  ["Kudos", "Of the activities that Strava's API knows: an export has none."],
   ["Against the span before", "The same days of the week, month or year before: this year so far against last year to the same day."],
   ["Eddington number", "The largest E for which at least E days have at least E kilometres (or miles) in all. Kilometres and miles are reckoned apart, never one from the other."],
   ["Streak", "Days, weeks or months in a row with at least one activity. A streak of days is current while its last day is today or yesterday, one of weeks or months while it reaches this one or the one before."],
@@ -98,7 +109,7 @@ const DEFINITIONS = [
 ];
 
 // what only the figures that a public page leaves out need
-const NOT_PUBLIC = ["Fastest", "Best efforts", "Left out", "Race predictions", "TRIMP", "hrTSS", "TSS", "Load", "Fitness and fatigue", "Form", "Monotony, strain", "Zones", "Map"];
+const NOT_PUBLIC = ["Kudos", "Fastest", "Best efforts", "Left out", "Race predictions", "TRIMP", "hrTSS", "TSS", "Load", "Fitness and fatigue", "Form", "Monotony, strain", "Zones", "Map"];
 
 let leftOutCard;
 panel("left_out", [], (host) => {

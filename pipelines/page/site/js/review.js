@@ -18,6 +18,14 @@ panel("review", ["year", "sport", "units"], (host) => {
   const number = (name, value, under) => h("div", {}, h("dt", {}, name), h("dd", {}, h("span", { class: "big" }, value), under ? h("span", { class: "under" }, under) : null));
   const against = (column, text) => (before?.[column] ? `${text(before[column])} in ${year - 1}` : null);
   const sum = (measure) => number(MEASURES[measure].label, measured(measure, row[measure]).replace(/ activit\w+|\u00a0activit\w+/, ""), against(measure, (value) => measured(measure, value)));
+  // null where only an export or a file knows the activity
+  const kudos = ({ kudos: sum }) => {
+    if (sum === undefined) return null;
+    const unknown = ACTIVITIES.filter((one) => one.kudos === null && yearOf(one.started_local) === year && (state.sport === "All" || one.sport_group === state.sport)).length;
+    if (!unknown) return sum === null ? null : number("Kudos", whole.format(sum), against("kudos", whole.format));
+    if (sum === null) return number("Kudos", NONE, "an export has none");
+    return number("Kudos", whole.format(sum), `without ${counted(unknown, "activity", "activities")} of an export, which has none`);
+  };
   const moment = (name, ...content) => h("div", { class: "moment" }, h("dt", {}, name), h("dd", {}, content));
   reviewCard.show(
     h(
@@ -28,7 +36,7 @@ panel("review", ["year", "sport", "units"], (host) => {
       sum("moving_time_s"),
       sum("total_elevation_gain_m"),
       number("Active days", whole.format(row.active_days), against("active_days", (value) => counted(value, "day", "days"))),
-      row.kudos === null || row.kudos === undefined ? null : number("Kudos", whole.format(row.kudos), against("kudos", whole.format)),
+      kudos(row),
     ),
     h(
       "dl",

@@ -1,0 +1,1 @@
+{{ optional_versions('export_activities') }}
