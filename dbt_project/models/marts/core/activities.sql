@@ -4,6 +4,7 @@
         incremental_strategy='merge',
         unique_key='id',
         on_schema_change='append_new_columns',
+        pre_hook="{{ add_missing_texts(['doors', 'time_zone_source', 'export_hash', 'file_hash']) }}",
         post_hook=['{{ delete_buried() }}', '{{ take_time_zones_of_neighbours() }}'],
     )
 }}
