@@ -69,7 +69,7 @@ def _settings(url: str, state: dict[str, Any], redirect_uri: str) -> dict[str, s
         "STRAVA_CLIENT_ID": state["client_id"],
         "STRAVA_CLIENT_SECRET": state["client_secret"],
         "STRAVA_REDIRECT_URI": redirect_uri,
-        "STRAVA_SCOPE": "read,activity:read,activity:read_all",
+        "STRAVA_SCOPE": "read,profile:read_all,activity:read,activity:read_all",
         "STRAVA_ENRICH_SLEEP_MS": "0",
         "STRAVA_PAGE": "true",
         "PER_PAGE": "200",
