@@ -384,6 +384,9 @@ def _do(
         try:
             actions[step]()
         except StravaError as error:
+            if isinstance(error, Interrupted) and isinstance(stopped, Interrupted):
+                # staging ends at the same signal, and the first to be stopped says what there is to say
+                raise stopped from error
             if run.can_build_later(stopped, error):
                 continue
             if isinstance(error, WarehouseBusy) and step not in LANDING and lands:
