@@ -365,9 +365,6 @@ def _do(
         try:
             actions[step]()
         except StravaError as error:
-            if isinstance(stopped, Interrupted) and isinstance(error, Interrupted):
-                # the same signal; the first one says what became of what was landing
-                break
             if run.can_build_later(stopped, error):
                 continue
             if isinstance(error, WarehouseBusy) and step not in LANDING and lands:
