@@ -1,4 +1,4 @@
-"""The eight measures. Both sides of a ratio are measured in turns, in one run, against the same simulated Strava.
+"""The nine measures. Both sides of a ratio are measured in turns, in one run, against the same simulated Strava.
 
 A ratio is of the best times: what else the machine does can only add to them, and rarely to both sides alike.
 """
@@ -351,6 +351,39 @@ def files(lab: Lab) -> Iterator[Result]:
     yield Result(8, "its peak memory (two processes)", 2 * half.peak_bytes / MB, 400, "MB", "twice that of the one")
 
 
+def exports(lab: Lab) -> Iterator[Result]:
+    """Point 9: landing an export of 5,000 activities and 800 MB, against reading and writing its bytes; and again."""
+    folder = lab.folder / "exports"
+    folder.mkdir()
+    path, home = folder / "export_1.zip", folder / "home"
+    environment = clean_environment(folder) | {"STRAVA_HOME": str(home)}
+
+    def run(what: str, *arguments: str) -> Finished:
+        return run_timed([sys.executable, "-m", "bench.exports", what, str(path), *arguments], environment)
+
+    run("write")
+    floors: list[Finished] = []
+    landings: list[Finished] = []
+    again: list[Finished] = []
+    for _ in range(lab.repeat):
+        shutil.rmtree(home, ignore_errors=True)
+        floors.append(run("floor", str(folder)))
+        landings.append(run("land"))
+        again.append(run("land"))
+        lab.tell(f"floor {floors[-1].seconds:.2f} s, landing {landings[-1].seconds:.2f} s")
+    seconds, least = ([each.seconds for each in runs] for runs in (landings, floors))
+    samples = {"landing_s": seconds, "floor_s": least}
+    how = f"{_span(seconds)}, floor {_span(least)}; whole processes"
+    yield Result(9, "landing an export of 800 MB", min(seconds) / min(least), 2, "x floor", how, samples)
+    cpu, cpu_least = (min(each.cpu_s for each in runs) for runs in (landings, floors))
+    how = f"{cpu:.2f} s, floor {cpu_least:.2f} s"
+    yield Result(9, "the same in processor time", cpu / cpu_least, None, "x floor", how)
+    peak = max(each.peak_bytes for each in landings) / MB
+    yield Result(9, "its peak memory", peak, 250, "MB", "worst of all repeats")
+    seconds = [each.seconds for each in again]
+    yield Result(9, "the same export again", min(seconds), 3, "s", "whole process", {"again_s": seconds})
+
+
 MEASURES: Mapping[int, Callable[[Lab], Iterator[Result]]] = {
     1: pull,
     2: details,
@@ -360,4 +393,5 @@ MEASURES: Mapping[int, Callable[[Lab], Iterator[Result]]] = {
     6: marts,
     7: page,
     8: files,
+    9: exports,
 }

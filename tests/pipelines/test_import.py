@@ -143,7 +143,7 @@ def test_exports_may_come_in_any_order_and_lead_to_the_same(athlete, world, land
         world.advance(7 * 86400)
         paths.append(exported(world, athlete.home.parent / f"{number}.zip")[1])
     truth = {activity["id"]: activity["name"] for activity in world.activities()}
-    for order in ((0, 1, 2, 3), (2, 0, 3, 1)):
+    for order in ((0, 1, 2, 3), (2, 0, 3, 1), (0, 3, 1, 2)):
         for number in order:
             land(paths[number])
         newest = {}
@@ -324,7 +324,7 @@ def test_what_was_purged_is_erased_everywhere_and_no_export_brings_it_back(athle
     assert len(captions) == 2
     assert secret in {row["id"] for row in rows(athlete, "activity_files")}
 
-    cache = athlete.home / "warehouse" / ".state" / "routes.json"
+    cache = athlete.home / "warehouse" / ".state" / "some_cache.json"
     cache.write_text(json.dumps({"name": "Where nobody may know"}))
     said = land.run("purge")
     assert not cache.exists()

@@ -32,6 +32,8 @@ def test_an_activity_of_the_api_that_a_later_export_lacks_is_gone(athlete, run, 
     assert "Gone: 1 activity not in 1.zip" in said
     assert noticed_by(athlete) == {gone: "export"}
     assert live(athlete) == set(written.row_ids)
+    landed = [row["fetched_at"] for table in ("export_activities", "tombstones") for row in rows(athlete, table)]
+    assert max(landed) <= datetime.now(UTC).replace(tzinfo=None)
     # and comes back with the API, also unchanged
     strava.restore(gone)
     assert run("pull", "--all").code == 0
