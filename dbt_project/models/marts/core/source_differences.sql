@@ -131,7 +131,7 @@ final as (
             else 'export'
         end as winner,
         case
-            when not doors_differ then 'a file is the original, without crops and edits'
+            when not doors_differ then 'a file is the original, and the figure of Strava counts'
             when not is_edited then 'the API knows the activity'
             when is_export_newer then 'edited, and the export is newer'
             else 'edited, and the version of the API is newer'

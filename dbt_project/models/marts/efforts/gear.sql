@@ -1,6 +1,5 @@
-with dated as (
-    select * from {{ ref('int_activities__dated') }}
-    where gear_id is not null
+with geared as (
+    select * from {{ ref('int_activities__geared') }}
 ),
 
 used as (
@@ -13,7 +12,7 @@ used as (
         cast(round(coalesce(sum(total_elevation_gain_m), 0), 3) as double) as total_elevation_gain_m,
         min(activity_date) as first_used_date,
         max(activity_date) as last_used_date
-    from dated
+    from geared
     group by athlete_id, gear_id
 ),
 
@@ -98,16 +97,15 @@ catalogued as (
 -- Without details an export names it.
 named as (
     select
-        dated.athlete_id,
-        dated.gear_id,
-        exported.gear_name,
+        athlete_id,
+        gear_id,
+        gear_name,
         row_number() over (
-            partition by dated.athlete_id, dated.gear_id
-            order by exported.exported_at desc, dated.start_date desc, dated.id desc
+            partition by athlete_id, gear_id
+            order by exported_at desc, start_date desc, id desc
         ) as recency
-    from {{ ref('export_details') }} as exported
-    inner join dated on exported.activity_id = dated.id
-    where exported.gear_name <> ''
+    from geared
+    where gear_name is not null
 ),
 
 final as (

@@ -70,7 +70,7 @@ longest as (
 {%- for thing, model in {
     'weekday': ref('weekday_hours'),
     'hour': ref('weekday_hours'),
-    'gear_id': ref('int_activities__dated'),
+    'gear_id': ref('int_activities__geared'),
 }.items() %}
 
 counted_{{ thing }} as (
