@@ -42,7 +42,8 @@ AS_FEW = {"deadline": None, "suppress_health_check": [HealthCheck.function_scope
 
 @pytest.fixture(scope="module")
 def small_world() -> World:
-    return World(seed=7, activities=20)
+    # of a day on which it has a file of each kind
+    return World(seed=7, activities=20, clock=datetime(2026, 11, 26, 12, tzinfo=UTC))
 
 
 @pytest.fixture(scope="module")
