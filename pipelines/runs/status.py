@@ -176,7 +176,7 @@ def _reckoning_lines(reckoning: Reckoning) -> list[tuple[str, str]]:
     deleted = f"{reckoning.deleted:,}" + (f", {reckoning.purged:,} of them purged" if reckoning.purged else "")
     lines = [
         ("Listed at Strava", listed),
-        ("In the newest export", "no export yet" if reckoning.in_export is None else f"{reckoning.in_export:,}"),
+        ("In newest export", "no export yet" if reckoning.in_export is None else f"{reckoning.in_export:,}"),
         ("Activities", f"{reckoning.stored:,}"),
         ("Details", f"{reckoning.enriched:,}"),
         ("Details missing", f"{reckoning.details_missing:,}"),
