@@ -13,16 +13,23 @@ from versions import Version, Warehouse, tombstone, version
 
 from pipelines.bronze.liveness import with_enriched
 from pipelines.bronze.store import BronzeReader
-from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_DETAILS, SCHEMA, TOMBSTONES
+from pipelines.bronze.tables import (
+    ACTIVITIES,
+    ACTIVITY_DETAILS,
+    ACTIVITY_FILES,
+    EXPORT_ACTIVITIES,
+    SCHEMA,
+    TABLES,
+    TOMBSTONES,
+)
 
 NOON = datetime(2026, 11, 1, 12)
 PURGE, ERASED = "purge", "purge whose rows are erased"
 # (what, of which activity, at which minute)
 Event = tuple[str, int, int]
+SEEN = (ACTIVITIES, EXPORT_ACTIVITIES, ACTIVITY_DETAILS, ACTIVITY_FILES)
 EVENTS = st.lists(
-    st.tuples(
-        st.sampled_from([ACTIVITIES, ACTIVITY_DETAILS, TOMBSTONES, PURGE, ERASED]), st.integers(1, 3), st.integers(0, 8)
-    ),
+    st.tuples(st.sampled_from([*SEEN, TOMBSTONES, PURGE, ERASED]), st.integers(1, 3), st.integers(0, 8)),
     max_size=14,
 )
 
@@ -41,7 +48,7 @@ def rows_after(events: list[Event]) -> dict[str, list[Version]]:
     for what, id_, minute in events:
         if what == ERASED:
             purged_at[id_] = max(purged_at[id_], minute)
-    rows: dict[str, list[Version]] = {ACTIVITIES: [], ACTIVITY_DETAILS: [], TOMBSTONES: []}
+    rows: dict[str, list[Version]] = {table: [] for table in (*SEEN, TOMBSTONES)}
     for what, id_, minute in events:
         at = NOON + timedelta(minutes=minute)
         if what in (PURGE, ERASED):
@@ -57,7 +64,13 @@ def expected(rows: dict[str, list[Version]]) -> set[int | None]:
     """The rule as a person says it."""
     at = {table: {id_: max(row[2] for row in of if row[0] == id_) for id_ in {row[0] for row in of}}
           for table, of in rows.items()}  # fmt: skip
-    newest = at[ACTIVITY_DETAILS] | at[ACTIVITIES]
+
+    def newest_of(*tables: str) -> dict[int | None, datetime]:
+        return {
+            id_: max(at[table][id_] for table in tables if id_ in at[table]) for table in tables for id_ in at[table]
+        }
+
+    newest = newest_of(ACTIVITY_DETAILS, ACTIVITY_FILES) | newest_of(ACTIVITIES, EXPORT_ACTIVITIES)
     return {id_ for id_, seen in newest.items() if id_ not in at[TOMBSTONES] or seen > at[TOMBSTONES][id_]}
 
 
@@ -67,6 +80,9 @@ def expected(rows: dict[str, list[Version]]) -> set[int | None]:
 @example(events=[(TOMBSTONES, 1, 1), (ACTIVITY_DETAILS, 1, 2)])
 @example(events=[(ACTIVITIES, 1, 0), (TOMBSTONES, 1, 1), (ACTIVITY_DETAILS, 1, 2)])
 @example(events=[(ACTIVITIES, 1, 0), (ACTIVITY_DETAILS, 1, 1), (ERASED, 1, 2), (ACTIVITY_DETAILS, 1, 3)])
+@example(events=[(ACTIVITIES, 1, 0), (TOMBSTONES, 1, 1), (EXPORT_ACTIVITIES, 1, 2)])
+@example(events=[(EXPORT_ACTIVITIES, 1, 0), (TOMBSTONES, 1, 1), (ACTIVITY_FILES, 1, 2), (ACTIVITY_DETAILS, 1, 2)])
+@example(events=[(ACTIVITY_FILES, 1, 0), (TOMBSTONES, 1, 1), (ACTIVITY_DETAILS, 1, 2)])
 def test_bronze_and_dbt_call_the_same_activities_live(events, warehouse, tmp_path):
     rows = rows_after(events)
     with duckdb.connect(str(warehouse.path)) as connection:
@@ -76,16 +92,15 @@ def test_bronze_and_dbt_call_the_same_activities_live(events, warehouse, tmp_pat
             # without a start, as a row whose payload had none
             landed = [(id_, athlete, None, *rest) for id_, athlete, *rest in of]
             columns = zip(*landed, strict=True) if landed else [[] for _ in SCHEMA]
-            pq.write_table(
-                pa.table([pa.array(c, kind.type) for c, kind in zip(columns, SCHEMA, strict=True)], schema=SCHEMA),
-                shard,
-            )
+            columns = [pa.array(c, kind.type) for c, kind in zip(columns, SCHEMA, strict=True)]
+            held = pa.table(columns, schema=SCHEMA)
+            pq.write_table(held.cast(TABLES[table].schema), shard)
             connection.execute(f"delete from staging.{table}")
-            connection.execute(f"insert into staging.{table} from read_parquet('{shard}')")
+            connection.execute(f"insert into staging.{table} from held")
         live = {
             id_
             for (id_,) in connection.execute(
-                "select id from (select id from staging.activities union select id from staging.activity_details) "
+                f"select id from ({' union '.join(f'select id from staging.{table}' for table in SEEN)}) "
                 "where id not in (select id from staging.int_activities__buried where is_gone)"
             ).fetchall()
         }
