@@ -161,9 +161,17 @@ class Tree:
 
 @pytest.mark.parametrize(
     ("codes", "outcome"),
-    [((0, 0), "survived"), ((1,), "noticed"), ((0, 1), "noticed"), ((2,), "noticed"), ((None,), "hung")],
+    [
+        ((0, 0), "survived"),
+        ((1, 1), "noticed"),
+        ((0, 1, 1), "noticed"),
+        ((2, 2), "noticed"),
+        # alone it does not fail, nor when all are tried again
+        ((1, 0, 0, 0), "survived"),
+        ((None,), "hung"),
+    ],
 )
-def test_a_mutant_is_noticed_when_a_test_fails_or_hangs_and_the_tree_is_whole_again(tmp_path, codes, outcome):
+def test_a_mutant_is_noticed_when_a_test_fails_twice_or_hangs_and_the_tree_is_whole_again(tmp_path, codes, outcome):
     (tmp_path / "keep.py").write_text(SOURCE)
     mutant = Mutant("keep.py", "keep", "with lock:", "if True:", "drop_context")
     tree = Tree(tmp_path, *codes)

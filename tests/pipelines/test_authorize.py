@@ -103,7 +103,7 @@ def test_the_url_asks_for_the_scopes_with_a_state_of_its_own(newcomer, auth):
         "redirect_uri": UNCAUGHT,
         "response_type": "code",
         "approval_prompt": "force",
-        "scope": "read,activity:read,activity:read_all",
+        "scope": "read,profile:read_all,activity:read,activity:read_all",
         "state": "",
     }
     assert len(asked[0]["state"]) >= 16
@@ -115,7 +115,7 @@ def test_the_pasted_address_authorises_and_the_next_pull_works(newcomer, auth, r
     assert (ran.code, ran.err) == (0, "")
     assert f"athlete {newcomer.strava.athlete_id}" in ran.out
     assert newcomer.token_file.stat().st_mode & 0o777 == 0o600
-    assert held(newcomer)["scope"] == "read,activity:read,activity:read_all"
+    assert held(newcomer)["scope"] == "read,profile:read_all,activity:read,activity:read_all"
     newcomer.strava.clear_requests()
     assert run("pull").code == 0
     assert {request.path for request in newcomer.requests()} == {"/api/v3/athlete/activities"}
@@ -221,7 +221,7 @@ def test_what_strava_says_is_shown_without_its_control_characters(newcomer, auth
     assert len(ran.err) < 400
 
 
-ADDRESS = UNCAUGHT + "?state={state}&code={code}&scope=read,activity:read,activity:read_all"
+ADDRESS = UNCAUGHT + "?state={state}&code={code}&scope=read,profile:read_all,activity:read,activity:read_all"
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_an_address_is_understood_in_whatever_it_is_wrapped(newcomer, auth, past
     ran = auth(paste)
     assert (ran.code, ran.err) == (0, "")
     granted = held(newcomer)["scope"]
-    assert granted == ("read,activity:read,activity:read_all" if "scope" in pasted else None)
+    assert granted == ("read,profile:read_all,activity:read,activity:read_all" if "scope" in pasted else None)
 
 
 def test_an_address_that_comes_in_lines_is_waited_for(newcomer):
@@ -261,7 +261,7 @@ def test_an_address_that_comes_in_lines_is_waited_for(newcomer):
         process.stdin.write(address[90:] + "\n")
         process.stdin.flush()
         assert process.wait(20) == 0
-    assert held(newcomer)["scope"] == "read,activity:read,activity:read_all"
+    assert held(newcomer)["scope"] == "read,profile:read_all,activity:read,activity:read_all"
 
 
 @pytest.mark.parametrize("wrong", ["scope=read%22,activity:read_all", "scope=read%1b[2J", "scope=Read"])
