@@ -106,7 +106,7 @@ def built(launcher, strava, tmp_path_factory):
     ran = user.run("flow")
     assert ran.code == 0, ran.err
     athlete.settings |= {"ENRICH_LIMIT": "0"}
-    assert {path.parent.name for path in user.shards()} == set(TABLES)
+    assert {path.parent.name for path in user.shards()} == {*TABLES, "athlete", "gear"}
     return user
 
 
