@@ -37,7 +37,8 @@ class Doomed:
 
     title, called: what it is that erases, and what it erases, in sentences. erases: which rows of a shard, by table of
     `tables`. is_staged: whether staging of an opened warehouse has any. intended_at: since when nobody writes any
-    (UTC). may_hold: whether a file beside the warehouse may be made of them, whatever is found in it.
+    (UTC). may_hold: whether a file beside the warehouse may be made of them, whatever is found in it. removes_copy: the
+    published copy goes with them, instead of being replaced after the next build.
     """
 
     title: str
@@ -47,6 +48,7 @@ class Doomed:
     is_staged: Callable[[duckdb.DuckDBPyConnection], bool]
     intended_at: datetime
     may_hold: Callable[[Path], bool] = lambda _path: False
+    removes_copy: bool = False
 
 
 class Erasure:
@@ -149,9 +151,12 @@ class Erasure:
         """Remove what nobody keeps up to date any more and holds the rows; how many files that were.
 
         Such are copies under an earlier STRAVA_PUBLISH, and the DuckDB files of an earlier STRAVA_WAREHOUSE. The copy
-        in use is replaced after the next build.
+        in use is replaced after the next build, unless it is to go at once.
         """
-        in_use = {path.resolve() for path in (self._settings.warehouse_path, self._settings.publish_path) if path}
+        in_use = {self._settings.warehouse_path.resolve()}
+        copy = self._settings.publish_path
+        if copy is not None and not self._doomed.removes_copy:
+            in_use.add(copy.resolve())
         noted = [*self._places.paths("copy"), *self._places.paths("warehouse")]
         removed = 0
         # a link before what it leads to

@@ -154,6 +154,7 @@ class _Completion:
             self._is_staged,
             self._withdrawn.newest_at,
             self._may_hold,
+            removes_copy=True,
         )
         erasure = Erasure(self._bronze, self._settings, self._report, doomed)
         return erasure.erase(holding, hashes[True] - hashes[False], needles)

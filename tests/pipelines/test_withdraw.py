@@ -1,4 +1,4 @@
-"""What came through one door is erased everywhere, what the others have stays, and nothing of it comes back by itself."""
+"""What came through one door is erased everywhere, and nothing of it comes back; what the others have stays."""
 
 import json
 import os
@@ -122,16 +122,17 @@ def test_what_came_through_the_api_goes_from_every_file_and_the_export_fills_its
 
 
 @pytest.mark.slow
-def test_an_export_alone_can_be_withdrawn_and_imported_anew(athlete, run, strava, tmp_path):
+def test_an_export_alone_can_be_withdrawn_and_imported_anew(athlete, run, strava, land, tmp_path):
     athlete.token_file.unlink()
     name = f"Secret {secrets.token_hex(16)}"
     strava.edit(strava.activities()[3]["id"], name=name)
     _, path = exported(strava, tmp_path / "1.zip")
-    assert run("import", str(path)).code == 0
+    land(path)
+    land.run("stage")
     assert {found.split("/")[0] for found in mentions(athlete, name)} >= {"data", "warehouse"}
     ran = run("withdraw", "--door", "api", "--yes")
     assert (ran.code, "nothing here came through" in ran.err) == (0, True)
-    assert len(rows(athlete, "export_activities")) == 60
+    assert len(live(athlete)) == len(rows(athlete, "export_activities")) == 60
 
     ran = run("withdraw", "--door", "export", "--yes")
     assert ran.code == 0, ran.err
@@ -142,8 +143,7 @@ def test_an_export_alone_can_be_withdrawn_and_imported_anew(athlete, run, strava
     assert run("status").code == 0
 
     # the same file is as new: its rows bear the instant that the erased ones bore
-    ran = run("import", str(path))
-    assert ran.code == 0, ran.err
+    land(path)
     assert "Withdrawal" not in run("purge").err
     assert len(rows(athlete, "export_activities")) == 60
     assert status(run)["stored"] == 60
@@ -160,14 +160,17 @@ MOMENTS = {
 @pytest.mark.parametrize("moment", ["a shard", "removed", pytest.param("intended", marks=pytest.mark.deep)])
 def test_a_withdrawal_killed_at_any_moment_is_completed_by_the_next_run(athlete, run, strava, land, both, moment):
     path, _, shared, own = both
-    land.run("import", "stage", choice=None)
     land(path)
-    land.run("purge", "stage")
+    land.run("stage")
     exports = everything(athlete)
     killed = athlete.spawn("withdraw", "--door", "api", "--yes", SOAK_KILL_AT=MOMENTS[moment])
     assert killed.code == -9, killed.err
     assert len(athlete.shards("withdrawals")) == 1
     assert mentions(athlete, own) or moment == "removed"
+    if moment != "removed":
+        told = run("status")
+        assert told.code == 1
+        assert "shards of what was withdrawn are here yet" in told.out
     # a run that wants something else
     ran = run("purge")
     assert ran.code == 0, ran.err
@@ -201,6 +204,25 @@ def test_nothing_is_erased_before_somebody_has_agreed(athlete, run, land, strava
     assert athlete.shards("export_activities") == []
 
 
+def test_what_was_withdrawn_does_not_come_back_with_a_backup(athlete, run, strava, land, both):
+    path, _, shared, own = both
+    land(path)
+    bundle = athlete.home / "strava.bundle"
+    assert run("backup", "--unencrypted", str(bundle)).code == 0
+    said = land.withdraw("api")
+    assert f"{bundle}: made before this withdrawal" in said
+    exports = everything(athlete)
+    ran = run("restore", "--unencrypted", "--force", str(bundle))
+    assert ran.code == 0, ran.err
+    assert "erased again" in ran.err
+    assert len(rows(athlete, "activities")) == 61
+    assert run("purge").code == 0
+    bundle.unlink()
+    assert mentions(athlete, shared) == mentions(athlete, own) == set()
+    assert everything(athlete) == exports
+    status(run)
+
+
 def noticed_by(athlete):
     return {row["id"]: json.loads(row["payload"])["noticed_by"] for row in rows(athlete, "tombstones")}
 
@@ -210,12 +232,12 @@ def test_what_only_the_api_noticed_as_gone_comes_back_unless_a_newer_export_lack
 ):
     strava.set_clock(datetime.now(UTC) - timedelta(days=3))
     _, path = exported(strava, tmp_path / "1.zip")
-    lacking, later, purged = (activity["id"] for activity in strava.activities()[5:8])
+    first, later, second = (activity["id"] for activity in strava.activities()[5:8])
     strava.set_clock(datetime.now(UTC) - timedelta(days=2))
     land(path)
     assert run("pull").code == 0
     # deleted at Strava: all are noticed by the API, and two are missing in a newer export
-    for id_ in (lacking, later, purged):
+    for id_ in (first, later, second):
         strava.delete(id_)
     assert run("pull", "--all").code == 0
     strava.restore(later)
@@ -226,7 +248,7 @@ def test_what_only_the_api_noticed_as_gone_comes_back_unless_a_newer_export_lack
     assert set(noticed_by(athlete).values()) == {"sweep"}
     said = land.withdraw("api")
     assert "1, gone by its word alone, come back" in said
-    assert noticed_by(athlete) == {lacking: "export", purged: "export"}
+    assert noticed_by(athlete) == {first: "export", second: "export"}
     assert live(athlete) == all_ids(strava) | {later}
     status(run)
 
