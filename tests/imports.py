@@ -3,6 +3,8 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from landed import contents
 from pipelines.bronze.store import BronzeReader
 from pipelines.bronze.tables import Door
 from pipelines.ground.progress import Report
-from pipelines.ground.settings import read_settings
+from pipelines.ground.settings import StravaSettings, read_settings
 from pipelines.ground.stop import StopFlag
 from pipelines.mirror.enrich import DetailChoice
 from pipelines.mirror.export_import import ImportChoice
@@ -42,6 +44,15 @@ class Steps:
     def __call__(self, *paths: Path, confirmed: bool = False, at: Any = None) -> str:
         return self.run("import", choice=ImportChoice(paths, confirmed), at=at)
 
+    @contextmanager
+    def settings(self, at: Any = None) -> Iterator[StravaSettings]:
+        """The settings of the home."""
+        athlete = at or self._athlete
+        with self._monkeypatch.context() as patch:
+            for name, value in athlete.settings.items():
+                patch.setenv(name, value)
+            yield read_settings()
+
     def withdraw(self, door: Door) -> str:
         """Withdraw a door; what was said."""
         return self.run("withdraw", withdrawal=WithdrawChoice(door))
@@ -53,14 +64,11 @@ class Steps:
         at: Any = None,
         withdrawal: WithdrawChoice | None = None,
     ) -> str:
-        athlete = at or self._athlete
-        with self._monkeypatch.context() as patch:
-            for name, value in athlete.settings.items():
-                patch.setenv(name, value)
+        with self.settings(at) as settings:
             self._capfd.readouterr()
             nothing = PullChoice(), DetailChoice(0)
             choices = {"import_choice": choice, "withdraw_choice": withdrawal}
-            run_steps(read_settings(), Report(), StopFlag(), steps[0], steps, *nothing, **choices)
+            run_steps(settings, Report(), StopFlag(), steps[0], steps, *nothing, **choices)
         said: str = self._capfd.readouterr().err
         return said
 

@@ -28,8 +28,8 @@ from pipelines.runs.erasure import Doomed, Erasure, Needles, count
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
 
 CALLED: dict[Door, str] = {"api": "Strava's API", "export": "exports", "file": "activity files"}
-# beside the warehouse, made of it
-_MADE_OF_THE_WAREHOUSE = {"dbt", "page.json", "routes.json"}
+# beside the warehouse, made of it; and which files of a watch folder are known, though their rows may go
+_MADE_OF_THE_WAREHOUSE = {"dbt", "page.json", "routes.json", "watch.json"}
 # beside the warehouse, and not made of the API's answers; what dlt keeps is searched
 _NOT_OF_THE_API = {"dlt", "last_run.json", "schedule.json"}
 

@@ -1,5 +1,6 @@
 """What came through one door is erased everywhere, and nothing of it comes back; what the others have stays."""
 
+import hashlib
 import json
 import os
 import pty
@@ -16,7 +17,10 @@ from imports import Steps, everything, exported, live, rows
 from landed import all_ids, assert_one_sentence, contents
 from processes import REPO
 
+from pipelines.bronze.store import open_bronze
 from pipelines.bronze.tables import TABLES
+from pipelines.ground.progress import Report
+from pipelines.mirror.dated_rows import DatedRow, DatedRows
 from simulator import write_export
 
 API = [name for name, table in TABLES.items() if table.door == "api"]
@@ -295,3 +299,33 @@ def test_without_its_exports_a_history_is_what_the_api_has_seen(athlete, run, st
     assert run("pull", "--all").code == 0
     assert live(athlete) == all_ids(strava)
     status(run)
+
+
+def take_in(athlete, land, *files):
+    """Land activity files that came by themselves, each an id and its bytes."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    rows = [DatedRow(id_, now, now, content, hashlib.sha256(content).hexdigest()) for id_, content in files]
+    with land.settings() as settings:
+        bronze = open_bronze(settings, Report())
+        DatedRows(bronze, athlete.strava.athlete_id, now).land("activity_files", rows)
+
+
+@pytest.mark.parametrize("doors", [("file", "export"), ("export", "file")])
+def test_a_file_stays_as_long_as_a_door_has_it(athlete, run, strava, land, tmp_path, doors):
+    _, path = exported(strava, tmp_path / "1.zip")
+    land(path)
+    in_both = next((row["id"], row["payload"]) for row in rows(athlete, "activity_files"))
+    land.withdraw("export")
+    assert rows(athlete, "activity_files") == []
+    take_in(athlete, land, in_both, (-5, b"<gpx></gpx>"))
+    land(path)
+    files = {row["id"] for row in rows(athlete, "activity_files")}
+    assert {-5, in_both[0]} < files
+    land.withdraw(doors[0])
+    left = {row["id"] for row in rows(athlete, "activity_files")}
+    assert left == (files - {-5} if doors[0] == "file" else {-5, in_both[0]})
+    assert live(athlete) == (all_ids(strava) if doors[0] == "file" else left)
+    land.withdraw(doors[1])
+    assert rows(athlete, "activity_files") == []
+    assert live(athlete) == set()
+    assert "nothing here came through activity files" in land.withdraw("file")
