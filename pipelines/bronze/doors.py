@@ -1,6 +1,6 @@
 """Doors: what of bronze came through which of them, and what the others prove without it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -183,35 +183,53 @@ def _proofs(
     buried = {each.row.id: each for each in taken if each.row.id in left_ids and not each.is_purge}
     # by an attempt that was killed before its withdrawal had landed
     known = {(each.row.id, each.row.fetched_at) for each in tombstones if not is_taken(each.row)}
-    last_seen: dict[int, datetime] = {}
-    for row in (row for rows in left.values() for row in rows if row.id in buried):
-        last_seen[row.id or 0] = max(row.fetched_at, last_seen.get(row.id or 0, row.fetched_at))
+    # a file by itself says nothing of what there was at Strava
+    newest: dict[int, _Row] = {}
+    for row in (row for table, rows in left.items() if TABLES[table].door in ("api", "export") for row in rows):
+        if row.id is not None and row.id in buried:
+            newest[row.id] = max(row, newest.get(row.id, row))
+    last_seen = {id_: row.fetched_at for id_, row in newest.items()}
     proofs = []
     for athlete_id in sorted({each.athlete_id for each in buried.values()}):
         of_athlete = {id_ or 0: each for id_, each in buried.items() if each.athlete_id == athlete_id}
-        gone_at: dict[int, datetime] = {}
         if door == "api":
-            notes = export_notes(bronze, athlete_id)
-            for note in notes:
-                for id_ in of_athlete.keys() & set(note.activity_ids):
-                    last_seen[id_] = max(last_seen.get(id_, note.exported_at), note.exported_at)
-            lacking = first_lacking(of_athlete, last_seen, notes)
-            gone_at = {id_: note.exported_at for id_, note in lacking.items()}
-        elif door == "export":
-            sweeps = bronze.sweeps_begun(athlete_id)
+            gone_at = _gone_by_exports(bronze, athlete_id, of_athlete, last_seen)
+        else:
             at_api = {row.id for row in left[ACTIVITIES]}
-            for id_, each in of_athlete.items():
-                # who lists an activity that is buried makes a version of it
-                later = [at for at in sweeps if at > max(each.row.fetched_at, last_seen[id_])]
-                if later and id_ in at_api:
-                    gone_at[id_] = later[0]
+            of_api = {id_: each for id_, each in of_athlete.items() if door == "export" and id_ in at_api}
+            gone_at = _gone_by_sweeps(bronze, athlete_id, of_api, last_seen)
         noticed_by = "export" if door == "api" else "sweep"
         for id_, at in sorted(gone_at.items() - known):
-            each = of_athlete[id_]
-            newest = max(row for rows in left.values() for row in rows if row.id == id_)
-            payload = tombstone(id_, athlete_id, each.start_date, newest.sha256, "deleted", noticed_by)
-            proofs.append(Proof(at, payload))
+            last_hash = newest[id_].sha256 if id_ in newest else None
+            start_date = of_athlete[id_].start_date
+            proofs.append(Proof(at, tombstone(id_, athlete_id, start_date, last_hash, "deleted", noticed_by)))
     return proofs
+
+
+def _gone_by_exports(
+    bronze: BronzeReader, athlete_id: int, buried: Mapping[int, _Tombstone], last_seen: Mapping[int, datetime]
+) -> dict[int, datetime]:
+    """Those of `buried` that an export lacks, each with the instant of the first such one."""
+    notes = export_notes(bronze, athlete_id)
+    seen = dict(last_seen)
+    for note in notes:
+        for id_ in buried.keys() & set(note.activity_ids):
+            seen[id_] = max(seen.get(id_, note.exported_at), note.exported_at)
+    return {id_: note.exported_at for id_, note in first_lacking(buried, seen, notes).items()}
+
+
+def _gone_by_sweeps(
+    bronze: BronzeReader, athlete_id: int, buried: Mapping[int, _Tombstone], last_seen: Mapping[int, datetime]
+) -> dict[int, datetime]:
+    """Those of `buried` that a complete walk has not seen: what it lists of what is buried becomes a version."""
+    sweeps = bronze.sweeps_begun(athlete_id)
+    gone_at = {}
+    for id_, each in buried.items():
+        buried_at = each.row.fetched_at
+        later = [at for at in sweeps if at > max(buried_at, last_seen.get(id_, buried_at))]
+        if later:
+            gone_at[id_] = later[0]
+    return gone_at
 
 
 def _live(versions: dict[str, list[_Row]], tombstones: Iterable[tuple[int | None, datetime]]) -> set[int]:
