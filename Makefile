@@ -1,7 +1,7 @@
 # Each target sets up what it needs, the image or .venv from the locked requirements, once and again when they change.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo auth run run-all import compact enrich flow schedule purge status sql page serve
+.PHONY: help build demo auth run run-all import compact enrich flow schedule purge withdraw status sql page serve
 .PHONY: backup restore revoke shell
 .PHONY: test test-fast test-deep test-times test-browser test-container test-workflows soak mutate mutate-models lint format bench docs screenshots lock clean
 
@@ -62,6 +62,9 @@ schedule: ## stay and run the flow by STRAVA_SCHEDULE, one at a time
 
 purge: ## erase for good what was deleted at Strava
 	@$(STRAVA) purge
+
+withdraw: ## erase all that came through one door, and keep the rest: make withdraw DOOR=api, export or file; YES=1 does not ask
+	@$(STRAVA) withdraw --door="$${DOOR:?which door? make withdraw DOOR=api}" $${YES:+--yes}
 
 status: ## whether Strava, bronze and warehouse add up, what is missing and why
 	@$(STRAVA) status

@@ -35,7 +35,7 @@ os.environ.setdefault("DLT_PROJECT_DIR", str(REPO))
 from pipelines.ground.durable import is_there  # noqa: E402
 from pipelines.ground.errors import BadSetting, DoesNotAddUp, Interrupted, StravaError, exit_codes  # noqa: E402
 from pipelines.ground.memory import share_one_arena  # noqa: E402
-from pipelines.ground.output import answering, tell  # noqa: E402
+from pipelines.ground.output import Heedless, answering, tell  # noqa: E402
 from pipelines.ground.progress import TOKENS_IN_USE, Report  # noqa: E402
 from pipelines.ground.settings import SETTINGS, StravaSettings, read_settings  # noqa: E402
 from pipelines.ground.stop import StopFlag  # noqa: E402
@@ -103,6 +103,16 @@ def _import_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _withdraw_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--door",
+        required=True,
+        choices=("api", "export", "file"),
+        help="what to erase: what Strava's API sent, what your exports have, or activity files by themselves",
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
 def _settings(options: argparse.Namespace) -> StravaSettings:
     given = vars(options)
     return read_settings(
@@ -141,6 +151,7 @@ def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], No
         from pipelines.mirror.export_import import ImportChoice
         from pipelines.mirror.pull import PullChoice
         from pipelines.runs.flow import run_steps
+        from pipelines.runs.withdraw import WithdrawChoice
 
         settings = _settings(options)
         given = vars(options)
@@ -158,9 +169,33 @@ def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], No
         # make hands on a tilde as it was typed
         paths = tuple(Path.cwd() / path.expanduser() for path in given.get("paths", ()))
         import_choice = ImportChoice(paths, pull_choice.confirmed)
-        run_steps(settings, report, stop, command, steps, pull_choice, choice, backfill, import_choice)
+        withdraw_choice = WithdrawChoice(given.get("door", "api"), lambda: given.get("yes", False) or _says_yes(stop))
+        run_steps(settings, report, stop, command, steps, pull_choice, choice, backfill, import_choice, withdraw_choice)
 
     return run
+
+
+def _says_yes(stop: StopFlag) -> bool:
+    """Ask on the terminal whether to go on."""
+    from pipelines.ground.terminal import typed_line
+
+    Heedless(sys.stderr).write("Erase them? Type yes: ")
+    Heedless(sys.stderr).flush()
+    return typed_line(sys.stdin, stop).strip().lower() in ("y", "yes")
+
+
+_withdraw_steps = _does("withdraw", "stage", "build_if_needed", "page_if_wanted")
+
+
+def _withdraw(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
+    from pipelines.sources.strava_api.auth import TokenFile
+
+    settings = _settings(options)
+    if not options.yes and not (sys.stdin and sys.stdin.isatty()):
+        raise BadSetting("There is no terminal to ask on: say --yes if what came through this door is to be erased.")
+    _withdraw_steps(options, report, stop)
+    if options.door == "api" and is_there(TokenFile(settings.token_path).path):
+        tell("This program is still authorised: the next pull or flow fetches all of it anew. To end that: make revoke")
 
 
 def _finish_restore(settings: StravaSettings) -> None:
@@ -216,7 +251,10 @@ def _revoke(options: argparse.Namespace, report: Report, stop: StopFlag) -> None
         known = app_of(settings, stop).revoke(file.load())
         file.remove()
     tell(f"{'Revoked at Strava' if known else 'Strava did not know the token any more'}; {file.path} is removed.")
-    tell("Your data stay where they are: delete data/, output/, warehouse/ and site/ yourself if you want them gone.")
+    tell(
+        "Your data stay where they are. To erase what came through the API, and keep what your exports have: "
+        "make withdraw DOOR=api. To erase everything, delete data/, output/, warehouse/ and site/ yourself."
+    )
 
 
 def _status_options(parser: argparse.ArgumentParser) -> None:
@@ -391,6 +429,13 @@ COMMANDS = (
         "erase what was deleted at Strava from shards, JSON files and warehouse, for good",
         "python pipelines/strava.py purge",
         _does("purge", "stage", "build_after_purge"),
+    ),
+    Command(
+        "withdraw",
+        "erase all that came through one door (api, export or file), and keep what the others have",
+        "python pipelines/strava.py withdraw --door api",
+        _withdraw,
+        _withdraw_options,
     ),
     Command(
         "status",

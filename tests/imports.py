@@ -3,6 +3,8 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,15 @@ import pyarrow.parquet as pq
 from landed import contents
 
 from pipelines.bronze.store import BronzeReader
+from pipelines.bronze.tables import Door
 from pipelines.ground.progress import Report
-from pipelines.ground.settings import read_settings
+from pipelines.ground.settings import StravaSettings, read_settings
 from pipelines.ground.stop import StopFlag
 from pipelines.mirror.enrich import DetailChoice
 from pipelines.mirror.export_import import ImportChoice
 from pipelines.mirror.pull import PullChoice
 from pipelines.runs.flow import Step, run_steps
+from pipelines.runs.withdraw import WithdrawChoice
 from simulator import World, write_export
 from simulator.export import Written
 
@@ -40,14 +44,31 @@ class Steps:
     def __call__(self, *paths: Path, confirmed: bool = False, at: Any = None) -> str:
         return self.run("import", choice=ImportChoice(paths, confirmed), at=at)
 
-    def run(self, *steps: Step, choice: ImportChoice | None = None, at: Any = None) -> str:
+    @contextmanager
+    def settings(self, at: Any = None) -> Iterator[StravaSettings]:
+        """The settings of the home."""
         athlete = at or self._athlete
         with self._monkeypatch.context() as patch:
             for name, value in athlete.settings.items():
                 patch.setenv(name, value)
+            yield read_settings()
+
+    def withdraw(self, door: Door) -> str:
+        """Withdraw a door; what was said."""
+        return self.run("withdraw", withdrawal=WithdrawChoice(door))
+
+    def run(
+        self,
+        *steps: Step,
+        choice: ImportChoice | None = None,
+        at: Any = None,
+        withdrawal: WithdrawChoice | None = None,
+    ) -> str:
+        with self.settings(at) as settings:
             self._capfd.readouterr()
             nothing = PullChoice(), DetailChoice(0)
-            run_steps(read_settings(), Report(), StopFlag(), steps[0], steps, *nothing, import_choice=choice)
+            choices = {"import_choice": choice, "withdraw_choice": withdrawal}
+            run_steps(settings, Report(), StopFlag(), steps[0], steps, *nothing, **choices)
         said: str = self._capfd.readouterr().err
         return said
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -195,12 +195,22 @@ def absent(bronze: BronzeReader, athlete_id: int, notes: Iterable[ExportNote]) -
     for note in exports:
         for id_ in note.activity_ids:
             last_seen[id_] = max(last_seen.get(id_, EPOCH), note.exported_at)
+    return first_lacking(bronze.live(athlete_id), last_seen, exports)
+
+
+def first_lacking(
+    ids: Iterable[int], last_seen: Mapping[int, datetime], exports: Iterable[ExportNote]
+) -> dict[int, ExportNote]:
+    """Those of `ids` that a complete export lacks which is newer than what has seen them last, each with the first one.
+
+    `exports` are in the order in which they were made; instants are UTC.
+    """
     complete = [(note, set(note.activity_ids)) for note in exports if note.is_complete]
     found: dict[int, ExportNote] = {}
-    for id_ in bronze.live(athlete_id):
+    for id_ in ids:
         seen_at = last_seen.get(id_)
-        for note, ids in complete:
-            if seen_at is not None and note.exported_at > seen_at and id_ not in ids:
+        for note, known in complete:
+            if seen_at is not None and note.exported_at > seen_at and id_ not in known:
                 found[id_] = note
                 break
     return found

@@ -32,6 +32,8 @@ _TO_ITS_END: Config = {"threads": 1, "temp_directory": ""}
 
 # whether a row (its id, when it was fetched) was erased for good
 IsPurged = Callable[[int | None, datetime], bool]
+# which of the rows of a shard, with all their columns, are to be erased
+Erases = Callable[[pa.Table], list[bool]]
 
 
 class ShardDamaged(StorageFailed):
@@ -96,8 +98,8 @@ def write_shard_anew(rows: pa.Table, path: Path) -> None:
         pq.write_table(rows.select(SCHEMA.names).cast(_table_of(path).schema), file, **_PARQUET)
 
 
-def rewrite_shard(path: Path, is_purged: IsPurged) -> int:
-    """Take the rows out of the shard at `path` that `is_purged` says yes to; how many those were.
+def rewrite_shard(path: Path, erases: Erases) -> int:
+    """Take the rows out of the shard at `path` that `erases` says yes to; how many those were.
 
     What is left keeps its order, its bytes and columns of versions to come; a shard without rows is removed.
 
@@ -107,7 +109,7 @@ def rewrite_shard(path: Path, is_purged: IsPurged) -> int:
     """
     with opened(path) as file:
         rows = file.read()
-        kept = without_purged(rows, is_purged)
+        kept = without_erased(rows, erases)
     if len(kept) == len(rows):
         return 0
     if len(kept):
@@ -118,10 +120,19 @@ def rewrite_shard(path: Path, is_purged: IsPurged) -> int:
     return len(rows) - len(kept)
 
 
-def without_purged(rows: pa.Table, is_purged: IsPurged) -> pa.Table:
-    """`rows` but for those that `is_purged` says yes to."""
-    keys = zip(rows["id"].to_pylist(), rows["fetched_at"].to_pylist(), strict=True)
-    return rows.filter(pa.array([not is_purged(id_, fetched_at) for id_, fetched_at in keys], pa.bool_()))
+def without_erased(rows: pa.Table, erases: Erases) -> pa.Table:
+    """`rows` but for those that `erases` says yes to."""
+    return rows.filter(pa.array([not erased for erased in erases(rows)], pa.bool_()))
+
+
+def erases_purged(is_purged: IsPurged) -> Erases:
+    """Which rows `is_purged` says yes to, by their id and instant."""
+
+    def erases(rows: pa.Table) -> list[bool]:
+        keys = zip(rows["id"].to_pylist(), rows["fetched_at"].to_pylist(), strict=True)
+        return [is_purged(id_, fetched_at) for id_, fetched_at in keys]
+
+    return erases
 
 
 @contextmanager

@@ -40,16 +40,18 @@ from pipelines.bronze.packages import (
     take_out_files,
 )
 from pipelines.bronze.shard import (
+    Erases,
     IsPurged,
     ShardDamaged,
     bytes_and_rows,
+    erases_purged,
     files_set_aside,
     look_through,
     opened,
     rewrite_shard,
     shard_files,
     shard_name,
-    without_purged,
+    without_erased,
     write_shard_anew,
 )
 from pipelines.bronze.sweep import read_tombstone
@@ -62,7 +64,9 @@ from pipelines.bronze.tables import (
     SWEEPS,
     TABLES,
     TOMBSTONES,
+    WITHDRAWALS,
 )
+from pipelines.bronze.withdrawals import Withdrawal, Withdrawn
 from pipelines.ground.durable import entries, is_there, make_folder, move, read_whole, written_whole
 from pipelines.ground.engine import literal, read_parquet, rows_of
 from pipelines.ground.errors import StorageFailed, StravaError, WarehouseBusy
@@ -330,6 +334,12 @@ class BronzeReader:
         purged_at = self.purged() if table in ERASED_FROM else {}
         return lambda id_, fetched_at: id_ is not None and id_ in purged_at and fetched_at <= purged_at[id_]
 
+    def withdrawn(self) -> Withdrawn:
+        """What was withdrawn."""
+        rows = self.query(f"select payload, fetched_at from {{{WITHDRAWALS}}}")
+        read = [Withdrawal.read(payload) for payload, _ in rows]
+        return Withdrawn(filter(None, read), max((at for _, at in rows), default=EPOCH))
+
     def rows_by_shard(self, table: str) -> dict[str, int]:
         """The names inside the shards of `table`, each with how many rows bear it; a copied shard counts once."""
         rows = self.query(f"select shard, count(*) from {{{table}}} group by shard, filename")
@@ -559,13 +569,13 @@ class Bronze(BronzeReader):
             return cause
         return store_error(self._url, root(error))
 
-    def erase(self, shard: Path, is_purged: IsPurged) -> int:
-        """Take the rows out of `shard` whose id and instant `is_purged` says yes to; how many those were.
+    def erase(self, shard: Path, erases: Erases) -> int:
+        """Take the rows out of `shard` that `erases` says yes to; how many those were.
 
         Raises:
-            StorageFailed: it could not be written; as long as a row is left somewhere, the next purge finds it.
+            StorageFailed: it could not be written; as long as a row is left somewhere, the next run finds it.
         """
-        rows = rewrite_shard(shard, is_purged)
+        rows = rewrite_shard(shard, erases)
         if rows and self._url is not None:
             put_back(self._pipeline, self._url, shard)
         return rows
@@ -635,7 +645,8 @@ class Bronze(BronzeReader):
     def put_back(self) -> None:
         """Put back what was set aside and can be: as it is where it is whole, else as the warehouse has its rows.
 
-        Earlier versions set aside what a disk that erred could not hand out. What was purged since stays erased.
+        Earlier versions set aside what a disk that erred could not hand out. What was purged or withdrawn since stays
+        erased.
 
         Raises:
             StorageFailed: a file could not be read or written; nothing of it is lost.
@@ -643,49 +654,59 @@ class Bronze(BronzeReader):
         if self._url is not None:
             # a bucket has the shard itself
             return
-        # tombstones first: they say what was purged
+        # withdrawals and tombstones first: they say what was erased
         for table in reversed(TABLES):
             for aside, shard in files_set_aside(self.folder / table):
                 if not is_there(shard):
                     self._put_back(aside, shard)
 
     def _put_back(self, aside: Path, shard: Path) -> None:
-        is_purged = self.is_purged(shard.parent.name)
+        table = shard.parent.name
+        withdrawn = self.withdrawn().erases(table)
+        purged = erases_purged(self.is_purged(table))
         try:
             look_through(aside)
-            rewrite_shard(aside, is_purged)
+            rewrite_shard(aside, withdrawn)
+            if is_there(aside):
+                rewrite_shard(aside, purged)
         except ShardDamaged:
-            self._write_anew(aside, shard, is_purged)
+            self._write_anew(aside, shard, withdrawn, purged)
             return
         if is_there(aside):
             move(aside, shard)
             self._warn(f"The shard {shard} had been set aside, but it is whole: it is back.")
 
-    def _write_anew(self, aside: Path, shard: Path, is_purged: IsPurged) -> None:
+    def _write_anew(self, aside: Path, shard: Path, *erase: Erases) -> None:
         try:
             rows = self._rows_in_warehouse(shard)
         except WarehouseBusy:
             # the next run asks again
             return
-        rows = None if rows is None else without_purged(rows, is_purged)
+        if rows is None:
+            return
+        for erases in erase:
+            rows = without_erased(rows, erases)
         if rows:
             write_shard_anew(rows, shard)
             self._warn(f"The shard {shard}, set aside as {aside.name}, was written anew: the warehouse had its rows.")
 
-    def erase_set_aside(self, is_purged: IsPurged) -> tuple[int, list[tuple[Path, Path]]]:
-        """Take the rows that `is_purged` says yes to out of what is set aside; how many those were.
+    def erase_set_aside(
+        self, tables: Iterable[str], erases: Callable[[str], Erases]
+    ) -> tuple[int, list[tuple[Path, Path]]]:
+        """Take the rows of `tables` that `erases` says yes to out of what is set aside; how many those were.
 
         With them, what cannot be parsed, each with the path it had as a shard.
 
         Raises:
-            StorageFailed: one could not be read or written; the next purge finds it.
+            StorageFailed: one could not be read or written; the next run finds it.
         """
         rows, damaged = 0, []
-        for aside, shard in [each for table in ERASED_FROM for each in files_set_aside(self.folder / table)]:
-            try:
-                rows += rewrite_shard(aside, is_purged)
-            except ShardDamaged:
-                damaged.append((aside, shard))
+        for table in tables:
+            for aside, shard in files_set_aside(self.folder / table):
+                try:
+                    rows += rewrite_shard(aside, erases(table))
+                except ShardDamaged:
+                    damaged.append((aside, shard))
         return rows, damaged
 
     def write_outputs(self, output: Path, this_pull: str) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, get_args
 
 import pyarrow as pa
 from dlt.common.schema.typing import TColumnSchema, TDataType, TTableSchemaColumns
@@ -20,6 +21,12 @@ EXPORTS = "exports"
 EXPORT_ACTIVITIES = "export_activities"
 EXPORT_RECORDS = "export_records"
 ACTIVITY_FILES = "activity_files"
+# what was withdrawn, by door
+WITHDRAWALS = "withdrawals"
+
+# through which a row came: Strava's API, the athlete's own export, an activity file by itself
+Door = Literal["api", "export", "file"]
+DOORS: tuple[Door, ...] = get_args(Door)
 
 # The keys that the pipeline itself needs, typed once and for ever, and the payload as it came.
 SCHEMA = pa.schema(
@@ -49,13 +56,14 @@ class Table:
     is_of_activity: a row is about the activity `id`, so purging that activity erases it. holds_bytes: its payloads are
     files as they came, no JSON text. is_read: in staging its rows have what a reader makes of their payloads, a JSON
     object under the names of Strava's API; so bronze alone has the payloads. is_on_demand: staging has the table once
-    there are rows.
+    there are rows. door: the one through which all of its rows came; None where that differs by row.
     """
 
     is_of_activity: bool = False
     holds_bytes: bool = False
     is_read: bool = False
     is_on_demand: bool = False
+    door: Door | None = None
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -100,20 +108,21 @@ def _column(field: pa.Field) -> TColumnSchema:
 
 def _table_of(endpoint: Endpoint) -> Table:
     is_of_activity = endpoint.parent == ACTIVITIES and endpoint.by == "id"
-    return Table(is_of_activity, is_on_demand=endpoint in ON_DEMAND.values())
+    return Table(is_of_activity, is_on_demand=endpoint in ON_DEMAND.values(), door="api")
 
 
 TABLES = {
-    ACTIVITIES: Table(is_of_activity=True),
-    ACTIVITY_DETAILS: Table(is_of_activity=True),
+    ACTIVITIES: Table(is_of_activity=True, door="api"),
+    ACTIVITY_DETAILS: Table(is_of_activity=True, door="api"),
     **{endpoint.name: _table_of(endpoint) for endpoint in (*ALWAYS, *ON_DEMAND.values())},
-    EXPORTS: Table(),
-    EXPORT_ACTIVITIES: Table(is_of_activity=True, is_read=True),
+    EXPORTS: Table(door="export"),
+    EXPORT_ACTIVITIES: Table(is_of_activity=True, is_read=True, door="export"),
     # those that belong to an activity, like the caption of a photo, bear its id
-    EXPORT_RECORDS: Table(is_of_activity=True),
+    EXPORT_RECORDS: Table(is_of_activity=True, door="export"),
     ACTIVITY_FILES: Table(is_of_activity=True, holds_bytes=True, is_read=True),
-    SWEEPS: Table(),
+    SWEEPS: Table(door="api"),
     TOMBSTONES: Table(),
+    WITHDRAWALS: Table(is_on_demand=True),
 }
 # of which staging has readings instead of payloads
 READ = tuple(name for name, table in TABLES.items() if table.is_read)

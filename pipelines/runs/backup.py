@@ -21,7 +21,7 @@ from typing import IO
 
 from pipelines.bronze.shard import ShardDamaged, files_set_aside, opened, shard_files
 from pipelines.bronze.sweep import read_tombstone
-from pipelines.bronze.tables import SCHEMA, TABLES, TOMBSTONES
+from pipelines.bronze.tables import SCHEMA, TABLES, TOMBSTONES, WITHDRAWALS
 from pipelines.ground.durable import (
     PRIVATE,
     entries,
@@ -260,7 +260,7 @@ def restore(
         try:
             with _opened(settings, file, unencrypted) as stream:
                 unpacking.run(stream, stop)
-            purges = _keep_purges(places)
+            erased = _keep_erasures(places)
             _keep_noted_places(settings, places)
             _require_room(places)
             unpacking.commit(settings)
@@ -272,8 +272,8 @@ def restore(
         finish_restore(settings)
         Places(settings).note("bundle", file.absolute())
     report.say(f"Restored: {len(unpacking.hashes):,} files of {unpacking.made_at[:16].replace('T', ' ')} UTC.")
-    if purges:
-        report.say("What was purged here since the backup is erased again by the next flow.")
+    if erased:
+        report.say("What was purged or withdrawn here since the backup is erased again by the next flow.")
 
 
 def finish_restore(settings: StravaSettings) -> None:
@@ -366,22 +366,22 @@ def _keep_noted_places(settings: StravaSettings, places: list[Place]) -> None:
             write_note(new, merged(read_note(new), read_note(settings.state_path / NOTE)))
 
 
-def _keep_purges(places: list[Place]) -> bool:
-    """Take over the purges of what is here that the bundle does not know; whether there were any.
+def _keep_erasures(places: list[Place]) -> bool:
+    """Take over the purges and withdrawals of what is here that the bundle does not know; whether there were any.
 
-    They are later than all that the bundle may hold of those activities: whichever flow comes next completes them.
+    They name what the bundle may have yet: whichever run comes next completes them.
     """
     kept = False
-    for place in places:
-        new = place.work / "new" / TOMBSTONES
-        here = place.folder / TOMBSTONES
-        # what an earlier version has set aside may be whole: the next run looks
-        shards = [*shard_files(here), *(aside for aside, _ in files_set_aside(here))] if place.name == DATA else []
-        for shard in shards:
-            if not is_there(new / shard.name) and _holds_purge(shard):
-                new.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(shard, new / shard.name)
-                kept = True
+    for place in [place for place in places if place.name == DATA]:
+        for table in (TOMBSTONES, WITHDRAWALS):
+            new = place.work / "new" / table
+            here = place.folder / table
+            # what an earlier version has set aside may be whole: the next run looks
+            for shard in [*shard_files(here), *(aside for aside, _ in files_set_aside(here))]:
+                if not is_there(new / shard.name) and (table == WITHDRAWALS or _holds_purge(shard)):
+                    new.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(shard, new / shard.name)
+                    kept = True
     return kept
 
 

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Literal
@@ -40,6 +41,7 @@ from pipelines.runs.backup import finish_restore
 from pipelines.runs.last_run import Done, RunRecord, another_run
 from pipelines.runs.purge import Purge
 from pipelines.runs.repair import repair
+from pipelines.runs.withdraw import Withdraw, WithdrawChoice
 from pipelines.sources.strava_api.budget import Budget
 from pipelines.warehouse.athlete_settings import write_athlete_settings
 from pipelines.warehouse.build import build, build_is_needed, knows_all_purges
@@ -62,6 +64,7 @@ Step = Literal[
     "import",
     "purge",
     "purge_if_wanted",
+    "withdraw",
     "stage",
     "build",
     "build_if_needed",
@@ -204,6 +207,19 @@ class Run:
             self._enrichment.forget(purge.intend())
         purge.erase()
 
+    def withdraw(self, choice: WithdrawChoice) -> None:
+        """Erase what came through a door; see `Withdraw.run`."""
+        self._withdraw().run(choice)
+
+    def complete_withdrawal(self) -> None:
+        """Erase what a withdrawal was killed in: else the steps would build on it."""
+        if self._withdraw().complete():
+            # it knows of activities that are gone
+            self._enrichment = Enrichment(self._access, self._bronze, self._notes, self._settings, self._report)
+
+    def _withdraw(self) -> Withdraw:
+        return Withdraw(self._bronze, self._notes, self._settings, self._report)
+
     def _purge(self) -> Purge:
         return Purge(self._bronze, self._notes, self._settings, self._report)
 
@@ -273,6 +289,7 @@ def run_steps(
     choice: DetailChoice,
     backfill: bool = False,
     import_choice: ImportChoice | None = None,
+    withdraw_choice: WithdrawChoice | None = None,
 ) -> None:
     """Do `steps` in their order, one run at a time, and note for `status` what was done.
 
@@ -298,7 +315,10 @@ def run_steps(
                 _note_places(settings)
                 run = Run(settings, report, stop, done, budget, backfill)
                 try:
-                    spent = _round(run, done, steps_now, pull_choice, rest, import_choice or ImportChoice())
+                    choices = Choices(
+                        pull_choice, rest, import_choice or ImportChoice(), withdraw_choice or WithdrawChoice()
+                    )
+                    spent = _round(run, done, steps_now, choices)
                     done.message = str(spent or "")
                 except StravaUnavailable as error:
                     if not backfill or outages == OUTAGES:
@@ -337,32 +357,34 @@ def _note_places(settings: StravaSettings) -> None:
         places.note("bucket", settings.bronze_store)
 
 
-def _round(
-    run: Run,
-    done: Done,
-    steps: Sequence[Step],
-    pull_choice: PullChoice,
-    choice: DetailChoice,
-    import_choice: ImportChoice,
-) -> BudgetSpent | None:
+@dataclass(frozen=True)
+class Choices:
+    """What the steps of a round are to do."""
+
+    pull: PullChoice
+    details: DetailChoice
+    exports: ImportChoice
+    withdrawal: WithdrawChoice
+
+
+def _round(run: Run, done: Done, steps: Sequence[Step], choices: Choices) -> BudgetSpent | None:
     """Do `steps` once; what cut them short, if that was Strava's limits."""
     began_at_s = time.monotonic()
     try:
-        return _do(steps, run, pull_choice, choice, import_choice)
+        return _do(steps, run, choices)
     finally:
         done.requests += run.requests_sent
         done.seconds += time.monotonic() - began_at_s
 
 
-def _do(
-    steps: Sequence[Step], run: Run, pull_choice: PullChoice, choice: DetailChoice, import_choice: ImportChoice
-) -> BudgetSpent | None:
+def _do(steps: Sequence[Step], run: Run, choices: Choices) -> BudgetSpent | None:
     actions: dict[Step, Callable[[], None]] = {
-        "pull": lambda: run.pull(pull_choice),
-        "enrich": lambda: run.enrich(choice),
-        "import": lambda: run.import_exports(import_choice),
+        "pull": lambda: run.pull(choices.pull),
+        "enrich": lambda: run.enrich(choices.details),
+        "import": lambda: run.import_exports(choices.exports),
         "purge": run.purge,
         "purge_if_wanted": run.purge_if_wanted,
+        "withdraw": lambda: run.withdraw(choices.withdrawal),
         "stage": run.stage,
         "build": run.build,
         "build_if_needed": run.build_if_needed,
@@ -374,6 +396,7 @@ def _do(
         # before anything is begun: a build would only keep a newcomer waiting for the news
         run.require_authorisation()
     run.repair()
+    run.complete_withdrawal()
     stopped: StravaError | None = None
     for step in steps:
         # what stops Strava's side does not keep what has landed from being staged and built, unless somebody wants out

@@ -12,6 +12,7 @@ from pipelines.bronze.liveness import live_at
 from pipelines.bronze.store import BronzeReader
 from pipelines.bronze.sweep import Sweep, read_tombstone
 from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_DETAILS, ACTIVITY_FILES, EXPORT_ACTIVITIES, READ, TABLES
+from pipelines.bronze.withdrawals import Withdrawn
 from pipelines.ground.durable import is_there, locked_if_there, require_readable
 from pipelines.ground.errors import StravaError, WarehouseBusy
 from pipelines.ground.settings import StravaSettings
@@ -190,7 +191,12 @@ def _compare_with_warehouse(
     with_details: set[int],
 ) -> dict[str, set[str]] | None:
     """By table, the shards whose payloads staging has; None where that could not be looked into."""
-    held = {table: bronze.rows_by_shard(table) for table in TABLES}
+    withdrawn = bronze.withdrawn()
+    held = {table: _but_withdrawn(bronze.rows_by_shard(table), table, withdrawn) for table in TABLES}
+    left = sum(len(bronze.rows_by_shard(table).keys() - held[table].keys()) for table in withdrawn.tables)
+    if left:
+        told = "shards of what was withdrawn are here yet (was it killed?), the next run erases them: make compact"
+        reckoning.differences.append(Difference(left, told, adds_up=False))
     reckoning.shards = sum(map(len, held.values()))
     if not is_there(settings.warehouse_path):
         if reckoning.shards:
@@ -203,7 +209,7 @@ def _compare_with_warehouse(
             locked_if_there(settings.lock_path, _give_up),
             open_warehouse(settings.warehouse_path, read_only=True) as connection,
         ):
-            staged = {table: _rows_by_shard(connection, table) for table in TABLES}
+            staged = {table: _but_withdrawn(_rows_by_shard(connection, table), table, withdrawn) for table in TABLES}
             _compare_tables(reckoning, connection, bronze, held, staged, athlete_id, live, with_details)
     except StravaError as error:
         require_readable(settings.warehouse_path)
@@ -274,6 +280,11 @@ def _what_next(shard: Path, staged: dict[str, set[str]] | None) -> str:
     if shard.stem in staged.get(shard.parent.name, ()):
         return "the DuckDB file has its rows, so keep it: the next run writes it anew (make run)"
     return "nothing else here has its rows: put it back from a backup"
+
+
+def _but_withdrawn(shards: dict[str, int], table: str, withdrawn: Withdrawn) -> dict[str, int]:
+    """Those of `shards` that no withdrawal erases as a whole."""
+    return {name: rows for name, rows in shards.items() if not withdrawn.takes_all_of(table, name)}
 
 
 def _rows_by_shard(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, int]:

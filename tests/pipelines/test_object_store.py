@@ -1,11 +1,15 @@
 """Bronze in a bucket: a local S3 server over real HTTP, and a machine that forgets everything but its token."""
 
 import shutil
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
+from imports import Steps
 from landed import DETAIL, LIST, all_ids, assert_one_sentence
 from moto.server import ThreadedMotoServer
+
+from simulator import write_export
 
 pytestmark = pytest.mark.slow
 
@@ -145,3 +149,26 @@ def test_what_was_purged_from_a_bucket_does_not_come_back_with_a_backup(athlete,
     assert ran.code == 0, ran.err
     assert "Nobody is to know" not in output.read_text()
     assert athlete.sql("select count(*) from staging.activities where id = ?", gone) == [(0,)]
+
+
+def test_what_was_withdrawn_is_gone_from_the_bucket_too_and_a_fresh_machine_knows(
+    athlete, bucket, tmp_path, monkeypatch, capfd
+):
+    athlete.strava.set_clock(datetime.now(UTC) - timedelta(days=1))
+    path = tmp_path / "1.zip"
+    write_export(athlete.strava, path, points=3)
+    athlete.strava.set_clock(datetime.now(UTC))
+    assert athlete.spawn(ENRICH_LIMIT="5").code == 0
+    Steps(athlete, monkeypatch, capfd)(path)
+    exports = objects(bucket, "export_activities") + objects(bucket, "activity_files")
+    # here, but not yet there: the copy of a machine that was killed
+    moment = r"os.remove .*/bronze-[^/]+/activity_details/.*"
+    assert athlete.spawn("withdraw", "--door", "api", "--yes", SOAK_KILL_AT=moment).code == -9
+    assert objects(bucket, "activity_details")
+    forget(athlete)
+    ran = athlete.spawn("purge")
+    assert ran.code == 0, ran.err
+    assert [objects(bucket, table) for table in ("activities", "activity_details", "sweeps", "athlete")] == [[]] * 4
+    assert objects(bucket, "export_activities") + objects(bucket, "activity_files") == exports
+    assert athlete.sql("select count(*) from staging.activities") == [(0,)]
+    assert athlete.sql("select count(*) from staging.export_activities") == [(60,)]
