@@ -21,13 +21,16 @@ import pyarrow.parquet as pq
 
 from pipelines.bronze.tables import ACTIVITY_FILES
 from pipelines.ground.durable import entries, remove, written_whole
-from pipelines.ground.engine import literal, read_parquet
+from pipelines.ground.engine import limit_memory, literal, read_parquet
 from pipelines.sources.strava_export.readers import ActivityFile
-from pipelines.warehouse.database import CATALOG, DATASET, holds_table
+from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
 
 # of staging: a row per sample, and one per file that has any
 POINTS, POINT_FILES = "activity_points", "activity_point_files"
 FOLDER = "points"
+# what DuckDB takes by itself: a group costs memory as long as the file is open, and of points there are many
+ROWS_PER_GROUP = 122_880
+MEMORY_MB = 64
 # a longer gap between two samples is a pause, for which the one before it does not stand
 LONGEST_STEP_S = 10
 LONGEST_LEAD_S = 86400
@@ -250,30 +253,38 @@ def shards_without_points(connection: duckdb.DuckDBPyConnection, layer: PointLay
     return {shard for shard, of_it in by_shard.items() if made.get(shard, ("", 0))[0] != made_of(reader, of_it)}
 
 
-def load_points(connection: duckdb.DuckDBPyConnection, layer: PointLayer) -> None:
-    """Bring staging of the opened warehouse up to the layer, shard by shard, each at once.
+def load_points(warehouse: Path, layer: PointLayer) -> None:
+    """Bring staging of the DuckDB file at `warehouse` up to the layer, shard by shard, each at once.
 
     Raises:
-        duckdb.Error: as always.
+        WarehouseBusy: another process holds the DuckDB file.
+        StorageFailed: it could not be written.
     """
     made = layer.made()
-    if not holds_table(connection, POINT_FILES):
-        if not any(rows for _, rows in made.values()):
-            return
-        connection.begin()
+    wanted = {shard: noted for shard, (noted, rows) in made.items() if rows}
+    with open_warehouse(warehouse, rows_per_group=ROWS_PER_GROUP) as connection:
+        limit_memory(connection, MEMORY_MB)
         for table, columns in _TABLES.items():
             connection.execute(f"create table if not exists {CATALOG}.{DATASET}.{table} ({columns})")
-        connection.commit()
-    files = f"{CATALOG}.{DATASET}.{POINT_FILES}"
-    held = dict(connection.execute(f"select shard, any_value(made_of) from {files} group by shard").fetchall())
-    wanted = {shard: noted for shard, (noted, rows) in made.items() if rows}
-    for shard in sorted({shard for shard in (*held, *wanted) if held.get(shard) != wanted.get(shard)}):
-        connection.begin()
-        if shard in held:
+        for shard in sorted(_otherwise(connection, wanted)):
+            connection.begin()
             _delete(connection, shard)
-        if shard in wanted:
-            _insert(connection, shard, layer.path(shard), wanted[shard])
-        connection.commit()
+            if shard in wanted:
+                _insert(connection, shard, layer.path(shard), wanted[shard])
+            connection.commit()
+
+
+def points_are_behind(connection: duckdb.DuckDBPyConnection, layer: PointLayer) -> bool:
+    """Whether staging of the opened warehouse has other points than the layer."""
+    return bool(_otherwise(connection, {shard: noted for shard, (noted, rows) in layer.made().items() if rows}))
+
+
+def _otherwise(connection: duckdb.DuckDBPyConnection, wanted: dict[str, str]) -> set[str]:
+    held: dict[str, str] = {}
+    if holds_table(connection, POINT_FILES):
+        query = f"select shard, any_value(made_of) from {CATALOG}.{DATASET}.{POINT_FILES} group by shard"
+        held = dict(connection.execute(query).fetchall())
+    return {shard for shard in (*held, *wanted) if held.get(shard) != wanted.get(shard)}
 
 
 def _delete(connection: duckdb.DuckDBPyConnection, shard: str) -> None:

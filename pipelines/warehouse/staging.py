@@ -40,7 +40,7 @@ from pipelines.ground.engine import (
 from pipelines.ground.errors import Interrupted, StorageFailed, StravaError
 from pipelines.sources.strava_api.pause import Pause
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table, memory_to_read_mb, open_warehouse
-from pipelines.warehouse.points import PointLayer, load_points, shards_without_points
+from pipelines.warehouse.points import PointLayer, load_points, points_are_behind, shards_without_points
 from pipelines.warehouse.readings import Readings, made_by_this_reader, reader_version
 from pipelines.warehouse.windows import holds_files, shards_read_otherwise, windows
 
@@ -98,15 +98,15 @@ def _load_missing(bronze: Bronze, readings: Readings, layer: PointLayer, warehou
                     _forget_readings(connection, files)
                     _load(connection, files, warehouse, work_path)
                     limit_memory(connection, memory_to_read_mb(connection, real(warehouse)) if on_leash else None)
-                    if ACTIVITY_FILES in files:
-                        load_points(connection, layer)
-                load_points(connection, layer)
+                is_behind = points_are_behind(connection, layer)
                 break
             except (MemoryError, duckdb.OutOfMemoryException):
                 # a payload of a size that nobody has met: then memory is what it takes, in a file opened anew, because
                 # DuckDB takes back no more of one in which memory ran out
                 if not on_leash:
                     raise
+    if is_behind:
+        load_points(warehouse, layer)
     return sum(map(len, missing.values()))
 
 
