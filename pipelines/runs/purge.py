@@ -30,6 +30,7 @@ from pipelines.mirror.landing import Notes
 from pipelines.page.html import drawn_and_noted, is_page, pages
 from pipelines.sources.strava_api.payloads import read_json
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
+from pipelines.warehouse.points import POINT_FILES, PointLayer
 
 PARQUET = b"PAR1"
 # they know of no activity, and are no caches
@@ -107,6 +108,8 @@ class Purge:
         if holding:
             removed += self._remove_pages()
             self._forget_caches(needles)
+            # of one that came back the earlier file may be another
+            self._forget_points(set(purged_at))
             # an activity that came back unchanged bears the same bytes
             outputs = self._erase_from_outputs({bytes.fromhex(text) for text in hashes[True] - hashes[False]})
             for path in sorted(holding):
@@ -301,8 +304,18 @@ class Purge:
         found = [path for path in self._caches() if needles.are_in(path)]
         for path in found:
             remove(path)
+        found += self._forget_points(needles.ids)
         if found:
             self._report.say(f"Purge: removed {', '.join(map(str, found))} too.")
+
+    def _forget_points(self, ids: set[int]) -> list[Path]:
+        """Remove the points that lie in a file with those of one of `ids`, beside any warehouse; which files those were.
+
+        Staging makes them anew.
+        """
+        warehouses = {self._settings.warehouse_path, *self._places.paths("warehouse")}
+        layers = {PointLayer(path).folder: PointLayer(path) for path in warehouses}
+        return [path for folder in sorted(layers) for path in layers[folder].forget(ids)]
 
     def _look_through(self, needles: "Needles") -> None:
         """Look whether one of `needles` is anywhere yet; remove the caches that have it, name what else has or may."""
@@ -364,6 +377,7 @@ class Needles:
     """Ids and names to look for in files, which may be Parquet."""
 
     def __init__(self, ids: set[int], names: set[str]) -> None:
+        self.ids = ids
         self._ids = {str(id_).encode() for id_ in ids}
         # as it is, and as it is in JSON that is ASCII alone
         self._names = {form.encode() for name in names for form in (name, json.dumps(name)[1:-1])}
@@ -409,7 +423,7 @@ def _holds_any(connection: duckdb.DuckDBPyConnection, purged: pa.Table) -> bool:
             f"select 1 from {DATASET}.{table} as rows join purged using (id) "
             "where rows.fetched_at <= purged.purged_at limit 1"
         ).fetchone()
-        for table in ERASED_FROM
+        for table in (*ERASED_FROM, POINT_FILES)
         if holds_table(connection, table)
     )
 
