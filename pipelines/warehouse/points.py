@@ -128,16 +128,18 @@ class ShardPoints:
         keys = row | {"started_at": began_at.replace(tzinfo=None)}
         columns = [pa.repeat(pa.scalar(keys[field.name], field.type), len(table)) for field in KEYS]
         self._waiting.append(pa.table([*columns, *table.columns], schema=SCHEMA))
+        if sum(map(len, self._waiting)) >= ROWS_PER_GROUP:
+            self._write()
 
-    def write(self) -> None:
-        """Write what was added since the last time."""
+    def _write(self) -> None:
         if self._waiting:
             rows = pa.concat_tables(self._waiting).combine_chunks()
             self._writer.write_table(rows, row_group_size=len(rows))
             self._waiting = []
 
     def finish(self, reader: str) -> None:
-        """Note what they are made of."""
+        """Write what waits, and note what all of it is made of."""
+        self._write()
         self._writer.add_key_value_metadata({_MADE_OF: made_of(reader, self._rows)})
 
 
@@ -171,7 +173,6 @@ class PointLayer:
         ):
             points = ShardPoints(writer)
             yield points
-            points.write()
             points.finish(reader)
 
     def made(self) -> dict[str, tuple[str, int]]:

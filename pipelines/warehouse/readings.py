@@ -110,8 +110,6 @@ class Readings:
             texts.append(_text(reading, window))
             if shard_points is not None:
                 shard_points.add(key, orjson.dumps(list(window)).decode() if window else None, samples)
-        if shard_points is not None:
-            shard_points.write()
         at = SCHEMA.get_field_index("payload")
         columns = [pa.array(texts, pa.string()) if i == at else batch[name] for i, name in enumerate(SCHEMA.names)]
         return pa.table(columns, names=SCHEMA.names).cast(SCHEMA)
