@@ -309,9 +309,9 @@ class Purge:
             self._report.say(f"Purge: removed {', '.join(map(str, found))} too.")
 
     def _forget_points(self, ids: set[int]) -> list[Path]:
-        """Remove the points that lie in a file with those of one of `ids`, beside any warehouse; which files those were.
+        """Remove the files of points with those of one of `ids`, beside any warehouse; which those were.
 
-        Staging makes them anew.
+        Staging makes anew what is missing.
         """
         warehouses = {self._settings.warehouse_path, *self._places.paths("warehouse")}
         layers = {PointLayer(path).folder: PointLayer(path) for path in warehouses}

