@@ -49,9 +49,10 @@ _MEASURES = {
 SAMPLES = pa.schema(
     [("t_s", pa.int32()), ("dt_s", pa.int16()), *((name, kind) for name, (_, _, kind) in _MEASURES.items())]
 )
-# which file of which activity, and the instant of t_s = 0
+# the how many-th file with samples of its shard, of which activity, and the instant of t_s = 0
 KEYS = pa.schema(
     [
+        ("file_number", pa.int32()),
         ("id", pa.int64()),
         ("athlete_id", pa.int64()),
         ("fetched_at", pa.timestamp("us")),
@@ -125,7 +126,7 @@ class ShardPoints:
             return
         self._written.add(key)
         began_at, table = samples
-        keys = row | {"started_at": began_at.replace(tzinfo=None)}
+        keys = row | {"file_number": len(self._written), "started_at": began_at.replace(tzinfo=None)}
         columns = [pa.repeat(pa.scalar(keys[field.name], field.type), len(table)) for field in KEYS]
         self._waiting.append(pa.table([*columns, *table.columns], schema=SCHEMA))
         if sum(map(len, self._waiting)) >= ROWS_PER_GROUP:
@@ -296,25 +297,18 @@ def _delete(connection: duckdb.DuckDBPyConnection, shard: str) -> None:
 
 def _insert(connection: duckdb.DuckDBPyConnection, shard: str, path: Path, noted: str) -> None:
     files, points = (f"{CATALOG}.{DATASET}.{table}" for table in (POINT_FILES, POINTS))
-    source = read_parquet("[$path]").removesuffix(")") + ", file_row_number = true)"
-    keys = ", ".join(KEYS.names)
+    source = read_parquet("[$path]")
+    last = f"(select coalesce(max(file_id), 0) from {files})"
+    parameters = {"path": literal(path)}
+    connection.execute(
+        f"insert into {points} select {last} + file_number, {', '.join(SAMPLES.names)} from {source}", parameters
+    )
+    # after that: by it the next file's numbers go on
     connection.execute(
         f"""
         insert into {files}
-        select (select coalesce(max(file_id), 0) from {files}) + row_number() over (order by min(file_row_number)),
-               {keys}, count(*), $shard, $made_of
-        from {source} group by {keys}
+        select {last} + file_number, {", ".join(KEYS.names[1:])}, count(*), $shard, $made_of
+        from {source} group by {", ".join(KEYS.names)}
         """,
-        {"path": literal(path), "shard": shard, "made_of": noted},
-    )
-    connection.execute(
-        f"""
-        insert into {points}
-        select files.file_id, {", ".join(f"samples.{name}" for name in SAMPLES.names)}
-        from {read_parquet("[$path]")} as samples
-        inner join {files} as files
-            on samples.id is not distinct from files.id and samples.payload_hash = files.payload_hash
-        where files.shard = $shard
-        """,
-        {"path": literal(path), "shard": shard},
+        parameters | {"shard": shard, "made_of": noted},
     )
