@@ -79,6 +79,11 @@ class Readings:
         # of the activities whose files are read
         self.windows: dict[int, Window] = {}
 
+    @property
+    def version(self) -> str:
+        """Which code reads."""
+        return reader_version()
+
     def write(self, table: str, shard: Path, name: str, target: Path) -> None:
         """Write the readings of the rows in `shard` of `table`, in their order, to the Parquet file `target`.
 

@@ -41,7 +41,7 @@ from pipelines.ground.errors import Interrupted, StorageFailed, StravaError
 from pipelines.sources.strava_api.pause import Pause
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table, memory_to_read_mb, open_warehouse
 from pipelines.warehouse.points import PointLayer, load_points, points_are_behind, shards_without_points
-from pipelines.warehouse.readings import Readings, made_by_this_reader, reader_version
+from pipelines.warehouse.readings import Readings, made_by_this_reader
 from pipelines.warehouse.windows import holds_files, shards_read_otherwise, windows
 
 LEAST_MEMORY_MB = 20
@@ -128,7 +128,7 @@ def _steps(
     try:
         yield from _read(EXPORT_ACTIVITIES, missing.get(EXPORT_ACTIVITIES, {}), readings, folder, files)
         files = {}
-        otherwise = shards_without_points(connection, layer, reader_version())
+        otherwise = shards_without_points(connection, layer, readings.version)
         if holds_files(connection) and (otherwise := otherwise | shards_read_otherwise(connection)):
             known = bronze.whole_shards(ACTIVITY_FILES, but=set())
             missing.setdefault(ACTIVITY_FILES, {}).update({n: path for n, path in known.items() if n in otherwise})

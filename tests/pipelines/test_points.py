@@ -208,7 +208,6 @@ def test_points_are_made_anew_where_they_are_lost_stale_or_damaged_and_only_then
     assert sorted(layer(athlete)) == [name, "own.parquet"]
     own.unlink()
     monkeypatch.setattr(readings, "reader_version", lambda: "another")
-    monkeypatch.setattr(staging, "reader_version", lambda: "another")
     land.run("stage")
     assert layer(athlete)[name] != made[name]
     assert staged(athlete) == known
