@@ -49,6 +49,19 @@
     select * from typed
 {%- endmacro %}
 
+{#
+    The rows of a source that a warehouse may never have had, or none with the same columns: looked for, as above.
+
+    columns: name -> type.
+#}
+{% macro optional_rows(table, columns) -%}
+    {%- if has_source(table) -%}
+    select * from {{ source('strava', table) }}
+    {%- else -%}
+    {{ no_rows(columns) }}
+    {%- endif -%}
+{%- endmacro %}
+
 {# Whether there is such a table, as far as dbt has connected yet. #}
 {% macro has_source(table) -%}
     {%- if not var('strava__using_' ~ table, true) -%}

@@ -25,6 +25,7 @@ from pipelines.ground.written_places import NOTE, Places
 from pipelines.page.html import drawn_and_noted, is_page, pages
 from pipelines.sources.strava_api.payloads import read_json
 from pipelines.warehouse.database import open_warehouse
+from pipelines.warehouse.points import PointLayer
 
 PARQUET = b"PAR1"
 # they know of no activity, and are no caches
@@ -38,7 +39,8 @@ class Doomed:
     title, called: what it is that erases, and what it erases, in sentences. erases: which rows of a shard, by table of
     `tables`. is_staged: whether staging of an opened warehouse has any. intended_at: since when nobody writes any
     (UTC). may_hold: whether a file beside the warehouse may be made of them, whatever is found in it. removes_copy: the
-    published copy goes with them, instead of being replaced after the next build.
+    published copy goes with them, instead of being replaced after the next build. points_of: the activities whose
+    points go with them; None: all points, which are made anew.
     """
 
     title: str
@@ -49,6 +51,7 @@ class Doomed:
     intended_at: datetime
     may_hold: Callable[[Path], bool] = lambda _path: False
     removes_copy: bool = False
+    points_of: set[int] | None = None
 
 
 class Erasure:
@@ -84,6 +87,7 @@ class Erasure:
         if shards_holding:
             removed += self._remove_pages()
             self._forget_caches(needles)
+            self._forget_points(self._doomed.points_of)
             outputs = self._erase_from_outputs(hashes)
             for path in shards_holding:
                 rows += self._bronze.erase(path, erases(path.parent.name))
@@ -268,8 +272,18 @@ class Erasure:
             elif needles.are_in(path):
                 remove(path)
                 found.append(path)
+        found += self._forget_points(needles.ids)
         if found:
             self._report.say(f"{self._doomed.title}: removed {', '.join(map(str, found))} too.")
+
+    def _forget_points(self, ids: set[int] | None) -> list[Path]:
+        """Remove the files of points with those of one of `ids` (None: all), beside any warehouse; which those were.
+
+        Staging makes anew what is missing.
+        """
+        warehouses = {self._settings.warehouse_path, *self._places.paths("warehouse")}
+        layers = {PointLayer(path).folder: PointLayer(path) for path in warehouses}
+        return [path for folder in sorted(layers) for path in layers[folder].forget(ids)]
 
     def _caches(self) -> list[Path]:
         """Files beside the warehouse that may be lost, wherever a warehouse was."""
@@ -329,6 +343,7 @@ class Needles:
     """Ids and names to look for in files, which may be Parquet."""
 
     def __init__(self, ids: set[int], names: set[str]) -> None:
+        self.ids = ids
         self._ids = {str(id_).encode() for id_ in ids}
         # as it is, and as it is in JSON that is ASCII alone
         self._names = {form.encode() for name in names for form in (name, json.dumps(name)[1:-1])}

@@ -21,6 +21,7 @@ from pipelines.ground.settings import StravaSettings
 from pipelines.mirror.landing import Notes
 from pipelines.runs.erasure import Doomed, Erasure, Needles
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table
+from pipelines.warehouse.points import POINT_FILES
 
 # a shorter name is in any text
 LEAST_NAME = 6
@@ -110,6 +111,8 @@ class Purge:
             lambda _table: erases,
             lambda connection: _holds_any(connection, purged_at),
             max(purged_at.values()),
+            # also of one that came back: the earlier file may be another
+            points_of=set(purged_at),
         )
         return Erasure(self._bronze, self._settings, self._report, doomed)
 
@@ -152,7 +155,7 @@ def _holds_any(connection: duckdb.DuckDBPyConnection, purged_at: dict[int, datet
             f"select 1 from {DATASET}.{table} as rows join purged using (id) "
             "where rows.fetched_at <= purged.purged_at limit 1"
         ).fetchone()
-        for table in ERASED_FROM
+        for table in (*ERASED_FROM, POINT_FILES)
         if holds_table(connection, table)
     )
 

@@ -12,6 +12,7 @@ from pipelines.ground.errors import StorageFailed
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.written_places import Places
+from pipelines.warehouse.points import PointLayer
 
 
 def repair(bronze: Bronze, settings: StravaSettings, report: Report) -> None:
@@ -38,6 +39,7 @@ def _remove_half_written(settings: StravaSettings, report: Report) -> None:
         *((folder / table, r".+\.parquet") for folder in shards for table in TABLES),
         *((folder, r"strava_.+\.json") for folder in outputs),
         *((path.parent / settings.state_path.name, ".+") for path in warehouses),
+        *((PointLayer(path).folder, r".+\.parquet") for path in warehouses),
         *((path.parent, re.escape(path.name)) for path in files),
     ]
     for folder, names in looked_for:

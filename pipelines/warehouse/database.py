@@ -29,8 +29,12 @@ LIMITS: Config = {"threads": 1, "memory_limit": f"{LEASH_MB}MB", "preserve_inser
 
 
 @contextmanager
-def open_warehouse(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_warehouse(
+    path: Path, read_only: bool = False, rows_per_group: int = ROWS_PER_GROUP
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the DuckDB file at `path`, which is made when it is not there.
+
+    rows_per_group: of what is written; payloads need few.
 
     Raises:
         WarehouseBusy: another process holds it; the text names that process.
@@ -46,18 +50,18 @@ def open_warehouse(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckD
     except OSError as error:
         raise storage_error(path, error) from error
     with typed_errors(path, MOVE_AWAY):
-        connection = duckdb.connect(str(path), read_only, LIMITS) if read_only else _attached(path)
+        connection = duckdb.connect(str(path), read_only, LIMITS) if read_only else _attached(path, rows_per_group)
         with connection:
             limit_memory(connection, memory_to_read_mb(connection, path))
             yield connection
 
 
-def _attached(path: Path) -> duckdb.DuckDBPyConnection:
+def _attached(path: Path, rows_per_group: int = ROWS_PER_GROUP) -> duckdb.DuckDBPyConnection:
     """A connection whose database is the file at `path`; only ATTACH takes a size of row groups."""
     # where DuckDB goes on when memory runs out: for a file that is connected to it would itself
     connection = duckdb.connect(":memory:", config=LIMITS | {"temp_directory": f"{path}.tmp"})
     try:
-        connection.execute(f"attach {quoted(path)} as {CATALOG} (row_group_size {ROWS_PER_GROUP})")
+        connection.execute(f"attach {quoted(path)} as {CATALOG} (row_group_size {rows_per_group})")
     except duckdb.Error:
         connection.close()
         raise

@@ -18,6 +18,7 @@ from tzfpy import get_tz
 from pipelines.ground.polyline import METRES_PER_UNIT, UNITS_PER_DEGREE, encode, simplify
 from pipelines.sources.strava_export.readers import ActivityFile, Lap, UnreadableFile, read_activity_file
 from pipelines.sources.strava_export.sports import sport_type_of, type_of
+from pipelines.warehouse.points import Samples, samples_of
 from pipelines.warehouse.windows import Window
 
 # a longer gap between two points is a pause, unless the device's own distance goes on in it; so is in a file with few
@@ -52,12 +53,19 @@ def file_reading(content: bytes, window: Window | None = None) -> dict[str, Any]
 
     Of a file that goes beyond the activity's `window` only what is within counts.
     """
+    return reading_and_samples(content, window)[0]
+
+
+def reading_and_samples(content: bytes, window: Window | None) -> tuple[dict[str, Any], Samples | None]:
+    """The same, and the file's samples, if it has any."""
     try:
-        return _reading(*_clipped(read_activity_file(content, ""), window))
+        activity, is_clipped = _clipped(read_activity_file(content, ""), window)
+        return _reading(activity, is_clipped), samples_of(activity)
     except UnreadableFile as error:
-        return {"problem": str(error), "problem_reason": error.reason}
+        return {"problem": str(error), "problem_reason": error.reason}, None
     except _MISTAKES as error:
-        return {"problem": f"The reader failed: {type(error).__name__}: {error}", "problem_reason": "reader failed"}
+        problem = f"The reader failed: {type(error).__name__}: {error}"
+        return {"problem": problem, "problem_reason": "reader failed"}, None
 
 
 def _clipped(activity: ActivityFile, window: Window | None) -> tuple[ActivityFile, bool]:

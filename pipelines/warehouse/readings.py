@@ -1,11 +1,12 @@
-"""Readings: what readers make of an export's rows and of activity files, as Parquet for staging.
+"""Readings: what readers make of an export's rows and of activity files, as Parquet for staging; files' points besides.
 
 A reading is a row of bronze with another payload: a JSON object under the names of Strava's API. Its first key,
 `reader`, says which code made it; what other code made is made anew.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import cache
 from importlib.metadata import version
 from itertools import chain
@@ -23,14 +24,19 @@ from pipelines.ground import polyline
 from pipelines.ground.durable import storage_error
 from pipelines.sources import strava_export
 from pipelines.sources.strava_api.pause import Pause
-from pipelines.warehouse import file_readings, row_readings, windows
+from pipelines.warehouse import file_readings, points, row_readings, windows
+from pipelines.warehouse.points import PointLayer, Samples, ShardPoints
 from pipelines.warehouse.windows import Window
 
 # of which a reading follows; `fitdecode` has the names of devices, `tzfpy` the map of time zones
 LIBRARIES = ("fitdecode", "tzfpy")
-CODE = (__file__, file_readings.__file__, row_readings.__file__, windows.__file__, polyline.__file__)
+CODE = (
+    *(__file__, file_readings.__file__, points.__file__, row_readings.__file__, windows.__file__),
+    polyline.__file__,
+)
 # one file is 200 kB, at times some megabytes
 FILES_AT_A_TIME, ROWS_AT_A_TIME = 8, 500
+EMPTY = {"problem": "It is empty."}
 
 
 @cache
@@ -55,59 +61,63 @@ def _beginning() -> str:
 
 
 class Readings:
-    """Makes readings of the shards of `bronze`; between two files it asks `pause` whether to end.
+    """Makes readings of the shards of `bronze`, and of files points in `layer`; between two files it asks `pause`.
 
     `tell` takes how far it has come, in words and as a share.
     """
 
-    def __init__(self, bronze: Bronze, pause: Pause, tell: Callable[[str, float], None]) -> None:
+    def __init__(self, bronze: Bronze, layer: PointLayer, pause: Pause, tell: Callable[[str, float], None]) -> None:
         self._bronze = bronze
+        self._layer = layer
         self._pause = pause
         self.tell = tell
         row_reading = row_readings.RowReadings(self._rows_of_all_exports)
-        self._readers: dict[str, Callable[[Any, Window | None], dict[str, Any]]] = {
-            EXPORT_ACTIVITIES: lambda payload, _: row_reading(payload),
-            ACTIVITY_FILES: file_readings.file_reading,
+        self._readers: dict[str, Callable[[Any, Window | None], tuple[dict[str, Any], Samples | None]]] = {
+            EXPORT_ACTIVITIES: lambda payload, _: (row_reading(payload), None),
+            ACTIVITY_FILES: file_readings.reading_and_samples,
         }
         # of the activities whose files are read
         self.windows: dict[int, Window] = {}
 
-    def write(self, table: str, shard: Path, target: Path) -> None:
+    @property
+    def version(self) -> str:
+        """Which code reads."""
+        return reader_version()
+
+    def write(self, table: str, shard: Path, name: str, target: Path) -> None:
         """Write the readings of the rows in `shard` of `table`, in their order, to the Parquet file `target`.
 
+        Before they are whole the points of files are in the layer, as those of the shard `name`.
+
         Raises:
-            FileNotFoundError, ShardDamaged, StorageFailed: as `opened`; or `target` cannot be written.
+            FileNotFoundError, ShardDamaged, StorageFailed: as `opened`; or `target` or the points cannot be written.
             Interrupted: somebody wants out.
         """
         batches = _batches(shard, FILES_AT_A_TIME if table == ACTIVITY_FILES else ROWS_AT_A_TIME)
-        read = (self._read(table, batch) for batch in batches)
-        first = next(read)
+        first = next(batches)
+        layer = self._layer.writing(name, reader_version()) if table == ACTIVITY_FILES else nullcontext()
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with pq.ParquetWriter(target, SCHEMA, compression="zstd") as writer:
-                for rows in chain([first], read):
-                    writer.write_table(rows)
+            with pq.ParquetWriter(target, SCHEMA, compression="zstd") as writer, layer as shard_points:
+                for batch in chain([first], batches):
+                    writer.write_table(self._read(table, batch, shard_points))
         except OSError as error:
             raise storage_error(target, error) from error
 
-    def _read(self, table: str, batch: pa.RecordBatch) -> pa.Table:
+    def _read(self, table: str, batch: pa.RecordBatch, shard_points: ShardPoints | None) -> pa.Table:
         texts = []
-        for id_, payload in zip(batch["id"].to_pylist(), batch["payload"], strict=True):
+        keys = batch.drop_columns(["payload"]).to_pylist()
+        for key, payload in zip(keys, batch["payload"], strict=True):
             self._pause.wait(0)
-            texts.append(self._text(table, id_, payload.as_py()))
+            window = self.windows.get(key["id"]) if table == ACTIVITY_FILES else None
+            read = self._readers[table]
+            reading, samples = (EMPTY, None) if payload.as_py() is None else read(payload.as_py(), window)
+            texts.append(_text(reading, window))
+            if shard_points is not None:
+                shard_points.add(key, orjson.dumps(list(window)).decode() if window else None, samples)
         at = SCHEMA.get_field_index("payload")
         columns = [pa.array(texts, pa.string()) if i == at else batch[name] for i, name in enumerate(SCHEMA.names)]
         return pa.table(columns, names=SCHEMA.names).cast(SCHEMA)
-
-    def _text(self, table: str, id_: int | None, payload: str | bytes | None) -> str:
-        window = self.windows.get(id_) if table == ACTIVITY_FILES and id_ is not None else None
-        beginning = {"reader": reader_version()} | ({"window": list(window)} if window else {})
-        reading = {"problem": "It is empty."} if payload is None else self._readers[table](payload, window)
-        try:
-            return orjson.dumps(beginning | reading).decode()
-        except orjson.JSONEncodeError as error:
-            # half a surrogate pair, which JSON may have as an escape
-            return orjson.dumps(beginning | {"problem": f"What it says is no JSON: {error}"}).decode()
 
     def _rows_of_all_exports(self) -> Iterator[str]:
         for shard in self._bronze.shards(EXPORT_ACTIVITIES):
@@ -115,6 +125,15 @@ class Readings:
                 yield from (payload for payload in batch["payload"].to_pylist() if payload is not None)
 
 
-def _batches(shard: Path, rows: int) -> Iterable[pa.RecordBatch]:
+def _text(reading: dict[str, Any], window: Window | None) -> str:
+    beginning = {"reader": reader_version()} | ({"window": list(window)} if window else {})
+    try:
+        return orjson.dumps(beginning | reading).decode()
+    except orjson.JSONEncodeError as error:
+        # half a surrogate pair, which JSON may have as an escape
+        return orjson.dumps(beginning | {"problem": f"What it says is no JSON: {error}"}).decode()
+
+
+def _batches(shard: Path, rows: int) -> Iterator[pa.RecordBatch]:
     with opened(shard) as file:
         yield from file.iter_batches(batch_size=rows, columns=SCHEMA.names)

@@ -40,6 +40,7 @@ from pipelines.ground.engine import (
 from pipelines.ground.errors import Interrupted, StorageFailed, StravaError
 from pipelines.sources.strava_api.pause import Pause
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table, memory_to_read_mb, open_warehouse
+from pipelines.warehouse.points import PointLayer, load_points, points_are_behind, shards_without_points
 from pipelines.warehouse.readings import Readings, made_by_this_reader
 from pipelines.warehouse.windows import holds_files, shards_read_otherwise, windows
 
@@ -73,10 +74,11 @@ def load_staging(
         StorageFailed: the DuckDB file could not be written.
     """
     looked_through = False
-    readings = Readings(bronze, pause or Pause(), tell)
+    layer = PointLayer(warehouse)
+    readings = Readings(bronze, layer, pause or Pause(), tell)
     while True:
         try:
-            return _load_missing(bronze, readings, warehouse, work_path)
+            return _load_missing(bronze, readings, layer, warehouse, work_path)
         except (ShardDamaged, PipelineStepFailed) as error:
             # with the warehouse closed, which is asked for the rows of what is damaged
             if looked_through or not bronze.leave_out_damaged():
@@ -86,38 +88,48 @@ def load_staging(
             looked_through = True
 
 
-def _load_missing(bronze: Bronze, readings: Readings, warehouse: Path, work_path: Path) -> int:
+def _load_missing(bronze: Bronze, readings: Readings, layer: PointLayer, warehouse: Path, work_path: Path) -> int:
     for on_leash in (True, False):
         with open_warehouse(warehouse) as connection:
             missing = _missing(connection, bronze)
             try:
-                for files in _steps(connection, bronze, missing, readings, work_path / "readings"):
+                for files in _steps(connection, bronze, missing, readings, layer, work_path / "readings"):
                     limit_memory(connection, _memory_mb(files) if on_leash else None)
                     _forget_readings(connection, files)
                     _load(connection, files, warehouse, work_path)
                     limit_memory(connection, memory_to_read_mb(connection, real(warehouse)) if on_leash else None)
+                is_behind = points_are_behind(connection, layer)
                 break
             except (MemoryError, duckdb.OutOfMemoryException):
                 # a payload of a size that nobody has met: then memory is what it takes, in a file opened anew, because
                 # DuckDB takes back no more of one in which memory ran out
                 if not on_leash:
                     raise
+    if is_behind:
+        load_points(warehouse, layer)
     return sum(map(len, missing.values()))
 
 
 def _steps(
-    connection: duckdb.DuckDBPyConnection, bronze: Bronze, missing: Shards, readings: Readings, folder: Path
+    connection: duckdb.DuckDBPyConnection,
+    bronze: Bronze,
+    missing: Shards,
+    readings: Readings,
+    layer: PointLayer,
+    folder: Path,
 ) -> Iterator[Files]:
     """What to load at a time: first all but files, which are clipped by it, then files, as many as were read meanwhile.
 
-    What is missing for files is completed: by those whose activity has got another start or length.
+    What is missing for files is completed: by those whose activity has got another start or length, and those whose
+    points `layer` lacks.
     """
     files = {table: [] if table in READ else list(shards.values()) for table, shards in missing.items()}
     rmtree(folder, ignore_errors=True)
     try:
         yield from _read(EXPORT_ACTIVITIES, missing.get(EXPORT_ACTIVITIES, {}), readings, folder, files)
         files = {}
-        if holds_files(connection) and (otherwise := shards_read_otherwise(connection)):
+        otherwise = shards_without_points(connection, layer, readings.version)
+        if holds_files(connection) and (otherwise := otherwise | shards_read_otherwise(connection)):
             known = bronze.whole_shards(ACTIVITY_FILES, but=set())
             missing.setdefault(ACTIVITY_FILES, {}).update({n: path for n, path in known.items() if n in otherwise})
         if to_read := missing.get(ACTIVITY_FILES):
@@ -136,7 +148,7 @@ def _read(table: str, shards: dict[str, Path], readings: Readings, folder: Path,
         try:
             # somebody may have removed the shard just now
             with suppress(FileNotFoundError):
-                readings.write(table, path, target)
+                readings.write(table, path, name, target)
                 files.setdefault(table, []).append(target)
         except Interrupted:
             yield from [files] if files else []

@@ -25,7 +25,7 @@ DECIDE = {
     "ground": ("durable", "polyline"),
     "runs": ("purge", "repair", "reconciliation", "backup", "schedule"),
     "page": ("data", "public_data", "routes"),
-    "warehouse": ("staging", "readings", "file_readings", "row_readings", "windows", "publish"),
+    "warehouse": ("staging", "readings", "file_readings", "row_readings", "points", "windows", "publish"),
 }
 
 
