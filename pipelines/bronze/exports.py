@@ -14,6 +14,7 @@ from pipelines.bronze.tables import (
     EXPORT_ACTIVITIES,
     EXPORT_RECORDS,
     EXPORTS,
+    WATCHED_FILES,
 )
 from pipelines.sources.strava_api.payloads import EPOCH, Payload
 from pipelines.sources.strava_export import Problem
@@ -173,7 +174,8 @@ def unfinished_imports(bronze: BronzeReader, athlete_id: int) -> list[datetime]:
     union = " union ".join(f"select fetched_at from {{{table}}} where athlete_id = $athlete_id" for table in tables)
     rows = bronze.query(
         f"select fetched_at from ({union}) where fetched_at not in "
-        f"(select fetched_at from {{{EXPORTS}}} where athlete_id = $athlete_id) order by fetched_at",
+        f"(select fetched_at from {{{EXPORTS}}} where athlete_id = $athlete_id) and fetched_at not in "
+        f"(select fetched_at from {{{WATCHED_FILES}}} where athlete_id = $athlete_id) order by fetched_at",
         athlete_id=athlete_id,
     )
     return [fetched_at for (fetched_at,) in rows]
@@ -198,6 +200,9 @@ def absent(bronze: BronzeReader, athlete_id: int, notes: Iterable[ExportNote]) -
     complete = [(note, set(note.activity_ids)) for note in exports if note.is_complete]
     found: dict[int, ExportNote] = {}
     for id_ in bronze.live(athlete_id):
+        if id_ < 0:
+            # Strava never had it
+            continue
         seen_at = last_seen.get(id_)
         for note, ids in complete:
             if seen_at is not None and note.exported_at > seen_at and id_ not in ids:
@@ -211,6 +216,8 @@ def _last_seen(bronze: BronzeReader, athlete_id: int) -> dict[int, datetime]:
     union = " union all ".join(
         f"select id, fetched_at from {{{table}}} where athlete_id = $athlete_id" for table in tables
     )
+    # a file from a watch says nothing of what there is at Strava
+    union += f" and fetched_at not in (select fetched_at from {{{WATCHED_FILES}}})"
     rows = bronze.query(
         f"select id, max(fetched_at) from ({union}) where id is not null group by id", athlete_id=athlete_id
     )

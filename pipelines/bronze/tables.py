@@ -20,6 +20,8 @@ EXPORTS = "exports"
 EXPORT_ACTIVITIES = "export_activities"
 EXPORT_RECORDS = "export_records"
 ACTIVITY_FILES = "activity_files"
+# one row per activity file that came by itself: from a watch folder, or named on the command line
+WATCHED_FILES = "watched_files"
 
 # The keys that the pipeline itself needs, typed once and for ever, and the payload as it came.
 SCHEMA = pa.schema(
@@ -112,6 +114,7 @@ TABLES = {
     # those that belong to an activity, like the caption of a photo, bear its id
     EXPORT_RECORDS: Table(is_of_activity=True),
     ACTIVITY_FILES: Table(is_of_activity=True, holds_bytes=True, is_read=True),
+    WATCHED_FILES: Table(is_of_activity=True, is_on_demand=True),
     SWEEPS: Table(),
     TOMBSTONES: Table(),
 }
