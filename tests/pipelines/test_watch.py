@@ -143,7 +143,8 @@ def test_files_of_a_watch_become_activities_without_an_account_and_a_second_run_
         ("three.tcx", True),
     }
     assert (
-        "Activity files  3 taken in" in " ".join(run("status", STRAVA_HOME=str(newcomer.home)).out.split("  ")) or True
+        "3 taken in, 3 of them of activities that Strava does not know"
+        in run("status", STRAVA_HOME=str(newcomer.home)).out
     )
 
 
@@ -263,35 +264,75 @@ def test_the_api_takes_a_file_over_and_its_deletion_takes_it_along(athlete, run,
     athlete.settings["STRAVA_WATCH"] = str(folder)
     activity = run_of(strava.activities())
     put(folder / "one.fit", of(activity, late_s=5))
+    put(folder / "two.fit", fit(NOON))
     ran = run("import")
     assert ran.code == 0, ran.err
-    assert [doors for (doors,) in athlete.sql("select doors from strava.activities")] == ["file"]
+    assert athlete.sql("select doors from strava.activities") == [("file",), ("file",)]
 
     ran = run("flow", ENRICH_LIMIT="0")
     assert ran.code == 0, ran.err
     assert "1 activity known by files alone" in ran.err
-    assert live(athlete) == all_ids(strava)
+    own = -1 - int(hashlib.sha256(fit(NOON)).hexdigest(), 16) % 2**52
+    assert live(athlete) == all_ids(strava) | {own}
     shown = dict(athlete.sql("select id, doors from strava.activities"))
-    assert shown.keys() == all_ids(strava)
+    assert shown.keys() == live(athlete)
     assert shown[activity["id"]] == "api, file"
+    # nobody knew whose they were
+    assert athlete.sql("select count(distinct athlete_id) from strava.activities") == [(1,)]
     assert athlete.sql("select count(*) from strava.deleted_activities") == [(0,)]
     ran = run("status", "--json")
     assert ran.code == 0, ran.out
     status = json.loads(ran.out)
     assert status["activities"]["deleted"] == 0
-    assert [each["activity_id"] for each in status["files"]] == [activity["id"]]
+    assert {each["activity_id"] for each in status["files"]} == {activity["id"], own}
 
     strava.delete(activity["id"])
     ran = run("flow", "--all", ENRICH_LIMIT="0", STRAVA_PURGE_DELETED="true")
     assert ran.code == 0, ran.err
-    assert not {row["id"] for table in ("activity_files", "watched_files") for row in rows(athlete, table)}
+    assert {row["id"] for table in ("activity_files", "watched_files") for row in rows(athlete, table)} == {own}
     # the watch still has it, and a cache that is lost does not bring it back
     (athlete.home / "warehouse" / ".state" / "watch.json").unlink(missing_ok=True)
     ran = run("flow", "--all", ENRICH_LIMIT="0")
     assert ran.code == 0, ran.err
     assert "1 of activities that were deleted at Strava" in ran.err
-    assert live(athlete) == all_ids(strava)
-    assert not athlete.sql("select 1 from strava.activities where id < 0")
+    assert live(athlete) == all_ids(strava) | {own}
+    assert athlete.sql("select id from strava.activities where id < 0") == [(own,)]
+
+
+@pytest.mark.slow
+def test_killed_anywhere_the_next_run_takes_in_what_is_missing(newcomer, land, folder, launcher):
+    for number in range(3):
+        put(folder / f"{number}.fit", fit(NOON + timedelta(days=number)))
+    for at in (".*/data/watched_files/.*", ".*/data/activity_files/.*"):
+        environment = newcomer.environment(SOAK_KILL_AT=f"(open|os.rename) {at}")
+        assert launcher.start("import", environment=environment).wait().code == -9
+    land.watch()
+    assert sorted(Counter(row["id"] for row in rows(newcomer, "activity_files")).values()) == [1, 1, 1]
+    assert len(live(newcomer)) == 3
+    # bronze is the truth, and the cache is not
+    for path in newcomer.shards("activity_files"):
+        path.unlink()
+    assert "3 new" in land.watch()
+    assert len(live(newcomer)) == 3
+    (newcomer.home / "warehouse" / ".state" / "watch.json").unlink()
+    assert "3 known" in land.watch()
+
+
+@pytest.mark.slow
+def test_killed_while_an_export_takes_a_file_over_it_is_counted_once_after_the_next_run(
+    newcomer, land, folder, world, launcher
+):
+    activity = run_of(world.activities())
+    put(folder / "one.fit", of(activity))
+    land.watch()
+    land.export(exported(world, folder.parent / "export_7.zip")[1])
+    for at in (".*/data/watched_files/.*", ".*/data/activity_files/.*", ".*/data/tombstones/.*"):
+        environment = newcomer.environment(SOAK_KILL_AT=f"(open|os.rename) {at}")
+        assert launcher.start("import", environment=environment).wait().code == -9
+    land.stage()
+    assert live(newcomer) == {each["id"] for each in world.activities()}
+    taken = hashlib.sha256((folder / "one.fit").read_bytes()).hexdigest()
+    assert activity["id"] in {row["id"] for row in rows(newcomer, "activity_files") if row["payload_hash"] == taken}
 
 
 def test_a_flow_without_tokens_says_so_and_a_folder_that_is_not_there_stops_no_flow(athlete, run, folder, newcomer):
