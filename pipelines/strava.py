@@ -171,8 +171,8 @@ def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], No
         paths = tuple(map(_typed, given.get("paths", ())))
         if "import" in steps and not paths and settings.watch is None:
             raise BadSetting(
-                "There is nothing to import: name the ZIP that Strava has sent, an activity file, or a folder that a "
-                "watch writes to (--watch DIR, or the setting STRAVA_WATCH)."
+                "There is nothing to import: name the ZIP that Strava has sent or an activity file (make import "
+                "FILE=export_123.zip), or a folder that a watch writes to (--watch DIR, or the setting STRAVA_WATCH)."
             )
         import_choice = ImportChoice(paths, pull_choice.confirmed)
         run_steps(settings, report, stop, command, steps, pull_choice, choice, backfill, import_choice)

@@ -158,9 +158,8 @@ def test_the_export_that_is_to_be_imported_is_shown_to_the_container_and_nothing
     ran = make(SHOWS, "import", "FILE=~/of mine, new/export_1.zip", HOME=str(tmp_path), **NO_STRAVA_HERE)
     assert ran.out.splitlines()[-3:] == ["import", "--", str(export)], ran
     assert mounts(ran)[str(export)] == f"{export},readonly"
-    missing = make(SHOWS, "import", **NO_STRAVA_HERE)
-    assert missing.code != 0
-    assert "make import FILE=export_123.zip" in missing.err
+    # STRAVA_WATCH may name what there is to import; whether it does is the command's to say
+    assert make(SHOWS, "import", **NO_STRAVA_HERE).out.splitlines()[-1] == "import"
 
 
 @pytest.mark.parametrize(
