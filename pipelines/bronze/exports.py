@@ -199,10 +199,7 @@ def absent(bronze: BronzeReader, athlete_id: int, notes: Iterable[ExportNote]) -
             last_seen[id_] = max(last_seen.get(id_, EPOCH), note.exported_at)
     complete = [(note, set(note.activity_ids)) for note in exports if note.is_complete]
     found: dict[int, ExportNote] = {}
-    for id_ in bronze.live(athlete_id):
-        if id_ < 0:
-            # Strava never had it
-            continue
+    for id_ in bronze.live_at_strava(athlete_id):
         seen_at = last_seen.get(id_)
         for note, ids in complete:
             if seen_at is not None and note.exported_at > seen_at and id_ not in ids:
