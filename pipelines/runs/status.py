@@ -240,8 +240,9 @@ def _file_lines(status: Status) -> list[tuple[str, str]]:
     if status.files:
         alone = sum(file.is_alone for file in status.files)
         newest = status.files[-1]
-        count = f"{len(status.files):,} taken in, {alone:,} of them of activities that Strava does not know; the newest "
-        lines.append(("Activity files", f"{count}{newest.taken_at:%Y-%m-%d %H:%M} UTC ({one_line(newest.name)})"))
+        counts = f"{len(status.files):,} taken in, {alone:,} of them of activities that Strava does not know"
+        when = f"{newest.taken_at:%Y-%m-%d %H:%M} UTC ({one_line(newest.name)})"
+        lines.append(("Activity files", f"{counts}; the newest {when}"))
     without = sum(looked.outcome == "no activity" for _, looked in status.files_left)
     left = [
         f"{one_line(path)}: {one_line(looked.reason)}{_WAITS if looked.outcome == 'waiting' else ''}"
