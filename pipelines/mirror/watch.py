@@ -43,7 +43,7 @@ MOST_PROBLEMS = 20
 
 # what a person is shown of it, and in which order
 _SAID: dict[Outcome, str] = {
-    "new": "new, as activities of their own",
+    "new": "new, each an activity of its own",
     "joined": "new, of known activities",
     "known": "known",
     "gone": "of activities that were deleted at Strava",

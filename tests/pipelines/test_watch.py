@@ -111,7 +111,7 @@ def test_files_of_a_watch_become_activities_without_an_account_and_a_second_run_
         put(folder / name, fit(NOON - timedelta(days=1)))
     ran = imported("--watch", str(folder))
     assert ran.code == 0, ran.err
-    assert "3 new, as activities of their own" in ran.err
+    assert "3 new, each an activity of its own" in ran.err
     query = "select id, doors, distance, elapsed_time, athlete_id from strava.activities order by start_date"
     shown = newcomer.sql(query)
     assert [row[1:] for row in shown] == [
@@ -248,14 +248,14 @@ def test_a_file_with_the_upload_id_in_its_name_joins_that_activity_though_it_was
     put(folder / f"{activity['upload_id']}.fit.gz", gzip.compress(of(activity, late_s=-900, by=1.5)))
     # the same number on another day is none
     put(folder / "old" / f"{activity['upload_id']}.fit.gz", gzip.compress(of(activity, late_s=9 * 86400)))
-    assert "1 new, as activities of their own; 1 new, of known activities" in land.watch()
+    assert "1 new, each an activity of its own; 1 new, of known activities" in land.watch()
     assert len(live(newcomer)) == 31
 
 
 def test_two_recordings_of_one_run_are_one_activity(newcomer, land, folder):
     put(folder / "bike computer" / "a.fit", fit())
     put(folder / "watch" / "b.gpx", gpx_file(samples(1801, 5010.0), start=NOON + timedelta(seconds=30)))
-    assert "1 new, as activities of their own; 1 new, of known activities" in land.watch()
+    assert "1 new, each an activity of its own; 1 new, of known activities" in land.watch()
     assert list(files(newcomer).values()) == [2]
 
 
