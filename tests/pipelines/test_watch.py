@@ -149,10 +149,11 @@ def test_files_of_a_watch_become_activities_without_an_account_and_a_second_run_
 
 
 def test_a_file_that_is_still_being_written_waits_and_one_that_stays_cut_is_taken_as_it_is(newcomer, land, folder, run):
-    whole = fit()
+    whole = fit_file(samples(1800, 5000.0, points=61), start=NOON)
+    cut = whole[: len(whole) * 2 // 3]
     path = put(folder / "one.fit", whole, age_s=1)
     assert "1 still being written, for the next run" in land.watch()
-    put(path, whole[:-40], age_s=60)
+    put(path, cut, age_s=60)
     land.watch()
     assert not newcomer.shards("activity_files")
     [left] = json.loads(run("status", "--json", STRAVA_HOME=str(newcomer.home)).out)["files_left"]
@@ -161,7 +162,7 @@ def test_a_file_that_is_still_being_written_waits_and_one_that_stays_cut_is_take
     assert "cut off before its end" in left["explanation"]
     assert "It waits for the next run." in run("status", STRAVA_HOME=str(newcomer.home)).out
 
-    put(path, whole[:-40])
+    put(path, cut)
     assert "1 new" in land.watch()
     # what comes late all the same is no second activity
     put(path, whole, age_s=60)
