@@ -45,8 +45,8 @@ run: ## pull new and changed activities into bronze and staging
 run-all: ## the same, ignoring the cursor: walk the whole list
 	@$(STRAVA) pull --all
 
-import: ## land your own export of Strava and build: make import FILE=export_123.zip
-	@$(STRAVA) import -- "$${FILE:?which export? make import FILE=export_123.zip}"
+import: ## land your own export of Strava or an activity file, and build: make import FILE=export_123.zip
+	@$(STRAVA) import $${FILE:+-- "$$FILE"}
 
 compact: ## dbt build: merge staging into strava.* and roll up
 	@$(STRAVA) build

@@ -120,7 +120,7 @@ show_settings() {
 
 # the folders of the history and the network that a command needs
 show_history() {
-  local asked told home token warehouse bronze publish network
+  local asked told home token warehouse bronze publish watch network
   # a tilde is the caller's home, and what the image says of STRAVA_HOME is nothing that the caller has said
   asked=(--network none --env "HOME=${HOME:-/}" --env "STRAVA_HOME=${STRAVA_HOME:-}" --entrypoint python)
   told=$("$ENGINE" run "${OPTIONS[@]}" "${asked[@]}" "$IMAGE" -m pipelines.places "$REPO") || exit
@@ -144,6 +144,11 @@ show_history() {
     show_folder_of "$publish"
     OPTIONS+=(--env "STRAVA_PUBLISH=$publish")
   fi
+  if [ -n "$watch" ]; then
+    watch=$(under "$watch" "$home")
+    [ ! -d "$watch" ] || bind_mount "$watch" "$watch" readonly
+    OPTIONS+=(--env "STRAVA_WATCH=$watch")
+  fi
   # `auth` catches the browser, `serve` answers it, and so does a Strava or a proxy on this machine, on its own loopback
   case "${1:-} $network" in
     auth\ * | serve\ * | *\ host) OPTIONS+=(--network host) ;;
@@ -161,7 +166,7 @@ relay() {
   esac
 }
 
-# Shows the exports that `import` is to read, where they are, and names them by these paths.
+# Shows the exports and folders that `import` is to read, where they are, and names them by these paths.
 show_exports() {
   local argument options=true
   IMPORT=()

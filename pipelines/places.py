@@ -35,6 +35,7 @@ def places(settings: StravaSettings, repo: str) -> dict[str, str]:
         "warehouse": path("warehouse"),
         "bronze": path("bronze_url") if settings.bronze_store is None else "",
         "publish": path("publish"),
+        "watch": path("watch"),
         "network": "host" if any(map(_is_on_this_machine, called)) else "",
     }
 

@@ -91,10 +91,16 @@ def _flow_options(parser: argparse.ArgumentParser) -> None:
 def _import_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths",
-        nargs="+",
+        nargs="*",
         metavar="PATH",
         type=Path,
-        help="the ZIP that Strava has sent, or the folder it unpacks to; several at once",
+        help="the ZIP that Strava has sent, or the folder it unpacks to, or a FIT, GPX or TCX file; several at once",
+    )
+    parser.add_argument(
+        "--watch",
+        metavar="DIR",
+        type=Path,
+        help="take in what is new in this folder of activity files (else that of STRAVA_WATCH)",
     )
     parser.add_argument(
         "--confirm-deletions",
@@ -115,11 +121,18 @@ def _withdraw_options(parser: argparse.ArgumentParser) -> None:
 
 def _settings(options: argparse.Namespace) -> StravaSettings:
     given = vars(options)
+    watch = given.get("watch")
     return read_settings(
+        watch=None if watch is None else str(_typed(watch)),
         per_page=_whole_number("--per-page", given.get("per_page")),
         lookback_days=_whole_number("--lookback-days", given.get("lookback_days")),
         enrich_limit=given.get("limit"),
     )
+
+
+def _typed(path: Path) -> Path:
+    """`path` as the caller means it; make hands on a tilde as it was typed."""
+    return Path.cwd() / path.expanduser()
 
 
 def _whole_number(option: str, text: str | None) -> int | None:
@@ -166,8 +179,12 @@ def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], No
         )
         pull_choice = PullChoice(given.get("all", False), given.get("confirm_deletions", False))
         command = f"{options.command or 'pull, enrich'}{' --backfill' if backfill else ''}"
-        # make hands on a tilde as it was typed
-        paths = tuple(Path.cwd() / path.expanduser() for path in given.get("paths", ()))
+        paths = tuple(map(_typed, given.get("paths", ())))
+        if "import" in steps and not paths and settings.watch is None:
+            raise BadSetting(
+                "There is nothing to import: name the ZIP that Strava has sent or an activity file (make import "
+                "FILE=export_123.zip), or a folder that a watch writes to (--watch DIR, or the setting STRAVA_WATCH)."
+            )
         import_choice = ImportChoice(paths, pull_choice.confirmed)
         withdraw_choice = WithdrawChoice(given.get("door", "api"), lambda: given.get("yes", False) or _says_yes(stop))
         run_steps(settings, report, stop, command, steps, pull_choice, choice, backfill, import_choice, withdraw_choice)
@@ -402,14 +419,14 @@ COMMANDS = (
         "flow",
         "pull, enrich, and `dbt build` if anything landed; the page if STRAVA_PAGE is true",
         "python pipelines/strava.py flow --backfill",
-        _does("pull", "enrich", "purge_if_wanted", "stage", "build_if_needed", "page_if_wanted"),
+        _does("pull", "enrich", "watch", "purge_if_wanted", "stage", "build_if_needed", "page_if_wanted"),
         _flow_options,
     ),
     Command(
         "import",
-        "land your own export of Strava (ZIP or folder) and build; needs no account, no token, no network",
+        "land your own export of Strava (ZIP or folder), or activity files, and build; needs no account, no network",
         "python pipelines/strava.py import export_123.zip",
-        _does("import", "purge_if_wanted", "stage", "build_if_needed", "page_if_wanted"),
+        _does("import", "watch", "purge_if_wanted", "stage", "build_if_needed", "page_if_wanted"),
         _import_options,
     ),
     Command(

@@ -14,6 +14,7 @@ from pipelines.bronze.tables import (
     EXPORT_ACTIVITIES,
     EXPORT_RECORDS,
     EXPORTS,
+    WATCHED_FILES,
 )
 from pipelines.sources.strava_api.payloads import EPOCH, Payload
 from pipelines.sources.strava_export import Problem
@@ -173,7 +174,8 @@ def unfinished_imports(bronze: BronzeReader, athlete_id: int) -> list[datetime]:
     union = " union ".join(f"select fetched_at from {{{table}}} where athlete_id = $athlete_id" for table in tables)
     rows = bronze.query(
         f"select fetched_at from ({union}) where fetched_at not in "
-        f"(select fetched_at from {{{EXPORTS}}} where athlete_id = $athlete_id) order by fetched_at",
+        f"(select fetched_at from {{{EXPORTS}}} where athlete_id = $athlete_id) and fetched_at not in "
+        f"(select fetched_at from {{{WATCHED_FILES}}} where athlete_id = $athlete_id) order by fetched_at",
         athlete_id=athlete_id,
     )
     return [fetched_at for (fetched_at,) in rows]
@@ -195,7 +197,7 @@ def absent(bronze: BronzeReader, athlete_id: int, notes: Iterable[ExportNote]) -
     for note in exports:
         for id_ in note.activity_ids:
             last_seen[id_] = max(last_seen.get(id_, EPOCH), note.exported_at)
-    return first_lacking(bronze.live(athlete_id), last_seen, exports)
+    return first_lacking(bronze.live_at_strava(athlete_id), last_seen, exports)
 
 
 def first_lacking(
@@ -221,6 +223,8 @@ def _last_seen(bronze: BronzeReader, athlete_id: int) -> dict[int, datetime]:
     union = " union all ".join(
         f"select id, fetched_at from {{{table}}} where athlete_id = $athlete_id" for table in tables
     )
+    # a file from a watch says nothing of what there is at Strava
+    union += f" and fetched_at not in (select fetched_at from {{{WATCHED_FILES}}})"
     rows = bronze.query(
         f"select id, max(fetched_at) from ({union}) where id is not null group by id", athlete_id=athlete_id
     )

@@ -267,6 +267,10 @@ class BronzeReader:
         )
         return dict(rows)
 
+    def live_at_strava(self, athlete_id: int, start: datetime = EPOCH) -> dict[int, datetime | None]:
+        """As `live`, of those that Strava may have: one that is known by its file alone has a negative id."""
+        return {id_: at for id_, at in self.live(athlete_id, start).items() if id_ > 0}
+
     def live_of_all(self) -> set[int]:
         """Ids of the live activities of all athletes."""
         return {id_ for (id_,) in self.query(f"{with_live(OF_ANYBODY)} select id from live")}

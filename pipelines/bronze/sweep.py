@@ -144,9 +144,10 @@ def why_not_remove(gone: int, live: int, where: str = "at Strava") -> str | None
 def tombstone(
     id_: int, athlete_id: int, start_date: datetime | None, last_hash: str | None, reason: str, noticed_by: str
 ) -> Payload:
-    """The event that an activity is gone: `reason` is deleted or out_of_reach.
+    """The event that an activity is gone: `reason` is deleted, out_of_reach or superseded.
 
-    `noticed_by` is sweep, lookback, detail or export. `last_hash` is the hash of its last known payload, hexadecimal.
+    `noticed_by` is sweep, lookback, detail, export or file. `last_hash` is the hash of its last known payload,
+    hexadecimal.
     """
     held = {"reason": reason, "purged": False, "last_payload_hash": last_hash, "noticed_by": noticed_by}
     return _payload(id_, athlete_id, start_date, held)

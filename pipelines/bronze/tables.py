@@ -27,6 +27,8 @@ WITHDRAWALS = "withdrawals"
 # through which a row came: Strava's API, the athlete's own export, an activity file by itself
 Door = Literal["api", "export", "file"]
 DOORS: tuple[Door, ...] = get_args(Door)
+# one row per activity file that came by itself: from a watch folder, or named on the command line
+WATCHED_FILES = "watched_files"
 
 # The keys that the pipeline itself needs, typed once and for ever, and the payload as it came.
 SCHEMA = pa.schema(
@@ -120,6 +122,7 @@ TABLES = {
     # those that belong to an activity, like the caption of a photo, bear its id
     EXPORT_RECORDS: Table(is_of_activity=True, door="export"),
     ACTIVITY_FILES: Table(is_of_activity=True, holds_bytes=True, is_read=True),
+    WATCHED_FILES: Table(is_of_activity=True, is_on_demand=True, door="file"),
     SWEEPS: Table(door="api"),
     TOMBSTONES: Table(),
     WITHDRAWALS: Table(is_on_demand=True),

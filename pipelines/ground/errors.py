@@ -46,10 +46,10 @@ class BuildFailed(StravaError):
 
 
 class BadExport(StravaError):
-    """What was to be imported is no export, is damaged, or is somebody else's."""
+    """What was to be imported is no export or activity file, is damaged, or is somebody else's."""
 
     exit_code = 8
-    meaning = "an export could not be imported: it is none, it is damaged, or it is somebody else's"
+    meaning = "an export or a file could not be imported: it is none, it is damaged, or it is somebody else's"
 
 
 class Interrupted(StravaError):

@@ -50,7 +50,7 @@ POSSIBLE = {
     "ftp": (20, 1000, "watts"),
 }
 # the settings that are paths, or may be
-PATHS = ("home", "token_file", "warehouse", "bronze_url", "publish")
+PATHS = ("home", "token_file", "warehouse", "bronze_url", "publish", "watch")
 # what a shell would replace; a folder of that name would be made instead
 VARIABLE = re.compile(r"\$([A-Z_][A-Z0-9_]*|\{[A-Z_][A-Z0-9_]*\})")
 
@@ -87,6 +87,11 @@ SETTINGS: Mapping[str, Setting] = {
     "publish": Setting(
         ("STRAVA_PUBLISH",),
         "a read-only copy of the warehouse for dashboards, replaced at once after each build; of the same file name",
+    ),
+    "watch": Setting(
+        ("STRAVA_WATCH",),
+        "a folder into which watches and sync programs write FIT, GPX and TCX files (also `.gz`, also in folders "
+        "below): each `flow` and `import` takes in what is new there; nothing is ever written to it",
     ),
     "purge_deleted": Setting(
         ("STRAVA_PURGE_DELETED",), "whether each `flow` purges what was deleted at Strava: `true` or `false`"
@@ -166,6 +171,7 @@ class StravaSettings(BaseConfiguration):
     warehouse: str = "warehouse/strava.duckdb"
     bronze_url: str = "data"
     publish: str | None = None
+    watch: str | None = None
     purge_deleted: bool = False
     page: bool = False
     per_page: int = MAX_PER_PAGE
@@ -225,7 +231,7 @@ class StravaSettings(BaseConfiguration):
     def _check_paths(self) -> None:
         for field in PATHS:
             self.path(field)
-        _ = self.token_path, self.warehouse_path, self.bronze_path, self.publish_path
+        _ = self.token_path, self.warehouse_path, self.bronze_path, self.publish_path, self.watch_path
 
     def _check_spans(self) -> None:
         if self.lookback_days < 0:
@@ -350,6 +356,16 @@ class StravaSettings(BaseConfiguration):
                 "folder."
             )
         return path
+
+    @property
+    def watch_path(self) -> Path | None:
+        """The absolute folder of activity files to take in, if there is one."""
+        return None if self.watch is None else self._path("watch")
+
+    @property
+    def watch_cache_path(self) -> Path:
+        """The absolute path of what is known of the files there."""
+        return self.state_path / "watch.json"
 
     @property
     def bronze_path(self) -> Path:

@@ -39,7 +39,7 @@ class Burial:
         """
         if gone and noticed_by != "sweep" and (kept := self._kept_by_sweep()) is not None:
             return kept
-        live = self._bronze.live(self._athlete_id) if gone else {}
+        live = self._bronze.live_at_strava(self._athlete_id) if gone else {}
         gone = gone & live.keys()
         held = None if confirmed else why_not_remove(len(gone), len(live))
         if held is not None:
@@ -68,7 +68,7 @@ class Burial:
         A token that sees only part of them says nothing about what the API has never shown.
         """
         if self._reason == "deleted":
-            return self._bronze.live(self._athlete_id, start)
+            return self._bronze.live_at_strava(self._athlete_id, start)
         return self._bronze.live_at_api(self._athlete_id, start)
 
     def _kept_by_sweep(self) -> str | None:
@@ -97,7 +97,7 @@ class Burial:
 
     def unlisted(self, ids: set[int]) -> set[int]:
         """Those of `ids`, all unknown by id, that the list lacks too; one without a start is left to a sweep."""
-        live = self._bronze.live(self._athlete_id) if ids else {}
+        live = self._bronze.live_at_strava(self._athlete_id) if ids else {}
         starts = {id_: start for id_ in sorted(ids) if (start := live.get(id_)) is not None}
         return {id_ for id_, start in starts.items() if not self._is_listed(id_, start)}
 

@@ -409,7 +409,7 @@ class _Landing:
         gone = absent(self._bronze, self._athlete_id, [*notes, note])
         if not gone:
             return None
-        live = self._bronze.live(self._athlete_id)
+        live = self._bronze.live_at_strava(self._athlete_id)
         origins = " and ".join(dict.fromkeys(other.origin for other in gone.values()))
         refused = None if confirmed else why_not_remove(len(gone), len(live), f"in {origins}")
         if refused is not None:

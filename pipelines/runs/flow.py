@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Literal
@@ -35,7 +35,9 @@ from pipelines.mirror.landing import Notes
 from pipelines.mirror.on_demand import OnDemand
 from pipelines.mirror.own import Own
 from pipelines.mirror.pull import Pull, PullChoice
+from pipelines.mirror.takeover import Takeover
 from pipelines.mirror.waiting import is_too_long, wait_for_window
+from pipelines.mirror.watch import Watch, is_activity_file
 from pipelines.page.html import make_page, page_is_current
 from pipelines.runs.backup import finish_restore
 from pipelines.runs.last_run import Done, RunRecord, another_run
@@ -56,12 +58,13 @@ LONGEST_OUTAGE_WAIT_S = 3600
 # the steps that ask Strava
 FETCHING = ("pull", "enrich")
 # what stops one of these keeps nobody from what has landed before
-LANDING = (*FETCHING, "import")
+LANDING = (*FETCHING, "import", "watch")
 
 Step = Literal[
     "pull",
     "enrich",
     "import",
+    "watch",
     "purge",
     "purge_if_wanted",
     "withdraw",
@@ -153,7 +156,7 @@ class Run:
             self._done.activities_buried += enriched.buried
 
     def import_exports(self, choice: ImportChoice) -> None:
-        """Land what is new in exports, and bury what they lack; see `Import.run`.
+        """Land what is new in exports, and bury what they lack; then activity files. See `Import.run`, `Watch`.
 
         Raises:
             BadExport: one could not be imported; the others have landed.
@@ -162,14 +165,59 @@ class Run:
         importing = Import(
             self._bronze, self._access.known_athlete_id(), self._report, self._stop, self._notes.began_at
         )
+        files = [path for path in choice.paths if is_activity_file(path) and not path.is_dir()]
+        refused: BadExport | None = None
         try:
-            importing.run(choice)
+            importing.run(replace(choice, paths=tuple(path for path in choice.paths if path not in files)))
+        except BadExport as error:
+            refused = error
         finally:
             imported = importing.imported
             self._has_imported = imported.has_landed
             self._done.activities_landed += imported.activities
             self._done.files_landed += imported.files
             self._done.activities_buried += imported.buried
+        try:
+            if files:
+                self._take_in(lambda watch: watch.run_files(files))
+        except BadExport as error:
+            refused = BadExport(f"{refused} {error}") if refused else error
+        if refused:
+            raise refused
+
+    def watch(self) -> None:
+        """Take in what is new in the watch folder, if the settings name one; see `Watch.run_folder`.
+
+        A folder that is not there keeps nobody from the rest: it may be on a disk that is not plugged in.
+
+        Raises:
+            Interrupted, StorageFailed: what was taken in before it has landed.
+        """
+        folder = self._settings.watch_path
+        if folder is None:
+            return
+        try:
+            self._take_in(lambda watch: watch.run_folder(folder))
+        except BadExport as error:
+            self._report.warn(str(error))
+
+    def _take_in(self, run: Callable[[Watch], None]) -> None:
+        # what was nobody's may be this athlete's by now, and of the same activity
+        self._take_over()
+        watch = Watch(
+            self._bronze,
+            self._settings.watch_cache_path,
+            self._access.known_athlete_id(),
+            self._report,
+            self._stop,
+            self._notes.began_at,
+        )
+        try:
+            run(watch)
+        finally:
+            self._has_imported |= watch.taken_in.files > 0
+            self._done.files_landed += watch.taken_in.files
+            self._done.activities_landed += watch.taken_in.activities
 
     def is_in_vain(self, error: StravaError) -> bool:
         """Whether nothing is left to do after `error` ended an import: nothing of it has landed."""
@@ -224,9 +272,13 @@ class Run:
         return Purge(self._bronze, self._notes, self._settings, self._report)
 
     def stage(self) -> None:
-        """Bring staging up to the shards, and to what the settings say of the athlete."""
+        """Bring staging up to the shards, and to what the settings say of the athlete.
+
+        Before that, files go to the activities that have landed since.
+        """
         give_back_what_is_free()
         settings = self._settings
+        self._take_over()
         with self._report.task("Staging") as task:
             loaded = load_staging(
                 self._bronze,
@@ -239,6 +291,10 @@ class Run:
             FieldsSeen(self._bronze, self._settings.state_path).look()
         if loaded:
             self._report.say(f"Staging: {loaded:,} shard{'s' if loaded > 1 else ''} loaded.")
+
+    def _take_over(self) -> None:
+        """Give files to the activities that have landed since."""
+        Takeover(self._bronze, self._access.known_athlete_id(), self._report, self._notes.began_at).run()
 
     def build_if_needed(self) -> None:
         """`dbt build`, unless nothing has landed since the last one."""
@@ -382,6 +438,7 @@ def _do(steps: Sequence[Step], run: Run, choices: Choices) -> BudgetSpent | None
         "pull": lambda: run.pull(choices.pull),
         "enrich": lambda: run.enrich(choices.details),
         "import": lambda: run.import_exports(choices.exports),
+        "watch": run.watch,
         "purge": run.purge,
         "purge_if_wanted": run.purge_if_wanted,
         "withdraw": lambda: run.withdraw(choices.withdrawal),
@@ -401,7 +458,8 @@ def _do(steps: Sequence[Step], run: Run, choices: Choices) -> BudgetSpent | None
     for step in steps:
         # what stops Strava's side does not keep what has landed from being staged and built, unless somebody wants out
         if (stopped and step == "enrich") or (
-            isinstance(stopped, Interrupted) and step in ("purge_if_wanted", "build_if_needed", "page_if_wanted")
+            isinstance(stopped, Interrupted)
+            and step in ("watch", "purge_if_wanted", "build_if_needed", "page_if_wanted")
         ):
             continue
         try:

@@ -12,6 +12,7 @@ from pipelines.bronze.liveness import live_at
 from pipelines.bronze.store import BronzeReader
 from pipelines.bronze.sweep import Sweep, read_tombstone
 from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_DETAILS, ACTIVITY_FILES, EXPORT_ACTIVITIES, READ, TABLES
+from pipelines.bronze.watched import superseded
 from pipelines.bronze.withdrawals import Withdrawn
 from pipelines.ground.durable import is_there, locked_if_there, require_readable
 from pipelines.ground.errors import StravaError, WarehouseBusy
@@ -88,7 +89,9 @@ def reckon(
     known = alive & (at_api | bronze.exported(athlete_id))
     missing = set(bronze.without_details(athlete_id))
     tombstones = [tombstone for tombstone in bronze.tombstones() if tombstone[0] == athlete_id]
-    newest_tombstone = {id_: payload for _, id_, _, _, payload in tombstones if id_ not in alive}
+    # a file of which Strava's version has come is no activity that is gone
+    not_gone = alive | superseded(bronze)
+    newest_tombstone = {id_: payload for _, id_, _, _, payload in tombstones if id_ not in not_gone}
     reckoning = Reckoning(
         stored=len(known),
         at_api=len(live),
@@ -164,10 +167,12 @@ def _compare_with_exports(
     listed = set(newest.activity_ids)
     reckoning.in_export = len(listed)
     kept = absent(bronze, athlete_id, exports)
+    at_strava = {id_ for id_ in alive if id_ > 0}
     origins = " and ".join(dict.fromkeys(note.origin for note in kept.values()))
     counts = {
         f"not in {origins}, but held back; if you did delete them: strava.py import --confirm-deletions": len(kept),
-        "not in the newest export, but seen since": len(alive - listed - kept.keys()),
+        "not in the newest export, but seen since": len(at_strava - listed - kept.keys()),
+        "known by their files alone": len(alive - at_strava),
         "in the newest export, but gone since": len(listed & buried),
         "in the newest export, but their rows could not be read": len(listed - buried - alive),
     }

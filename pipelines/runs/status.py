@@ -7,14 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines.bronze.exports import ExportNote, athletes_known, export_notes
+from pipelines.bronze.exports import ExportNote, export_notes
 from pipelines.bronze.store import BronzeReader
+from pipelines.bronze.watched import NOBODY, WatchedFile, athletes_of_history, watched_files
 from pipelines.ground.durable import is_there
 from pipelines.ground.errors import NotAuthorised
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.stop import StopFlag
 from pipelines.mirror.fields import FieldsSeen, UnknownField
 from pipelines.mirror.quarantine import Quarantine
+from pipelines.mirror.watch_cache import Looked, read_cache
 from pipelines.runs.last_run import Outcome, read_last_run
 from pipelines.runs.reconciliation import Difference, Reckoning, reckon
 from pipelines.runs.restoring import require_whole_state
@@ -24,20 +26,24 @@ from pipelines.sources.strava_api.terminal import one_line
 
 MOST_FIELDS = 20
 MOST_PROBLEMS = 20
+_WAITS = " It waits for the next run."
 
 
 @dataclass(frozen=True)
 class Status:
     """All there is to show. `no_tokens`: why the token file cannot be read; `reckoning`: None without an athlete.
 
-    `athlete_id`: the token file's, else that of the history. `exports`: those imported, oldest first. `unknown_fields`:
-    None where no run has looked yet.
+    `athlete_id`: the token file's, else that of the history. `exports`: those imported, oldest first. `files`: those
+    taken in by themselves, each content once, oldest first; `files_left`: those of the watch folder that were not, by
+    path. `unknown_fields`: None where no run has looked yet.
     """
 
     tokens: Tokens | None
     no_tokens: str
     athlete_id: int | None
     exports: list[ExportNote]
+    files: list[WatchedFile]
+    files_left: list[tuple[str, Looked]]
     cursor: datetime | None
     reckoning: Reckoning | None
     unknown_fields: list[UnknownField] | None
@@ -65,14 +71,17 @@ def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
         no_tokens = str(error)
     cursor = reckoning = unknown_fields = None
     exports: list[ExportNote] = []
+    files: list[WatchedFile] = []
     bronze = BronzeReader(settings.bronze_path)
     athlete_id = _athlete_id(tokens, bronze)
     if athlete_id is not None:
         quarantine = Quarantine(settings.state_path / "quarantine.json")
         cursor = bronze.cursor(athlete_id)
         exports = export_notes(bronze, athlete_id)
+        files = _live_files(bronze, athlete_id)
         reckoning = reckon(settings, bronze, quarantine, athlete_id, exports)
         unknown_fields = FieldsSeen(bronze, settings.state_path).unknown()
+    cache = read_cache(settings.watch_cache_path)
     # one that began meanwhile
     require_whole_state(settings)
     return Status(
@@ -80,6 +89,8 @@ def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
         no_tokens,
         athlete_id,
         exports,
+        files,
+        cache.of("not read", "waiting", "no activity") if cache else [],
         cursor,
         reckoning,
         unknown_fields,
@@ -93,8 +104,15 @@ def _athlete_id(tokens: Tokens | None, bronze: BronzeReader) -> int | None:
     """Whose history it is: the token file says so, else that it is nobody else's."""
     if tokens is not None:
         return tokens.athlete_id
-    known = athletes_known(bronze)
+    known = athletes_of_history(bronze)
     return known.pop() if len(known) == 1 else None
+
+
+def _live_files(bronze: BronzeReader, athlete_id: int) -> list[WatchedFile]:
+    """The files that are of live activities, each content once."""
+    found = watched_files(bronze, athlete_id)
+    live = bronze.live(athlete_id) if found else {}
+    return list({file.sha256: file for file in found if file.activity_id in live}.values())
 
 
 def status_lines(status: Status) -> list[tuple[str, str]]:
@@ -108,6 +126,7 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
     return [
         *lines,
         *_export_lines(status.exports),
+        *_file_lines(status),
         *_field_lines(status.unknown_fields),
         ("Budget seen last", in_words(status.budget) or "nothing seen in this window"),
         ("Last run", _told(status.last_run) if status.last_run else "none"),
@@ -129,6 +148,11 @@ def status_json(status: Status) -> str:
         "activities": None,
         "differences": [],
         "exports": [_export_json(note) for note in status.exports],
+        "files": [_file_json(file) for file in status.files],
+        "files_left": [
+            {"path": path, "outcome": looked.outcome, "explanation": looked.reason}
+            for path, looked in status.files_left
+        ],
         "unknown_fields": None,
         "budget": [{"window": window.name, "limit": window.limit, "left": window.left} for window in status.budget],
         "last_run": status.last_run and status.last_run | _instants(status.last_run, "started_at", "ended_at"),
@@ -150,6 +174,8 @@ def status_json(status: Status) -> str:
 def _token_lines(status: Status) -> list[tuple[str, str]]:
     tokens = status.tokens
     if tokens is None:
+        if status.athlete_id == NOBODY:
+            return [("Athlete", "not known: there are activity files alone, which do not say")]
         if status.athlete_id is not None:
             return [("Athlete", f"{status.athlete_id}, by an import; not authorised at Strava")]
         return [("Athlete", f"not known: {status.no_tokens}")]
@@ -206,6 +232,38 @@ def _export_lines(exports: list[ExportNote]) -> list[tuple[str, str]]:
     if len(lost) > MOST_PROBLEMS:
         lost[MOST_PROBLEMS:] = [f"and {len(lost) - MOST_PROBLEMS:,} more: status --json names them"]
     return lines + [("" if i else "Not read", line) for i, line in enumerate(lost)]
+
+
+def _file_lines(status: Status) -> list[tuple[str, str]]:
+    """A line for the files taken in by themselves, and one for each that was not."""
+    lines = []
+    if status.files:
+        alone = sum(file.is_alone for file in status.files)
+        newest = status.files[-1]
+        counts = f"{len(status.files):,} taken in, {alone:,} of them of activities that Strava does not know"
+        when = f"{newest.taken_at:%Y-%m-%d %H:%M} UTC ({one_line(newest.name)})"
+        lines.append(("Activity files", f"{counts}; the newest {when}"))
+    without = sum(looked.outcome == "no activity" for _, looked in status.files_left)
+    left = [
+        f"{one_line(path)}: {one_line(looked.reason)}{_WAITS if looked.outcome == 'waiting' else ''}"
+        for path, looked in status.files_left
+        if looked.outcome != "no activity"
+    ]
+    if len(left) > MOST_PROBLEMS:
+        left[MOST_PROBLEMS:] = [f"and {len(left) - MOST_PROBLEMS:,} more: status --json names them"]
+    if without:
+        left.append(f"{without:,} without an activity: status --json names them")
+    return lines + [("" if i else "Files left", line) for i, line in enumerate(left)]
+
+
+def _file_json(file: WatchedFile) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "origin": file.origin,
+        "sha256": file.sha256,
+        "taken_at": _text(file.taken_at),
+        "activity_id": file.activity_id,
+    }
 
 
 def _export_json(note: ExportNote) -> dict[str, Any]:

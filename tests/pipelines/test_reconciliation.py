@@ -63,7 +63,7 @@ def test_the_keys_for_machines_are_those_that_are_documented(athlete, run):
     held = status(run)
     assert list(held) == [
         *("adds_up", "athlete_id", "scope", "token_expires_at", "cursor", "activities", "differences"),
-        *("exports", "unknown_fields", "budget", "last_run", "warehouse"),
+        *("exports", "files", "files_left", "unknown_fields", "budget", "last_run", "warehouse"),
     ]
     assert set(held["activities"]) == {
         *(

@@ -114,6 +114,7 @@ newest_{{ door }} as (
 read_{{ door }} as (
     select
         newest.id,
+        versions.athlete_id,
         {{ dbt.hash('versions.payload') }} as {{ hash }}
     from newest_{{ door }} as newest
     inner join {{ versions }} as versions on newest.row_id = versions.row_id
@@ -122,6 +123,8 @@ read_{{ door }} as (
 merged_{{ door }} as (
     select
         id,
+        athlete_id,
+        doors,
         {{ hash }}
     from {{ this }}
     where {{ hash }} is not null
@@ -132,7 +135,12 @@ changed_{{ door }} as (
     select coalesce(read_{{ door }}.id, merged_{{ door }}.id) as id
     from read_{{ door }}
     full join merged_{{ door }} on read_{{ door }}.id = merged_{{ door }}.id
-    where coalesce(read_{{ door }}.{{ hash }}, '') <> coalesce(merged_{{ door }}.{{ hash }}, '')
+    where
+        coalesce(read_{{ door }}.{{ hash }}, '') <> coalesce(merged_{{ door }}.{{ hash }}, '')
+        {%- if door == 'recorded' %}
+        -- Files may come before anybody knows whose they are.
+        or (merged_recorded.doors = 'file' and read_recorded.athlete_id <> merged_recorded.athlete_id)
+        {%- endif %}
 ),
 {%- endfor %}
 

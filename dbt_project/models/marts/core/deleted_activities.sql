@@ -9,7 +9,8 @@ with gone as (
         *,
         coalesce(purged_at >= noticed_at, false) as purged
     from {{ ref('int_activities__buried') }}
-    where is_gone
+    -- One that was known by a file, and then by Strava, is there under Strava's id.
+    where is_gone and coalesce(reason, '') <> 'superseded'
 ),
 
 -- The API's where it knew the activity, as in `activities`.

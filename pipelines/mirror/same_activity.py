@@ -1,0 +1,168 @@
+"""Which activity a file is of: the one with the upload id in its name, else one of the same start, time and distance.
+
+What Strava has edited, or a watch has rounded, may differ a little. The rule is the same for a file that meets a known
+activity and for a version that meets a known file, so that their order does not matter.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pipelines.bronze.liveness import VERSION_ORDER
+from pipelines.bronze.store import READABLE, BronzeReader
+from pipelines.bronze.sweep import read_tombstone
+from pipelines.bronze.tables import ACTIVITIES, EXPORT_ACTIVITIES
+from pipelines.bronze.watched import SUPERSEDED, WatchedFile, watched_files
+from pipelines.warehouse.row_readings import RowReadings
+
+LONGEST_OFF = timedelta(minutes=2)
+SHARE_OFF = 0.02
+# of something short 2 % is less than what a rounded figure may be off
+LEAST_OFF_S, LEAST_OFF_M = 2, 10
+# a number in a name may be a date, which is no upload id: its activity has to be of about that time. A crop, or a watch
+# that was wrong, moves a start by hours
+LONGEST_OFF_BY_NAME = timedelta(days=1)
+_DAY_S = 86400
+
+
+@dataclass(frozen=True)
+class KnownActivity:
+    """What one door says of an activity; `start_date` is UTC. Distance and time are 0 where they are not known."""
+
+    id: int
+    start_date: datetime | None
+    elapsed_s: float = 0
+    distance_m: float = 0
+    upload_id: int | None = None
+    # of a file: where it was found
+    place: tuple[str, str] | None = None
+
+    @classmethod
+    def of_file(cls, file: WatchedFile) -> "KnownActivity":
+        """What a file that was taken in says of its activity."""
+        return cls(
+            file.activity_id,
+            file.start_date,
+            file.elapsed_s,
+            file.distance_m,
+            file.upload_id,
+            (file.origin, file.name),
+        )
+
+    def is_of(self, file: WatchedFile) -> bool:
+        """Whether `file` is of this activity."""
+        off = None if self.start_date is None else abs(self.start_date - file.start_date)
+        if self.upload_id is not None and self.upload_id == file.upload_id:
+            return off is None or off <= LONGEST_OFF_BY_NAME
+        if off is None or off > LONGEST_OFF:
+            return False
+        # a file that grew since, or was replaced by a better one
+        return self.place == (file.origin, file.name) or (
+            _is_close(self.elapsed_s, file.elapsed_s, LEAST_OFF_S)
+            and _is_close(self.distance_m, file.distance_m, LEAST_OFF_M)
+        )
+
+
+class KnownActivities:
+    """The activities of an athlete that a file may be of: those that Strava knows, and those of files taken in."""
+
+    def __init__(self, bronze: BronzeReader, athlete_id: int, files: Iterable[WatchedFile]) -> None:
+        """Look around the starts of `files`.
+
+        Raises:
+            StorageFailed: bronze cannot be read.
+        """
+        self._live = set(bronze.live(athlete_id))
+        self._known = list(_at_strava(bronze, athlete_id, files))
+        self._known += map(KnownActivity.of_file, watched_files(bronze, athlete_id))
+        ids = {known.id for known in self._known}
+        # of what was purged there is no more than its start
+        self._purged = [
+            start_date
+            for of, id_, start_date, _, payload in bronze.tombstones()
+            if of == athlete_id and start_date is not None and id_ not in ids and id_ not in self._live
+            if read_tombstone(payload).get("reason") != SUPERSEDED
+        ]
+
+    def add(self, file: WatchedFile) -> None:
+        """Take note of a file that is about to land."""
+        self._live.add(file.activity_id)
+        self._known.append(KnownActivity.of_file(file))
+
+    def activity_of(self, file: WatchedFile, among: Collection[int] | None = None) -> int | None:
+        """The id of the live activity that `file` is of, None if there is none; `among` says which ids count.
+
+        Of several, one at Strava comes before one known by a file, the nearest start before others.
+        """
+        found = [known for known in self._known if known.id in self._live and known.is_of(file)]
+        found = [known for known in found if among is None or known.id in among]
+        ranked = sorted(
+            (
+                known.id < 0,
+                known.upload_id is None or known.upload_id != file.upload_id,
+                abs((known.start_date or file.start_date) - file.start_date),
+                known.id,
+            )
+            for known in found
+        )
+        return ranked[0][-1] if ranked else None
+
+    def is_gone(self, file: WatchedFile) -> bool:
+        """Whether `file` is of an activity that was deleted at Strava."""
+        return any(known.id > 0 and known.id not in self._live and known.is_of(file) for known in self._known) or any(
+            abs(start_date - file.start_date) <= LONGEST_OFF for start_date in self._purged
+        )
+
+    @property
+    def at_strava(self) -> set[int]:
+        """Ids of the live activities that Strava knows, near the files."""
+        return {known.id for known in self._known if known.id > 0} & self._live
+
+
+def _is_close(one: float, other: float, least: float) -> bool:
+    return abs(one - other) <= max(least, SHARE_OFF * max(one, other))
+
+
+def _at_strava(bronze: BronzeReader, athlete_id: int, files: Iterable[WatchedFile]) -> Iterator[KnownActivity]:
+    """The newest version by each door of what starts about when `files` do; of exports also what has no start."""
+    days = {int((file.start_date - datetime(1970, 1, 1)).total_seconds() // _DAY_S) for file in files}
+    near = sorted({day + off for day in days for off in (-1, 0, 1)})
+    for id_, start_date, elapsed_s, distance_m, upload_id in bronze.query(
+        _newest_near(
+            ACTIVITIES,
+            *(f"try_cast(try(json_extract_string({READABLE}, '$.{field}')) as {kind})" for field, kind in _FIELDS),
+        ),
+        athlete_id=athlete_id,
+        days=near,
+    ):
+        yield KnownActivity(id_, start_date, elapsed_s or 0, distance_m or 0, upload_id)
+    # dates are not asked for: bronze has them
+    read = RowReadings(lambda: ())
+    for id_, start_date, payload in bronze.query(
+        _newest_near(EXPORT_ACTIVITIES, "payload"), athlete_id=athlete_id, days=near
+    ):
+        row = read(payload)
+        yield KnownActivity(
+            id_, start_date, row.get("elapsed_time") or 0, row.get("distance") or 0, row.get("upload_id")
+        )
+
+
+_FIELDS = (("elapsed_time", "double"), ("distance", "double"), ("upload_id", "bigint"))
+
+
+def _newest_near(table: str, *columns: str) -> str:
+    return f"""
+        with newest as (
+            select id, max({VERSION_ORDER}) as version, max_by(start_date, {VERSION_ORDER}) as start_date
+            from {{{table}}} where id is not null and athlete_id = $athlete_id group by id
+        ),
+        near as (
+            select * from newest
+            where start_date is null or cast(floor(epoch(start_date) / {_DAY_S}) as bigint) in (select unnest($days))
+        )
+        select distinct near.id, near.start_date, {", ".join(columns)}
+        from near
+        inner join {{{table}}} as versions
+            on versions.id = near.id
+            and versions.fetched_at = near.version.fetched_at and versions.payload_hash = near.version.payload_hash
+    """

@@ -1,0 +1,136 @@
+"""Takeovers: an activity that was known by its file alone, and that Strava knows by now, becomes Strava's.
+
+Bronze is never changed: the rows of the file are repeated under Strava's id, and a tombstone buries the negative one.
+Files that came before anybody knew whose they are get their athlete in the same way.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from pipelines.bronze.exports import athletes_known
+from pipelines.bronze.store import Bronze
+from pipelines.bronze.sweep import tombstone, utc_now
+from pipelines.bronze.tables import ACTIVITY_FILES, TOMBSTONES, WATCHED_FILES
+from pipelines.bronze.watched import NOBODY, SUPERSEDED, WatchedFile, watched_files
+from pipelines.ground.progress import Report
+from pipelines.mirror.dated_rows import DatedRow, DatedRows
+from pipelines.mirror.same_activity import KnownActivities
+
+FILES_AT_A_TIME = 8
+
+
+class Takeover:
+    """Hands files over to the activities that they are of; `began_at` is the run's.
+
+    token_athlete_id: whose token there is, if there is one.
+    """
+
+    def __init__(self, bronze: Bronze, token_athlete_id: int | None, report: Report, began_at: datetime) -> None:
+        self._bronze = bronze
+        self._token_athlete_id = token_athlete_id
+        self._report = report
+        self._began_at = began_at
+
+    def run(self) -> int:
+        """Hand over what can be; how many activities that are known by files alone are no more.
+
+        Raises:
+            StorageFailed: bronze could not be read or written; the next run goes on.
+        """
+        if not self._bronze.shards(WATCHED_FILES):
+            return 0
+        athlete_id = self._athlete_id()
+        if athlete_id is None:
+            return 0
+        self._give_an_athlete(athlete_id)
+        files = [file for file in watched_files(self._bronze, athlete_id) if file.is_alone]
+        live = self._bronze.live(athlete_id) if files else {}
+        files = [file for file in files if file.activity_id in live]
+        if not files:
+            return 0
+        known = KnownActivities(self._bronze, athlete_id, files)
+        taken: dict[int, int] = {}
+        for file in files:
+            activity_id = known.activity_of(file, among=known.at_strava)
+            if activity_id is not None:
+                taken.setdefault(file.activity_id, activity_id)
+        if taken:
+            self._hand_over(athlete_id, taken, [file for file in files if file.activity_id in taken])
+            self._bury(athlete_id, {id_: live[id_] for id_ in taken})
+            count = f"{len(taken):,} {'activity' if len(taken) == 1 else 'activities'}"
+            self._report.say(f"Files: {count} known by files alone until now have come from Strava too.")
+        return len(taken)
+
+    def _athlete_id(self) -> int | None:
+        if self._token_athlete_id is not None:
+            return self._token_athlete_id
+        athletes = athletes_known(self._bronze)
+        return athletes.pop() if len(athletes) == 1 else None
+
+    def _give_an_athlete(self, athlete_id: int) -> None:
+        """Repeat the rows of files that were nobody's as this athlete's."""
+        nobodys = watched_files(self._bronze, NOBODY)
+        if not nobodys or athlete_id == NOBODY:
+            return
+        rows = self._bronze.query(
+            f"select id, payload_hash from {{{ACTIVITY_FILES}}} where athlete_id = $athlete_id", athlete_id=athlete_id
+        )
+        done = set(rows)
+        left = [file for file in nobodys if (file.activity_id, file.sha256) not in done]
+        if left:
+            # newer, so that it is the version that counts
+            self._repeat(NOBODY, athlete_id, {(f.activity_id, f.sha256): replace(f, taken_at=utc_now()) for f in left})
+
+    def _hand_over(self, athlete_id: int, taken: dict[int, int], files: Iterable[WatchedFile]) -> None:
+        landed = set(
+            self._bronze.query(
+                f"select id, payload_hash from {{{ACTIVITY_FILES}}} where id in (select unnest($ids))",
+                ids=sorted(set(taken.values())),
+            )
+        )
+        moved = {(f.activity_id, f.sha256): replace(f, activity_id=taken[f.activity_id]) for f in files}
+        self._repeat(
+            athlete_id,
+            athlete_id,
+            # an export may have brought the file itself
+            {key: file for key, file in moved.items() if (file.activity_id, file.sha256) not in landed},
+        )
+
+    def _repeat(self, of: int, athlete_id: int, files: dict[tuple[int, str], WatchedFile]) -> None:
+        """Land again the rows of the athlete `of` by id and hash, as what is said of them."""
+        if files:
+            rows = DatedRows(self._bronze, athlete_id, self._began_at)
+            rows.land(WATCHED_FILES, (note_row(file, athlete_id) for file in files.values()))
+            rows.land(ACTIVITY_FILES, self._contents(of, files))
+
+    def _contents(self, of: int, files: dict[tuple[int, str], WatchedFile]) -> Iterator[DatedRow]:
+        left = dict(files)
+        ids = sorted({id_ for id_, _ in files})
+        for first in range(0, len(ids), FILES_AT_A_TIME):
+            for id_, sha256, content in self._bronze.query(
+                f"select id, payload_hash, payload from {{{ACTIVITY_FILES}}} "
+                "where athlete_id = $athlete_id and id in (select unnest($ids))",
+                athlete_id=of,
+                ids=ids[first : first + FILES_AT_A_TIME],
+            ):
+                if (file := left.pop((id_, sha256), None)) is not None:
+                    yield file_row(file, content)
+
+    def _bury(self, athlete_id: int, starts: dict[int, datetime | None]) -> None:
+        rows = []
+        for id_, start_date in sorted(starts.items()):
+            payload = tombstone(id_, athlete_id, start_date, None, SUPERSEDED, "file")
+            rows.append(DatedRow(id_, start_date, utc_now(), payload.text, payload.digest.hex()))
+        DatedRows(self._bronze, athlete_id, self._began_at).land(TOMBSTONES, rows)
+
+
+def note_row(file: WatchedFile, athlete_id: int) -> DatedRow:
+    """What is noted of `file`, as a row."""
+    payload = file.payload(athlete_id)
+    return DatedRow(file.activity_id, file.start_date, file.taken_at, payload.text, payload.digest.hex())
+
+
+def file_row(file: WatchedFile, content: bytes) -> DatedRow:
+    """The file itself, as a row."""
+    return DatedRow(file.activity_id, file.start_date, file.taken_at, content, file.sha256)

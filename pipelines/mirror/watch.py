@@ -1,0 +1,358 @@
+"""Activity files that come by themselves: what is new in a watch folder, or named on the command line, lands in bronze.
+
+A cache says which files are known by path, size and time, so that nothing is read twice; without it each is read and
+known by its content.
+"""
+
+import hashlib
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipelines.bronze.exports import athletes_known
+from pipelines.bronze.store import Bronze
+from pipelines.bronze.sweep import utc_now
+from pipelines.bronze.tables import ACTIVITY_FILES, WATCHED_FILES
+from pipelines.bronze.watched import NOBODY, WatchedFile, own_id
+from pipelines.ground.errors import BadExport, Interrupted
+from pipelines.ground.progress import Report, Task
+from pipelines.ground.stop import StopFlag
+from pipelines.mirror.dated_rows import DatedRows
+from pipelines.mirror.same_activity import KnownActivities
+from pipelines.mirror.takeover import file_row, note_row
+from pipelines.mirror.watch_cache import LEFT, Looked, Outcome, WatchCache
+from pipelines.sources.strava_api.payloads import EPOCH
+from pipelines.sources.strava_export import upload_id_of
+from pipelines.warehouse.file_readings import file_reading
+from pipelines.warehouse.readings import reader_version
+
+SUFFIXES = (".fit", ".gpx", ".tcx")
+# whoever writes a file has written something of it within this time
+WRITTEN_S = 5
+# what has no end may get one for so long; then it is as it is
+COMPLETED_S = 600
+INCOMPLETE = ("empty", "damaged")
+MOST_BYTES = 2**29
+BYTES_AT_A_TIME, FILES_AT_A_TIME, SECONDS_AT_A_TIME = 2**25, 500, 30
+MOST_PROBLEMS = 20
+
+# what a person is shown of it, and in which order
+_SAID: dict[Outcome, str] = {
+    "new": "new, each an activity of its own",
+    "joined": "new, of known activities",
+    "known": "known",
+    "gone": "of activities that were deleted at Strava",
+    "no activity": "without an activity",
+    "waiting": "still being written, for the next run",
+    "not read": "not read",
+}
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A file to look at; `origin` and `name` are what is noted of where it was."""
+
+    path: Path
+    origin: str
+    name: str
+    # whoever names a file says that it is complete
+    is_named: bool = False
+
+
+class _Read(NamedTuple):
+    """A file that is to land."""
+
+    found: _Found
+    looked: Looked
+    file: WatchedFile
+    content: bytes
+
+
+@dataclass
+class TakenIn:
+    """What a watch did: files that landed, and how many of them are activities of their own."""
+
+    files: int = 0
+    activities: int = 0
+
+
+@dataclass
+class _Batch:
+    """Files that land together."""
+
+    files: list[_Read] = field(default_factory=list)
+    began_at_s: float = field(default_factory=time.monotonic)
+    size: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        return (
+            self.size >= BYTES_AT_A_TIME
+            or len(self.files) >= FILES_AT_A_TIME
+            or time.monotonic() - self.began_at_s >= SECONDS_AT_A_TIME
+        )
+
+
+def is_activity_file(path: Path) -> bool:
+    """Whether `path` is called as an activity file is."""
+    name = path.name.lower().removesuffix(".gz")
+    return not name.startswith(".") and name.endswith(SUFFIXES)
+
+
+class Watch:
+    """Takes in activity files; `taken_in` says how far it came, also after an error.
+
+    token_athlete_id: whose token there is, if there is one. began_at: when the run began (UTC).
+    """
+
+    def __init__(
+        self,
+        bronze: Bronze,
+        cache_path: Path,
+        token_athlete_id: int | None,
+        report: Report,
+        stop: StopFlag,
+        began_at: datetime,
+    ) -> None:
+        self._bronze = bronze
+        self._cache = WatchCache(cache_path)
+        self._token_athlete_id = token_athlete_id
+        self._report = report
+        self._stop = stop
+        self._began_at = began_at
+        self._counts = Counter[Outcome]()
+        self._problems: list[str] = []
+        self.taken_in = TakenIn()
+
+    def run_folder(self, folder: Path) -> None:
+        """Take in what is new in `folder` and below it; what cannot be read is noted and stops nothing.
+
+        Raises:
+            BadExport: the folder cannot be looked into, or nobody knows whose files these are.
+            Interrupted: somebody wants out; what was taken in has landed.
+            StorageFailed: bronze or the cache cannot be read or written.
+        """
+        found = list(_files_below(folder))
+        self._cache.keep({str(each.path) for each in found})
+        try:
+            self._run(found, f"Watch folder {folder}")
+        finally:
+            self._cache.write()
+
+    def run_files(self, paths: Iterable[Path]) -> None:
+        """Take in the files at `paths`, which are complete.
+
+        Raises:
+            BadExport: some cannot be read, or nobody knows whose they are; the others have landed.
+            Interrupted, StorageFailed: as `run_folder`.
+        """
+        found = [_Found(path, str(path.parent), path.name, is_named=True) for path in paths]
+        if not found:
+            return
+        self._run(found, "Activity files")
+        if self._problems:
+            raise BadExport(" ".join(self._problems))
+
+    def _run(self, found: list[_Found], title: str) -> None:
+        self._counts.clear()
+        self._problems.clear()
+        new = list(self._unknown(found))
+        if new:
+            athlete_id = self._athlete_id()
+            with self._report.task(title) as task:
+                for batch in self._batches(new, task):
+                    self._land(batch, athlete_id)
+        self._say(title)
+
+    def _athlete_id(self) -> int:
+        """Whose files these are.
+
+        Raises:
+            BadExport: bronze has several athletes, and no token says which of them.
+        """
+        if self._token_athlete_id is not None:
+            return self._token_athlete_id
+        known = athletes_known(self._bronze)
+        if len(known) > 1:
+            whose = " and ".join(map(str, sorted(known)))
+            raise BadExport(
+                f"These files do not say whose they are, and this is the history of athletes {whose}: run `make auth` "
+                "once, or give each a folder of its own (STRAVA_HOME)."
+            )
+        return known.pop() if known else NOBODY
+
+    # --- what is new
+
+    def _unknown(self, found: Iterable[_Found]) -> Iterator[_Found]:
+        """Those that have to be read."""
+        rows = self._bronze.query(f"select distinct payload_hash from {{{ACTIVITY_FILES}}} where id is not null")
+        self._landed = {sha256 for (sha256,) in rows}
+        for each in found:
+            try:
+                stat = each.path.stat()
+            except OSError as error:
+                self._leave(each, Looked(0, 0, "not read", reason=f"{error.strerror or 'It cannot be read'}."))
+                continue
+            looked = None if each.is_named else self._cache.get(str(each.path))
+            is_same = looked is not None and (looked.size, looked.changed_ns) == (stat.st_size, stat.st_mtime_ns)
+            if looked is None or not is_same or not looked.is_final(reader_version()):
+                yield each
+            elif looked.outcome in LEFT:
+                self._leave(each, looked)
+            elif looked.outcome == "gone" or looked.sha256 in self._landed:
+                self._note(each, looked)
+            else:
+                # bronze is the truth, and has lost it
+                yield each
+
+    def _note(self, each: _Found, looked: Looked) -> None:
+        """Count what was found, and note it for the next run."""
+        self._counts[looked.outcome] += 1
+        if not each.is_named:
+            self._cache.put(str(each.path), looked)
+
+    def _leave(self, each: _Found, looked: Looked) -> None:
+        """The same of a file that does not land."""
+        self._note(each, looked)
+        if looked.outcome == "not read" or each.is_named:
+            self._problems.append(f"{each.name}: {looked.reason}")
+
+    def _batches(self, found: list[_Found], task: Task) -> Iterator[_Batch]:
+        batch = _Batch()
+        for number, each in enumerate(found):
+            task.tell(f"{number:,} of {len(found):,} files", number / len(found), lambda: "")
+            try:
+                self._stop.wait(0)
+            except Interrupted:
+                if batch.files:
+                    yield batch
+                raise Interrupted("Stopped. What was taken in so far is kept; the next run goes on.") from None
+            read = self._read(each)
+            if read is not None:
+                batch.files.append(read)
+                batch.size += len(read.content)
+            if batch.is_full and batch.files:
+                yield batch
+                batch = _Batch()
+        if batch.files:
+            yield batch
+
+    def _read(self, each: _Found) -> _Read | None:
+        """What the file says; None where it is known, waits or cannot be read."""
+        try:
+            before = each.path.stat()
+            age_s = time.time() - before.st_mtime
+            if each.is_named or age_s < -WRITTEN_S:
+                # nothing follows from a clock that is wrong
+                age_s = COMPLETED_S
+            is_whole = age_s >= WRITTEN_S
+            content = each.path.read_bytes() if is_whole and before.st_size <= MOST_BYTES else b""
+            after = each.path.stat()
+        except OSError as error:
+            # not a property of the bytes: it is tried again each time
+            self._leave(each, Looked(0, 0, "not read", reason=f"{error.strerror or 'It cannot be read'}."))
+            return None
+        looked = Looked(before.st_size, before.st_mtime_ns, "known", reader=reader_version())
+        if not is_whole or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            self._leave(each, replace(looked, outcome="waiting", reason="It is still being written.", reader=""))
+        elif before.st_size > MOST_BYTES:
+            self._leave(each, replace(looked, outcome="not read", reason=f"It has more than {MOST_BYTES >> 20} MB."))
+        else:
+            return self._parsed(each, replace(looked, sha256=hashlib.sha256(content).hexdigest()), content, age_s)
+        return None
+
+    def _parsed(self, each: _Found, looked: Looked, content: bytes, age_s: float) -> _Read | None:
+        sha256 = looked.sha256 or ""
+        if sha256 in self._landed:
+            self._note(each, looked)
+            return None
+        reading = file_reading(content)
+        is_cut = bool(reading.get("faults")) or reading.get("problem_reason") in INCOMPLETE
+        file = _as_noted(each, sha256, reading)
+        if is_cut and age_s < COMPLETED_S:
+            reason = str(reading.get("problem") or f"It is not whole: {', '.join(reading['faults'])}.")
+            self._leave(each, replace(looked, outcome="waiting", reason=reason, reader=""))
+        elif file is None:
+            reason = str(reading.get("problem") or "It does not say when it began.")
+            outcome: Outcome = "no activity" if reading.get("problem_reason") == "no activity" else "not read"
+            self._leave(each, replace(looked, outcome=outcome, reason=reason))
+        else:
+            self._landed.add(sha256)
+            return _Read(each, looked, file, content)
+        return None
+
+    # --- what lands
+
+    def _land(self, batch: _Batch, athlete_id: int) -> None:
+        """Land a batch: first the notes, by which the files are known as no export's."""
+        known = KnownActivities(self._bronze, athlete_id, [read.file for read in batch.files])
+        is_purged = self._bronze.is_purged(ACTIVITY_FILES)
+        landing: list[tuple[WatchedFile, bytes]] = []
+        for found, looked, file, content in batch.files:
+            activity_id = known.activity_of(file)
+            is_gone = activity_id is None and (known.is_gone(file) or is_purged(file.activity_id, EPOCH))
+            if not is_gone:
+                taken = file if activity_id is None else replace(file, activity_id=activity_id)
+                known.add(taken)
+                landing.append((taken, content))
+            self._counts["gone" if is_gone else "new" if activity_id is None else "joined"] += 1
+            if not found.is_named:
+                self._cache.put(str(found.path), replace(looked, outcome="gone" if is_gone else "known"))
+        if landing:
+            rows = DatedRows(self._bronze, athlete_id, self._began_at)
+            rows.land(WATCHED_FILES, (note_row(file, athlete_id) for file, _ in landing))
+            rows.land(ACTIVITY_FILES, (file_row(file, content) for file, content in landing))
+        self.taken_in.files += len(landing)
+        self.taken_in.activities += sum(file.is_alone for file, _ in landing)
+        self._cache.write()
+
+    def _say(self, title: str) -> None:
+        if not self._counts:
+            return
+        counts = "; ".join(f"{self._counts[kind]:,} {said}" for kind, said in _SAID.items() if self._counts[kind])
+        self._report.say(f"{title}: {counts}.")
+        for problem in self._problems[:MOST_PROBLEMS]:
+            self._report.say(f"    {problem}")
+        if len(self._problems) > MOST_PROBLEMS:
+            self._report.say(f"    and {len(self._problems) - MOST_PROBLEMS:,} more: status --json names them")
+
+
+def _files_below(folder: Path) -> Iterator[_Found]:
+    """The activity files in `folder`, by name; hidden ones and links to folders are somebody else's business.
+
+    Raises:
+        BadExport: it cannot be listed.
+    """
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise BadExport(f"The watch folder {folder} cannot be looked into: {error.strerror}.") from error
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(place, name)
+            if is_activity_file(path):
+                yield _Found(path, str(folder), str(path.relative_to(folder)))
+
+
+def _as_noted(each: _Found, sha256: str, reading: dict[str, Any]) -> WatchedFile | None:
+    """What is noted of a file with this reading, as an activity of its own; None where it is none."""
+    text = reading.get("start_date")
+    if text is None:
+        return None
+    return WatchedFile(
+        own_id(sha256),
+        utc_now(),
+        each.origin,
+        each.name,
+        sha256,
+        datetime.fromisoformat(text.removesuffix("Z")),
+        float(reading.get("elapsed_time") or 0),
+        float(reading.get("distance") or 0),
+        upload_id_of(each.name),
+    )
