@@ -252,7 +252,8 @@ def _ids(versions: dict[str, list[_Row]]) -> set[int]:
 
 
 def _rows(bronze: BronzeReader, table: str) -> list[_Row]:
-    return list(map(_Row._make, bronze.query(f"select id, fetched_at, payload_hash, shard from {{{table}}}")))
+    rows = bronze.query(f"select id, fetched_at, payload_hash, shard from {{{table}}}")
+    return [_Row(*row) for row in rows]
 
 
 def _tombstones(bronze: BronzeReader) -> list[_Tombstone]:
