@@ -1,6 +1,6 @@
-"""Which activity a file is of: the one with the upload id in its name, else one of the same start, time and distance.
+"""Which activity a file is of: that of an export with the same bytes, or with its upload id, or one that is alike.
 
-What Strava has edited, or a watch has rounded, may differ a little. The rule is the same for a file that meets a known
+Alike are those of the same start, time and distance. What Strava has edited, or a watch has rounded, may differ a little. The rule is the same for a file that meets a known
 activity and for a version that meets a known file, so that their order does not matter.
 """
 
@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 from pipelines.bronze.liveness import VERSION_ORDER
 from pipelines.bronze.store import READABLE, BronzeReader
 from pipelines.bronze.sweep import read_tombstone
-from pipelines.bronze.tables import ACTIVITIES, EXPORT_ACTIVITIES
+from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_FILES, EXPORT_ACTIVITIES
 from pipelines.bronze.watched import SUPERSEDED, WatchedFile, watched_files
 from pipelines.warehouse.row_readings import RowReadings
 
 LONGEST_OFF = timedelta(minutes=2)
 SHARE_OFF = 0.02
+# GPX has no distance: what its positions add up to is often some per cent off
+SHARE_OFF_BY_POSITIONS = 0.1
 # of something short 2 % is less than what a rounded figure may be off
 LEAST_OFF_S, LEAST_OFF_M = 2, 10
 # a number in a name may be a date, which is no upload id: its activity has to be of about that time. A crop, or a watch
@@ -59,8 +61,13 @@ class KnownActivity:
         # a file that grew since, or was replaced by a better one
         return self.place == (file.origin, file.name) or (
             _is_close(self.elapsed_s, file.elapsed_s, LEAST_OFF_S)
-            and _is_close(self.distance_m, file.distance_m, LEAST_OFF_M)
+            and _is_close(self.distance_m, file.distance_m, LEAST_OFF_M, self._share_off(file))
         )
+
+    def _share_off(self, file: WatchedFile) -> float:
+        names = (file.name, self.place[1] if self.place else "")
+        is_by_positions = any(name.lower().removesuffix(".gz").endswith(".gpx") for name in names)
+        return SHARE_OFF_BY_POSITIONS if is_by_positions else SHARE_OFF
 
 
 class KnownActivities:
@@ -72,7 +79,16 @@ class KnownActivities:
         Raises:
             StorageFailed: bronze cannot be read.
         """
+        files = list(files)
         self._live = set(bronze.live(athlete_id))
+        rows = bronze.query(
+            f"select id, payload_hash from {{{ACTIVITY_FILES}}} where athlete_id = $athlete_id and id > 0 "
+            "and payload_hash in (select unnest($hashes))",
+            athlete_id=athlete_id,
+            hashes=[file.sha256 for file in files],
+        )
+        # which activities at Strava have the very bytes
+        self._with_bytes = set(rows)
         self._known = list(_at_strava(bronze, athlete_id, files))
         self._known += map(KnownActivity.of_file, watched_files(bronze, athlete_id))
         ids = {known.id for known in self._known}
@@ -94,11 +110,12 @@ class KnownActivities:
 
         Of several, one at Strava comes before one known by a file, the nearest start before others.
         """
-        found = [known for known in self._known if known.id in self._live and known.is_of(file)]
+        found = [known for known in self._known if known.id in self._live and self._is_of(file, known)]
         found = [known for known in found if among is None or known.id in among]
         ranked = sorted(
             (
                 known.id < 0,
+                (known.id, file.sha256) not in self._with_bytes,
                 known.upload_id is None or known.upload_id != file.upload_id,
                 abs((known.start_date or file.start_date) - file.start_date),
                 known.id,
@@ -109,9 +126,12 @@ class KnownActivities:
 
     def is_gone(self, file: WatchedFile) -> bool:
         """Whether `file` is of an activity that was deleted at Strava."""
-        return any(known.id > 0 and known.id not in self._live and known.is_of(file) for known in self._known) or any(
-            abs(start_date - file.start_date) <= LONGEST_OFF for start_date in self._purged
-        )
+        return any(
+            known.id > 0 and known.id not in self._live and self._is_of(file, known) for known in self._known
+        ) or any(abs(start_date - file.start_date) <= LONGEST_OFF for start_date in self._purged)
+
+    def _is_of(self, file: WatchedFile, known: KnownActivity) -> bool:
+        return (known.id, file.sha256) in self._with_bytes or known.is_of(file)
 
     @property
     def at_strava(self) -> set[int]:
@@ -119,8 +139,8 @@ class KnownActivities:
         return {known.id for known in self._known if known.id > 0} & self._live
 
 
-def _is_close(one: float, other: float, least: float) -> bool:
-    return abs(one - other) <= max(least, SHARE_OFF * max(one, other))
+def _is_close(one: float, other: float, least: float, share: float = SHARE_OFF) -> bool:
+    return abs(one - other) <= max(least, share * max(one, other))
 
 
 def _at_strava(bronze: BronzeReader, athlete_id: int, files: Iterable[WatchedFile]) -> Iterator[KnownActivity]:

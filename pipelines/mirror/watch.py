@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, NamedTuple
 
 from pipelines.bronze.exports import athletes_known
@@ -27,6 +28,7 @@ from pipelines.mirror.same_activity import KnownActivities
 from pipelines.mirror.takeover import file_row, note_row
 from pipelines.mirror.watch_cache import LEFT, Looked, Outcome, WatchCache
 from pipelines.sources.strava_api.payloads import EPOCH
+from pipelines.sources.strava_api.terminal import one_line
 from pipelines.sources.strava_export import upload_id_of
 from pipelines.warehouse.file_readings import file_reading
 from pipelines.warehouse.readings import reader_version
@@ -220,7 +222,7 @@ class Watch:
         """The same of a file that does not land."""
         self._note(each, looked)
         if looked.outcome == "not read" or each.is_named:
-            self._problems.append(f"{each.name}: {looked.reason}")
+            self._problems.append(f"{one_line(each.name)}: {looked.reason}")
 
     def _batches(self, found: list[_Found], task: Task) -> Iterator[_Batch]:
         batch = _Batch()
@@ -246,6 +248,10 @@ class Watch:
         """What the file says; None where it is known, waits or cannot be read."""
         try:
             before = each.path.stat()
+            if not S_ISREG(before.st_mode):
+                # a pipe would be waited for until somebody writes into it
+                self._leave(each, Looked(0, 0, "not read", reason="It is no file."))
+                return None
             age_s = time.time() - before.st_mtime
             if each.is_named or age_s < -WRITTEN_S:
                 # nothing follows from a clock that is wrong

@@ -136,7 +136,7 @@ def _compare_with_strava(
         reckoning.differences.append(Difference(reckoning.deleted_since, "deleted since the sweep"))
     if sweep.kept:
         why = (
-            f"held back: {sweep.reason}; if you did delete them: strava.py pull --confirm-deletions"
+            f"held back: {sweep.reason}; if you did delete them: python pipelines/strava.py pull --confirm-deletions"
             if sweep.reason
             else "not in the list, but Strava knows them by id; the next sweep looks again"
         )
@@ -170,7 +170,8 @@ def _compare_with_exports(
     at_strava = {id_ for id_ in alive if id_ > 0}
     origins = " and ".join(dict.fromkeys(note.origin for note in kept.values()))
     counts = {
-        f"not in {origins}, but held back; if you did delete them: strava.py import --confirm-deletions": len(kept),
+        f"not in {origins}, but held back; if you did delete them, import {origins} once more with "
+        "python pipelines/strava.py import --confirm-deletions": len(kept),
         "not in the newest export, but seen since": len(at_strava - listed - kept.keys()),
         "known by their files alone": len(alive - at_strava),
         "in the newest export, but gone since": len(listed & buried),

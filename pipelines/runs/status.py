@@ -121,7 +121,7 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
     if status.reckoning is None:
         lines.append(("Activities", "not known: no athlete yet"))
     else:
-        cursor = f"{status.cursor:%Y-%m-%d %H:%M:%S} UTC" if status.cursor else "none: nothing has landed"
+        cursor = f"{status.cursor:%Y-%m-%d %H:%M:%S} UTC" if status.cursor else "none: nothing has come from the API"
         lines += [("Cursor", cursor), *_reckoning_lines(status.reckoning)]
     return [
         *lines,
@@ -299,10 +299,13 @@ def _told(done: dict[str, Any]) -> str:
     if done["outcome"] == Outcome.RUNNING:
         return f"{began} is still running (process {done['pid']})"
     if done["outcome"] == Outcome.UNFINISHED:
-        return (
-            f"{began} did not come to its end: it was killed, or the machine went down. What had landed is kept; the "
-            "next run goes on from there."
+        erases = str(done["command"]).startswith(("withdraw", "purge"))
+        left = (
+            "What is not erased yet the next run erases."
+            if erases
+            else ("What had landed is kept; the next run goes on from there.")
         )
+        return f"{began} did not come to its end: it was killed, or the machine went down. {left}"
     files = f", {done['files_landed']:,} files" if done["files_landed"] else ""
     landed = f"{done['activities_landed']:,} activities{files} and {done['details_landed']:,} details landed"
     told = f"{began}: {landed}, {done['requests']:,} requests, {done['seconds']:.1f} s"

@@ -9,6 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from zipfile import ZipFile
 
 import pytest
 from home import Athlete
@@ -371,3 +372,25 @@ def test_an_export_that_lacks_it_buries_no_activity_of_a_file(newcomer, land, fo
     assert "Gone: 1 activity" in land.export(second)
     assert {id_ for id_ in live(newcomer) if id_ > 0} == {each["id"] for each in world.activities()}
     assert len([id_ for id_ in live(newcomer) if id_ < 0]) == 1
+
+
+def test_the_very_file_of_an_export_is_of_its_activity_whatever_its_positions_add_up_to(newcomer, land, folder, world):
+    _, export = exported(world, newcomer.home.parent / "1.zip", points=60)
+    with ZipFile(export) as archive:
+        routes = [name for name in archive.namelist() if name.startswith("activities/") and ".gpx" in name]
+        for number, name in enumerate(routes):
+            path = folder / f"saved {number}.gpx{'.gz' if name.endswith('.gz') else ''}"
+            path.write_bytes(archive.read(name))
+            os.utime(path, (time.time() - 3600,) * 2)
+    assert routes
+    land.watch()
+    assert all(id_ < 0 for id_ in live(newcomer))
+    land.export(export)
+    land.stage()
+    assert live(newcomer) == all_ids(world)
+
+
+def test_a_pipe_in_the_folder_is_no_file_and_is_not_waited_for(newcomer, land, folder, run):
+    os.mkfifo(folder / "pipe.fit")
+    assert "pipe.fit: It is no file." in land.watch()
+    assert json.loads(run("status", "--json", **newcomer.settings).out)["files_left"][0]["outcome"] == "not read"
