@@ -415,8 +415,8 @@ class _Landing:
         if refused is not None:
             return (
                 f"{refused}, more than somebody deletes: is it really a whole export of this athlete? Nothing was "
-                f"removed. If you did delete them, import {origins} once more and say so: "
-                "python pipelines/strava.py import --confirm-deletions FILE"
+                "removed. If you did delete them, say so with: python pipelines/strava.py import --confirm-deletions "
+                f"{origins.replace(' and ', ' ')}"
             )
         hashes = self._newest_hashes(gone)
         rows = []

@@ -1,7 +1,8 @@
 """Which activity a file is of: that of an export with the same bytes, or with its upload id, or one that is alike.
 
-Alike are those of the same start, time and distance. What Strava has edited, or a watch has rounded, may differ a little. The rule is the same for a file that meets a known
-activity and for a version that meets a known file, so that their order does not matter.
+Alike are those of the same start, time and distance. What Strava has edited, or a watch has rounded, may differ a
+little. The rule is the same for a file that meets a known activity and for a version that meets a known file, so that
+their order does not matter.
 """
 
 from collections.abc import Collection, Iterable, Iterator

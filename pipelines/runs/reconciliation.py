@@ -170,8 +170,8 @@ def _compare_with_exports(
     at_strava = {id_ for id_ in alive if id_ > 0}
     origins = " and ".join(dict.fromkeys(note.origin for note in kept.values()))
     counts = {
-        f"not in {origins}, but held back; if you did delete them, import {origins} once more with "
-        "python pipelines/strava.py import --confirm-deletions": len(kept),
+        f"not in {origins}, but held back; if you did delete them: python pipelines/strava.py import "
+        f"--confirm-deletions {origins.replace(' and ', ' ')}": len(kept),
         "not in the newest export, but seen since": len(at_strava - listed - kept.keys()),
         "known by their files alone": len(alive - at_strava),
         "in the newest export, but gone since": len(listed & buried),
