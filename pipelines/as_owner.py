@@ -4,7 +4,13 @@ Compose does not know who calls it. The folder `.dlt` of the clone is mounted, a
 """
 
 import os
+import signal
 import sys
+
+if __name__ == "__main__" and any(argument.endswith("/strava.py") for argument in sys.argv):
+    # process 1 never hears of a signal that comes before it has a handler: blocked ones wait until strava.py has
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+
 from pathlib import Path
 
 CLONED = Path("/app/.dlt")

@@ -17,6 +17,8 @@ if __name__ == "__main__":
         # nohup ignores the last one, and means it
         if _number != signal.SIGHUP or signal.getsignal(_number) != signal.SIG_IGN:
             signal.signal(_number, lambda *_: os._exit(130))
+    # as_owner.py has them wait in a container
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     # all of it stays: looking for garbage in between is a tenth of that second
     gc.disable()
 
