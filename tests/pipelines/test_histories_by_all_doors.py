@@ -171,6 +171,6 @@ def run_histories(count: int, tmp_path: Path, monkeypatch: Any, capfd: Any) -> N
     equals_strava()
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(24, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("count", [2, pytest.param(8, marks=pytest.mark.deep)])
 def test_whatever_came_through_which_door_the_warehouse_equals_strava(count, tmp_path, monkeypatch, capfd):
     run_histories(count, tmp_path, monkeypatch, capfd)
