@@ -13,40 +13,52 @@
 {%- endmacro %}
 
 {#
-    Versions by a door that a warehouse may never have had: typed keys and payload, and none where the table is missing
-    or `strava__using_<table>` is false. The table is looked for, so that a warehouse from before there was such a door
-    needs no variable.
+    Versions with typed keys, of the CTE `source`, which has their `row_id`. The payload is as the engine reads it, and
+    for the marts to parse, of the versions that they merge.
+#}
+{% macro typed_versions() -%}
+typed as (
+    select
+        ---------- ids
+        cast(id as bigint) as id,
+        cast(athlete_id as bigint) as athlete_id,
+
+        ---------- which version
+        cast(fetched_at as timestamp) as fetched_at,
+        cast(payload_hash as {{ dbt.type_string() }}) as payload_hash,
+        row_id,
+
+        ---------- what Strava sent, or our reader made of an export or a file
+        cast({{ readable_json('payload') }} as {{ dbt.type_string() }}) as payload
+    from source
+)
+
+select * from typed
+{%- endmacro %}
+
+{# The rows of a source with their locators, of tables whose versions a merge looks for. #}
+{% macro located_rows(table) -%}
+    select
+        *,
+        {{ row_locator() }} as row_id
+    -- render(): dbt's --empty and --sample would put a subquery here, whose rows have no locator.
+    from {{ source('strava', table).render() }}
+{%- endmacro %}
+
+{#
+    Versions by a door that a warehouse may never have had: none where the table is missing or `strava__using_<table>`
+    is false. The table is looked for, so that a warehouse from before there was such a door needs no variable.
 #}
 {% macro optional_versions(table) -%}
-    with source as (
-        {%- if has_source(table) %}
-        select
-            *,
-            {{ row_locator() }} as row_id
-        -- render(): dbt's --empty and --sample would put a subquery here, whose rows have no locator.
-        from {{ source('strava', table).render() }}
-        {%- else %}
-        {{ no_rows(dict(columns_of_notes(), row_id='bigint')) }}
-        {%- endif %}
-    ),
+with source as (
+    {%- if has_source(table) %}
+    {{ located_rows(table) }}
+    {%- else %}
+    {{ no_rows(dict(columns_of_notes(), row_id='bigint')) }}
+    {%- endif %}
+),
 
-    typed as (
-        select
-            ---------- ids
-            cast(id as bigint) as id,
-            cast(athlete_id as bigint) as athlete_id,
-
-            ---------- which version
-            cast(fetched_at as timestamp) as fetched_at,
-            cast(payload_hash as {{ dbt.type_string() }}) as payload_hash,
-            row_id,
-
-            ---------- what our reader made of it
-            cast({{ readable_json('payload') }} as {{ dbt.type_string() }}) as payload
-        from source
-    )
-
-    select * from typed
+{{ typed_versions() }}
 {%- endmacro %}
 
 {#
@@ -60,6 +72,67 @@
     {%- else -%}
     {{ no_rows(columns) }}
     {%- endif -%}
+{%- endmacro %}
+
+{# Versions of what there are few of: typed keys, and `said`, the payload's `fields` (see `parse_json`) as a struct. #}
+{% macro parsed_versions(table, fields) -%}
+with source as (
+    {{ optional_rows(table, columns_of_notes()) }}
+),
+
+typed as (
+    select
+        ---------- ids
+        cast(id as bigint) as id,
+        cast(athlete_id as bigint) as athlete_id,
+
+        ---------- which version
+        cast(fetched_at as timestamp) as fetched_at,
+        cast(payload_hash as {{ dbt.type_string() }}) as payload_hash,
+
+        ---------- what Strava sent
+        {{ parse_json(readable_json('payload'), fields) }} as said
+    from source
+)
+
+select * from typed
+{%- endmacro %}
+
+{#
+    The elements of the newest list of each `id`, a row each: its `item` as a struct of `fields`, its `position`, and
+    the `keys` of the row with the list (name -> column).
+#}
+{% macro elements_of_newest_lists(table, fields, keys) -%}
+{%- set items = {'items': [fields]} -%}
+with source as (
+    select * from {{ source('strava', table) }}
+),
+
+-- The payload is a list, and what parses it takes objects.
+parsed as (
+    select
+        *,
+        {{ parse_json('concat(\'{"items":\', ' ~ readable_json('payload') ~ ', \'}\')', items) }} as said,
+        row_number() over (partition by id order by fetched_at desc, payload_hash desc) as recency
+    from source
+),
+
+newest as (
+    select
+        {%- for name, column in keys.items() %}
+        cast({{ column }} as bigint) as {{ name }},
+        {%- endfor %}
+        cast(fetched_at as timestamp) as fetched_at,
+        said.items
+    from parsed
+    where recency = 1
+),
+
+unnested as (
+    {{ elements_of('newest', 'items', (keys | list) + ['fetched_at']) }}
+)
+
+select * from unnested
 {%- endmacro %}
 
 {# Whether there is such a table, as far as dbt has connected yet. #}

@@ -1,25 +1,5 @@
 with source as (
-    select
-        *,
-        {{ row_locator() }} as row_id
-    -- render(): dbt's --empty and --sample would put a subquery here, whose rows have no locator.
-    from {{ source('strava', 'activities').render() }}
+    {{ located_rows('activities') }}
 ),
 
-typed as (
-    select
-        ---------- ids
-        cast(id as bigint) as id,
-        cast(athlete_id as bigint) as athlete_id,
-
-        ---------- which version
-        cast(fetched_at as timestamp) as fetched_at,
-        cast(payload_hash as {{ dbt.type_string() }}) as payload_hash,
-        row_id,
-
-        ---------- what Strava sent
-        cast({{ readable_json('payload') }} as {{ dbt.type_string() }}) as payload
-    from source
-)
-
-select * from typed
+{{ typed_versions() }}

@@ -1,9 +1,5 @@
 with source as (
-    {%- if has_source('exports') %}
-    select * from {{ source('strava', 'exports') }}
-    {%- else %}
-    {{ no_rows(columns_of_notes()) }}
-    {%- endif %}
+    {{ optional_rows('exports', columns_of_notes()) }}
 ),
 
 -- Exports are few: here the payload is parsed in the view.
