@@ -5,15 +5,18 @@ What the system cannot hand out (a disk that errs, too many open files, no permi
 """
 
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import dlt
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from dlt.extract.items import DataItemWithMeta
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from pipelines.bronze.tables import SCHEMA, TABLES, Table
@@ -79,13 +82,26 @@ def files_set_aside(folder: Path) -> list[tuple[Path, Path]]:
     return [(path, path.with_name(SET_ASIDE.sub(r"\1", path.name))) for path in files]
 
 
-def write_shard(rows: pa.Table, path: Path) -> None:
-    """Write `rows` (a table's schema) to a Parquet file; only dlt's load job makes it a shard.
+def write_new_shard(rows: pa.Table, pull: str, folder: Path) -> Path:
+    """Write `rows`, which have no `shard` yet, to a file in `folder` called after `pull`; where that is.
 
-    dlt's own writer would resolve its configuration for each file and build a dictionary of payloads.
+    Only dlt's load job makes it a shard. dlt's own writer would resolve its configuration for each file and build a
+    dictionary of payloads.
     """
+    # unique within a second and a pull: two files of one name would be one file
+    name = f"{pull}_{secrets.token_hex(4)}"
+    path = folder / f"{name}.parquet"
+    named = rows.append_column("shard", pa.repeat(pa.scalar(name), len(rows)))
     # as SCHEMA has them, whatever order they were made in
-    pq.write_table(rows.select(SCHEMA.names), path, **_PARQUET)
+    pq.write_table(named.select(SCHEMA.names), path, **_PARQUET)
+    return path
+
+
+def taken_by_dlt(path: Path, rows: int) -> Iterator[DataItemWithMeta]:
+    """The file at `path`, with so many rows, as an item for dlt; removed once dlt has linked it into its package."""
+    # no rows beside the file: dlt's incremental would take None for an item that was filtered out
+    yield dlt.mark.with_file_import(str(path), "parquet", rows, hints=[])
+    path.unlink()
 
 
 def write_shard_anew(rows: pa.Table, path: Path) -> None:

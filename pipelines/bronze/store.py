@@ -552,7 +552,7 @@ class Bronze(BronzeReader):
     def _land_taken_out(self) -> None:
         tables = {table: self._whole_of(shard_files(self._taken_out_path / table)) for table in TABLES}
         if any(tables.values()):
-            self.land(*(_files(table, paths) for table, paths in tables.items() if paths))
+            self.land(*(resource_of(table, _taken_out(paths)) for table, paths in tables.items() if paths))
 
     def _whole_of(self, paths: list[Path]) -> list[Path]:
         whole = []
@@ -735,17 +735,21 @@ class Bronze(BronzeReader):
                     self.leave_out_damaged()
 
 
-def _files(table: str, paths: list[Path]) -> DltResource:
-    """The shards at `paths` as a resource of `table`."""
+def resource_of(table: str, shards: Iterator[DataItemWithMeta]) -> DltResource:
+    """`shards`, as files for dlt to take, as a resource of `table`."""
 
     @dlt.resource(name=table, columns=TABLES[table].columns, write_disposition="append")
     def files() -> Iterator[DataItemWithMeta]:
-        for path in paths:
-            with opened(path) as file:
-                rows = file.metadata.num_rows
-            yield dlt.mark.with_file_import(str(path), "parquet", rows, hints=[])
+        yield from shards
 
     return files()
+
+
+def _taken_out(paths: list[Path]) -> Iterator[DataItemWithMeta]:
+    for path in paths:
+        with opened(path) as file:
+            rows = file.metadata.num_rows
+        yield dlt.mark.with_file_import(str(path), "parquet", rows, hints=[])
 
 
 def _are_as_they_came(rows: pa.Table) -> bool:

@@ -1,21 +1,19 @@
 """Rows of bronze that say themselves when they were seen: an export's and a file's instants are not those of a run."""
 
-import secrets
 from array import array
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import accumulate
 from typing import NamedTuple
 
-import dlt
 import pyarrow as pa
 from dlt.extract.items import DataItemWithMeta
 
-from pipelines.bronze.shard import write_shard
-from pipelines.bronze.store import Bronze
+from pipelines.bronze.shard import taken_by_dlt, write_new_shard
+from pipelines.bronze.store import Bronze, resource_of
 from pipelines.bronze.tables import TABLES
+from pipelines.mirror.landing import ROWS_PER_SHARD, pull_of
 
-ROWS_PER_SHARD = 2000
 # what is in memory at a time, three times: as files, as a table, as Parquet
 BYTES_PER_SHARD = 2**23
 
@@ -44,36 +42,29 @@ class DatedRows:
         Raises:
             StorageFailed: a file could not be written; see `Bronze.land`.
         """
+        self._bronze.land(resource_of(table, self._shards(table, rows)))
 
-        @dlt.resource(name=table, columns=TABLES[table].columns, write_disposition="append")
-        def shards() -> Iterator[DataItemWithMeta]:
-            batch: list[DatedRow] = []
-            size = 0
-            for row in rows:
-                batch.append(row)
-                size += len(row.payload)
-                if len(batch) >= ROWS_PER_SHARD or size >= BYTES_PER_SHARD:
-                    full, batch, size = batch, [], 0
-                    yield from self._shard(table, full)
-                    full.clear()
-            if batch:
+    def _shards(self, table: str, rows: Iterable[DatedRow]) -> Iterator[DataItemWithMeta]:
+        batch: list[DatedRow] = []
+        size = 0
+        for row in rows:
+            batch.append(row)
+            size += len(row.payload)
+            if len(batch) >= ROWS_PER_SHARD or size >= BYTES_PER_SHARD:
                 yield from self._shard(table, batch)
-
-        self._bronze.land(shards())
+                size = 0
+        if batch:
+            yield from self._shard(table, batch)
 
     def _shard(self, table: str, rows: list[DatedRow]) -> Iterator[DataItemWithMeta]:
-        # unique within a second and a run: two files of one name would be one file
-        name = f"{table}_{self._athlete_id}_{self._began_at:%Y%m%d%H%M%S}_{secrets.token_hex(4)}"
-        path = self._bronze.waiting_path / f"{name}.parquet"
-        count = len(rows)
-        write_shard(self._table(table, rows, name), path)
+        """A shard of `rows`, which are empty afterwards."""
+        count, pull = len(rows), pull_of(table, self._athlete_id, self._began_at)
+        path = write_new_shard(self._table(table, rows), pull, self._bronze.waiting_path)
         # what waits for dlt is on the disk by now
         rows.clear()
-        yield dlt.mark.with_file_import(str(path), "parquet", count, hints=[])
-        # dlt has linked it into its package
-        path.unlink()
+        yield from taken_by_dlt(path, count)
 
-    def _table(self, table: str, rows: list[DatedRow], name: str) -> pa.Table:
+    def _table(self, table: str, rows: list[DatedRow]) -> pa.Table:
         schema = TABLES[table].schema
         columns = {
             "id": [row.id for row in rows],
@@ -81,11 +72,10 @@ class DatedRows:
             "start_date": [row.start_date for row in rows],
             "fetched_at": [row.fetched_at for row in rows],
             "payload_hash": [row.sha256 for row in rows],
-            "shard": [name] * len(rows),
         }
         arrays = {name: pa.array(values, schema.field(name).type) for name, values in columns.items()}
         arrays["payload"] = _joined([row.payload for row in rows], schema.field("payload").type)
-        return pa.table({name: arrays[name] for name in schema.names})
+        return pa.table(arrays)
 
 
 def _joined(payloads: list[bytes], kind: pa.DataType) -> pa.Array:

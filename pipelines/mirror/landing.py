@@ -3,7 +3,6 @@
 Each resource is extracted in commits (`Bronze.land`), so that a kill or an error in the middle costs a commit at most.
 """
 
-import secrets
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +12,8 @@ import pyarrow as pa
 from dlt.extract import DltResource
 from dlt.extract.items import DataItemWithMeta
 
-from pipelines.bronze.shard import write_shard
-from pipelines.bronze.store import Bronze, Landed
+from pipelines.bronze.shard import taken_by_dlt, write_new_shard
+from pipelines.bronze.store import Bronze, Landed, resource_of
 from pipelines.bronze.tables import ACTIVITIES, TABLES
 from pipelines.sources.strava_api.payloads import EPOCH, Payload
 
@@ -27,6 +26,11 @@ ROWS_PER_TABLE = 200
 BYTES_PER_TABLE = 2**23
 BYTES_PER_SHARD = 2**25
 RECENT = 5000
+
+
+def pull_of(table: str, athlete_id: int, began_at: datetime) -> str:
+    """What the names of an athlete's shards of `table` begin with that a run lands which `began_at` (UTC)."""
+    return f"{table}_{athlete_id}_{began_at:%Y%m%d%H%M%S}"
 
 
 class NewVersions:
@@ -43,7 +47,7 @@ class NewVersions:
         # a page that shifts under the walk repeats what came shortly before; a whole history would weigh 20 MB
         self._recent: dict[int | bytes, bytes] = {}
         self._work_path = work_path
-        self.pull = f"{table}_{athlete_id}_{started_at:%Y%m%d%H%M%S}"
+        self.pull = pull_of(table, athlete_id, started_at)
         self.count = 0
 
     @property
@@ -71,14 +75,7 @@ class NewVersions:
 
     def _shard_of(self, tables: list[pa.Table]) -> Iterator[DataItemWithMeta]:
         rows = pa.concat_tables(tables)
-        # unique within a second and a pull: two files of one name would be one file
-        name = f"{self.pull}_{secrets.token_hex(4)}"
-        path = self._work_path / f"{name}.parquet"
-        write_shard(rows.append_column("shard", pa.repeat(pa.scalar(name), len(rows))), path)
-        # no rows beside the file: dlt's incremental would take None for an item that was filtered out
-        yield dlt.mark.with_file_import(str(path), "parquet", len(rows), hints=[])
-        # dlt has linked it into its package
-        path.unlink()
+        yield from taken_by_dlt(write_new_shard(rows, self.pull, self._work_path), len(rows))
 
     def _new(self, payloads: Iterable[Payload]) -> list[tuple[Payload, datetime]]:
         """Those of a page that are new or changed, and when it was fetched."""
@@ -137,12 +134,7 @@ def activities(pages: Iterable[list[Payload]], versions: NewVersions, start_afte
 
 def rows_of(pages: Iterable[list[Payload]], versions: NewVersions) -> DltResource:
     """`pages` of payloads as a dlt resource: the versions of them that are new."""
-
-    @dlt.resource(name=versions.table, columns=TABLES[versions.table].columns, write_disposition="append")
-    def rows() -> Iterator[DataItemWithMeta]:
-        yield from versions.shards(pages)
-
-    return rows()
+    return resource_of(versions.table, versions.shards(pages))
 
 
 class Notes:
