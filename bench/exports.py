@@ -16,10 +16,8 @@ from pipelines.ground.memory import share_one_arena
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import read_settings
 from pipelines.ground.stop import StopFlag
-from pipelines.mirror.enrich import DetailChoice
 from pipelines.mirror.export_import import ImportChoice
-from pipelines.mirror.pull import PullChoice
-from pipelines.runs.flow import run_steps
+from pipelines.runs.flow import Choices, run_steps
 from simulator import World, write_export
 
 ROWS, FILES = 5000, 4000
@@ -58,10 +56,8 @@ def floor(path: Path, folder: Path) -> None:
 def land(path: Path) -> None:
     """Land it, as the command does."""
     share_one_arena()
-    nothing = PullChoice(), DetailChoice(0)
-    run_steps(
-        read_settings(), Report(), StopFlag(), "import", ["import"], *nothing, import_choice=ImportChoice((path,))
-    )
+    choices = Choices(exports=ImportChoice((path,)))
+    run_steps(read_settings(), Report(), StopFlag(), "import", ["import"], choices)
 
 
 def main() -> None:

@@ -165,7 +165,7 @@ def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], No
         from pipelines.mirror.enrich import DetailChoice
         from pipelines.mirror.export_import import ImportChoice
         from pipelines.mirror.pull import PullChoice
-        from pipelines.runs.flow import run_steps
+        from pipelines.runs.flow import Choices, run_steps
         from pipelines.runs.withdraw import WithdrawChoice
 
         settings = _settings(options)
@@ -173,7 +173,7 @@ def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], No
         backfill = given.get("backfill", False)
         if backfill and given.get("limit") is not None:
             raise BadSetting("--backfill fetches all details: leave out --limit.")
-        choice = DetailChoice(
+        details = DetailChoice(
             None if backfill else settings.enrich_max,
             _ids(given.get("ids")),
             _date("--since", given.get("since")),
@@ -187,9 +187,13 @@ def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], No
                 "There is nothing to import: name the ZIP that Strava has sent or an activity file (make import "
                 "FILE=export_123.zip), or a folder that a watch writes to (--watch DIR, or the setting STRAVA_WATCH)."
             )
-        import_choice = ImportChoice(paths, pull_choice.confirmed)
-        withdraw_choice = WithdrawChoice(given.get("door", "api"), lambda: given.get("yes", False) or _says_yes(stop))
-        run_steps(settings, report, stop, command, steps, pull_choice, choice, backfill, import_choice, withdraw_choice)
+        choices = Choices(
+            pull_choice,
+            details,
+            ImportChoice(paths, pull_choice.confirmed),
+            WithdrawChoice(given.get("door", "api"), lambda: given.get("yes", False) or _says_yes(stop)),
+        )
+        run_steps(settings, report, stop, command, steps, choices, backfill)
 
     return run
 

@@ -16,10 +16,8 @@ from pipelines.bronze.tables import Door
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings, read_settings
 from pipelines.ground.stop import StopFlag
-from pipelines.mirror.enrich import DetailChoice
 from pipelines.mirror.export_import import ImportChoice
-from pipelines.mirror.pull import PullChoice
-from pipelines.runs.flow import Step, run_steps
+from pipelines.runs.flow import Choices, Step, run_steps
 from pipelines.runs.withdraw import WithdrawChoice
 from simulator import World, write_export
 from simulator.export import Written
@@ -66,9 +64,8 @@ class Steps:
     ) -> str:
         with self.settings(at) as settings:
             self._capfd.readouterr()
-            nothing = PullChoice(), DetailChoice(0)
-            choices = {"import_choice": choice, "withdraw_choice": withdrawal}
-            run_steps(settings, Report(), StopFlag(), steps[0], steps, *nothing, **choices)
+            choices = Choices(exports=choice or ImportChoice(), withdrawal=withdrawal or WithdrawChoice())
+            run_steps(settings, Report(), StopFlag(), steps[0], steps, choices)
         said: str = self._capfd.readouterr().err
         return said
 

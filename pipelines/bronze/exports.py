@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -198,6 +199,16 @@ def absent(bronze: BronzeReader, athlete_id: int, notes: Iterable[ExportNote]) -
         for id_ in note.activity_ids:
             last_seen[id_] = max(last_seen.get(id_, EPOCH), note.exported_at)
     return first_lacking(bronze.live_at_strava(athlete_id), last_seen, exports)
+
+
+def origins(notes: Iterable[ExportNote]) -> list[str]:
+    """The names of the ZIPs or folders that `notes` are of, each once."""
+    return list(dict.fromkeys(note.origin for note in notes))
+
+
+def confirm_deletions(names: Iterable[str]) -> str:
+    """The command by which a person says that what these exports lack was deleted."""
+    return shlex.join(["python", "pipelines/strava.py", "import", "--confirm-deletions", *names])
 
 
 def first_lacking(

@@ -30,8 +30,11 @@ class Task:
         self._asked_at_s = 0.0
         self._id = bar.add_task(name, total=None, told="", budget="") if bar else None
 
-    def tell(self, told: str, done: float | None, budget_left: Callable[[], str]) -> None:
-        """Show `told`; `done` is the share from 0 to 1 where it is known. `budget_left` is asked when it is shown."""
+    def tell(self, told: str, done: float | None, budget_left: Callable[[], str] = lambda: "") -> None:
+        """Show `told`; `done` is the share from 0 to 1 where it is known. `budget_left` is asked when it is shown.
+
+        What asks nobody has no budget.
+        """
         now_s, told = time.monotonic(), printable(told)
         if self._bar is not None and self._id is not None:
             if now_s - self._asked_at_s >= BUDGET_EVERY_S:
@@ -90,6 +93,13 @@ class Report:
         )
         with Progress(*columns, console=self._console, transient=True) as bar:
             yield Task(self, name, bar)
+
+
+def counted(number: int, noun: str) -> str:
+    """`number` of what `noun` says: `1 row`, `2,000 rows`, `2 activities`."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {f'{noun[:-1]}ies' if noun.endswith('y') else f'{noun}s'}"
 
 
 def details_left(left: int, done_at: datetime | None, now: datetime, limit: int | None, backfill: bool) -> str:

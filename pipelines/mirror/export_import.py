@@ -18,7 +18,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.bronze.exports import ExportNote, NotedFile, absent, athletes_known, export_notes
+from pipelines.bronze.exports import (
+    ExportNote,
+    NotedFile,
+    absent,
+    athletes_known,
+    confirm_deletions,
+    export_notes,
+    origins,
+)
 from pipelines.bronze.shard import IsPurged
 from pipelines.bronze.store import Bronze
 from pipelines.bronze.sweep import tombstone, utc_now, why_not_remove
@@ -31,7 +39,7 @@ from pipelines.bronze.tables import (
     TOMBSTONES,
 )
 from pipelines.ground.errors import BadExport, Interrupted, StravaError
-from pipelines.ground.progress import Report, Task
+from pipelines.ground.progress import Report, Task, counted
 from pipelines.ground.stop import StopFlag
 from pipelines.mirror.dated_rows import DatedRow, DatedRows
 from pipelines.sources.strava_api.payloads import Payload
@@ -271,7 +279,7 @@ class _Landing:
                 start: datetime | None = row.values["start_date"]
                 start = start and start.replace(tzinfo=None)
                 self._meet(row, start)
-                task.tell(f"{len(self._found.ids):,} activities", None, _no_budget)
+                task.tell(f"{len(self._found.ids):,} activities", None)
                 change = self._change_of(row, versions, is_purged)
                 self._found.rows[change] += 1
                 if change in ("new", "changed"):
@@ -359,7 +367,7 @@ class _Landing:
         for number, member in enumerate(members, 1):
             if not self._goes_on():
                 return
-            task.tell(f"{number:,} of {len(members):,} files", done / size, _no_budget)
+            task.tell(f"{number:,} of {len(members):,} files", done / size)
             done += member.size
             activity_id = self._export.activity_of_file.get(member.name)
             noted = by_looks.get((member.name, member.size, member.crc32))
@@ -410,13 +418,13 @@ class _Landing:
         if not gone:
             return None
         live = self._bronze.live_at_strava(self._athlete_id)
-        origins = " and ".join(dict.fromkeys(other.origin for other in gone.values()))
-        refused = None if confirmed else why_not_remove(len(gone), len(live), f"in {origins}")
+        names = origins(gone.values())
+        where = f"in {' and '.join(names)}"
+        refused = None if confirmed else why_not_remove(len(gone), len(live), where)
         if refused is not None:
             return (
                 f"{refused}, more than somebody deletes: is it really a whole export of this athlete? Nothing was "
-                "removed. If you did delete them, say so with: python pipelines/strava.py import --confirm-deletions "
-                f"{origins.replace(' and ', ' ')}"
+                f"removed. If you did delete them, say so with: {confirm_deletions(names)}"
             )
         hashes = self._newest_hashes(gone)
         rows = []
@@ -424,8 +432,7 @@ class _Landing:
             buried = tombstone(id_, self._athlete_id, live[id_], hashes.get(id_), "deleted", "export")
             rows.append(self._dated(buried)._replace(fetched_at=lacking.exported_at))
         self._imported.buried += self._land(TOMBSTONES, rows)
-        count = f"{len(rows):,} {'activity' if len(rows) == 1 else 'activities'}"
-        self._report.say(f"Gone: {count} not in {origins}, see strava.deleted_activities.")
+        self._report.say(f"Gone: {counted(len(rows), 'activity')} not {where}, see strava.deleted_activities.")
         return None
 
     def _newest_hashes(self, ids: Iterable[int]) -> dict[int, str]:
@@ -442,9 +449,9 @@ class _Landing:
             f"{note.origin}: athlete {self._athlete_id}, exported {note.exported_at:%Y-%m-%d %H:%M} UTC, "
             f"{note.width} columns{language}."
         )
-        self._report.say(f"  Activities: {_counted(found.rows)}.")
+        self._report.say(f"  Activities: {_by_change(found.rows)}.")
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found.kinds.items()))
-        self._report.say(f"  Files: {_counted(found.files)}{f' ({kinds})' if kinds else ''}.")
+        self._report.say(f"  Files: {_by_change(found.files)}{f' ({kinds})' if kinds else ''}.")
         lost = [problem for problem in note.problems if problem.lost]
         odd = [problem for problem in note.problems if not problem.lost]
         for title, problems in (("Not read", lost), ("Odd, but read", odd)):
@@ -538,10 +545,6 @@ def _id_in(problem: Problem) -> int | None:
     return int(begins[1]) if begins else None
 
 
-def _counted(changes: Counter[Change]) -> str:
+def _by_change(changes: Counter[Change]) -> str:
     counts = [f"{changes[change]:,} {change}" for change in _CHANGES if changes[change]]
     return ", ".join(counts) or "none"
-
-
-def _no_budget() -> str:
-    return ""

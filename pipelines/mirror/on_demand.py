@@ -51,7 +51,7 @@ class OnDemand:
         if not ids:
             return
         # what was asked for lands, changed or not: it says what the list said when it was fetched
-        landed = Landed({}, self._bronze.landed(endpoint.name).newest_fetched_at)
+        landed = Landed({}, self._bronze.newest_fetched_at())
         versions = NewVersions(endpoint.name, landed, athlete_id, self._notes.began_at, self._bronze.waiting_path)
         fetch = AnswersInCommits(self._access.client, endpoint, ids)
         asked_before = self.asked

@@ -4,6 +4,7 @@ They are asked for after a complete sweep, so once a day at most, and within a s
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 from pipelines.bronze.liveness import VERSION_ORDER, with_live
 from pipelines.bronze.store import READABLE, Bronze
@@ -37,16 +38,13 @@ class Own:
         self._access = access
         self._bronze = bronze
         self._notes = notes
-        self._wanted = settings.wanted_resources
+        self._wants_routes = "routes" in settings.wanted_resources
         self._report = report
         self._athlete_id = access.athlete_id()
         self._looked_at = LookedAt(settings.state_path / "looked_at_own.json")
         now = access.budget.now()
         self._now_s = now.timestamp()
-        today_s = now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
-        # the profile itself is none of these: it is what the rest depends on
-        self._requests_left = OWN_PER_DAY - len(self._looked_at.since(today_s, self._now_s))
-        self._without_answer: list[str] = []
+        self._today_s = now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
 
     def run(self) -> None:
         """Land what is due. What Strava does not hand out now is asked for after the next sweep.
@@ -65,56 +63,58 @@ class Own:
             # it is for activities; the next run looks again
             return
         answers: dict[Endpoint, dict[str, Payload]] = {}
+        looked_at: list[str] = []
         try:
             with self._access.sparing(), self._report.task("Athlete"):
                 for key, endpoint, payload in self._answers():
-                    answers.setdefault(endpoint, {})[key] = payload
+                    looked_at.append(key)
+                    if payload is not None:
+                        answers.setdefault(endpoint, {})[key] = payload
+            looked_at.append(sweep)
         except BudgetSpent:
-            sweep = ""
+            # what came lands; the rest is asked for by the next run
+            pass
         except StravaUnavailable as error:
             self._report.warn(f"{error} The athlete's profile and gear are as they were.")
-            sweep = ""
         for endpoint, payloads in answers.items():
             self._land(endpoint, payloads)
         # once they have landed
-        looked_at = [*self._without_answer, *(key for payloads in answers.values() for key in payloads)]
-        self._looked_at.note([*looked_at, *([sweep] if sweep else [])], self._now_s, self._forget_before_s)
+        self._looked_at.note(looked_at, self._now_s, self._forget_before_s)
 
-    def _answers(self) -> Iterator[tuple[str, Endpoint, Payload]]:
-        """What is due: what it is noted as, where it is, and what Strava has there."""
-        yield self._key(ATHLETE, self._athlete_id), ATHLETE, self._access.athlete()
-        yield from self._answer_if_due(ATHLETE_ZONES, self._athlete_id)
-        if "routes" in self._wanted:
-            yield from self._answer_if_due(ROUTES, self._athlete_id)
+    def _answers(self) -> Iterator[tuple[str, Endpoint, Payload | None]]:
+        """What is due, within the day's share: what it is noted as, where it is, and what Strava has there, if so."""
+        # the profile itself is none of that share: it is what the rest depends on
+        yield _key(ATHLETE, self._athlete_id), ATHLETE, self._access.athlete()
+        left = OWN_PER_DAY - len(self._looked_at.since(self._today_s, self._now_s))
+        due = (
+            (endpoint, id_) for endpoint, id_, days in self._wanted() if not self._is_fresh(_key(endpoint, id_), days)
+        )
+        for endpoint, id_ in islice(due, max(left, 0)):
+            yield _key(endpoint, id_), endpoint, self._answer(endpoint, id_)
+
+    def _wanted(self) -> Iterator[tuple[Endpoint, int | str, int]]:
+        """What is to be known besides the profile, and how many days old it may be."""
+        scopes = self._access.scopes
+        if scopes is None or PROFILE in scopes:
+            yield ATHLETE_ZONES, self._athlete_id, DAYS
+        if self._wants_routes:
+            yield ROUTES, self._athlete_id, DAYS
         for gear_id, days in self._gear_to_ask_for():
-            yield from self._answer_if_due(GEAR, gear_id, days)
+            yield GEAR, gear_id, days
 
-    def _answer_if_due(
-        self, endpoint: Endpoint, id_: int | str, days: int = DAYS
-    ) -> Iterator[tuple[str, Endpoint, Payload]]:
-        """What `endpoint` has of `id_`, unless it was looked at these `days`, or the day's share is used."""
-        key = self._key(endpoint, id_)
-        self._requests_left -= not self._is_fresh(key, days)
-        if self._is_fresh(key, days) or self._requests_left < 0:
-            return
-        if endpoint is ATHLETE_ZONES and (scopes := self._access.scopes) is not None and PROFILE not in scopes:
-            return
+    def _answer(self, endpoint: Endpoint, id_: int | str) -> Payload | None:
+        """What Strava has at `endpoint` of `id_`; None if nothing, or nothing for this token."""
         number = id_ if isinstance(id_, int) else key_of_gear(id_)
         try:
-            payload = whole(endpoint, number, ask(self._access.client, endpoint, id_))
+            return whole(endpoint, number, ask(self._access.client, endpoint, id_))._replace(id=number)
         except ActivityNotFound:
             # gear that was deleted, or is another athlete's
-            self._without_answer.append(key)
+            return None
         except NotAuthorised:
             # a scope that nobody noted is missing: all else of the athlete has come
             if endpoint is not ATHLETE_ZONES:
                 raise
-            self._without_answer.append(key)
-        else:
-            yield key, endpoint, payload._replace(id=number)
-
-    def _key(self, endpoint: Endpoint, id_: int | str) -> str:
-        return f"{endpoint.name} {id_}"
+            return None
 
     @property
     def _forget_before_s(self) -> float:
@@ -157,10 +157,14 @@ class Own:
             )
         }
         # what comes back and is retired once more is asked for at once
-        self._looked_at.forget(self._key(GEAR, id_) for id_ in listed)
+        self._looked_at.forget(_key(GEAR, id_) for id_ in listed)
         for (gear_id,) in rows:
             if gear_id not in listed:
                 yield gear_id, DAYS_RETIRED if key_of_gear(gear_id) in retired else DAYS
+
+
+def _key(endpoint: Endpoint, id_: int | str) -> str:
+    return f"{endpoint.name} {id_}"
 
 
 def key_of_gear(gear_id: str) -> int:

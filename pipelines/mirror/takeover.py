@@ -13,7 +13,7 @@ from pipelines.bronze.store import Bronze
 from pipelines.bronze.sweep import tombstone, utc_now
 from pipelines.bronze.tables import ACTIVITY_FILES, TOMBSTONES, WATCHED_FILES
 from pipelines.bronze.watched import NOBODY, SUPERSEDED, WatchedFile, watched_files
-from pipelines.ground.progress import Report
+from pipelines.ground.progress import Report, counted
 from pipelines.mirror.dated_rows import DatedRow, DatedRows
 from pipelines.mirror.same_activity import KnownActivities
 
@@ -58,7 +58,7 @@ class Takeover:
         if taken:
             self._hand_over(athlete_id, taken, [file for file in files if file.activity_id in taken])
             self._bury(athlete_id, {id_: live[id_] for id_ in taken})
-            count = f"{len(taken):,} {'activity' if len(taken) == 1 else 'activities'}"
+            count = counted(len(taken), "activity")
             self._report.say(f"Files: {count} known by files alone until now have come from Strava too.")
         return len(taken)
 

@@ -227,7 +227,7 @@ class Watch:
     def _batches(self, found: list[_Found], task: Task) -> Iterator[_Batch]:
         batch = _Batch()
         for number, each in enumerate(found):
-            task.tell(f"{number:,} of {len(found):,} files", number / len(found), lambda: "")
+            task.tell(f"{number:,} of {len(found):,} files", number / len(found))
             try:
                 self._stop.wait(0)
             except Interrupted:

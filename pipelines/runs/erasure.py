@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pipelines.bronze.shard import Erases, rewrite_shard
 from pipelines.bronze.store import Bronze
 from pipelines.ground.durable import entries, is_there, read_whole, remove, written_whole
-from pipelines.ground.progress import Report
+from pipelines.ground.progress import Report, counted
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.written_places import NOTE, Places
 from pipelines.page.html import drawn_and_noted, is_page, pages
@@ -99,7 +99,7 @@ class Erasure:
         again = self._remove_warehouse(staged_hashes if not shards_holding else lambda _connection: set())
         if not rows and not removed and not again:
             return False
-        done = f"{count(rows, 'row')} erased from {count(shards, 'shard')} and {count(outputs, 'JSON file')}"
+        done = f"{counted(rows, 'row')} erased from {counted(shards, 'shard')} and {counted(outputs, 'JSON file')}"
         made_anew = "; the DuckDB file held them too and is made anew" if again else ""
         self._report.say(f"{self._doomed.title}: {done}{made_anew}.")
         self.look_through(needles)
@@ -415,8 +415,3 @@ def _is_json(text: bytes) -> bool:
 
 def _is_one_of(element: bytes, hashes: set[bytes]) -> bool:
     return hashlib.sha256(element).digest() in hashes
-
-
-def count(number: int, noun: str) -> str:
-    """`number` of what `noun` says."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Literal
@@ -76,6 +76,16 @@ Step = Literal[
 ]
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What the steps of a run are to do; without a word they fetch no details, and import and withdraw nothing."""
+
+    pull: PullChoice = field(default_factory=PullChoice)
+    details: DetailChoice = field(default_factory=lambda: DetailChoice(0))
+    exports: ImportChoice = field(default_factory=ImportChoice)
+    withdrawal: WithdrawChoice = field(default_factory=WithdrawChoice)
+
+
 class Run:
     """One round of a command that talks to Strava or writes the warehouse: each step, and what it did in `done`."""
 
@@ -87,7 +97,6 @@ class Run:
         self._done = done
         self._stop = stop
         self._backfill = backfill
-        self._stop = stop
         # whether an import has landed anything
         self._has_imported = False
         # ids of which this round has asked for details
@@ -285,7 +294,7 @@ class Run:
                 settings.warehouse_path,
                 settings.state_path / "dlt",
                 self._stop,
-                lambda told, share: task.tell(told, share, lambda: ""),
+                task.tell,
             )
             write_athlete_settings(self._settings)
             FieldsSeen(self._bronze, self._settings.state_path).look()
@@ -341,11 +350,8 @@ def run_steps(
     stop: StopFlag,
     command: str,
     steps: Sequence[Step],
-    pull_choice: PullChoice,
-    choice: DetailChoice,
+    choices: Choices,
     backfill: bool = False,
-    import_choice: ImportChoice | None = None,
-    withdraw_choice: WithdrawChoice | None = None,
 ) -> None:
     """Do `steps` in their order, one run at a time, and note for `status` what was done.
 
@@ -360,7 +366,7 @@ def run_steps(
     budget = Budget(settings.state_path / "budget.json", stop=stop)
     outages = 0
     has_waited = False
-    rest = choice
+    rest = choices.details
     while True:
         # once a day is enough for what is new; the rest of the requests is for details
         steps_now = [step for step in steps if step != "pull" or done.listed_on != f"{budget.now():%Y-%m-%d}"]
@@ -371,10 +377,7 @@ def run_steps(
                 _note_places(settings)
                 run = Run(settings, report, stop, done, budget, backfill)
                 try:
-                    choices = Choices(
-                        pull_choice, rest, import_choice or ImportChoice(), withdraw_choice or WithdrawChoice()
-                    )
-                    spent = _round(run, done, steps_now, choices)
+                    spent = _round(run, done, steps_now, replace(choices, details=rest))
                     done.message = str(spent or "")
                 except StravaUnavailable as error:
                     if not backfill or outages == OUTAGES:
@@ -385,7 +388,7 @@ def run_steps(
                 in_vain = (has_waited and run.requests_sent <= 1) or ("pull" in steps_now and not done.listed_on)
                 waits = backfill or not (in_vain or spent is None or is_too_long(spent, budget, settings.max_wait_s))
                 if down is None and (backfill or not waits):
-                    run.say_what_is_left(spent, choice, steps_now)
+                    run.say_what_is_left(spent, choices.details, steps_now)
                 if waits and (why := down or spent) is not None:
                     record.waits(str(why))
         with record.wait():
@@ -411,16 +414,6 @@ def _note_places(settings: StravaSettings) -> None:
     places.note("warehouse", settings.warehouse_path)
     if settings.bronze_store is not None:
         places.note("bucket", settings.bronze_store)
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What the steps of a round are to do."""
-
-    pull: PullChoice
-    details: DetailChoice
-    exports: ImportChoice
-    withdrawal: WithdrawChoice
 
 
 def _round(run: Run, done: Done, steps: Sequence[Step], choices: Choices) -> BudgetSpent | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.bronze.exports import ExportNote, absent, unfinished_imports
+from pipelines.bronze.exports import ExportNote, absent, confirm_deletions, origins, unfinished_imports
 from pipelines.bronze.liveness import live_at
 from pipelines.bronze.store import BronzeReader
 from pipelines.bronze.sweep import Sweep, read_tombstone
@@ -168,10 +168,10 @@ def _compare_with_exports(
     reckoning.in_export = len(listed)
     kept = absent(bronze, athlete_id, exports)
     at_strava = {id_ for id_ in alive if id_ > 0}
-    origins = " and ".join(dict.fromkeys(note.origin for note in kept.values()))
+    names = origins(kept.values())
+    why_kept = f"not in {' and '.join(names)}, but held back; if you did delete them: {confirm_deletions(names)}"
     counts = {
-        f"not in {origins}, but held back; if you did delete them: python pipelines/strava.py import "
-        f"--confirm-deletions {origins.replace(' and ', ' ')}": len(kept),
+        why_kept: len(kept),
         "not in the newest export, but seen since": len(at_strava - listed - kept.keys()),
         "known by their files alone": len(alive - at_strava),
         "in the newest export, but gone since": len(listed & buried),

@@ -299,12 +299,9 @@ def _told(done: dict[str, Any]) -> str:
     if done["outcome"] == Outcome.RUNNING:
         return f"{began} is still running (process {done['pid']})"
     if done["outcome"] == Outcome.UNFINISHED:
-        erases = str(done["command"]).startswith(("withdraw", "purge"))
-        left = (
-            "What is not erased yet the next run erases."
-            if erases
-            else ("What had landed is kept; the next run goes on from there.")
-        )
+        left = "What had landed is kept; the next run goes on from there."
+        if str(done["command"]).startswith(("withdraw", "purge")):
+            left = "What is not erased yet the next run erases."
         return f"{began} did not come to its end: it was killed, or the machine went down. {left}"
     files = f", {done['files_landed']:,} files" if done["files_landed"] else ""
     landed = f"{done['activities_landed']:,} activities{files} and {done['details_landed']:,} details landed"

@@ -20,11 +20,11 @@ from pipelines.bronze.tables import ACTIVITIES, ERASED_FROM, TABLES, TOMBSTONES,
 from pipelines.bronze.withdrawals import Withdrawal, Withdrawn
 from pipelines.ground.durable import is_there, remove
 from pipelines.ground.errors import Interrupted
-from pipelines.ground.progress import Report
+from pipelines.ground.progress import Report, counted
 from pipelines.ground.settings import StravaSettings
 from pipelines.mirror.dated_rows import DatedRow, DatedRows
 from pipelines.mirror.landing import Notes
-from pipelines.runs.erasure import Doomed, Erasure, Needles, count
+from pipelines.runs.erasure import Doomed, Erasure, Needles
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
 
 CALLED: dict[Door, str] = {"api": "Strava's API", "export": "exports", "file": "activity files"}
@@ -34,16 +34,12 @@ _MADE_OF_THE_WAREHOUSE = {"dbt", "page.json", "routes.json", "watch.json"}
 _NOT_OF_THE_API = {"dlt", "last_run.json", "schedule.json"}
 
 
-def _confirmed() -> bool:
-    return True
-
-
 @dataclass(frozen=True)
 class WithdrawChoice:
     """The door to withdraw, and who says, once it is clear what that means, whether it is to be done."""
 
     door: Door = "api"
-    is_confirmed: Callable[[], bool] = _confirmed
+    is_confirmed: Callable[[], bool] = lambda: True
 
 
 class Withdraw:
@@ -86,15 +82,16 @@ class Withdraw:
 
     def _tell(self, door: Door, found: CameThrough) -> None:
         rows = ", ".join(f"{number:,} of {table}" for table, number in sorted(found.rows.items()))
-        self._report.say(f"Through {CALLED[door]} came {count(sum(found.rows.values()), 'row')} of bronze: {rows}.")
+        self._report.say(f"Through {CALLED[door]} came {counted(sum(found.rows.values()), 'row')} of bronze: {rows}.")
         self._report.say(
             "They are erased from bronze, the JSON files, the warehouse, its copy, pages and caches, for good."
         )
         leaves = "leaves" if found.leaving == 1 else "leave"
-        told = f"{_activities(found.leaving)} {leaves} the history, known by nothing else; {found.staying:,} stay"
-        if found.returning:
-            told += f"; {found.returning:,}, gone by its word alone, come back"
-        self._report.say(f"{told}.")
+        back = f"; {found.returning:,}, gone by its word alone, come back" if found.returning else ""
+        self._report.say(
+            f"{counted(found.leaving, 'activity')} {leaves} the history, known by nothing else; "
+            f"{found.staying:,} stay{back}."
+        )
 
     def _intend(self, found: CameThrough) -> None:
         """Land what the other doors prove by themselves, then the withdrawal, which from then on is to be completed."""
@@ -217,7 +214,3 @@ class _Completion:
             for aside, shard in files_set_aside(self._bronze.folder / table):
                 if self._withdrawn.takes_all_of(table, shard.stem):
                     remove(aside)
-
-
-def _activities(number: int) -> str:
-    return f"{number:,} {'activity' if number == 1 else 'activities'}"

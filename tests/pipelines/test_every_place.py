@@ -162,16 +162,14 @@ def purge(athlete, monkeypatch, capfd):
     from pipelines.ground.progress import Report
     from pipelines.ground.settings import read_settings
     from pipelines.ground.stop import StopFlag
-    from pipelines.mirror.enrich import DetailChoice
-    from pipelines.mirror.pull import PullChoice
-    from pipelines.runs.flow import run_steps
+    from pipelines.runs.flow import Choices, run_steps
 
     def purge_only() -> str:
         with monkeypatch.context() as patch:
             for name, value in athlete.settings.items():
                 patch.setenv(name, value)
             steps = ("purge", "stage")
-            run_steps(read_settings(), Report(), StopFlag(), "purge", steps, PullChoice(False, False), DetailChoice(0))
+            run_steps(read_settings(), Report(), StopFlag(), "purge", steps, Choices())
         return capfd.readouterr().err
 
     return purge_only
