@@ -1,7 +1,8 @@
 """Stopping cleanly: the first signal ends a run between two requests, a second Ctrl-C or SIGTERM ends it at once."""
 
 import signal
-import threading
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 from pipelines.ground.errors import Interrupted
@@ -18,7 +19,10 @@ class StopFlag(Pause):
     """Set by a signal, looked at before each request; what was fetched still lands."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._is_set = False
+        # no event: that has a lock, and a signal that came while it is taken would wait for it for ever; a simple queue
+        # is made for signal handlers
+        self._came: SimpleQueue[int] = SimpleQueue()
         self._insisted = False
 
     def install(self) -> None:
@@ -35,7 +39,8 @@ class StopFlag(Pause):
             if self._insisted:
                 raise KeyboardInterrupt
             self._insisted = True
-        self._event.set()
+        self._is_set = True
+        self._came.put(number)
 
     def wait(self, seconds: float) -> None:
         """Sleep, but not past a signal.
@@ -43,6 +48,10 @@ class StopFlag(Pause):
         Raises:
             Interrupted: a signal came, now or before.
         """
-        # most waits are over when they begin, and an event takes its time even then
-        if self._event.is_set() or (seconds > 0 and self._event.wait(seconds)):
+        # most waits are over when they begin
+        if seconds > 0 and not self._is_set:
+            with suppress(Empty):
+                # put back, for whoever else waits
+                self._came.put(self._came.get(timeout=seconds))
+        if self._is_set:
             raise Interrupted("Stopped. What was fetched has landed; the next run goes on from there.")

@@ -26,6 +26,41 @@ fcntl.flock(file, fcntl.LOCK_EX)
 print(flush=True)
 sys.stdin.read()
 """
+# a signal before each line of Python that a wait has, one after the other; a wait that hangs ends the program
+SIGNALLED_AT_EACH_LINE = """
+import faulthandler, os, signal, sys
+from pipelines.ground.errors import Interrupted
+from pipelines.ground.stop import StopFlag
+
+class Signalled:
+    def __init__(self, at_line):
+        self.left = at_line
+        stop = StopFlag()
+        stop.install()
+        self.is_noticed = False
+        sys.settrace(self.trace)
+        try:
+            stop.wait(0.05)
+            sys.settrace(None)
+            stop.wait(0)
+        except Interrupted:
+            self.is_noticed = True
+        sys.settrace(None)
+
+    def trace(self, _frame, event, _argument):
+        if event == "line":
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+        return self.trace
+
+faulthandler.dump_traceback_later(60, exit=True)
+lines = 0
+while (wait := Signalled(lines + 1)).left <= 0:
+    assert wait.is_noticed, f"not at line {lines + 1}"
+    lines += 1
+print(lines)
+"""
 SOON_S = 5
 
 
@@ -70,6 +105,13 @@ def signalled(number=signal.SIGTERM):
 
 
 # --- signals
+
+
+def test_a_signal_is_noticed_wherever_a_wait_is_at_that_moment():
+    program = [sys.executable, "-c", SIGNALLED_AT_EACH_LINE]
+    ran = subprocess.run(program, cwd=REPO, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert int(ran.stdout) > 3
 
 
 @pytest.mark.slow
