@@ -4,20 +4,18 @@ import gzip
 import json
 import math
 import os
-import secrets
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import dlt
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.bronze.shard import write_shard
-from pipelines.bronze.store import Bronze
+from pipelines.bronze.shard import taken_by_dlt, write_new_shard
+from pipelines.bronze.store import Bronze, resource_of
 from pipelines.bronze.tables import TABLES
 from pipelines.ground.errors import Interrupted
 from pipelines.ground.polyline import decode
@@ -40,18 +38,12 @@ Row = dict[str, Any]
 def land(athlete, table: str, rows: list[Row]) -> str:
     """Make `rows` a shard of `table`, and return its name."""
     bronze = Bronze(athlete.home / "data", athlete.home / "warehouse" / ".state" / "dlt", print)
-    name = f"{table}_{athlete.strava.athlete_id}_20260101000000_{secrets.token_hex(4)}"
-    whole = pa.Table.from_pylist([row | {"shard": name} for row in rows], schema=TABLES[table].schema)
-
-    @dlt.resource(name=table, columns=TABLES[table].columns, write_disposition="append")
-    def shard():
-        bronze.waiting_path.mkdir(parents=True, exist_ok=True)
-        path = bronze.waiting_path / f"{name}.parquet"
-        write_shard(whole, path)
-        yield dlt.mark.with_file_import(str(path), "parquet", len(whole), hints=[])
-
-    bronze.land(shard())
-    return name
+    bronze.waiting_path.mkdir(parents=True, exist_ok=True)
+    schema = TABLES[table].schema
+    whole = pa.Table.from_pylist(rows, schema=schema.remove(schema.get_field_index("shard")))
+    path = write_new_shard(whole, f"{table}_{athlete.strava.athlete_id}_20260101000000", bronze.waiting_path)
+    bronze.land(resource_of(table, taken_by_dlt(path, len(whole))))
+    return path.stem
 
 
 def land_export(athlete, path: Path) -> Export:
