@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as pq
+from home import Athlete
 from landed import contents
 
 from pipelines.bronze.store import BronzeReader
@@ -22,7 +24,17 @@ from pipelines.runs.withdraw import WithdrawChoice
 from simulator import World, write_export
 from simulator.export import Written
 
+# nobody answers there, and there is no app
+NOWHERE = SimpleNamespace(
+    api_url="http://127.0.0.1:9/api/v3", oauth_url="http://127.0.0.1:9/oauth", client_id="", client_secret=""
+)
 TABLES = ("exports", "export_activities", "export_records", "activity_files", "tombstones")
+
+
+def without_account(home: Path) -> Athlete:
+    """A user with a new `home`, and neither an app nor a token."""
+    home.mkdir(parents=True)
+    return Athlete(home, NOWHERE)  # type: ignore[arg-type]
 
 
 def exported(world: World, path: Path, **options: Any) -> tuple[Written, Path]:

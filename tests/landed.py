@@ -1,14 +1,17 @@
 """What landed, read from the files themselves; and what Strava would say, asked over HTTP as anyone may."""
 
 import json
+import os
+import subprocess
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 import requests
 
 from simulator import Simulator
@@ -63,6 +66,22 @@ def ask(athlete: Any, path: str, **query: Any) -> bytes:
 def contents(folder: Path) -> dict[str, bytes]:
     """The bytes of each file directly in `folder`, by name."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@contextmanager
+def small_disk_at(folder: Path) -> Iterator[Callable[[str], None]]:
+    """A small disk at `folder`, as the function that gives it another size; the test is skipped where none may be."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only a superuser may mount a small disk")
+
+    def resize(size: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True, capture_output=True)
+
+    try:
+        yield resize
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def until(condition: Callable[[], Any], within_s: float = 120) -> None:

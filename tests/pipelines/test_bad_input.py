@@ -1,7 +1,6 @@
 """What goes wrong outside: Strava, the disk, other programs, wrong arguments. Said, and nothing is lost."""
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -9,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from landed import small_disk_at
 from said import assert_said
 
 LIST = "/athlete/activities"
@@ -198,18 +198,9 @@ def test_a_warehouse_that_another_program_holds_is_said_with_its_process(history
 def disk(athlete):
     """A small disk at the home of `athlete`, and the function that gives it another size."""
     athlete.home.joinpath("secrets/.keep").touch()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(athlete.home)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only a superuser may mount a small disk")
-    athlete.authorise()
-
-    def resize(size: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,size={size}", str(athlete.home)], check=True, capture_output=True)
-
-    try:
+    with small_disk_at(athlete.home) as resize:
+        athlete.authorise()
         yield resize
-    finally:
-        subprocess.run(["umount", "-l", str(athlete.home)], check=True)
 
 
 @pytest.mark.parametrize("left_kb", [0, 40, pytest.param(200, marks=pytest.mark.slow)])

@@ -4,15 +4,12 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
-from home import Athlete
-from imports import TABLES, Steps, assert_landed, everything, exported, live, notes, rows
-from landed import contents, until
+from imports import TABLES, Steps, assert_landed, everything, exported, live, notes, rows, without_account
+from landed import contents, small_disk_at, until
 from said import assert_said
 
 from pipelines.ground.durable import locked
@@ -21,17 +18,12 @@ from simulator import World
 from simulator.export import PRIVATE_MARK
 
 AUTUMN = datetime(2026, 9, 28, 12, tzinfo=UTC)
-# nobody answers there, and there is no app
-NOWHERE = SimpleNamespace(
-    api_url="http://127.0.0.1:9/api/v3", oauth_url="http://127.0.0.1:9/oauth", client_id="", client_secret=""
-)
 
 
 @pytest.fixture
 def athlete(tmp_path):
     """A user who has an export, and neither an app nor a token."""
-    (tmp_path / "home").mkdir()
-    return Athlete(tmp_path / "home", NOWHERE)
+    return without_account(tmp_path / "home")
 
 
 @pytest.fixture
@@ -42,18 +34,8 @@ def world():
 
 @pytest.fixture
 def small_disk(athlete):
-    """A small disk at the home of `athlete`: the function that gives it another size."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(athlete.home)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only a superuser may mount a small disk")
-
-    def resize(size: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,size={size}", str(athlete.home)], check=True, capture_output=True)
-
-    try:
+    with small_disk_at(athlete.home) as resize:
         yield resize
-    finally:
-        subprocess.run(["umount", "-l", str(athlete.home)], check=True)
 
 
 @pytest.fixture
@@ -269,8 +251,7 @@ def test_an_import_is_completed_whatever_change_of_a_file_it_was_killed_at(world
     _, later = exported(world, tmp_path / "2.zip", defects=["missing-member"])
     killed = 0
     for number in range(3, 1000, 41):
-        athlete = Athlete(tmp_path / str(number), NOWHERE)
-        athlete.home.mkdir()
+        athlete = without_account(tmp_path / str(number))
         environment = athlete.environment(SOAK_KILL_AT=str(number))
         assert launcher.start("import", str(path), environment=environment).wait().code == -9
         if athlete.shards("exports"):

@@ -7,13 +7,11 @@ import shutil
 import signal
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from types import SimpleNamespace
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from home import Athlete
-from imports import Steps, exported, rows
+from imports import Steps, exported, rows, without_account
 
 from pipelines.warehouse import readings, staging
 from pipelines.warehouse.file_readings import reading_and_samples
@@ -21,9 +19,6 @@ from simulator import World
 from simulator.activity_files import Sample, fit_file, gpx_file
 from simulator.export import Draft
 
-NOWHERE = SimpleNamespace(
-    api_url="http://127.0.0.1:9/api/v3", oauth_url="http://127.0.0.1:9/oauth", client_id="", client_secret=""
-)
 START = datetime(2024, 5, 1, 8, tzinfo=UTC)
 POINTS = 500
 MOST_BYTES_A_POINT = 6
@@ -47,8 +42,7 @@ LACKS = {"fit": (), "gpx": ("distance_m",), "tcx": ("temperature_c",)}
 @pytest.fixture
 def athlete(tmp_path):
     """A user who has an export, and neither an app nor a token."""
-    (tmp_path / "home").mkdir()
-    return Athlete(tmp_path / "home", NOWHERE)
+    return without_account(tmp_path / "home")
 
 
 @pytest.fixture

@@ -12,18 +12,13 @@ from types import SimpleNamespace
 from zipfile import ZipFile
 
 import pytest
-from home import Athlete
-from imports import Steps, exported, live, rows
+from imports import Steps, exported, live, rows, without_account
 from landed import all_ids
 
 from pipelines.ground.errors import BadExport
 from simulator import World
 from simulator.activity_files import Sample, fit_file, gpx_file, tcx_file
 
-# nobody answers there, and there is no app
-NOWHERE = SimpleNamespace(
-    api_url="http://127.0.0.1:9/api/v3", oauth_url="http://127.0.0.1:9/oauth", client_id="", client_secret=""
-)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -38,8 +33,7 @@ def folder(tmp_path):
 @pytest.fixture
 def newcomer(tmp_path, folder):
     """A user with a watch folder, and neither an app nor a token nor an export."""
-    (tmp_path / "home").mkdir()
-    newcomer = Athlete(tmp_path / "home", NOWHERE)
+    newcomer = without_account(tmp_path / "home")
     newcomer.settings["STRAVA_WATCH"] = str(folder)
     return newcomer
 
