@@ -7,7 +7,7 @@ import signal
 import sys
 from datetime import datetime
 from pathlib import Path
-from threading import Event
+from queue import SimpleQueue
 
 from simulator import export_command
 from simulator.server import Simulator
@@ -76,9 +76,10 @@ def main(argv: list[str] | None = None) -> int:
     if argv[:1] == ["export"]:
         return export_command.main(argv[1:])
     arguments = _arguments(argv)
-    stop = Event()
+    # no event: setting one from a signal handler waits for ever for who is just about to wait
+    stop: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda came, _: stop.put(came))
     try:
         simulator = Simulator(
             arguments.seed,
@@ -104,7 +105,7 @@ def main(argv: list[str] | None = None) -> int:
             sys.stdout.flush()
             if arguments.ready_file:
                 _write_ready_file(arguments.ready_file, strava)
-            stop.wait()
+            stop.get()
     except (OSError, ValueError) as error:
         sys.stderr.write(f"python -m simulator: {error}\n")
         return 2
