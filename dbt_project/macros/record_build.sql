@@ -1,7 +1,8 @@
 {#
     Runs at the end of every dbt command. After one that built all models and seeds without a failure it leaves one row in
     staging.dbt_builds: how much of staging this build saw. The pipeline skips dbt while these counts still hold, so
-    a partial, failed or empty build must not be recorded. `dbt run` leaves seeds out, so it is a partial one.
+    a partial, failed or empty build must not be recorded. `dbt run` leaves seeds out, so it is a partial one. Of the
+    partial builds that the pipeline asks for itself it notes what they saw: then built_at is later than whole_at.
 #}
 {% macro record_build() %}
     {#- Of another project's warehouse nothing is recorded. -#}
@@ -30,6 +31,7 @@
     create or replace table {{ dbt_builds }} as
     select
         cast('{{ modules.datetime.datetime.now(modules.pytz.utc).replace(tzinfo=none) }}' as timestamp) as built_at,
+        cast('{{ run_started_at.replace(tzinfo=none) }}' as timestamp) as whole_at,
         cast((select count(*) from {{ activities }}) as bigint) as activity_rows,
         cast((select count(*) from {{ source('strava', 'activity_details') }}) as bigint) as detail_rows,
         cast((select count(*) from {{ source('strava', 'tombstones') }}) as bigint) as tombstone_rows

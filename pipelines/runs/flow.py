@@ -46,7 +46,7 @@ from pipelines.runs.repair import repair
 from pipelines.runs.withdraw import Withdraw, WithdrawChoice
 from pipelines.sources.strava_api.budget import Budget
 from pipelines.warehouse.athlete_settings import write_athlete_settings
-from pipelines.warehouse.build import build, build_is_needed, knows_all_purges
+from pipelines.warehouse.build import build, knows_all_purges, what_to_build
 from pipelines.warehouse.publish import publish
 from pipelines.warehouse.staging import load_staging, staged_rows
 
@@ -306,9 +306,10 @@ class Run:
         Takeover(self._bronze, self._access.known_athlete_id(), self._report, self._notes.began_at).run()
 
     def build_if_needed(self) -> None:
-        """`dbt build`, unless nothing has landed since the last one."""
-        if build_is_needed(self._settings):
-            self.build()
+        """`dbt build` of what has landed since the last one; none where nothing has."""
+        changed = what_to_build(self._settings)
+        if changed is None or changed:
+            self.build(changed)
         else:
             self._report.say("dbt: nothing landed since the last build.")
             self._publish()
@@ -320,15 +321,15 @@ class Run:
         """
         if not knows_all_purges(self._settings):
             self.build()
-        if not build_is_needed(self._settings):
+        if what_to_build(self._settings) == frozenset():
             self._publish()
             self.page_if_wanted()
 
-    def build(self) -> None:
-        """`dbt build`."""
+    def build(self, changed: frozenset[str] | None = None) -> None:
+        """`dbt build`: of all models, or of what is made of the tables of staging that have `changed`."""
         began_at_s = time.monotonic()
         with self._report.task("dbt build"):
-            told = build(self._settings)
+            told = build(self._settings, changed)
         self._report.say(f"dbt: {told} in {time.monotonic() - began_at_s:.1f} s.")
         self._publish()
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from pipelines.ground.settings import REPO, StravaSettings
 from pipelines.warehouse.database import holds_table, open_warehouse
 
 PROJECT = REPO / "dbt_project"
+# where its code is; what dbt compiles lies beside
+PROJECT_PARTS = ("models", "macros", "seeds", "tests")
+CODE = (".sql", ".yml", ".csv")
 # tables of staging -> where `record_build` notes how many rows of them a build saw
 COUNTED = {
     "activities": "activity_rows",
@@ -41,16 +45,34 @@ PASSED_ON = re.compile(
 )
 
 
-def build_is_needed(settings: StravaSettings) -> bool:
-    """Whether rows have landed, or the project has changed, since the last whole `dbt build` of this warehouse.
+def what_to_build(settings: StravaSettings) -> frozenset[str] | None:
+    """The tables of staging with more rows than the last `dbt build` of this warehouse saw; None: all is to be built.
 
-    dbt starts in 3 to 5 s; a run with nothing new does not pay that. The macro `record_build` writes what is read here.
-    Sweeps do not count: what they found has rows of its own, and dbt only has a view on them.
+    Empty: nothing is to be built; dbt starts in 3 to 5 s, and a run with nothing new does not pay that. All is built
+    anew when the project has changed, when a table has its first rows or fewer than before, and once a day, so that
+    each test has passed within a day. The macro `record_build` writes what is read here. Sweeps do not count: what
+    they found has rows of its own, and dbt only has a view on them.
     """
     with open_warehouse(settings.warehouse_path) as connection:
-        built = built_at(connection)
-    changed_at = max(path.stat().st_mtime for path in PROJECT.rglob("*") if path.suffix in (".sql", ".yml", ".csv"))
-    return built is None or datetime.fromtimestamp(changed_at, UTC).replace(tzinfo=None) > built
+        last = _last_build(connection)
+        now = _rows_of_staging(connection)
+    if last is None or _project_changed_at() > last.whole_at:
+        return None
+    changed = {table for table, rows in now.items() if rows != last.rows[table]}
+    if changed and (
+        last.whole_at.date() != datetime.now(UTC).date()
+        or any(last.rows[table] == 0 or now[table] < last.rows[table] for table in changed)
+    ):
+        return None
+    return frozenset(changed)
+
+
+def _project_changed_at() -> datetime:
+    """When a file of the dbt project was written last (UTC), by whoever: an editor, git, or an image that came."""
+    code = [path for part in PROJECT_PARTS for path in PROJECT.joinpath(part).rglob("*") if path.suffix in CODE]
+    # the inode's time: a file that comes with an image keeps the date it had elsewhere
+    changed_at = max(path.stat().st_ctime for path in (*code, PROJECT / "dbt_project.yml"))
+    return datetime.fromtimestamp(changed_at, UTC).replace(tzinfo=None)
 
 
 def knows_all_purges(settings: StravaSettings) -> bool:
@@ -68,17 +90,34 @@ def knows_all_purges(settings: StravaSettings) -> bool:
 
 
 def built_at(connection: duckdb.DuckDBPyConnection) -> datetime | None:
-    """When the last whole `dbt build` of the opened warehouse was (UTC), if it saw all rows of staging; else None."""
-    unchanged = " and ".join(
-        f"{column} = {f'(select count(*) from staging.{table})' if holds_table(connection, table) else 0}"
-        for table, column in COUNTED.items()
-    )
+    """When the last `dbt build` of the opened warehouse was (UTC), if it saw all rows of staging; else None."""
+    last = _last_build(connection)
+    return last.built_at if last is not None and last.rows == _rows_of_staging(connection) else None
+
+
+@dataclass(frozen=True)
+class _Build:
+    """When the last build was, and the last one of all models (both UTC), and how many rows of each table it saw."""
+
+    built_at: datetime
+    whole_at: datetime
+    rows: dict[str, int]
+
+
+def _last_build(connection: duckdb.DuckDBPyConnection) -> _Build | None:
     try:
-        row = connection.execute(f"select built_at from staging.dbt_builds where {unchanged}").fetchone()
+        query = f"select built_at, whole_at, {', '.join(COUNTED.values())} from staging.dbt_builds"
+        row = connection.execute(query).fetchone()
     except (duckdb.CatalogException, duckdb.BinderException):
         # never built, or by an older version that recorded less
         return None
-    return row[0] if row else None
+    return _Build(row[0], row[1], dict(zip(COUNTED, row[2:], strict=True))) if row else None
+
+
+def _rows_of_staging(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    counts = [f"(select count(*) from staging.{table})" if holds_table(connection, table) else "0" for table in COUNTED]
+    row = connection.execute(f"select {', '.join(counts)}").fetchone() or ()
+    return dict(zip(COUNTED, row, strict=True))
 
 
 def dbt_command(*arguments: str) -> list[str]:
@@ -102,19 +141,28 @@ def dbt_environment(settings: StravaSettings) -> dict[str, str]:
     }
 
 
-def build(settings: StravaSettings) -> str:
+def build(settings: StravaSettings, changed: frozenset[str] | None = None) -> str:
     """Run `dbt build` (its unit tests aside: they test the code, not the data) and say what it did.
+
+    With tables of staging that have `changed`, it builds the tables that are made of them, and runs the tests of those.
+    Views show what changed by themselves.
 
     Raises:
         BuildFailed: a model or a test failed; the text names it.
         WarehouseBusy: another process holds the DuckDB file.
+        StorageFailed: what was built could not be noted.
     """
     target = settings.state_path / "dbt" / "target"
     results = target / "run_results.json"
     results.unlink(missing_ok=True)
     _forget_project_of_elsewhere(target)
+    if changed is None:
+        selection = []
+    else:
+        sources = [f"source:strava.{table}+" for table in sorted(changed)]
+        selection = ["--select", *sources, "--exclude", "config.materialized:view"]
     ran = subprocess.run(  # noqa: S603 - our own interpreter and arguments
-        dbt_command("build", "--exclude-resource-type", "unit_test", "--quiet", *_vars(settings)),
+        dbt_command("build", "--exclude-resource-type", "unit_test", "--quiet", *selection, *_vars(settings)),
         env=dbt_environment(settings),
         capture_output=True,
         text=True,
@@ -128,7 +176,19 @@ def build(settings: StravaSettings) -> str:
         raise known_error(settings.warehouse_path, told) or BuildFailed(
             f"dbt build failed. {told[-LONGEST_TEXT:]}\nIts log: {log}"
         )
+    if changed is not None:
+        _note_build(settings)
     return _summary(results)
+
+
+def _note_build(settings: StravaSettings) -> None:
+    """Note what a build of what had changed saw: `record_build` notes those of all models only."""
+    with open_warehouse(settings.warehouse_path) as connection:
+        rows = _rows_of_staging(connection)
+        seen = ", ".join(f"{column} = {rows[table]}" for table, column in COUNTED.items())
+        connection.execute(
+            f"update staging.dbt_builds set built_at = ?, {seen}", [datetime.now(UTC).replace(tzinfo=None)]
+        )
 
 
 def _vars(settings: StravaSettings) -> list[str]:

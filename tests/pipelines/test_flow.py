@@ -5,7 +5,7 @@ import shutil
 import duckdb
 import pytest
 from home import REPO, Athlete
-from landed import NO_LIMITS, contents
+from landed import NO_LIMITS, all_ids, contents
 from said import assert_said
 
 from simulator import Simulator
@@ -105,6 +105,61 @@ def test_flow_with_nothing_new_starts_no_dbt_and_takes_no_shard(flowed, strava):
     assert dbt_started_at(flowed) == started_at
     assert [contents(flowed.home / "data" / table) for table in ("activities", "activity_details")] == data
     assert len(strava.requests) <= 3
+
+
+def models_built(ran):
+    """How many models a command built, by what it says."""
+    assert ran.code == 0, ran.err
+    return int(re.search(r"(\d+) models built", ran.err)[1])
+
+
+def all_shown(athlete):
+    """The rows of all tables and views that a query may ask for."""
+    relations = athlete.sql("select table_name from information_schema.tables where table_schema = 'strava'")
+    return {
+        name: [rounded(row) for row in athlete.sql(f"select * from strava.{name} order by all")]
+        for (name,) in relations
+    }
+
+
+def test_what_changed_is_built_alone_and_shows_as_after_a_build_of_all_until_the_next_day(tmp_path):
+    with Simulator(seed=11, activities=N, limits=NO_LIMITS) as strava:
+        athlete = user(tmp_path, strava)
+        first, second, third, *_ = (activity["id"] for activity in strava.activities())
+        whole = models_built(athlete.spawn("flow", ENRICH_LIMIT="5"))
+        strava.delete(first)
+        # the first rows of a table
+        assert models_built(athlete.spawn("flow", "--all", ENRICH_LIMIT="0")) == whole
+
+        strava.delete(second)
+        strava.edit(third, name="Another name", distance=12_345.6)
+        added = strava.add()["id"]
+        assert 0 < models_built(athlete.spawn("flow", "--all", ENRICH_LIMIT="5")) < whole / 2
+        shown = all_shown(athlete)
+        assert {row[0] for row in athlete.sql("select id from strava.activities")} == {*all_ids(strava)}
+        assert athlete.sql(f"select count(*) from strava.activity_details where id = {added}") == [(1,)]
+        assert "nothing landed since the last build" in athlete.spawn("flow", ENRICH_LIMIT="0").err
+        assert models_built(athlete.spawn("build")) == whole
+        assert all_shown(athlete) == shown
+
+        strava.add()
+        tomorrow = {"ENRICH_LIMIT": "0", "SOAK_CLOCK_S": str(24 * 3600)}
+        assert models_built(athlete.spawn("flow", **tomorrow)) == whole
+
+
+def test_a_build_of_what_changed_that_failed_is_made_up_for(tmp_path):
+    with Simulator(seed=12, activities=N, limits=NO_LIMITS) as strava:
+        athlete = user(tmp_path, strava)
+        whole = models_built(athlete.spawn("flow", ENRICH_LIMIT="0"))
+        strava.add()
+        with duckdb.connect(str(athlete.warehouse)) as connection:
+            connection.execute("insert into strava.activities from (select * from strava.activities limit 1)")
+        assert_said(athlete.spawn("flow", ENRICH_LIMIT="0"), 7, "unique_activities_id")
+        with duckdb.connect(str(athlete.warehouse)) as connection:
+            twice = "select max(rowid) from strava.activities group by id having count(*) > 1"
+            connection.execute(f"delete from strava.activities where rowid in ({twice})")
+        assert 0 < models_built(athlete.spawn("flow", ENRICH_LIMIT="0")) < whole / 2
+        assert athlete.sql("select count(*) from strava.activities_yearly")[0] > (0,)
 
 
 def test_the_queries_of_the_documentation_run_as_they_stand(flowed, strava):
