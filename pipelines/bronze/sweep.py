@@ -158,7 +158,7 @@ def purge_tombstone(
 ) -> Payload:
     """The event that the versions of an activity are to be erased: the tombstone `buried` once more, and purged.
 
-    erased: when those versions had been fetched (UTC), which is all that stays of them; `status` reckons with it.
+    erased: when those versions had been fetched (UTC), which is all that stays of them; `status` counts on it.
     """
     held = {**read_tombstone(buried), "purged": True, "erased_fetched_at": [_text(instant) for instant in erased]}
     return _payload(id_, athlete_id, start_date, held)

@@ -28,25 +28,25 @@ class Task:
         self._bar = bar
         self._told_at_s = time.monotonic()
         self._asked_at_s = 0.0
-        self._id = bar.add_task(name, total=None, told="", budget="") if bar else None
+        self._id = bar.add_task(name, total=None, text="", budget="") if bar else None
 
-    def tell(self, told: str, done: float | None, budget_left: Callable[[], str] = lambda: "") -> None:
-        """Show `told`; `done` is the share from 0 to 1 where it is known. `budget_left` is asked when it is shown.
+    def tell(self, text: str, done: float | None, budget_left: Callable[[], str] = lambda: "") -> None:
+        """Show `text`; `done` is the share from 0 to 1 where it is known. `budget_left` is asked when it is shown.
 
         What asks nobody has no budget.
         """
-        now_s, told = time.monotonic(), printable(told)
+        now_s, text = time.monotonic(), printable(text)
         if self._bar is not None and self._id is not None:
             if now_s - self._asked_at_s >= BUDGET_EVERY_S:
                 self._asked_at_s = now_s
                 self._bar.update(self._id, budget=budget_left())
             total = None if done is None else 1.0
-            self._bar.update(self._id, total=total, completed=done or 0.0, told=told)
+            self._bar.update(self._id, total=total, completed=done or 0.0, text=text)
         elif now_s - self._told_at_s >= PLAIN_EVERY_S:
             self._told_at_s = now_s
             left = budget_left()
             share = "" if done is None else f" ({done:.0%})"
-            self._report.say(f"{self._name}: {told}{share}{', ' + left if left else ''}")
+            self._report.say(f"{self._name}: {text}{share}{', ' + left if left else ''}")
 
     def announce_wait(self, why: str) -> None:
         """Say, where there is no bar to count down in, that the run waits."""
@@ -57,7 +57,7 @@ class Task:
         """Show how long the run still waits."""
         if self._bar is not None and self._id is not None:
             left = timedelta(seconds=math.ceil(seconds))
-            self._bar.update(self._id, told=f"waiting {left}", budget=why)
+            self._bar.update(self._id, text=f"waiting {left}", budget=why)
 
 
 class Report:
@@ -87,7 +87,7 @@ class Report:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[text]}"),
             TimeRemainingColumn(compact=True),
             TextColumn("[dim]{task.fields[budget]}"),
         )

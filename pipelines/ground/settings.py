@@ -142,7 +142,7 @@ SETTINGS: Mapping[str, Setting] = {
         ("STRAVA_THRESHOLD_HR",), "your heart rate at threshold (what you can hold for an hour), beats per minute"
     ),
     "ftp": Setting(("STRAVA_FTP",), "your functional threshold power, watts"),
-    "sex": Setting(("STRAVA_SEX",), "`m` or `f`: the load of a heart rate is reckoned with other constants"),
+    "sex": Setting(("STRAVA_SEX",), "`m` or `f`: the load of a heart rate is computed with other constants"),
     "units": Setting(("STRAVA_UNITS",), "what the page begins with: `km` or `mi`"),
     "goals": Setting(
         ("STRAVA_GOALS",),

@@ -10,7 +10,7 @@ from pipelines.sources.strava_api.payloads import read_json
 # what versions tell, each by the instant at which it was fetched, oldest first
 _Versions = list[tuple[datetime, dict[str, Any]]]
 
-# what an athlete edits, what a crop moves, and what Strava reckons anew
+# what an athlete edits, what a crop moves, and what Strava computes anew
 TELLING = (
     "name",
     "type",

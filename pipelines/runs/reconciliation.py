@@ -1,4 +1,4 @@
-"""Reckoning: what Strava listed, what bronze holds and what the warehouse shows, with a reason for each difference."""
+"""Reconciliation: what Strava listed, what bronze and the warehouse have, with a reason for each difference."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Difference:
 
 
 @dataclass
-class Reckoning:
+class Reconciliation:
     """The numbers of one athlete. Instants are UTC; what cannot be known is None.
 
     stored: activities that live in bronze, by whichever door they came. at_api: those that came through the API: those
@@ -72,13 +72,13 @@ class Reckoning:
         return self.at_api - self.enriched
 
 
-def reckon(
+def reconcile(
     settings: StravaSettings,
     bronze: BronzeReader,
     quarantine: Quarantine,
     athlete_id: int,
     exports: Sequence[ExportNote] = (),
-) -> Reckoning:
+) -> Reconciliation:
     """Compare the last sweep, the exports, bronze and the warehouse.
 
     The DuckDB file is left alone where somebody else has it. `exports` are the athlete's, oldest first.
@@ -92,7 +92,7 @@ def reckon(
     # a file of which Strava's version has come is no activity that is gone
     not_gone = alive | superseded(bronze)
     newest_tombstone = {id_: payload for _, id_, _, _, payload in tombstones if id_ not in not_gone}
-    reckoning = Reckoning(
+    reconciliation = Reconciliation(
         stored=len(known),
         at_api=len(live),
         enriched=len(live - missing),
@@ -100,19 +100,21 @@ def reckon(
         deleted=len(newest_tombstone),
         purged=sum(bool(read_tombstone(payload).get("purged")) for payload in newest_tombstone.values()),
     )
-    _compare_with_strava(reckoning, bronze, athlete_id, live, tombstones)
-    _compare_with_exports(reckoning, bronze, athlete_id, exports, alive, set(newest_tombstone))
+    _compare_with_strava(reconciliation, bronze, athlete_id, live, tombstones)
+    _compare_with_exports(reconciliation, bronze, athlete_id, exports, alive, set(newest_tombstone))
     if bare := len(alive - known):
         told = f"known by their details alone ({LOST}): make run-all"
-        reckoning.differences.append(Difference(bare, told, adds_up=False))
-    _look_for_details(reckoning)
-    staged = _compare_with_warehouse(reckoning, settings, bronze, athlete_id, known, bronze.with_details(athlete_id))
-    _look_for_damage(reckoning, bronze, staged)
-    return reckoning
+        reconciliation.differences.append(Difference(bare, told, adds_up=False))
+    _look_for_details(reconciliation)
+    staged = _compare_with_warehouse(
+        reconciliation, settings, bronze, athlete_id, known, bronze.with_details(athlete_id)
+    )
+    _look_for_damage(reconciliation, bronze, staged)
+    return reconciliation
 
 
 def _compare_with_strava(
-    reckoning: Reckoning,
+    reconciliation: Reconciliation,
     bronze: BronzeReader,
     athlete_id: int,
     live: set[int],
@@ -122,36 +124,36 @@ def _compare_with_strava(
     sweep = Sweep.read(known[1]) if known else None
     if known is None or sweep is None:
         if live:
-            reckoning.differences.append(
+            reconciliation.differences.append(
                 Difference(len(live), "stored, but the list was never walked to its end: make run")
             )
         return
     swept_at = known[0]
     live_then = live_at(swept_at, bronze.seen(athlete_id, swept_at), tombstones).keys()
-    reckoning.listed, reckoning.kept, reckoning.swept_at = sweep.listed, sweep.kept, sweep.ended_at
-    reckoning.landed_since, reckoning.deleted_since = len(live - live_then), len(live_then - live)
-    if reckoning.landed_since:
-        reckoning.differences.append(Difference(reckoning.landed_since, "landed since the sweep"))
-    if reckoning.deleted_since:
-        reckoning.differences.append(Difference(reckoning.deleted_since, "deleted since the sweep"))
+    reconciliation.listed, reconciliation.kept, reconciliation.swept_at = sweep.listed, sweep.kept, sweep.ended_at
+    reconciliation.landed_since, reconciliation.deleted_since = len(live - live_then), len(live_then - live)
+    if reconciliation.landed_since:
+        reconciliation.differences.append(Difference(reconciliation.landed_since, "landed since the sweep"))
+    if reconciliation.deleted_since:
+        reconciliation.differences.append(Difference(reconciliation.deleted_since, "deleted since the sweep"))
     if sweep.kept:
         why = (
             f"held back: {sweep.reason}; if you did delete them: python pipelines/strava.py pull --confirm-deletions"
             if sweep.reason
             else "not in the list, but Strava knows them by id; the next sweep looks again"
         )
-        reckoning.differences.append(Difference(sweep.kept, why))
+        reconciliation.differences.append(Difference(sweep.kept, why))
     unexplained = sweep.listed + sweep.kept - len(live_then)
     if unexplained > 0:
         told = f"listed at Strava, but no longer in bronze ({LOST}): make run-all"
-        reckoning.differences.append(Difference(unexplained, told, adds_up=False))
+        reconciliation.differences.append(Difference(unexplained, told, adds_up=False))
     elif unexplained < 0:
         told = "in bronze, but not listed at Strava by then (shards of another machine?): make run-all"
-        reckoning.differences.append(Difference(-unexplained, told, adds_up=False))
+        reconciliation.differences.append(Difference(-unexplained, told, adds_up=False))
 
 
 def _compare_with_exports(
-    reckoning: Reckoning,
+    reconciliation: Reconciliation,
     bronze: BronzeReader,
     athlete_id: int,
     exports: Sequence[ExportNote],
@@ -160,12 +162,12 @@ def _compare_with_exports(
 ) -> None:
     for exported_at in unfinished_imports(bronze, athlete_id):
         why = f"import of the export of {exported_at:%Y-%m-%d %H:%M} UTC did not come to its end: import it again"
-        reckoning.differences.append(Difference(1, why, adds_up=False))
+        reconciliation.differences.append(Difference(1, why, adds_up=False))
     if not exports:
         return
     newest = exports[-1]
     listed = set(newest.activity_ids)
-    reckoning.in_export = len(listed)
+    reconciliation.in_export = len(listed)
     kept = absent(bronze, athlete_id, exports)
     at_strava = {id_ for id_ in alive if id_ > 0}
     names = origins(kept.values())
@@ -177,19 +179,19 @@ def _compare_with_exports(
         "in the newest export, but gone since": len(listed & buried),
         "in the newest export, but their rows could not be read": len(listed - buried - alive),
     }
-    reckoning.differences += [Difference(count, why) for why, count in counts.items() if count]
+    reconciliation.differences += [Difference(count, why) for why, count in counts.items() if count]
 
 
-def _look_for_details(reckoning: Reckoning) -> None:
-    for reason, count in reckoning.quarantined.items():
-        reckoning.differences.append(Difference(count, f"without details: {reason} Tried again later"))
-    if left := reckoning.details_missing - sum(reckoning.quarantined.values()):
+def _look_for_details(reconciliation: Reconciliation) -> None:
+    for reason, count in reconciliation.quarantined.items():
+        reconciliation.differences.append(Difference(count, f"without details: {reason} Tried again later"))
+    if left := reconciliation.details_missing - sum(reconciliation.quarantined.values()):
         requests = f"{left:,} request{'s' if left > 1 else ''}"
-        reckoning.differences.append(Difference(left, f"without details: {requests} (make enrich)"))
+        reconciliation.differences.append(Difference(left, f"without details: {requests} (make enrich)"))
 
 
 def _compare_with_warehouse(
-    reckoning: Reckoning,
+    reconciliation: Reconciliation,
     settings: StravaSettings,
     bronze: BronzeReader,
     athlete_id: int,
@@ -202,12 +204,12 @@ def _compare_with_warehouse(
     left = sum(len(bronze.rows_by_shard(table).keys() - held[table].keys()) for table in withdrawn.tables)
     if left:
         told = "shards of what was withdrawn are here yet (was it killed?), the next run erases them: make compact"
-        reckoning.differences.append(Difference(left, told, adds_up=False))
-    reckoning.shards = sum(map(len, held.values()))
+        reconciliation.differences.append(Difference(left, told, adds_up=False))
+    reconciliation.shards = sum(map(len, held.values()))
     if not is_there(settings.warehouse_path):
-        if reckoning.shards:
+        if reconciliation.shards:
             told = "shards not in the warehouse, which is not there: make compact"
-            reckoning.differences.append(Difference(reckoning.shards, told))
+            reconciliation.differences.append(Difference(reconciliation.shards, told))
         return {}
     try:
         # a run that is going on writes the warehouse; one that begins now waits until this look is over
@@ -216,16 +218,16 @@ def _compare_with_warehouse(
             open_warehouse(settings.warehouse_path, read_only=True) as connection,
         ):
             staged = {table: _but_withdrawn(_rows_by_shard(connection, table), table, withdrawn) for table in TABLES}
-            _compare_tables(reckoning, connection, bronze, held, staged, athlete_id, live, with_details)
+            _compare_tables(reconciliation, connection, bronze, held, staged, athlete_id, live, with_details)
     except StravaError as error:
         require_readable(settings.warehouse_path)
-        reckoning.differences.append(Difference(0, f"not looked into: {error}"))
+        reconciliation.differences.append(Difference(0, f"not looked into: {error}"))
         return None
     return {table: set(names) for table, names in staged.items() if table not in READ}
 
 
 def _compare_tables(
-    reckoning: Reckoning,
+    reconciliation: Reconciliation,
     connection: duckdb.DuckDBPyConnection,
     bronze: BronzeReader,
     held: dict[str, dict[str, int]],
@@ -234,7 +236,7 @@ def _compare_tables(
     live: set[int],
     with_details: set[int],
 ) -> None:
-    reckoning.staged = sum(map(len, staged.values()))
+    reconciliation.staged = sum(map(len, staged.values()))
     missing = sum(len(held[table].keys() - staged[table].keys()) for table in TABLES)
     lost = {(table, name) for table in TABLES for name in staged[table].keys() - held[table].keys()}
     # each of those has a line of its own
@@ -243,41 +245,41 @@ def _compare_tables(
     both = [(table, name) for table in TABLES for name in held[table].keys() & staged[table].keys()]
     rows = sum(held[table][name] != staged[table][name] for table, name in both)
     if missing:
-        reckoning.differences.append(Difference(missing, "shards not in staging yet: make compact"))
+        reconciliation.differences.append(Difference(missing, "shards not in staging yet: make compact"))
     if gone:
         told = (
             "shards in staging that are no longer in bronze, so the DuckDB file may be their last copy: put them back "
             f"from a backup; to go on without them, {MAKE_ANEW}"
         )
-        reckoning.differences.append(Difference(gone, told))
+        reconciliation.differences.append(Difference(gone, told))
     if rows:
         told = "shards with other rows than staging has of them (a purge that was stopped?): make purge"
-        reckoning.differences.append(Difference(rows, told, adds_up=False))
+        reconciliation.differences.append(Difference(rows, told, adds_up=False))
     if missing or rows:
         return
     expected = {ACTIVITIES: live, ACTIVITY_DETAILS: with_details}
     shown = {table: _merged(connection, table, athlete_id) for table in expected}
     if built_at(connection) is None:
         if to_merge := _to_merge(connection, expected, shown, athlete_id):
-            reckoning.differences.append(Difference(to_merge, "activities to be merged: make compact"))
+            reconciliation.differences.append(Difference(to_merge, "activities to be merged: make compact"))
         elif live:
-            reckoning.differences.append(Difference(0, "the tables are not all of one build: make compact"))
+            reconciliation.differences.append(Difference(0, "the tables are not all of one build: make compact"))
         return
-    reckoning.in_activities, reckoning.in_details = len(shown[ACTIVITIES]), len(shown[ACTIVITY_DETAILS])
+    reconciliation.in_activities, reconciliation.in_details = len(shown[ACTIVITIES]), len(shown[ACTIVITY_DETAILS])
     for table, ids in expected.items() if not damaged else ():
         if differing := len(ids ^ shown[table].keys()):
             told = f"ids in only one of bronze and strava.{table}: {MAKE_ANEW}"
-            reckoning.differences.append(Difference(differing, told, adds_up=False))
+            reconciliation.differences.append(Difference(differing, told, adds_up=False))
 
 
-def _look_for_damage(reckoning: Reckoning, bronze: BronzeReader, staged: dict[str, set[str]] | None) -> None:
+def _look_for_damage(reconciliation: Reconciliation, bronze: BronzeReader, staged: dict[str, set[str]] | None) -> None:
     """Tell of shards that are damaged, or were set aside, with what may be done: the warehouse may have their rows."""
     for path, reason in sorted(bronze.damaged.items()):
         why = f"damaged shard, left out here ({path}: {reason}); {_what_next(path, staged)}"
-        reckoning.differences.append(Difference(1, why, adds_up=False))
+        reconciliation.differences.append(Difference(1, why, adds_up=False))
     for path in bronze.shards_set_aside():
         why = f"shard set aside ({path}): the next run puts it back if it is whole; {_what_next(path, staged)}"
-        reckoning.differences.append(Difference(1, why))
+        reconciliation.differences.append(Difference(1, why))
 
 
 def _what_next(shard: Path, staged: dict[str, set[str]] | None) -> str:

@@ -18,7 +18,7 @@ from pipelines.mirror.fields import FieldsSeen, UnknownField
 from pipelines.mirror.quarantine import Quarantine
 from pipelines.mirror.watch_cache import Looked, read_cache
 from pipelines.runs.last_run import Outcome, read_last_run
-from pipelines.runs.reconciliation import Difference, Reckoning, reckon
+from pipelines.runs.reconciliation import Difference, Reconciliation, reconcile
 from pipelines.runs.restoring import require_whole_state
 from pipelines.sources.strava_api.auth import TokenFile, Tokens
 from pipelines.sources.strava_api.budget import Budget, Window, in_words
@@ -31,7 +31,7 @@ _WAITS = " It waits for the next run."
 
 @dataclass(frozen=True)
 class Status:
-    """All there is to show. `no_tokens`: why the token file cannot be read; `reckoning`: None without an athlete.
+    """All there is to show. `no_tokens`: why the token file cannot be read; `reconciliation`: None without an athlete.
 
     `athlete_id`: the token file's, else that of the history. `exports`: those imported, oldest first. `files`: those
     taken in by themselves, each content once, oldest first; `files_left`: those of the watch folder that were not, by
@@ -45,7 +45,7 @@ class Status:
     files: list[WatchedFile]
     files_left: list[tuple[str, Looked]]
     cursor: datetime | None
-    reckoning: Reckoning | None
+    reconciliation: Reconciliation | None
     unknown_fields: list[UnknownField] | None
     budget: list[Window]
     last_run: dict[str, Any] | None
@@ -54,7 +54,11 @@ class Status:
     @property
     def odd(self) -> list[Difference]:
         """The differences that have no good reason; nothing adds up to nothing."""
-        return [] if self.reckoning is None else [each for each in self.reckoning.differences if not each.adds_up]
+        return (
+            []
+            if self.reconciliation is None
+            else [each for each in self.reconciliation.differences if not each.adds_up]
+        )
 
 
 def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
@@ -69,7 +73,7 @@ def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
         tokens = TokenFile(settings.token_path).load()
     except NotAuthorised as error:
         no_tokens = str(error)
-    cursor = reckoning = unknown_fields = None
+    cursor = reconciliation = unknown_fields = None
     exports: list[ExportNote] = []
     files: list[WatchedFile] = []
     bronze = BronzeReader(settings.bronze_path)
@@ -79,7 +83,7 @@ def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
         cursor = bronze.cursor(athlete_id)
         exports = export_notes(bronze, athlete_id)
         files = _live_files(bronze, athlete_id)
-        reckoning = reckon(settings, bronze, quarantine, athlete_id, exports)
+        reconciliation = reconcile(settings, bronze, quarantine, athlete_id, exports)
         unknown_fields = FieldsSeen(bronze, settings.state_path).unknown()
     cache = read_cache(settings.watch_cache_path)
     # one that began meanwhile
@@ -92,7 +96,7 @@ def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
         files,
         cache.of("not read", "waiting", "no activity") if cache else [],
         cursor,
-        reckoning,
+        reconciliation,
         unknown_fields,
         Budget(settings.state_path / "budget.json", stop=stop, read_only=True).windows(),
         read_last_run(settings),
@@ -118,11 +122,11 @@ def _live_files(bronze: BronzeReader, athlete_id: int) -> list[WatchedFile]:
 def status_lines(status: Status) -> list[tuple[str, str]]:
     """(label, value) of each line; a further line of the same label has none."""
     lines = _token_lines(status)
-    if status.reckoning is None:
+    if status.reconciliation is None:
         lines.append(("Activities", "not known: no athlete yet"))
     else:
         cursor = f"{status.cursor:%Y-%m-%d %H:%M:%S} UTC" if status.cursor else "none: nothing has come from the API"
-        lines += [("Cursor", cursor), *_reckoning_lines(status.reckoning)]
+        lines += [("Cursor", cursor), *_reconciliation_lines(status.reconciliation)]
     return [
         *lines,
         *_export_lines(status.exports),
@@ -136,7 +140,7 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
 
 def status_json(status: Status) -> str:
     """The same for machines; README's chapter on `status` names the keys, which stay."""
-    tokens, reckoning = status.tokens, status.reckoning
+    tokens, reconciliation = status.tokens, status.reconciliation
     size = status.warehouse.stat().st_size if is_there(status.warehouse) else None
     expires_at = datetime.fromtimestamp(tokens.expires_at, UTC) if tokens and tokens.access_token else None
     shown: dict[str, Any] = {
@@ -158,11 +162,11 @@ def status_json(status: Status) -> str:
         "last_run": status.last_run and status.last_run | _instants(status.last_run, "started_at", "ended_at"),
         "warehouse": {"path": str(status.warehouse), "bytes": size},
     }
-    if reckoning is not None:
-        numbers = asdict(reckoning)
+    if reconciliation is not None:
+        numbers = asdict(reconciliation)
         shown["differences"] = numbers.pop("differences")
         numbers["swept_at"] = _text(numbers["swept_at"])
-        shown["activities"] = numbers | {"details_missing": reckoning.details_missing}
+        shown["activities"] = numbers | {"details_missing": reconciliation.details_missing}
     if status.unknown_fields is not None:
         shown["unknown_fields"] = [
             {"table": each.table, "field": each.field, "first_seen_at": _text(each.first_seen_at)}
@@ -194,23 +198,25 @@ def _token_lines(status: Status) -> list[tuple[str, str]]:
     ]
 
 
-def _reckoning_lines(reckoning: Reckoning) -> list[tuple[str, str]]:
-    if reckoning.listed is None:
+def _reconciliation_lines(reconciliation: Reconciliation) -> list[tuple[str, str]]:
+    if reconciliation.listed is None:
         listed = "not known: no complete sweep yet"
     else:
-        listed = f"{reckoning.listed:,} (sweep of {reckoning.swept_at:%Y-%m-%d %H:%M} UTC)"
-    deleted = f"{reckoning.deleted:,}" + (f", {reckoning.purged:,} of them purged" if reckoning.purged else "")
+        listed = f"{reconciliation.listed:,} (sweep of {reconciliation.swept_at:%Y-%m-%d %H:%M} UTC)"
+    deleted = f"{reconciliation.deleted:,}" + (
+        f", {reconciliation.purged:,} of them purged" if reconciliation.purged else ""
+    )
     lines = [
         ("Listed at Strava", listed),
-        ("In newest export", "no export yet" if reckoning.in_export is None else f"{reckoning.in_export:,}"),
-        ("Activities", f"{reckoning.stored:,}"),
-        ("Details", f"{reckoning.enriched:,}"),
-        ("Details missing", f"{reckoning.details_missing:,}"),
-        ("Details refused", f"{sum(reckoning.quarantined.values()):,}"),
+        ("In newest export", "no export yet" if reconciliation.in_export is None else f"{reconciliation.in_export:,}"),
+        ("Activities", f"{reconciliation.stored:,}"),
+        ("Details", f"{reconciliation.enriched:,}"),
+        ("Details missing", f"{reconciliation.details_missing:,}"),
+        ("Details refused", f"{sum(reconciliation.quarantined.values()):,}"),
         ("Deleted", deleted),
-        ("Adds up", "no" if any(not each.adds_up for each in reckoning.differences) else "yes"),
+        ("Adds up", "no" if any(not each.adds_up for each in reconciliation.differences) else "yes"),
     ]
-    for difference in reckoning.differences:
+    for difference in reconciliation.differences:
         count = f"{difference.count:,} " if difference.count else ""
         lines.append(("" if difference.adds_up else "!", f"{count}{difference.reason}"))
     return lines

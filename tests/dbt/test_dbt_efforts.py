@@ -1,4 +1,4 @@
-"""What is reckoned from details and loads, reckoned again in plain Python from what a simulated athlete did."""
+"""What is computed from details and loads, computed again in plain Python from what a simulated athlete did."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""The statistics of whole made-up athletes against the same figures reckoned in plain Python from what Strava holds."""
+"""The statistics of whole made-up athletes against the same figures computed in plain Python from what Strava holds."""
 
 import csv
 import math

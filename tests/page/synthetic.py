@@ -102,7 +102,7 @@ def _route(rng: Random, distance_m: int, day: date) -> str:
 
 
 def page(activities: list[Row]) -> Page:
-    """Return the page's data of these activities: what the marts would say, reckoned simply."""
+    """Return the page's data of these activities: what the marts would say, computed simply."""
     activities = sorted(activities, key=lambda row: (row["started_local"], row["id"]), reverse=True)
     load = _training_load(activities)
     tables = {

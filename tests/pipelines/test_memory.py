@@ -18,7 +18,7 @@ from pipelines.warehouse import staging
 from pipelines.warehouse.database import open_warehouse
 
 
-def test_a_shard_that_needs_more_memory_than_was_reckoned_is_loaded_all_the_same(athlete, run, monkeypatch):
+def test_a_shard_that_needs_more_memory_than_was_estimated_is_loaded_all_the_same(athlete, run, monkeypatch):
     monkeypatch.setattr(staging, "_memory_mb", lambda _missing: 1)
     ran = run("pull")
     assert ran.code == 0, ran.err

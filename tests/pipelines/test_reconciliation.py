@@ -1,4 +1,4 @@
-"""`status` reckons: what Strava listed, what is stored, what the warehouse shows, and a reason for each difference."""
+"""`status` compares what Strava listed, what is stored, what the warehouse shows, and a reason for each difference."""
 
 import fcntl
 import json

@@ -149,15 +149,15 @@ class Warehouse:
         for period, rows in self.rollups.items():
             name = "activity_date" if period == "day" else f"{period}_start_date"
             stored = {(row["athlete_id"], row[name], row["sport_type"]): row for row in rows}
-            reckoned = _rolled_up(summaries, period)
+            computed = _rolled_up(summaries, period)
             if len(stored) < len(rows):
                 yield f"the rollup by {period} has a key twice"
-            for key in stored.keys() ^ reckoned.keys():
+            for key in stored.keys() ^ computed.keys():
                 yield f"the rollup by {period} {'has' if key in stored else 'lacks'} {key}"
-            for key in stored.keys() & reckoned.keys():
-                for measure, value in reckoned[key].items():
+            for key in stored.keys() & computed.keys():
+                for measure, value in computed[key].items():
                     if abs(stored[key][measure] - value) > 0.01:
-                        yield f"{measure} of {key} by {period} is {stored[key][measure]}, reckoned {value}"
+                        yield f"{measure} of {key} by {period} is {stored[key][measure]}, computed {value}"
 
     def _of_history(
         self, live: set[int], versions: set[tuple[int, str]], seen: set[tuple[int, str]], torn: bool
@@ -226,7 +226,7 @@ def _same(stored: Any, sent: Any) -> bool:
 
 
 def _rolled_up(summaries: Rows, period: str) -> dict[tuple[int, date, str], dict[str, float]]:
-    """The rollup of `summaries` by day, week, month or year, reckoned in Python."""
+    """The rollup of `summaries` by day, week, month or year, computed in Python."""
     rolled: dict[tuple[int, date, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     days: dict[tuple[int, date, str], set[date]] = defaultdict(set)
     for summary in summaries:

@@ -22,7 +22,7 @@ panel("load", ["year"], (host) => {
   if (!all.some((row) => row.load !== null)) {
     loadCard.aside.replaceChildren();
     return loadCard.empty([
-      ACTIVITIES.length ? "No activity has a training load. It is reckoned from heart rate or power, with your own numbers. " : "Training load appears with the first activities that have heart rate or power. ",
+      ACTIVITIES.length ? "No activity has a training load. It is computed from heart rate or power, with your own numbers. " : "Training load appears with the first activities that have heart rate or power. ",
       ...(missingSentence(["rest_hr", "max_hr", "ftp_w"]) ?? []),
     ]);
   }

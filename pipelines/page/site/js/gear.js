@@ -49,6 +49,6 @@ panel("gear", ["units"], (host) => {
     }),
   );
   gearCard.say(
-    "All years and sports. Sums of the activities here; Strava's own total, as last told, may hold more, such as a distance entered by hand. Names come with details or an export, retirement with details.",
+    "All years and sports. Sums of the activities here; Strava's own total, as of the last answer, may be more: it counts distances entered by hand. Names come with details or an export, retirement with details.",
   );
 });

@@ -1,4 +1,4 @@
-// Method: what each figure means, what it was reckoned with, what is missing.
+// Method: what each figure means, what it was computed with, what is missing.
 
 let gapsCard;
 panel("gaps", [], (host) => {
@@ -89,11 +89,11 @@ const DEFINITIONS = [
   ["Distance, time, climbed", "Strava's distance, moving time and elevation gain of each activity, added up."],
   ["Kudos", "Of the activities that Strava's API knows: an export has none."],
   ["Against the span before", "The same days of the week, month or year before: this year so far against last year to the same day."],
-  ["Eddington number", "The largest E for which at least E days have at least E kilometres (or miles) in all. Kilometres and miles are reckoned apart, never one from the other."],
+  ["Eddington number", "The largest E for which at least E days have at least E kilometres (or miles) in all. Kilometres and miles are counted apart, never one from the other."],
   ["Streak", "Days, weeks or months in a row with at least one activity. A streak of days is current while its last day is today or yesterday, one of weeks or months while it reaches this one or the one before."],
   ["Records", "The longest and highest activity of a sport and year. Of equals, the earliest stands."],
   ["Fastest", "The record of distance by moving time over a whole activity of ten minutes and more; indoor and virtual activities, those entered by hand, flagged ones and speeds beyond the best of the world do not count. Gym and ball games have no fastest."],
-  ["Best efforts", "Strava's own, from the details: the fastest stretch of each length within an activity, never reckoned from an activity's average. One that is longer than its activity or faster than the world record does not count."],
+  ["Best efforts", "Strava's own, from the details: the fastest stretch of each length within an activity, never computed from an activity's average. One that is longer than its activity or faster than the world record does not count."],
   ["Left out", "What makes no sense is no record, rank, prediction, load or time in a zone: speeds and climbs beyond the best of the world, vehicles, recordings that were left on, a heart rate that is none. Sums leave nothing out."],
   ["Race predictions", "Riegel: T₂ = T₁ · (D₂ / D₁)^1.06, only where both times lie between 3.5 and 230 minutes."],
   ["TRIMP", "Banister 1991: minutes · r · 0.64 · e^(1.92 r) for men, 0.86 and 1.67 for women, r = (heart rate − rest) / (maximum − rest). From an activity's average heart rate, so an estimate."],
@@ -135,5 +135,5 @@ panel("definitions", [], (host) => {
   const card = new Card(host, "What the figures mean", {});
   const shown = DEFINITIONS.filter(([name]) => !DATA.public || !NOT_PUBLIC.includes(name));
   card.show(h("dl", { class: "definitions" }, shown.map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text)))));
-  card.say(DATA.public ? "This page converts units and adds up what the filters choose." : "This page converts units and adds up what the filters choose; everything else is reckoned by dbt in the warehouse (schema strava).");
+  card.say(DATA.public ? "This page converts units and adds up what the filters choose." : "This page converts units and adds up what the filters choose; everything else is computed by dbt in the warehouse (schema strava).");
 });
