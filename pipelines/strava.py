@@ -352,11 +352,6 @@ def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     from pipelines.page.html import make_page, require_warehouse
     from pipelines.runs.last_run import another_run
 
-    def token_athlete() -> int | None:
-        from pipelines.sources.strava_api.auth import TokenFile
-
-        return TokenFile(settings.token_path).athlete_id()
-
     settings = _settings(options)
     if not is_there(settings.restoring_path):
         require_warehouse(settings)
@@ -364,7 +359,7 @@ def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     with locked(settings.lock_path, stop.wait, lambda: report.say(another_run(settings))):
         _finish_restore(settings)
         out = options.out and Path.cwd() / options.out
-        make_page(settings, report, token_athlete, options.public, out, options.force)
+        make_page(settings, report, options.public, out, options.force)
 
 
 def _serve_options(parser: argparse.ArgumentParser) -> None:

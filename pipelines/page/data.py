@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -150,18 +151,22 @@ TABLES = (
 )
 
 
-def athlete_shown(connection: duckdb.DuckDBPyConnection, of_token: Callable[[], int | None]) -> tuple[int | None, int]:
-    """Whose page it is, and how many athletes the warehouse has: `of_token` if they have activities, else who has most.
+def athlete_shown(connection: duckdb.DuckDBPyConnection, token_path: Path) -> tuple[int | None, int]:
+    """Whose page it is, and how many athletes the warehouse has: who has authorised this program, else who has most.
 
-    None where nobody has any.
+    None where nobody has any activity.
     """
     athletes = connection.execute(
         "select athlete_id from strava.activities_local where athlete_id is not null "
         "group by athlete_id order by count(*) desc, athlete_id"
     ).fetchall()
     ids = [athlete_id for (athlete_id,) in athletes]
-    if len(ids) > 1 and (wanted := of_token()) in ids:
-        return wanted, len(ids)
+    if len(ids) > 1:
+        # imported here: that takes 50 ms, and hardly a warehouse has several
+        from pipelines.sources.strava_api.auth import TokenFile  # noqa: PLC0415
+
+        if (authorised := TokenFile(token_path).athlete_id()) in ids:
+            return authorised, len(ids)
     return next(iter(ids), None), len(ids)
 
 

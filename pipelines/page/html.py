@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,12 +84,11 @@ def _require_replaceable(path: Path) -> None:
 def make_page(
     settings: StravaSettings,
     report: Report,
-    token_athlete: Callable[[], int | None],
     public: bool = False,
     path: Path | None = None,
     force: bool = False,
 ) -> None:
-    """Write the page, unless it is there already, to the byte; it is that of `token_athlete` if the warehouse has many.
+    """Write the page, unless it is there already, to the byte; of many athletes it is that of the token file.
 
     path: where it goes instead of its place in the site. force: whatever is there.
 
@@ -106,7 +105,7 @@ def make_page(
         _require_replaceable(target)
     _let_settings_be_known(settings)
     with _opened(settings) as connection:
-        athlete_id, athletes = page_data.athlete_shown(connection, token_athlete)
+        athlete_id, athletes = page_data.athlete_shown(connection, settings.token_path)
         if public:
             data = public_data.public_json(connection, athlete_id, public_data.last_day(datetime.now(UTC)))
         else:
@@ -150,12 +149,12 @@ def require_warehouse(settings: StravaSettings) -> None:
         )
 
 
-def page_is_current(settings: StravaSettings, token_athlete: Callable[[], int | None]) -> bool:
+def page_is_current(settings: StravaSettings) -> bool:
     """Whether the page is there and would be the same again: the day, the build, the settings and our code are."""
     if not page_path(settings).exists():
         return False
     with _opened(settings) as connection:
-        athlete_id, _ = page_data.athlete_shown(connection, token_athlete)
+        athlete_id, _ = page_data.athlete_shown(connection, settings.token_path)
         made_from = _made_from(connection, athlete_id)
     return _held(_note(settings)) == json.dumps(made_from).encode()
 

@@ -335,8 +335,8 @@ class Run:
 
     def page_if_wanted(self) -> None:
         """The page, where the settings ask for one, unless it is there and would be the same."""
-        if self._settings.page and not page_is_current(self._settings, self._access.known_athlete_id):
-            make_page(self._settings, self._report, self._access.known_athlete_id)
+        if self._settings.page and not page_is_current(self._settings):
+            make_page(self._settings, self._report)
 
     def _publish(self) -> None:
         """Bring the read-only copy up to the build, where the settings ask for one."""
