@@ -10,7 +10,8 @@ from pipelines.sources.strava_api.payloads import read_json
 # what versions tell, each by the instant at which it was fetched, oldest first
 _Versions = list[tuple[datetime, dict[str, Any]]]
 
-# what an athlete edits, what a crop moves, and what Strava computes anew
+# what an athlete edits, what a crop moves, and what Strava computes anew; not how many went along, which goes to and fro
+# in the list while nobody edits anything
 TELLING = (
     "name",
     "type",
@@ -28,7 +29,6 @@ TELLING = (
     "comment_count",
     "photo_count",
     "total_photo_count",
-    "athlete_count",
     "map.summary_polyline",
 )
 KUDOS = ("kudos_count",)

@@ -277,6 +277,20 @@ def test_details_that_come_back_as_they_were_are_not_asked_for_for_ever(athlete,
     assert details_asked(athlete) == []
 
 
+def test_a_count_of_companions_that_goes_to_and_fro_costs_no_request(athlete, run, strava):
+    first = newest_first(strava)[0]
+    strava.edit(first, athlete_count=1)
+    run(ENRICH_LIMIT="all")
+    strava.clear_requests()
+    for count in (3, 1, 3):
+        strava.edit(first, athlete_count=count)
+        assert run(ENRICH_LIMIT="all", STRAVA_SWEEP_HOURS="0").code == 0
+    assert details_asked(athlete) == []
+    assert athlete.sql(
+        "select payload->>'$.athlete_count' from staging.activities order by fetched_at desc limit 1"
+    ) == [("3",)]
+
+
 def test_an_edit_that_was_taken_back_before_the_list_showed_it_leaves_no_details_behind(athlete, run, strava):
     run("pull")
     first, second, *_ = newest_first(strava)

@@ -19,7 +19,7 @@ OF_OTHER_ACTIVITIES = {"gear"}
 # in what a detail has to agree with a summary that changed after it was fetched
 FOLLOWED = {
     *("name", "type", "sport_type", "gear_id", "visibility", "distance", "moving_time", "elapsed_time"),
-    *("total_elevation_gain", "achievement_count", "comment_count", "athlete_count", "photo_count", "pr_count"),
+    *("total_elevation_gain", "achievement_count", "comment_count", "photo_count", "pr_count"),
 }
 
 
