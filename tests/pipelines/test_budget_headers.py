@@ -272,7 +272,7 @@ def test_the_reserve_is_of_the_day_alone(budget, clocks):
 
 def test_a_reserve_as_large_as_the_day_is_an_error_of_its_own(budget, clocks):
     answer(budget, rates("10,20", "0,0"), clocks)
-    with pytest.raises(ReserveTooLarge, match="STRAVA_RESERVE is 20, but Strava admits 20"):
+    with pytest.raises(ReserveTooLarge, match="is 20, but Strava admits 20"):
         budget.take(reserve=20)
 
 
