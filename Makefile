@@ -117,9 +117,9 @@ test-workflows: $(DEV) ## GitHub's workflows, executed by act; ACT_SETUP_PYTHON 
 
 # bash counts in a SECONDS of its own
 soak: export SOAK_SECONDS := $(value SECONDS)
-soak: $(DEV) ## random histories against the mirror until SECONDS=600 or EXAMPLES=; SEED= FROM= repeat one
+soak: $(DEV) ## random histories against the mirror until SECONDS=600 or EXAMPLES=; SEED= FROM= repeat one; DOORS=1 by exports too
 	@PYTHONPATH=tests $(VENV)/bin/python -m soak $${SEED:+--seed="$$SEED"} $${FROM:+--first="$$FROM"} \
-	  $${EXAMPLES:+--examples="$$EXAMPLES"} $${SOAK_SECONDS:+--seconds="$$SOAK_SECONDS"} $${STEPS:+--steps="$$STEPS"}
+	  $${EXAMPLES:+--examples="$$EXAMPLES"} $${SOAK_SECONDS:+--seconds="$$SOAK_SECONDS"} $${STEPS:+--steps="$$STEPS"} $${DOORS:+--doors}
 
 mutate: $(DEV) ## break the modules that decide, N=300 times by SEED=1, JOBS=2 at a time; AGAIN=1 tries survivors again
 	@PYTHONPATH=tests nice $(VENV)/bin/python -m mutation $${N:+--number="$$N"} $${SEED:+--seed="$$SEED"} $${ONLY:+--only="$$ONLY"} \

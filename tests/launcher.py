@@ -4,7 +4,8 @@ Run as a program it reads a JSON object per line and answers with its `number`, 
 that was forked so far: `{"start": "command" or "dbt", "arguments", "environment", "cwd", "folder"}` starts one (its
 process id), `{"wait": id}` waits for its end (its exit code; -9 if it was killed). `folder` has its standard input and
 gets what it prints. A command's clock is wrong by SOAK_CLOCK_S of its environment, and it dies at SOAK_KILL_AT
-(see `_die_at_change`). Its dbt is a process of its own as well, and forked as well.
+(see `_die_at_change`); of its steps it does those alone that SOAK_STEPS names, if it names any. Its dbt is a process of
+its own as well, and forked as well.
 """
 
 import gc
@@ -45,6 +46,8 @@ def _become(arguments: Sequence[str], environment: Mapping[str, str], folder: Pa
     build.subprocess = SimpleNamespace(run=_run_dbt)  # type: ignore[attr-defined]
     if wrong_by_s := float(environment.get("SOAK_CLOCK_S", "0")):
         time_machine.travel(time.time() + wrong_by_s, tick=True).start()
+    if only := environment.get("SOAK_STEPS"):
+        _leave_out_steps_but(only.split(","))
     if at := environment.get("SOAK_KILL_AT"):
         _die_at_change(at)
     code = 0
@@ -58,6 +61,17 @@ def _become(arguments: Sequence[str], environment: Mapping[str, str], folder: Pa
             traceback.print_exception(error)
             code = 1
         _leave(code)
+
+
+def _leave_out_steps_but(wanted: Sequence[str]) -> None:
+    """Let the command do those of its steps only that are `wanted`: without the seconds of a build."""
+    whole = flow.run_steps
+
+    def some(*arguments: Any) -> None:
+        settings, report, stop, command, steps, *rest = arguments
+        whole(settings, report, stop, command, [step for step in steps if step in wanted], *rest)
+
+    flow.run_steps = some
 
 
 def _take_over(folder: Path) -> None:

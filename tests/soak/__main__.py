@@ -3,6 +3,7 @@
 import argparse
 import logging
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -16,6 +17,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from processes import Launcher
 
 from soak.batch import Batch
+from soak.doors import DoorsHistory
 from soak.mirror import LongMirror, Mirror
 
 # one in so many goes through whole flows, with dbt in each
@@ -46,6 +48,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--examples", type=int, default=None, metavar="N", help="how many (default: as time allows)")
     parser.add_argument("--seconds", type=float, default=None, help="how long (default: 600, or until --examples)")
     parser.add_argument("--steps", type=int, default=10, help="steps of a history (default: %(default)s)")
+    parser.add_argument(
+        "--doors", action="store_true", help="histories by exports, files, the API and withdrawals, with kills"
+    )
     parser.add_argument("--quiet", action="store_true", help="a line per history, not one per step")
     return parser.parse_args(argv)
 
@@ -84,6 +89,50 @@ def _settle(batch: Batch, seed: int, steps: int) -> list[str]:
     return failed
 
 
+def _soak_doors(arguments: argparse.Namespace, seed: int, seconds: float) -> int:
+    """Histories by all doors; the exit code."""
+    began_at_s, number, kills, failed = time.monotonic(), arguments.first, 0, []
+    launcher, interrupted = Launcher(), False
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        batch = Batch(Path(folder) / "batch", launcher, Path)
+
+        def settle() -> None:
+            for name, differences in batch.settle():
+                failed.append(f"make soak DOORS=1 SEED={seed} FROM={name.split()[-1]} EXAMPLES=1")
+                print(f"{name}: DIFFERENT", differences, failed[-1], sep="\n", flush=True)
+
+        try:
+            while time.monotonic() - began_at_s < seconds:
+                if arguments.examples is not None and number >= arguments.first + arguments.examples:
+                    break
+                history = DoorsHistory(seed, number, Path(folder) / str(number), launcher)
+                if not arguments.quiet:
+                    history.say = lambda step: print(f"  {step}", flush=True)
+                try:
+                    ended = history.run()
+                    batch.add(ended, history.data)
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is in the tally, and the next one is tried
+                    failed.append(f"make soak DOORS=1 SEED={seed} FROM={number} EXAMPLES=1")
+                    print(f"history {number}: {error}", failed[-1], sep="\n", flush=True)
+                kills += history.kills
+                print(f"history {number}: {history.kills} kills; {time.monotonic() - began_at_s:.0f} s", flush=True)
+                shutil.rmtree(history.folder)
+                number += 1
+                if len(batch) >= BUILT_AT_ONCE:
+                    settle()
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            settle()
+            launcher.close()
+            print(f"\nto go on: make soak DOORS=1 SEED={seed} FROM={number}")
+            print(f"seed {seed}, histories {arguments.first} to {number - 1}, {time.monotonic() - began_at_s:.0f} s")
+            print(f"  {'kills':<12}{kills:>9,}", f"  {'differences':<12}{len(failed):>9,}", *failed, sep="\n")
+    if interrupted:
+        return 130
+    return 1 if failed else 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run; see the module."""
     arguments = _arguments(argv)
@@ -93,6 +142,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     tally, began_at_s, number, failed = Mirror.tally, time.monotonic(), arguments.first, []
     interrupted = False
     print(f"seed {seed}")
+    if arguments.doors:
+        return _soak_doors(arguments, seed, seconds)
     Mirror.launcher = Launcher()
     if not arguments.quiet:
         Mirror.tell = staticmethod(lambda told: print(told, flush=True))

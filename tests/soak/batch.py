@@ -2,17 +2,31 @@
 
 import copy
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from processes import Launcher, inherited
 
-from soak.truth import TABLES, Warehouse
+from soak.truth import Warehouse
 
 # so many stay together, so that a build merges new ones into what is there
 TOGETHER = 120
+
+
+class AnyEnded(Protocol):
+    """A history at its end, and what it ought to have come to."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def athlete_id(self) -> int: ...
+
+    def differences_among(self, athletes: Any) -> list[str]:
+        """What differs in a warehouse of several athletes, as the batch has read it."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,10 @@ class Ended:
     torn: bool
     buried: set[tuple[int, datetime]]
 
+    def differences_among(self, athletes: Warehouse) -> list[str]:
+        """What differs in a warehouse of several athletes."""
+        return self.differences(_of(athletes, self.athlete_id))
+
     def differences(self, warehouse: Warehouse) -> list[str]:
         """What differs in a warehouse of this athlete alone."""
         return [
@@ -42,16 +60,17 @@ class Ended:
 
 
 class Batch:
-    """The bronze of several athletes in one home."""
+    """The bronze of several athletes in one home; `read` reads a warehouse for the histories to compare."""
 
-    def __init__(self, home: Path, launcher: Launcher) -> None:
+    def __init__(self, home: Path, launcher: Launcher, read: Callable[[Path], Any] = Warehouse) -> None:
         self._home = home
         self._launcher = launcher
-        self._waiting: list[Ended] = []
+        self._read = read
+        self._waiting: list[AnyEnded] = []
         self._athletes: set[int] = set()
         self.differences: list[tuple[str, str]] = []
 
-    def add(self, ended: Ended, data: Path) -> None:
+    def add(self, ended: AnyEnded, data: Path) -> None:
         """Take over the shards in `data`, to be built later."""
         if ended.athlete_id in self._athletes or len(self._athletes) >= TOGETHER:
             self.settle()
@@ -61,10 +80,10 @@ class Batch:
                 path.unlink()
         self._athletes.add(ended.athlete_id)
         self._waiting.append(ended)
-        for table in TABLES:
-            (self._home / "data" / table).mkdir(parents=True, exist_ok=True)
-            for shard in (data / table).glob("*.parquet"):
-                shutil.copyfile(shard, self._home / "data" / table / shard.name)
+        for shard in data.glob("*/*.parquet"):
+            target = self._home / shard.relative_to(data.parent)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(shard, target)
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -75,8 +94,8 @@ class Batch:
             return []
         ran = self._launcher.start("build", environment=inherited() | {"STRAVA_HOME": str(self._home)}).wait()
         assert ran.code == 0, ran.err
-        warehouse = Warehouse(self._home / "warehouse" / "strava.duckdb")
-        found = [(ended, ended.differences(_of(warehouse, ended.athlete_id))) for ended in self._waiting]
+        athletes = self._read(self._home / "warehouse" / "strava.duckdb")
+        found = [(ended, ended.differences_among(athletes)) for ended in self._waiting]
         self._waiting.clear()
         different = [(ended.name, "\n".join(differences[:20])) for ended, differences in found if differences]
         self.differences += different
