@@ -199,9 +199,15 @@ def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], No
 
 
 def _says_yes(stop: StopFlag) -> bool:
-    """Ask on the terminal whether to go on."""
+    """Ask on the terminal whether to go on.
+
+    Raises:
+        BadSetting: there is none.
+    """
     from pipelines.ground.terminal import typed_line
 
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise BadSetting("There is no terminal to ask on, and nothing was erased. Say --yes if that is to be erased.")
     Heedless(sys.stderr).write("Erase them? Type yes: ")
     Heedless(sys.stderr).flush()
     return typed_line(sys.stdin, stop).strip().lower() in ("y", "yes")
@@ -214,8 +220,6 @@ def _withdraw(options: argparse.Namespace, report: Report, stop: StopFlag) -> No
     from pipelines.sources.strava_api.auth import TokenFile
 
     settings = _settings(options)
-    if not options.yes and not (sys.stdin and sys.stdin.isatty()):
-        raise BadSetting("There is no terminal to ask on: say --yes if what came through this door is to be erased.")
     _withdraw_steps(options, report, stop)
     if options.door == "api" and is_there(TokenFile(settings.token_path).path):
         tell("This program is still authorised: the next pull or flow fetches all of it anew. To end that: make revoke")

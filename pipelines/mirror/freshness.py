@@ -10,8 +10,8 @@ from pipelines.sources.strava_api.payloads import read_json
 # what versions tell, each by the instant at which it was fetched, oldest first
 _Versions = list[tuple[datetime, dict[str, Any]]]
 
-# what an athlete edits, what a crop moves, and what Strava computes anew; not how many went along, which goes to and fro
-# in the list while nobody edits anything
+# what an athlete edits, what a crop moves, and what Strava computes anew; not how many went along, which goes up and
+# down in the list while nobody edits anything
 TELLING = (
     "name",
     "type",

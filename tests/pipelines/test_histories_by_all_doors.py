@@ -15,7 +15,7 @@ SEED = 5
 
 
 def gone_through(numbers, folder: Path, launcher: Launcher):
-    """The histories of these numbers, ended; the batch that they are in, not built yet; and how many kills there were."""
+    """The histories of these numbers, ended; the batch they are in, not built yet; and how often they were killed."""
     batch, all_ended, kills = Batch(folder / "batch", launcher, Path), [], 0
     for number in numbers:
         history = DoorsHistory(SEED, number, folder / str(number), launcher)

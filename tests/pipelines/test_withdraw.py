@@ -14,7 +14,8 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from imports import Steps, everything, exported, live, rows
-from landed import all_ids, assert_one_sentence, contents
+from landed import all_ids, contents
+from said import assert_said
 from processes import REPO
 
 from pipelines.bronze.store import open_bronze
@@ -190,7 +191,8 @@ def test_nothing_is_erased_before_somebody_has_agreed(athlete, run, land, strava
     land(path)
     before = contents(athlete.home / "data" / "export_activities")
     ran = athlete.spawn("withdraw", "--door", "export")
-    assert_one_sentence(ran, 2, "no terminal", "--yes")
+    assert_said(ran, 2, "no terminal", "--yes")
+    assert "60 activities leave the history" in ran.err
     assert run("withdraw").code == 2
     for typed, code in ((b"no\n", 130), (b"yes\n", 0)):
         assert contents(athlete.home / "data" / "export_activities") == before
