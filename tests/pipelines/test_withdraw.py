@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from imports import Steps, everything, exported, live, rows
 from landed import all_ids, contents
-from said import assert_said
 from processes import REPO
+from said import assert_said
 
 from pipelines.bronze.store import open_bronze
 from pipelines.bronze.tables import TABLES
