@@ -24,6 +24,7 @@ from soak.mirror import LongMirror, Mirror
 LONG_EVERY = 25
 # so many others are built into one warehouse at a time
 BUILT_AT_ONCE = 40
+SHOWN_EACH = ("kills", "requests")
 TOLD = (
     "steps",
     "changes",
@@ -55,82 +56,94 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _try_history(seed: int, number: int, steps: int) -> bool:
-    """Go through the history of this number; whether it could be repeated, where there was a difference."""
+class MirrorSoak:
+    """Histories of the mirror, which `Mirror` is the state machine of."""
 
-    class History(Mirror if number % LONG_EVERY else LongMirror):  # type: ignore[misc]
-        name = f"history {number}"
+    def __init__(self, folder: Path, seed: int, arguments: argparse.Namespace) -> None:
+        self._seed = seed
+        self._steps = arguments.steps
+        self._launcher = Mirror.launcher = Launcher()
+        Mirror.folder = folder
+        Mirror.batch = self.batch = Batch(folder / "batch", self._launcher)
+        if not arguments.quiet:
+            Mirror.tell = staticmethod(_say)
 
-    hypothesis.seed(seed * 1_000_003 + number)(History)
-    settings = hypothesis.settings(
-        max_examples=1,
-        stateful_step_count=steps,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        verbosity=hypothesis.Verbosity.quiet,
-    )
-    try:
-        run_state_machine_as_test(History, settings=settings)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is in the tally, and the next history is tried
-        return not isinstance(error, Flaky)
-    return True
+    def again(self, number: int) -> str:
+        """What repeats a history, and goes on from there."""
+        return f"make soak SEED={self._seed} STEPS={self._steps} FROM={number}"
 
+    def go_through(self, number: int) -> list[str]:
+        """Go through the history of this number; what differs, in words."""
 
-def _settle(batch: Batch, seed: int, steps: int) -> list[str]:
-    """Build what waits, and tell of differences; how to repeat each."""
-    batch.settle()
-    failed = []
-    for name, differences in batch.differences:
-        failed.append(f"make soak SEED={seed} FROM={name.split()[-1]} EXAMPLES=1 STEPS={steps}")
-        print(f"{name}: DIFFERENT in strava.*", differences, failed[-1], sep="\n", flush=True)
-    batch.differences.clear()
-    return failed
+        class History(Mirror if number % LONG_EVERY else LongMirror):  # type: ignore[misc]
+            name = f"history {number}"
 
-
-def _soak_doors(arguments: argparse.Namespace, seed: int, seconds: float) -> int:
-    """Histories by all doors; the exit code."""
-    began_at_s, number, kills, failed = time.monotonic(), arguments.first, 0, []
-    launcher, interrupted = Launcher(), False
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        batch = Batch(Path(folder) / "batch", launcher, Path)
-
-        def settle() -> None:
-            for name, differences in batch.settle():
-                failed.append(f"make soak DOORS=1 SEED={seed} FROM={name.split()[-1]} EXAMPLES=1")
-                print(f"{name}: DIFFERENT", differences, failed[-1], sep="\n", flush=True)
-
+        known = len(Mirror.tally.differences)
+        hypothesis.seed(self._seed * 1_000_003 + number)(History)
+        settings = hypothesis.settings(
+            max_examples=1,
+            stateful_step_count=self._steps,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+            verbosity=hypothesis.Verbosity.quiet,
+        )
+        not_each_time = []
         try:
-            while time.monotonic() - began_at_s < seconds:
-                if arguments.examples is not None and number >= arguments.first + arguments.examples:
-                    break
-                history = DoorsHistory(seed, number, Path(folder) / str(number), launcher)
-                if not arguments.quiet:
-                    history.say = lambda step: print(f"  {step}", flush=True)
-                try:
-                    ended = history.run()
-                    batch.add(ended, history.data)
-                except Exception as error:  # noqa: BLE001 - whatever it is, it is in the tally, and the next one is tried
-                    failed.append(f"make soak DOORS=1 SEED={seed} FROM={number} EXAMPLES=1")
-                    print(f"history {number}: {error}", failed[-1], sep="\n", flush=True)
-                kills += history.kills
-                print(f"history {number}: {history.kills} kills; {time.monotonic() - began_at_s:.0f} s", flush=True)
-                shutil.rmtree(history.folder)
-                number += 1
-                if len(batch) >= BUILT_AT_ONCE:
-                    settle()
-        except KeyboardInterrupt:
-            interrupted = True
+            run_state_machine_as_test(History, settings=settings)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is in the tally, and the next history is tried
+            not_each_time = ["(not each time)"] if isinstance(error, Flaky) else []
+        differences = Mirror.tally.differences[known:]
+        return [*differences, *not_each_time] if differences else []
+
+    def counts(self) -> dict[str, int]:
+        """What was done, over all histories."""
+        return {name.replace("_", " "): getattr(Mirror.tally, name) for name in TOLD}
+
+    def close(self) -> None:
+        """End what it has started."""
+        self._launcher.close()
+
+
+class DoorsSoak:
+    """Histories by exports, files, the API and withdrawals."""
+
+    def __init__(self, folder: Path, seed: int, arguments: argparse.Namespace) -> None:
+        self._folder = folder
+        self._seed = seed
+        self._say = (lambda _step: None) if arguments.quiet else _say
+        self._launcher = Launcher()
+        self.batch = Batch(folder / "batch", self._launcher, Path)
+        self._kills = 0
+
+    def again(self, number: int) -> str:
+        """What repeats a history, and goes on from there."""
+        return f"make soak DOORS=1 SEED={self._seed} FROM={number}"
+
+    def go_through(self, number: int) -> list[str]:
+        """Go through the history of this number; what went wrong, in words."""
+        history = DoorsHistory(self._seed, number, self._folder / str(number), self._launcher, self._say)
+        try:
+            self.batch.add(history.run(), history.data)
+        except AssertionError as error:
+            return [str(error)]
         finally:
-            settle()
-            launcher.close()
-            print(f"\nto go on: make soak DOORS=1 SEED={seed} FROM={number}")
-            print(f"seed {seed}, histories {arguments.first} to {number - 1}, {time.monotonic() - began_at_s:.0f} s")
-            print(f"  {'kills':<12}{kills:>9,}", f"  {'differences':<12}{len(failed):>9,}", *failed, sep="\n")
-    if interrupted:
-        return 130
-    return 1 if failed else 0
+            self._kills += history.kills
+            shutil.rmtree(history.folder, ignore_errors=True)
+        return []
+
+    def counts(self) -> dict[str, int]:
+        """What was done, over all histories."""
+        return {"kills": self._kills}
+
+    def close(self) -> None:
+        """End what it has started."""
+        self._launcher.close()
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -139,45 +152,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.disable(logging.CRITICAL)
     seed = arguments.seed if arguments.seed is not None else random.randrange(10**6)  # noqa: S311 - a choice of tests
     seconds = arguments.seconds or (600 if arguments.examples is None else float("inf"))
-    tally, began_at_s, number, failed = Mirror.tally, time.monotonic(), arguments.first, []
+    began_at_s, number, failed = time.monotonic(), arguments.first, []
     interrupted = False
-    print(f"seed {seed}")
-    if arguments.doors:
-        return _soak_doors(arguments, seed, seconds)
-    Mirror.launcher = Launcher()
-    if not arguments.quiet:
-        Mirror.tell = staticmethod(lambda told: print(told, flush=True))
+    _say(f"seed {seed}")
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        Mirror.folder = Path(folder)
-        Mirror.batch = batch = Batch(Path(folder) / "batch", Mirror.launcher)
+        soak = (DoorsSoak if arguments.doors else MirrorSoak)(Path(folder), seed, arguments)
+
+        def settle() -> None:
+            """Build what waits, and tell of differences; how to repeat each."""
+            soak.batch.settle()
+            for name, differences in soak.batch.differences:
+                failed.append(f"{soak.again(int(name.split()[-1]))} EXAMPLES=1")
+                print(f"{name}: DIFFERENT in strava.*", differences, failed[-1], sep="\n", flush=True)
+            soak.batch.differences.clear()
+
         try:
             while time.monotonic() - began_at_s < seconds:
                 if arguments.examples is not None and number >= arguments.first + arguments.examples:
                     break
-                known, kills, requests = len(tally.differences), tally.kills, tally.requests
-                repeated = _try_history(seed, number, arguments.steps)
-                print(
-                    f"history {number}: {tally.kills - kills} kills, {tally.requests - requests} requests, "
-                    f"{'equal' if len(tally.differences) == known else 'DIFFERENT'}; "
-                    f"{time.monotonic() - began_at_s:.0f} s",
-                    flush=True,
+                before, differences = soak.counts(), soak.go_through(number)
+                done = ", ".join(
+                    f"{count - before[what]} {what}" for what, count in soak.counts().items() if what in SHOWN_EACH
                 )
-                if len(tally.differences) > known:
-                    again = f"make soak SEED={seed} FROM={number} EXAMPLES=1 STEPS={arguments.steps}"
-                    failed.append(f"{again}{'' if repeated else '  (not each time)'}")
-                    print(tally.differences[known], failed[-1], sep="\n", flush=True)
+                result = "DIFFERENT" if differences else "equal"
+                _say(f"history {number}: {done}, {result}; {time.monotonic() - began_at_s:.0f} s")
+                if differences:
+                    failed.append(f"{soak.again(number)} EXAMPLES=1")
+                    print(*differences, failed[-1], sep="\n", flush=True)
                 number += 1
-                if len(batch) >= BUILT_AT_ONCE:
-                    failed += _settle(batch, seed, arguments.steps)
+                if len(soak.batch) >= BUILT_AT_ONCE:
+                    settle()
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            failed += _settle(batch, seed, arguments.steps)
-            Mirror.launcher.close()
-            print(f"\nto go on: make soak SEED={seed} FROM={number} STEPS={arguments.steps}")
+            settle()
+            soak.close()
+            print(f"\nto go on: {soak.again(number)}")
             print(f"seed {seed}, histories {arguments.first} to {number - 1}, {time.monotonic() - began_at_s:.0f} s")
-            for name in TOLD:
-                print(f"  {name.replace('_', ' '):<12}{getattr(tally, name):>9,}")
+            for what, count in soak.counts().items():
+                print(f"  {what:<12}{count:>9,}")
             print(f"  {'differences':<12}{len(failed):>9,}", *failed, sep="\n    ")
     if interrupted:
         return 130
