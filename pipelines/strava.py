@@ -301,8 +301,8 @@ def _status(options: argparse.Namespace, _report: Report, stop: StopFlag) -> Non
             for label, value in lines:
                 write(printable(f"{label:<{width}}  {value}") + "\n")
     if status.odd:
-        told = "; ".join(f"{difference.count:,} {difference.reason}" for difference in status.odd)
-        raise DoesNotAddUp(f"It does not add up: {told}.")
+        reasons = "; ".join(f"{difference.count:,} {difference.reason}" for difference in status.odd)
+        raise DoesNotAddUp(f"It does not add up: {reasons}.")
 
 
 def _schedule(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:

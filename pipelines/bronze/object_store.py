@@ -76,8 +76,8 @@ def fetch_missing(pipeline: dlt.Pipeline, url: str, tables: Iterable[str], folde
             # what another machine has landed since is of interest, not what this process has seen before
             store.invalidate_cache()
             for table in tables:
-                for path, held in store.find(f"{client.dataset_path.rstrip('/')}/{table}", detail=True).items():
-                    _fetch(store, path, held["size"], folder / table / PurePosixPath(path).name)
+                for path, facts in store.find(f"{client.dataset_path.rstrip('/')}/{table}", detail=True).items():
+                    _fetch(store, path, facts["size"], folder / table / PurePosixPath(path).name)
     except StorageFailed:
         raise
     except TROUBLES as error:
@@ -99,7 +99,7 @@ def put_back(pipeline: dlt.Pipeline, url: str, local: Path) -> None:
     """Make the shard in `pipeline`'s destination at `url` what `local`, its copy, is by now; or remove it like that.
 
     Raises:
-        StorageFailed: the store refuses; it still holds what it held.
+        StorageFailed: the store refuses; it still has what it had.
     """
     try:
         with pipeline.destination_client() as client:

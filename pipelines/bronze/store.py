@@ -448,8 +448,8 @@ class BronzeReader:
     def _run_query(
         self, sql: str, parameters: dict[str, Any], shards: dict[str, list[Path]] | None = None
     ) -> list[Any]:
-        held = shards or {table: self.shards(table) for table in TABLES if f"{{{table}}}" in sql}
-        used = {table: list(map(literal, paths)) for table, paths in held.items()}
+        found = shards or {table: self.shards(table) for table in TABLES if f"{{{table}}}" in sql}
+        used = {table: list(map(literal, paths)) for table, paths in found.items()}
         if not any(used.values()):
             return []
         # a lone shard with other types would be read as it is, and be no error before Python meets its values
@@ -767,8 +767,8 @@ def _json_array(paths: Iterable[Path]) -> Iterable[bytes]:
     """The payloads of the shards at `paths` as one JSON array, in pieces."""
     separator = b"["
     for path in paths:
-        held, rows = bytes_and_rows(path)
-        batch_size = min(500, max(1, OUTPUT_BYTES * rows // max(held, 1)))
+        size, rows = bytes_and_rows(path)
+        batch_size = min(500, max(1, OUTPUT_BYTES * rows // max(size, 1)))
         with opened(path) as file:
             for batch in file.iter_batches(batch_size=batch_size, columns=["payload"]):
                 payloads = batch.column("payload")

@@ -48,24 +48,24 @@ class Sweep:
     def read(cls, text: str) -> "Sweep | None":
         """The sweep in a payload of bronze; None if it is of a version that is not known."""
         try:
-            held = json.loads(text)
+            fields = json.loads(text)
             return cls(
-                _instant(held["started_at"]),
-                _instant(held["ended_at"]),
-                _instant(held["reached"]) if held["reached"] else EPOCH,
-                int(held["listed"]),
-                int(held["landed"]),
-                tuple(map(int, held["gone_ids"])),
-                bool(held["complete"]),
-                held["reason"],
-                int(held["kept"]),
+                _instant(fields["started_at"]),
+                _instant(fields["ended_at"]),
+                _instant(fields["reached"]) if fields["reached"] else EPOCH,
+                int(fields["listed"]),
+                int(fields["landed"]),
+                tuple(map(int, fields["gone_ids"])),
+                bool(fields["complete"]),
+                fields["reason"],
+                int(fields["kept"]),
             )
         except (ValueError, KeyError, TypeError):
             return None
 
     def payload(self, athlete_id: int) -> Payload:
         """As bronze keeps it."""
-        held = {
+        fields = {
             "after": None,
             "reached": _text(self.reached) if self.reached > EPOCH else None,
             "started_at": _text(self.started_at),
@@ -78,7 +78,7 @@ class Sweep:
             "reason": self.reason,
             "kept": self.kept,
         }
-        return _payload(None, athlete_id, None, held)
+        return _payload(None, athlete_id, None, fields)
 
     def is_recent(self, now: datetime, hours: float) -> bool:
         """Whether it began less than `hours` ago; one of the future began under a clock that has been set since."""
@@ -149,8 +149,8 @@ def tombstone(
     `noticed_by` is sweep, lookback, detail, export or file. `last_hash` is the hash of its last known payload,
     hexadecimal.
     """
-    held = {"reason": reason, "purged": False, "last_payload_hash": last_hash, "noticed_by": noticed_by}
-    return _payload(id_, athlete_id, start_date, held)
+    fields = {"reason": reason, "purged": False, "last_payload_hash": last_hash, "noticed_by": noticed_by}
+    return _payload(id_, athlete_id, start_date, fields)
 
 
 def purge_tombstone(
@@ -160,27 +160,27 @@ def purge_tombstone(
 
     erased: when those versions had been fetched (UTC), which is all that stays of them; `status` counts on it.
     """
-    held = {**read_tombstone(buried), "purged": True, "erased_fetched_at": [_text(instant) for instant in erased]}
-    return _payload(id_, athlete_id, start_date, held)
+    fields = {**read_tombstone(buried), "purged": True, "erased_fetched_at": [_text(instant) for instant in erased]}
+    return _payload(id_, athlete_id, start_date, fields)
 
 
 def read_tombstone(text: str) -> dict[str, Any]:
     """What the payload of a tombstone holds; nothing if it is of a version that is not known."""
     try:
-        held = json.loads(text)
+        fields = json.loads(text)
     except ValueError:
         return {}
-    return held if isinstance(held, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def erased_instants(text: str) -> list[datetime]:
     """When the versions that a tombstone's payload erased had been fetched (UTC)."""
-    held = read_tombstone(text).get("erased_fetched_at")
-    return [_instant(instant) for instant in held] if isinstance(held, list) else []
+    fields = read_tombstone(text).get("erased_fetched_at")
+    return [_instant(instant) for instant in fields] if isinstance(fields, list) else []
 
 
-def _payload(id_: int | None, athlete_id: int, start_date: datetime | None, held: Mapping[str, object]) -> Payload:
-    text = json.dumps(held).encode()
+def _payload(id_: int | None, athlete_id: int, start_date: datetime | None, fields: Mapping[str, object]) -> Payload:
+    text = json.dumps(fields).encode()
     return Payload(id_, athlete_id, start_date, text, hashlib.sha256(text).digest())
 
 

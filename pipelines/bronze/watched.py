@@ -26,7 +26,7 @@ _LARGEST_ID = 2**52
 
 @dataclass(frozen=True)
 class WatchedFile:
-    """A file that was taken in: from where, what it is, and what tells its activity. Instants are UTC.
+    """A file that was taken in: from where, what it is, and what identifies its activity. Instants are UTC.
 
     origin: the folder it was found in. name: its path in there. upload_id: the one in its name, if there is one.
     """

@@ -148,7 +148,7 @@ def is_locked(path: Path) -> bool:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
-        # nobody ever held it; or it cannot be asked
+        # nobody ever had it; or it cannot be asked
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

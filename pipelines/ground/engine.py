@@ -16,7 +16,7 @@ from pipelines.ground.errors import StorageFailed, StravaError, WarehouseBusy
 Config = dict[str, str | bool | int | float | list[str]]
 # enough for 100,000 activities of two kilobytes: with more, DuckDB only keeps more of what it has read
 LEASH_MB = 128
-# of DuckDB's 122,880 rows a group, payloads weigh 200 MB, held in memory until the group is full; it never takes fewer
+# of DuckDB's 122,880 rows a group, payloads weigh 200 MB, kept in memory until the group is full; it never takes fewer
 ROWS_PER_GROUP = 2048
 # what sorts or hashes rows holds a group several times
 GROUPS_AT_A_TIME = 4

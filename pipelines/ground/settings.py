@@ -575,5 +575,5 @@ def read_settings(**options: Any) -> StravaSettings:
             f"{error.provider_name} holds {error.key}, a secret: move it to .env or to .dlt/secrets.toml."
         ) from None
     except TomlProviderReadException as error:
-        told = str(error).splitlines()[-1]
-        raise BadSetting(f"{' or '.join(error.full_paths)} cannot be read as TOML: {told}.") from None
+        reason = str(error).splitlines()[-1]
+        raise BadSetting(f"{' or '.join(error.full_paths)} cannot be read as TOML: {reason}.") from None

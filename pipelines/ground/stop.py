@@ -11,7 +11,7 @@ from pipelines.sources.strava_api.pause import Pause
 # what a person or the machine asks a process to end by: Ctrl-C, a stop of the service, a terminal that closes, and what
 # batch systems warn by before they kill. SIGQUIT stays the system's: a way out for whom nothing else helps.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
-# a closing terminal is told of by kernel and shell, and a processor limit every second: those two mean no hurry
+# kernel and shell each send one when a terminal closes, and one comes every second past a processor limit: no hurry
 INSISTING = (signal.SIGINT, signal.SIGTERM)
 
 

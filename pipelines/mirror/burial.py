@@ -23,7 +23,7 @@ class Burial:
     def __init__(self, athlete_id: int, access: Access, bronze: Bronze, notes: Notes, report: Report) -> None:
         self._athlete_id = athlete_id
         scopes = access.scopes
-        # a token that cannot see only-me activities cannot tell a deleted one from one that was made only-me
+        # a token that cannot see only-me activities cannot distinguish a deletion from an activity made only-me
         self._reason = "out_of_reach" if scopes is not None and READ_ALL not in scopes else "deleted"
         self._access = access
         self._bronze = bronze
@@ -32,7 +32,7 @@ class Burial:
         self.count = 0
 
     def bury(self, gone: set[int], noticed_by: str, confirmed: bool = False) -> str | None:
-        """Land a tombstone for each of `gone` that lives; why not, if not, which a person is told.
+        """Land a tombstone for each of `gone` that lives; if not, why not, for people to read.
 
         A walk that misses a tenth of all, or everything, is not believed unless `confirmed`. Until a later sweep is,
         nothing else is either: else lookbacks and details would remove bit by bit what the sweep has kept.
@@ -41,14 +41,14 @@ class Burial:
             return kept
         live = self._bronze.live_at_strava(self._athlete_id) if gone else {}
         gone = gone & live.keys()
-        held = None if confirmed else why_not_remove(len(gone), len(live))
-        if held is not None:
+        doubt = None if confirmed else why_not_remove(len(gone), len(live))
+        if doubt is not None:
             self._report.warn(
-                f"{held}, more than somebody deletes in a day: rather a lost permission (see `make auth`) or an outage "
-                "at Strava. Nothing was removed. If you did delete them, say so with: "
+                f"{doubt}, more than somebody deletes in a day: rather a lost permission (see `make auth`) or an "
+                "outage at Strava. Nothing was removed. If you did delete them, say so with: "
                 "python pipelines/strava.py pull --confirm-deletions"
             )
-            return held
+            return doubt
         if gone:
             landed = self._bronze.landed(ACTIVITIES)
             hashes = {id_: landed.hashes[id_].hex() for id_ in gone & landed.hashes.keys()}

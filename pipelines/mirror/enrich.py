@@ -14,7 +14,7 @@ from pipelines.ground.settings import StravaSettings
 from pipelines.mirror.access import Access
 from pipelines.mirror.burial import Burial
 from pipelines.mirror.commits import AnswersInCommits
-from pipelines.mirror.fingerprints import Told
+from pipelines.mirror.fingerprints import Differing
 from pipelines.mirror.freshness import PATHS, to_fetch_again
 from pipelines.mirror.landing import NewVersions, Notes, rows_of
 from pipelines.mirror.pull import days_before
@@ -176,9 +176,9 @@ class Enrichment:
     def _out_of_date(self, choice: DetailChoice, athlete_id: int) -> list[int]:
         """Ids of activities whose details are to be fetched again, because their summary says something else."""
         kudos_since = days_before(utc_now(), self._settings.lookback_days)
-        told_otherwise = Told(self._bronze, self._settings.state_path, PATHS).otherwise(athlete_id)
-        sweeps = self._bronze.sweeps_begun(athlete_id) if told_otherwise else []
-        stale = to_fetch_again(told_otherwise, sweeps, kudos_since)
+        differing = Differing(self._bronze, self._settings.state_path, PATHS).from_summaries(athlete_id)
+        sweeps = self._bronze.sweeps_begun(athlete_id) if differing else []
+        stale = to_fetch_again(differing, sweeps, kudos_since)
         in_range = self._bronze.ids(athlete_id, choice.since, choice.until) if stale else set()
         return [id_ for id_ in stale if id_ in in_range]
 

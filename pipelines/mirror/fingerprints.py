@@ -1,4 +1,4 @@
-"""What versions tell, to find details that tell something else than their summary.
+"""What versions say, to find details that say something else than their summary.
 
 It is kept as hashes beside the warehouse, a cache: to read all payloads at each enrichment would take longer than what
 it fetches.
@@ -21,15 +21,15 @@ from pipelines.ground.engine import literal, read_parquet
 
 _FIELDS = f"cast(json_extract({READABLE}, $paths) as varchar[])"
 # null for a payload that is no JSON (a wrong bit in a shard)
-_TOLD = f"try(list_transform({_FIELDS}, lambda each: nullif(each, 'null')))"
+_SAID = f"try(list_transform({_FIELDS}, lambda each: nullif(each, 'null')))"
 # 1 and 1.0 are no difference
-_HASH = f"hash(list_transform({_TOLD}, lambda each: coalesce(cast(try_cast(each as double) as varchar), each)))"
-_KEPT = pa.schema({"file": pa.string(), "id": pa.int64(), "fetched_at": pa.timestamp("us"), "told": pa.uint64()})
+_HASH = f"hash(list_transform({_SAID}, lambda each: coalesce(cast(try_cast(each as double) as varchar), each)))"
+_KEPT = pa.schema({"file": pa.string(), "id": pa.int64(), "fetched_at": pa.timestamp("us"), "said": pa.uint64()})
 
 
 @dataclass(frozen=True)
 class Version:
-    """What a summary or details fetched at an instant tell: the JSON of some fields; None where it is no JSON."""
+    """What a summary or details fetched at an instant say: the JSON of some fields; None where it is no JSON."""
 
     fetched_at: datetime
     fields: list[str | None] | None
@@ -44,8 +44,8 @@ class Enriched:
     details: list[Version]
 
 
-class Told:
-    """What the versions in `bronze` tell at `paths` (as JSON paths); hashes of it are kept in `folder`."""
+class Differing:
+    """What the versions in `bronze` say at `paths` (as JSON paths); hashes of it are kept in `folder`."""
 
     def __init__(self, bronze: Bronze, folder: Path, paths: list[str]) -> None:
         self._bronze = bronze
@@ -54,8 +54,8 @@ class Told:
         # a hash is that of one version of DuckDB
         self._made_by = f"{duckdb.__version__} {_HASH} {paths}"
 
-    def otherwise(self, athlete_id: int) -> list[Enriched]:
-        """Live activities whose details tell something else than their summary, newest activity first."""
+    def from_summaries(self, athlete_id: int) -> list[Enriched]:
+        """Live activities whose details say something else than their summary, newest activity first."""
         summaries, details = (literal(self._kept(table)) for table in (ACTIVITIES, ACTIVITY_DETAILS))
         rows = self._bronze.query(
             f"""
@@ -66,7 +66,7 @@ class Told:
                 on summaries.id = enriched.id and summaries.fetched_at = enriched.fetched_at
             inner join {read_parquet("$details")} as details
                 on details.id = enriched.id and details.fetched_at = enriched.enriched_at
-            where summaries.told != details.told
+            where summaries.said != details.said
             order by enriched.start_date desc nulls last, enriched.id desc
             """,
             athlete_id=athlete_id,
@@ -82,13 +82,13 @@ class Told:
         versions: dict[int, list[Version]] = {id_: [] for id_ in ids}
         if ids:
             rows = self._bronze.query(
-                f"select id, fetched_at, {_TOLD} from {{{table}}} "
+                f"select id, fetched_at, {_SAID} from {{{table}}} "
                 "where list_contains($ids, id) order by fetched_at, payload_hash",
                 ids=ids,
                 paths=self._paths,
             )
-            for id_, *told in rows:
-                versions[id_].append(Version(*told))
+            for id_, *said in rows:
+                versions[id_].append(Version(*said))
         return versions
 
     def _kept(self, table: str) -> Path:
@@ -99,13 +99,13 @@ class Told:
         known = set(pc.unique(kept.column("file")).to_pylist())
         if known == shards.keys() and path.exists():
             return path
-        told = [kept.filter(pc.is_in(kept.column("file"), pa.array(shards, pa.string())))]
+        tables = [kept.filter(pc.is_in(kept.column("file"), pa.array(shards, pa.string())))]
         for name in shards.keys() - known:
             query = f"select $file, id, fetched_at, {_HASH} from {{{table}}}"
             rows = self._bronze.query_shard(table, shards[name], query, file=name, paths=self._paths)
-            told += [pa.table(list(zip(*rows, strict=True)), schema=_KEPT)] if rows else []
+            tables += [pa.table(list(zip(*rows, strict=True)), schema=_KEPT)] if rows else []
         with written_whole(path, durable=False) as file:
-            pq.write_table(pa.concat_tables(told).replace_schema_metadata({"made_by": self._made_by}), file)
+            pq.write_table(pa.concat_tables(tables).replace_schema_metadata({"made_by": self._made_by}), file)
         return path
 
     def _read(self, path: Path) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Which details are worth a request again: they tell something else than their summary, and may be behind it."""
+"""Which details are worth a request again: they say something else than their summary, and may be behind it."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -12,7 +12,7 @@ _Versions = list[tuple[datetime, dict[str, Any]]]
 
 # what an athlete edits, what a crop moves, and what Strava computes anew; not how many went along, which goes up and
 # down in the list while nobody edits anything
-TELLING = (
+COMPARED = (
     "name",
     "type",
     "sport_type",
@@ -33,20 +33,20 @@ TELLING = (
 )
 KUDOS = ("kudos_count",)
 # where they stand in a payload
-PATHS = [f"$.{field}" for field in TELLING + KUDOS]
+PATHS = [f"$.{field}" for field in COMPARED + KUDOS]
 
 
 def to_fetch_again(enriched: Iterable[Enriched], sweeps: list[datetime], kudos_since: datetime) -> list[int]:
     """Ids of those whose details are out of date: changed ones first, then those that only got other kudos.
 
-    enriched: what is told at PATHS. sweeps: when complete walks of the list had begun. Kudos count for activities that
-    start at `kudos_since` (UTC) or later: the older ones hardly get any.
+    enriched: what versions say at PATHS. sweeps: when complete walks of the list had begun. Kudos count for activities
+    that start at `kudos_since` (UTC) or later: the older ones hardly get any.
     """
     changed: list[int] = []
     kudos: list[int] = []
     for activity in enriched:
         summaries, details = _read(activity.summaries), _read(activity.details)
-        if _are_outdated(summaries, details, sweeps, TELLING):
+        if _are_outdated(summaries, details, sweeps, COMPARED):
             changed.append(activity.id)
         elif (
             _are_outdated(summaries, details, sweeps, KUDOS)
@@ -57,25 +57,25 @@ def to_fetch_again(enriched: Iterable[Enriched], sweeps: list[datetime], kudos_s
 
 
 def _are_outdated(summaries: _Versions, details: _Versions, sweeps: list[datetime], fields: tuple[str, ...]) -> bool:
-    """Whether the last of `details` tell something else in `fields` than the last of `summaries`, which came later.
+    """Whether the last of `details` say something else in `fields` than the last of `summaries`, which came later.
 
     Strava may say a thing differently in the two for ever. That is so when it has said both twice: details came back
     the same though the list was read in between, and the summary had not changed.
     """
 
-    def told(version: dict[str, Any]) -> list[Any]:
+    def said(version: dict[str, Any]) -> list[Any]:
         return [version.get(field) for field in fields]
 
     fetched_at, detail = details[-1]
-    now = told(summaries[-1][1])
+    now = said(summaries[-1][1])
     read_at = [*sweeps, *(at for at, _ in summaries)]
-    if now == told(detail) or not any(at > fetched_at for at in read_at):
+    if now == said(detail) or not any(at > fetched_at for at in read_at):
         return False
     for at, earlier in details[-2::-1]:
-        if told(earlier) != told(detail):
+        if said(earlier) != said(detail):
             break
         then = max((landed_at for landed_at, _ in summaries if landed_at <= at), default=at)
-        unchanged = all(told(summary) == now for landed_at, summary in summaries if landed_at >= then)
+        unchanged = all(said(summary) == now for landed_at, summary in summaries if landed_at >= then)
         if unchanged and any(at < between < fetched_at for between in read_at):
             return False
     return True

@@ -23,11 +23,11 @@ class Quarantine:
         self._path = path
         self._now_s = now_s
         try:
-            held = json.loads(read_whole(path))
+            kept = json.loads(read_whole(path))
         except (FileNotFoundError, ValueError):
             # nothing but waiting times: without them each is asked for once more
-            held = {}
-        self._refused: dict[str, dict[str, int | str]] = held if isinstance(held, dict) else {}
+            kept = {}
+        self._refused: dict[str, dict[str, int | str]] = kept if isinstance(kept, dict) else {}
 
     def __len__(self) -> int:
         return len(self._refused)
@@ -51,8 +51,10 @@ class Quarantine:
 
     def reasons(self, activity_ids: set[int]) -> dict[str, int]:
         """Why Strava refuses details of `activity_ids`: reason → of how many of them."""
-        told = Counter(str(refusal.get("reason")) for key, refusal in self._refused.items() if int(key) in activity_ids)
-        return dict(told.most_common())
+        reasons = Counter(
+            str(refusal.get("reason")) for key, refusal in self._refused.items() if int(key) in activity_ids
+        )
+        return dict(reasons.most_common())
 
     def waits(self, activity_id: int) -> bool:
         """Whether it is too early to ask for this activity again."""

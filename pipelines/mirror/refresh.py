@@ -1,6 +1,6 @@
 """Looking again at details that are old: a description that was edited alone shows nowhere else.
 
-Nothing tells that it was, so details are asked for once more when they are old, a few a day. What comes back as it was
+Nothing says that it was, so details are asked for once more when they are old, a few a day. What comes back as it was
 lands nothing; that it was looked at is noted beside the data.
 """
 

@@ -93,7 +93,7 @@ class Place:
         """Where a restore unpacks: inside, because the folder may be a mount of its own."""
         return self.folder / WORK
 
-    def held(self) -> list[str]:
+    def entry_names(self) -> list[str]:
         """The names on disk of the entries that are there."""
         there = {entry.name for entry in entries(self.folder)} - NOT_STATE
         if self.entries is not None:
@@ -102,7 +102,7 @@ class Place:
 
     def ours(self) -> list[str]:
         """What is there that this program wrote, as paths below the folder: files, and folders wholly its own."""
-        names = self.held() if self.entries is not None else list(_units(self.folder))
+        names = self.entry_names() if self.entries is not None else list(_units(self.folder))
         return [name for name in names if self._is_ours(name)]
 
     def _is_ours(self, name: str) -> bool:
@@ -184,7 +184,7 @@ def backup(
                 raise BadSetting(f"{file} lies in {place.folder}, which it is to hold: choose another folder.")
             if file.resolve() in {(place.folder / entry).resolve() for entry in (place.entries or {}).values()}:
                 raise BadSetting(f"{file} is what the bundle is to hold: choose another file.")
-        if not any(place.held() for place in places):
+        if not any(place.entry_names() for place in places):
             raise BadSetting(f"There is nothing to back up in {settings.home_path} yet. Run `make flow` first.")
         target_file, noted = real(file.absolute()), Places(settings)
         if not force and not _may_be_replaced(target_file, is_known=target_file in noted.paths("bundle")):
@@ -198,8 +198,8 @@ def backup(
             with sink as stream:
                 count = _pack(places, stream, stop)
     size_mb = file.stat().st_size / 1e6
-    told = ", not encrypted" if unencrypted else ""
-    report.say(f"Backup: {count:,} files in {file} ({size_mb:,.1f} MB{told}).")
+    mode = ", not encrypted" if unencrypted else ""
+    report.say(f"Backup: {count:,} files in {file} ({size_mb:,.1f} MB{mode}).")
 
 
 def _may_be_replaced(file: Path, is_known: bool) -> bool:
@@ -247,11 +247,11 @@ def restore(
         places = _places(settings)
         # the notes of where this program wrote are kept in any case
         there = [place.folder / name for place in places for name in place.ours()]
-        held = [str(path) for path in there if path.name not in (NOTE, NOTE_AMONG_SHARDS)]
-        if held and not force:
-            more = f" and {len(held) - 1:,} more" if len(held) > 1 else ""
+        found = [str(path) for path in there if path.name not in (NOTE, NOTE_AMONG_SHARDS)]
+        if found and not force:
+            more = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
             raise BadSetting(
-                f"There is state here already ({held[0]}{more}), and it may be newer than the bundle. "
+                f"There is state here already ({found[0]}{more}), and it may be newer than the bundle. "
                 "To replace all of it: --force (make restore FILE=… FORCE=1); to keep it, back it up "
                 "to another file first: make backup FILE=before.bundle."
             )
@@ -489,7 +489,7 @@ def _pack(places: list[Place], sink: IO[bytes], stop: StopFlag) -> int:
 def _contents(places: list[Place]) -> Iterator[tuple[PurePosixPath, Path]]:
     """(name in the bundle, path on disk) of all folders and files, each folder before what is in it."""
     for place in places:
-        for entry in place.held():
+        for entry in place.entry_names():
             path = place.folder / entry
             # our own files may be links; a folder of them is taken as it is
             yield from _tree(place.bundled(entry), path if place.entries is None else real(path))
@@ -679,7 +679,7 @@ def _gpg(
     with tempfile.TemporaryDirectory(prefix="strava-gpg-") as home, tempfile.TemporaryFile() as said:
         reader, writer = os.pipe()
 
-        def told() -> str:
+        def printed() -> str:
             said.seek(0)
             return said.read().decode(errors="replace")
 
@@ -691,7 +691,7 @@ def _gpg(
                 stderr=said,
                 pass_fds=(reader,),
                 env={"PATH": os.environ.get("PATH", os.defpath), "GNUPGHOME": home, "LC_ALL": "C"},
-                # a Ctrl-C, a full disk: for us to tell of
+                # a Ctrl-C, a full disk: for us to report
                 start_new_session=True,
                 restore_signals=False,
             )
@@ -705,7 +705,7 @@ def _gpg(
             # it says why
             with suppress(BrokenPipeError), os.fdopen(writer, "wb") as pipe:
                 pipe.write(passphrase + b"\n")
-            yield process, told
+            yield process, printed
         finally:
             process.kill()
             process.communicate()
@@ -715,15 +715,15 @@ def _gpg(
 def _encrypting(file: Path, target: IO[bytes], passphrase: bytes) -> Iterator[IO[bytes]]:
     """A stream whose bytes get to `target` encrypted."""
     options = (*GPG_ENCRYPT, "--compress-algo", "none")
-    with _gpg(passphrase, *options, stdin=subprocess.PIPE, stdout=target) as (process, told):
+    with _gpg(passphrase, *options, stdin=subprocess.PIPE, stdout=target) as (process, printed):
         assert process.stdin is not None  # noqa: S101 - a pipe was asked for
         # when gpg ends early, it says why
         with suppress(BrokenPipeError):
             yield process.stdin
             process.stdin.close()
         if process.wait() != 0:
-            lines = [line for line in told().splitlines() if line.startswith("gpg:")]
-            raise refused_write(file, told()) or StorageFailed(
+            lines = [line for line in printed().splitlines() if line.startswith("gpg:")]
+            raise refused_write(file, printed()) or StorageFailed(
                 f"{file} could not be encrypted: {lines[-1] if lines else 'gpg gave no reason'}."
             )
 
@@ -731,7 +731,7 @@ def _encrypting(file: Path, target: IO[bytes], passphrase: bytes) -> Iterator[IO
 @contextmanager
 def _decrypting(file: Path, source: IO[bytes], passphrase: bytes) -> Iterator[IO[bytes]]:
     """A stream of the decrypted bytes; that they are whole is only known, and said, when this ends."""
-    with _gpg(passphrase, "--decrypt", stdin=source, stdout=subprocess.PIPE) as (process, told):
+    with _gpg(passphrase, "--decrypt", stdin=source, stdout=subprocess.PIPE) as (process, printed):
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
         error: StorageFailed | None = None
         try:
@@ -742,7 +742,7 @@ def _decrypting(file: Path, source: IO[bytes], passphrase: bytes) -> Iterator[IO
         while process.stdout.read(BLOCK):
             pass
         if process.wait() != 0:
-            if "BAD_PASSPHRASE" in told():
+            if "BAD_PASSPHRASE" in printed():
                 raise BadSetting(
                     f"STRAVA_STATE_PASSPHRASE is not the one {file} was encrypted with: nothing was restored."
                 )

@@ -100,7 +100,7 @@ class Erasure:
         if not rows and not removed and not again:
             return False
         done = f"{counted(rows, 'row')} erased from {counted(shards, 'shard')} and {counted(outputs, 'JSON file')}"
-        made_anew = "; the DuckDB file held them too and is made anew" if again else ""
+        made_anew = "; the DuckDB file had them too and is made anew" if again else ""
         self._report.say(f"{self._doomed.title}: {done}{made_anew}.")
         self.look_through(needles)
         return True
@@ -179,9 +179,7 @@ class Erasure:
             if found:
                 for file in (path, path.with_name(f"{path.name}.wal")):
                     remove(file)
-                self._report.say(
-                    f"{self._doomed.title}: {path}, which is in use no more, held them too and is removed."
-                )
+                self._report.say(f"{self._doomed.title}: {path}, which is in use no more, had them too and is removed.")
                 removed += 1
         return removed
 
@@ -203,7 +201,7 @@ class Erasure:
         return found
 
     def _erase_from_outputs(self, hashes: set[bytes]) -> int:
-        """Take the payloads with one of `hashes` out of the JSON arrays; how many files held one."""
+        """Take the payloads with one of `hashes` out of the JSON arrays; how many files had one."""
         changed = 0
         for path in self._outputs():
             try:
@@ -306,7 +304,7 @@ class Erasure:
         called = self._doomed.called
         _, damaged = self._bronze.erase_set_aside(self._doomed.tables, self._doomed.erases)
         for aside, shard in damaged:
-            odd = f"{aside}: damaged, so nobody can tell whether {called} is in there."
+            odd = f"{aside}: damaged, so nobody can say whether {called} is in there."
             if is_there(shard):
                 self._report.warn(f"{odd} {shard.name} has its rows: delete {aside.name}.")
             else:

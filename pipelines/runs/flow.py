@@ -329,8 +329,8 @@ class Run:
         """`dbt build`: of all models, or of what is made of the tables of staging that have `changed`."""
         began_at_s = time.monotonic()
         with self._report.task("dbt build"):
-            told = build(self._settings, changed)
-        self._report.say(f"dbt: {told} in {time.monotonic() - began_at_s:.1f} s.")
+            done = build(self._settings, changed)
+        self._report.say(f"dbt: {done} in {time.monotonic() - began_at_s:.1f} s.")
         self._publish()
 
     def page_if_wanted(self) -> None:

@@ -103,8 +103,8 @@ def reconcile(
     _compare_with_strava(reconciliation, bronze, athlete_id, live, tombstones)
     _compare_with_exports(reconciliation, bronze, athlete_id, exports, alive, set(newest_tombstone))
     if bare := len(alive - known):
-        told = f"known by their details alone ({LOST}): make run-all"
-        reconciliation.differences.append(Difference(bare, told, adds_up=False))
+        reason = f"known by their details alone ({LOST}): make run-all"
+        reconciliation.differences.append(Difference(bare, reason, adds_up=False))
     _look_for_details(reconciliation)
     staged = _compare_with_warehouse(
         reconciliation, settings, bronze, athlete_id, known, bronze.with_details(athlete_id)
@@ -145,11 +145,11 @@ def _compare_with_strava(
         reconciliation.differences.append(Difference(sweep.kept, why))
     unexplained = sweep.listed + sweep.kept - len(live_then)
     if unexplained > 0:
-        told = f"listed at Strava, but no longer in bronze ({LOST}): make run-all"
-        reconciliation.differences.append(Difference(unexplained, told, adds_up=False))
+        reason = f"listed at Strava, but no longer in bronze ({LOST}): make run-all"
+        reconciliation.differences.append(Difference(unexplained, reason, adds_up=False))
     elif unexplained < 0:
-        told = "in bronze, but not listed at Strava by then (shards of another machine?): make run-all"
-        reconciliation.differences.append(Difference(-unexplained, told, adds_up=False))
+        reason = "in bronze, but not listed at Strava by then (shards of another machine?): make run-all"
+        reconciliation.differences.append(Difference(-unexplained, reason, adds_up=False))
 
 
 def _compare_with_exports(
@@ -200,16 +200,16 @@ def _compare_with_warehouse(
 ) -> dict[str, set[str]] | None:
     """By table, the shards whose payloads staging has; None where that could not be looked into."""
     withdrawn = bronze.withdrawn()
-    held = {table: _but_withdrawn(bronze.rows_by_shard(table), table, withdrawn) for table in TABLES}
-    left = sum(len(bronze.rows_by_shard(table).keys() - held[table].keys()) for table in withdrawn.tables)
+    landed = {table: _but_withdrawn(bronze.rows_by_shard(table), table, withdrawn) for table in TABLES}
+    left = sum(len(bronze.rows_by_shard(table).keys() - landed[table].keys()) for table in withdrawn.tables)
     if left:
-        told = "shards of what was withdrawn are here yet (was it killed?), the next run erases them: make compact"
-        reconciliation.differences.append(Difference(left, told, adds_up=False))
-    reconciliation.shards = sum(map(len, held.values()))
+        reason = "shards of what was withdrawn are here yet (was it killed?), the next run erases them: make compact"
+        reconciliation.differences.append(Difference(left, reason, adds_up=False))
+    reconciliation.shards = sum(map(len, landed.values()))
     if not is_there(settings.warehouse_path):
         if reconciliation.shards:
-            told = "shards not in the warehouse, which is not there: make compact"
-            reconciliation.differences.append(Difference(reconciliation.shards, told))
+            reason = "shards not in the warehouse, which is not there: make compact"
+            reconciliation.differences.append(Difference(reconciliation.shards, reason))
         return {}
     try:
         # a run that is going on writes the warehouse; one that begins now waits until this look is over
@@ -218,7 +218,7 @@ def _compare_with_warehouse(
             open_warehouse(settings.warehouse_path, read_only=True) as connection,
         ):
             staged = {table: _but_withdrawn(_rows_by_shard(connection, table), table, withdrawn) for table in TABLES}
-            _compare_tables(reconciliation, connection, bronze, held, staged, athlete_id, live, with_details)
+            _compare_tables(reconciliation, connection, bronze, landed, staged, athlete_id, live, with_details)
     except StravaError as error:
         require_readable(settings.warehouse_path)
         reconciliation.differences.append(Difference(0, f"not looked into: {error}"))
@@ -230,31 +230,31 @@ def _compare_tables(
     reconciliation: Reconciliation,
     connection: duckdb.DuckDBPyConnection,
     bronze: BronzeReader,
-    held: dict[str, dict[str, int]],
+    landed: dict[str, dict[str, int]],
     staged: dict[str, dict[str, int]],
     athlete_id: int,
     live: set[int],
     with_details: set[int],
 ) -> None:
     reconciliation.staged = sum(map(len, staged.values()))
-    missing = sum(len(held[table].keys() - staged[table].keys()) for table in TABLES)
-    lost = {(table, name) for table in TABLES for name in staged[table].keys() - held[table].keys()}
+    missing = sum(len(landed[table].keys() - staged[table].keys()) for table in TABLES)
+    lost = {(table, name) for table in TABLES for name in staged[table].keys() - landed[table].keys()}
     # each of those has a line of its own
     damaged = lost & {(path.parent.name, path.stem) for path in (*bronze.damaged, *bronze.shards_set_aside())}
     gone = len(lost - damaged)
-    both = [(table, name) for table in TABLES for name in held[table].keys() & staged[table].keys()]
-    rows = sum(held[table][name] != staged[table][name] for table, name in both)
+    both = [(table, name) for table in TABLES for name in landed[table].keys() & staged[table].keys()]
+    rows = sum(landed[table][name] != staged[table][name] for table, name in both)
     if missing:
         reconciliation.differences.append(Difference(missing, "shards not in staging yet: make compact"))
     if gone:
-        told = (
+        reason = (
             "shards in staging that are no longer in bronze, so the DuckDB file may be their last copy: put them back "
             f"from a backup; to go on without them, {MAKE_ANEW}"
         )
-        reconciliation.differences.append(Difference(gone, told))
+        reconciliation.differences.append(Difference(gone, reason))
     if rows:
-        told = "shards with other rows than staging has of them (a purge that was stopped?): make purge"
-        reconciliation.differences.append(Difference(rows, told, adds_up=False))
+        reason = "shards with other rows than staging has of them (a purge that was stopped?): make purge"
+        reconciliation.differences.append(Difference(rows, reason, adds_up=False))
     if missing or rows:
         return
     expected = {ACTIVITIES: live, ACTIVITY_DETAILS: with_details}
@@ -268,8 +268,8 @@ def _compare_tables(
     reconciliation.in_activities, reconciliation.in_details = len(shown[ACTIVITIES]), len(shown[ACTIVITY_DETAILS])
     for table, ids in expected.items() if not damaged else ():
         if differing := len(ids ^ shown[table].keys()):
-            told = f"ids in only one of bronze and strava.{table}: {MAKE_ANEW}"
-            reconciliation.differences.append(Difference(differing, told, adds_up=False))
+            reason = f"ids in only one of bronze and strava.{table}: {MAKE_ANEW}"
+            reconciliation.differences.append(Difference(differing, reason, adds_up=False))
 
 
 def _look_for_damage(reconciliation: Reconciliation, bronze: BronzeReader, staged: dict[str, set[str]] | None) -> None:

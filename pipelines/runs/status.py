@@ -311,9 +311,9 @@ def _told(done: dict[str, Any]) -> str:
         return f"{began} did not come to its end: it was killed, or the machine went down. {left}"
     files = f", {done['files_landed']:,} files" if done["files_landed"] else ""
     landed = f"{done['activities_landed']:,} activities{files} and {done['details_landed']:,} details landed"
-    told = f"{began}: {landed}, {done['requests']:,} requests, {done['seconds']:.1f} s"
+    line = f"{began}: {landed}, {done['requests']:,} requests, {done['seconds']:.1f} s"
     how = {Outcome.CRASHED: "It crashed: ", Outcome.WAITING: f"Process {done['pid']} waits: "}.get(done["outcome"], "")
-    return f"{told}. {how}{done['message']}" if done["message"] else told
+    return f"{line}. {how}{done['message']}" if done["message"] else line
 
 
 def _instants(done: dict[str, Any], *keys: str) -> dict[str, str | None]:

@@ -32,9 +32,9 @@ def write_athlete_settings(settings: StravaSettings) -> None:
         StorageFailed: it could not be written.
     """
     with open_warehouse(settings.warehouse_path) as connection:
-        held = read_athlete_settings(connection)
+        known = read_athlete_settings(connection)
         for table, rows in _wanted(settings).items():
-            if held[table] != rows:
+            if known[table] != rows:
                 _replace(connection, table, rows)
 
 
@@ -43,8 +43,8 @@ def settings_are_known(connection: duckdb.DuckDBPyConnection, settings: StravaSe
 
     Settings that say nothing of the athlete contradict nothing: the home may be the demo's, or another machine's.
     """
-    held, wanted = read_athlete_settings(connection), _wanted(settings)
-    return held == wanted or (wanted == _wanted(StravaSettings()) and None not in held.values())
+    known, wanted = read_athlete_settings(connection), _wanted(settings)
+    return known == wanted or (wanted == _wanted(StravaSettings()) and None not in known.values())
 
 
 def _wanted(settings: StravaSettings) -> dict[str, list[tuple[Any, ...]]]:

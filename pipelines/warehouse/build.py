@@ -171,10 +171,10 @@ def build(settings: StravaSettings, changed: frozenset[str] | None = None) -> st
         start_new_session=True,
     )
     if ran.returncode:
-        told = (_failures(results) or CLOCK.sub("", ran.stdout + ran.stderr)).strip()
+        why = (_failures(results) or CLOCK.sub("", ran.stdout + ran.stderr)).strip()
         log = results.parent.parent / "logs" / "dbt.log"
-        raise known_error(settings.warehouse_path, told) or BuildFailed(
-            f"dbt build failed. {told[-LONGEST_TEXT:]}\nIts log: {log}"
+        raise known_error(settings.warehouse_path, why) or BuildFailed(
+            f"dbt build failed. {why[-LONGEST_TEXT:]}\nIts log: {log}"
         )
     if changed is not None:
         _note_build(settings)

@@ -94,8 +94,8 @@ def _is_half_made(path: Path) -> bool:
     """Whether a killed run left the file before DuckDB had written its three header blocks: nothing was in it yet."""
     if not path.is_file() or path.stat().st_size > HEADERS_BYTES:
         return False
-    held = path.read_bytes()
-    return not held.strip(b"\0") or (held[8:12] == b"DUCK" and len(held) < HEADERS_BYTES)
+    content = path.read_bytes()
+    return not content.strip(b"\0") or (content[8:12] == b"DUCK" and len(content) < HEADERS_BYTES)
 
 
 def _begin_anew(path: Path) -> None:

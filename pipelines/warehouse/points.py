@@ -284,11 +284,11 @@ def points_are_behind(connection: duckdb.DuckDBPyConnection, layer: PointLayer) 
 
 
 def _otherwise(connection: duckdb.DuckDBPyConnection, wanted: dict[str, str]) -> set[str]:
-    held: dict[str, str] = {}
+    staged: dict[str, str] = {}
     if holds_table(connection, POINT_FILES):
         query = f"select shard, any_value(made_of) from {CATALOG}.{DATASET}.{POINT_FILES} group by shard"
-        held = dict(connection.execute(query).fetchall())
-    return {shard for shard in (*held, *wanted) if held.get(shard) != wanted.get(shard)}
+        staged = dict(connection.execute(query).fetchall())
+    return {shard for shard in (*staged, *wanted) if staged.get(shard) != wanted.get(shard)}
 
 
 def _delete(connection: duckdb.DuckDBPyConnection, shard: str) -> None:

@@ -199,21 +199,21 @@ def _missing(connection: duckdb.DuckDBPyConnection, bronze: Bronze) -> Shards:
 
 
 def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table: str) -> dict[str, Path]:
-    held: set[str] = set()
+    loaded: set[str] = set()
     if holds_table(connection, table):
         query = f"select shard from {CATALOG}.{DATASET}.{table} group by shard"
         if table in READ:
             query += f" having bool_and({made_by_this_reader()})"
-        held = {name for (name,) in connection.execute(query).fetchall()}
+        loaded = {name for (name,) in connection.execute(query).fetchall()}
     # a file that somebody copied or renamed is known by the name inside
-    return {name: path for name, path in bronze.whole_shards(table, but=held).items() if name not in held}
+    return {name: path for name, path in bronze.whole_shards(table, but=loaded).items() if name not in loaded}
 
 
 def _memory_mb(files: Files) -> int:
     """What DuckDB needs to hold the widest rows; with more it would only keep more of what it wrote."""
-    held = [bytes_and_rows(path) for paths in files.values() for path in paths]
-    widest = max((size // max(rows, 1) for size, rows in held), default=0)
-    return memory_mb(widest, sum(size for size, _ in held), LEAST_MEMORY_MB)
+    sizes = [bytes_and_rows(path) for paths in files.values() for path in paths]
+    widest = max((size // max(rows, 1) for size, rows in sizes), default=0)
+    return memory_mb(widest, sum(size for size, _ in sizes), LEAST_MEMORY_MB)
 
 
 def _load(connection: duckdb.DuckDBPyConnection, files: Files, warehouse: Path, work_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_purge_erases_what_was_deleted_from_every_file_and_nothing_else(athlet
 
     ran = run("purge")
     assert ran.code == 0, ran.err
-    assert "3 rows erased from 3 shards and 2 JSON files; the DuckDB file held them too" in ran.err
+    assert "3 rows erased from 3 shards and 2 JSON files; the DuckDB file had them too" in ran.err
     assert mentions(athlete, name) == set()
     for table in TABLES:
         assert rows(athlete, table) == {row for row in before[table] if json.loads(row[1])["id"] != id_}

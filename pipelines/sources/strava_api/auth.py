@@ -67,25 +67,25 @@ class TokenFile:
             StorageFailed: it cannot be read, or is a link that leads nowhere.
         """
         try:
-            held = json.loads(read_whole(self.path))
+            content = json.loads(read_whole(self.path))
         except FileNotFoundError:
             raise NotAuthorised(f"There is no token file at {self.path}. Run {CALLED['auth']} once.") from None
         except (ValueError, RecursionError):
-            held = None
-        refresh_token = held.get("refresh_token") if isinstance(held, dict) else None
-        if not isinstance(held, dict) or not isinstance(refresh_token, str) or not refresh_token:
+            content = None
+        refresh_token = content.get("refresh_token") if isinstance(content, dict) else None
+        if not isinstance(content, dict) or not isinstance(refresh_token, str) or not refresh_token:
             raise NotAuthorised(
                 f"The token file {self.path} is broken: it must be JSON with a refresh_token. "
                 f"Restore it from a backup, or run {CALLED['auth']} for a new one."
             )
         return Tokens(
             refresh_token=refresh_token,
-            access_token=held.get("access_token") if isinstance(held.get("access_token"), str) else None,
-            expires_at=_whole_number(held.get("expires_at")) or 0,
-            athlete_id=_whole_number(held.get("athlete_id")),
-            scope=held.get("scope") if isinstance(held.get("scope"), str) else None,
+            access_token=content.get("access_token") if isinstance(content.get("access_token"), str) else None,
+            expires_at=_whole_number(content.get("expires_at")) or 0,
+            athlete_id=_whole_number(content.get("athlete_id")),
+            scope=content.get("scope") if isinstance(content.get("scope"), str) else None,
             # older files wrote it as text; it is only shown, never relied on
-            saved_at=_whole_number(held.get("saved_at")) or 0,
+            saved_at=_whole_number(content.get("saved_at")) or 0,
         )
 
     def athlete_id(self) -> int | None:
@@ -118,10 +118,10 @@ class TokenFile:
             StorageFailed: it cannot be read, or is a link that leads nowhere.
         """
         try:
-            held = read_whole(self.path).removeprefix(codecs.BOM_UTF8).strip(b"\0 \t\r\n")
+            content = read_whole(self.path).removeprefix(codecs.BOM_UTF8).strip(b"\0 \t\r\n")
         except FileNotFoundError:
             return
-        if held and not _may_be_tokens(held):
+        if content and not _may_be_tokens(content):
             raise BadSetting(
                 f"{self.path} is no token file: move it away, or name another file in {CALLED['token_file']}."
             )
@@ -145,7 +145,7 @@ class TokenFile:
         `on_wait` is called before a wait.
 
         Raises:
-            What `Pause.wait` raises: a signal came while somebody else held them.
+            What `Pause.wait` raises: a signal came while somebody else had them.
         """
         path = real(self.path)
         with locked(path.with_name(f".{path.name}.lock"), stop.wait, on_wait):
@@ -157,10 +157,12 @@ def _may_be_tokens(content: bytes) -> bool:
     if content[:1] not in (b"{", b"["):
         return False
     try:
-        held = json.loads(content)
+        content = json.loads(content)
     except (ValueError, RecursionError):
         return True
-    return not held or (isinstance(held, dict) and not held.keys().isdisjoint(each.name for each in fields(Tokens)))
+    return not content or (
+        isinstance(content, dict) and not content.keys().isdisjoint(each.name for each in fields(Tokens))
+    )
 
 
 def _whole_number(value: Any) -> int | None:
@@ -250,7 +252,7 @@ class OAuthApp:
                 "compare them with https://www.strava.com/settings/api."
             )
         if response.status_code == requests.codes.forbidden:
-            # told as everywhere else: the app's owner may have no subscription
+            # said as everywhere else: the app's owner may have no subscription
             raise_for_refusal(response)
         return StravaUnavailable(f"Strava answered {response.status_code} to a token request. Try again later.")
 

@@ -1,4 +1,4 @@
-"""Strava's rate limits: what its headers told and what was sent since, shared by all processes of this machine.
+"""Strava's rate limits: what its headers said and what was sent since, shared by all processes of this machine.
 
 Windows are Strava's natural ones, quarters of an hour and days in UTC, by Strava's own clock (`clock.py`).
 """
@@ -62,7 +62,7 @@ class Ticket:
     """One request that may be sent, from `Budget.take`; hand it back with `Budget.answered`.
 
     `sent_at_s` is Strava's time, `running_s` this machine's; `silent` is what had come back without headers by then: of
-    those the headers of this one's answer are sure to tell.
+    those the headers of this one's answer are sure to say.
     """
 
     id: str
@@ -72,8 +72,8 @@ class Ticket:
 
 
 @dataclass
-class _Told:
-    """What headers told last of one limit: `used` is of the window that began at `began_s`."""
+class _Said:
+    """What headers said last of one limit: `used` is of the window that began at `began_s`."""
 
     began_s: int
     used: int
@@ -84,13 +84,13 @@ class _Told:
 class _State:
     """What the file holds.
 
-    `told` is keyed by kind and length. `in_flight` are tickets that have not come back, with Strava's time at their
-    sending. `silent` counts, by quarter of an hour, requests that came back without headers; of `heard` of these the
-    headers of later ones have told.
+    `told` is what headers said, by kind and length; earlier versions call it so in their files. `in_flight` are tickets
+    that have not come back, with Strava's time at their sending. `silent` counts, by quarter of an hour, requests that
+    came back without headers; of `heard` of these the headers of later ones have said.
     """
 
     anchor: Anchor | None = None
-    told: dict[str, _Told] = field(default_factory=dict)
+    told: dict[str, _Said] = field(default_factory=dict)
     in_flight: dict[str, float] = field(default_factory=dict)
     silent: dict[str, int] = field(default_factory=dict)
     heard: dict[str, int] = field(default_factory=dict)
@@ -98,16 +98,16 @@ class _State:
 
     @classmethod
     def read(cls, text: bytes) -> "_State":
-        """What `text` tells; nothing if it cannot be read: a cache, without it the next answer's headers tell."""
+        """What `text` says; nothing if it cannot be read: a cache, without it the next answer's headers say."""
         try:
-            held = orjson.loads(text)
+            kept = orjson.loads(text)
             return cls(
-                Anchor(**held["anchor"]) if held["anchor"] else None,
-                {key: _Told(**told) for key, told in held["told"].items()},
-                {str(id_): float(sent_at_s) for id_, sent_at_s in held["in_flight"].items()},
-                {str(int(quarter_s)): int(count) for quarter_s, count in held["silent"].items()},
-                {str(int(quarter_s)): int(count) for quarter_s, count in held["heard"].items()},
-                float(held["refused_until_s"]),
+                Anchor(**kept["anchor"]) if kept["anchor"] else None,
+                {key: _Said(**said) for key, said in kept["told"].items()},
+                {str(id_): float(sent_at_s) for id_, sent_at_s in kept["in_flight"].items()},
+                {str(int(quarter_s)): int(count) for quarter_s, count in kept["silent"].items()},
+                {str(int(quarter_s)): int(count) for quarter_s, count in kept["heard"].items()},
+                float(kept["refused_until_s"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return cls()
@@ -117,7 +117,7 @@ class _State:
         return orjson.dumps(self)
 
     def sent_since(self, began_s: int) -> int:
-        """Requests sent from `began_s` on that no header has told of yet."""
+        """Requests sent from `began_s` on that no header counts yet."""
         quarters = [quarter_s for quarter_s in self.silent if int(quarter_s) >= began_s]
         came_back = sum(self.silent[quarter_s] - self.heard.get(quarter_s, 0) for quarter_s in quarters)
         return came_back + sum(sent_at_s >= began_s for sent_at_s in self.in_flight.values())
@@ -156,7 +156,7 @@ class Budget:
         self._read_only = read_only
         self._stop = stop or Pause()
         self._clock = clock or MachineClock.of_this_machine()
-        # what the file held last, and what that means
+        # what the file had last, and what that means
         self._known: tuple[bytes, _State] | None = None
         self._own = _State()
 
@@ -179,18 +179,18 @@ class Budget:
             return ticket
 
     def answered(self, ticket: Ticket, headers: Mapping[str, str]) -> None:
-        """Note what the answer to a request told; `headers` are empty when there was no answer."""
-        told = {name.lower(): value for name, value in headers.items()}
+        """Note what the answer to a request said; `headers` are empty when there was no answer."""
+        lower = {name.lower(): value for name, value in headers.items()}
         with self._held(create=True) as state:
             on_its_way_s = max(self._clock.running_s() - ticket.running_s, 0)
-            at_s = self._answered_at_s(state, on_its_way_s, told)
+            at_s = self._answered_at_s(state, on_its_way_s, lower)
             # `Date` has whole seconds
             sent_at_s = at_s - on_its_way_s - DATE_STEP_S
             was_in_flight = state.in_flight.pop(ticket.id, None) is not None
-            found = {kind: numbers for prefix, kind in KINDS.items() if (numbers := _numbers(told, prefix))}
+            found = {kind: numbers for prefix, kind in KINDS.items() if (numbers := _numbers(lower, prefix))}
             for kind, numbers in found.items():
                 for length_s, (used, limit) in numbers.items():
-                    _note(state, f"{kind} {length_s}", _Told(_began_s(at_s, length_s), used, limit), sent_at_s)
+                    _note(state, f"{kind} {length_s}", _Said(_began_s(at_s, length_s), used, limit), sent_at_s)
             if found:
                 state.heard |= {q: max(n, state.heard.get(q, 0)) for q, n in ticket.silent.items() if q in state.silent}
             elif was_in_flight:
@@ -220,7 +220,7 @@ class Budget:
             return self._spent(state, self._now_s(state), reserve)
 
     def windows(self) -> list[Window]:
-        """The read limits (the overall ones where Strava tells no others) as they stand now; empty when not known."""
+        """The read limits (the overall ones where Strava names no others) as they stand now; empty when not known."""
         with self._held() as state:
             now_s = self._now_s(state)
             return next((found for kind in KINDS.values() if (found := _windows(state, kind, now_s))), [])
@@ -267,11 +267,11 @@ class Budget:
 
     @contextmanager
     def _held(self, create: bool = False) -> Iterator[_State]:
-        """What the file tells, under its lock; what is changed is written back, in place.
+        """What the file says, under its lock; what is changed is written back, in place.
 
         Raises:
             StorageFailed: it cannot be read or written.
-            What `Pause.wait` raises: a signal came, and its lock is held by somebody who does not go on.
+            What `Pause.wait` raises: a signal came, and somebody has its lock who does not go on.
         """
         path = self._path
         if path is None:
@@ -338,7 +338,7 @@ class Budget:
         elif state.anchor is None or now_s > date_s + DATE_STEP_S + on_its_way_s:
             # we are ahead of Strava: what was noted as later than now was not
             state.anchor = Anchor.at(date_s, self._clock)
-            state.told = {key: told for key, told in state.told.items() if told.began_s <= date_s}
+            state.told = {key: said for key, said in state.told.items() if said.began_s <= date_s}
         return date_s
 
     # --- windows
@@ -384,9 +384,9 @@ def _read(descriptor: int) -> bytes:
     return content
 
 
-def _note(state: _State, key: str, new: _Told, sent_at_s: float) -> None:
-    """Put what headers told in the place of what was known, as far as they tell of that window."""
-    known = state.told.get(key, _Told(0, 0, 0))
+def _note(state: _State, key: str, new: _Said, sent_at_s: float) -> None:
+    """Put what headers said in the place of what was known, as far as they are of that window."""
+    known = state.told.get(key, _Said(0, 0, 0))
     if known.began_s > new.began_s:
         return
     if sent_at_s < new.began_s:
@@ -401,11 +401,11 @@ def _note(state: _State, key: str, new: _Told, sent_at_s: float) -> None:
 def _windows(state: _State, kind: str, now_s: float) -> list[Window]:
     found = []
     for length_s in NAMES:
-        told = state.told.get(f"{kind} {length_s}")
-        if told is not None:
+        said = state.told.get(f"{kind} {length_s}")
+        if said is not None:
             began_s = _began_s(now_s, length_s)
-            used = told.used if told.began_s == began_s else 0
-            found.append(Window(length_s, used + state.sent_since(began_s), told.limit, began_s + length_s))
+            used = said.used if said.began_s == began_s else 0
+            found.append(Window(length_s, used + state.sent_since(began_s), said.limit, began_s + length_s))
     return found
 
 
@@ -431,7 +431,7 @@ def _began_s(at_s: float, length_s: int) -> int:
     return int(at_s) // length_s * length_s
 
 
-# the answers of one second all tell the same
+# the answers of one second all say the same
 @lru_cache(maxsize=1)
 def _date_s(text: str) -> float | None:
     with suppress(TypeError, ValueError, OverflowError):

@@ -130,12 +130,12 @@ def _elements(body: bytes) -> list[bytes]:
 
 
 def _payload(parsed: Any, text: bytes) -> Payload:
-    held = parsed if isinstance(parsed, dict) else {}
-    athlete = held.get("athlete")
+    fields = parsed if isinstance(parsed, dict) else {}
+    athlete = fields.get("athlete")
     return Payload(
-        _bigint(held.get("id")),
+        _bigint(fields.get("id")),
         _bigint(athlete.get("id")) if isinstance(athlete, dict) else None,
-        instant_of(held.get("start_date")),
+        instant_of(fields.get("start_date")),
         text,
         hashlib.sha256(text).digest(),
     )

@@ -105,7 +105,7 @@ class ActivityWalk:
         )
 
     def take(self, page: list[Payload]) -> list[Payload]:
-        """Note `page`; it comes back less what the page before it held.
+        """Note `page`; it comes back less what the page before it had.
 
         An activity that was edited in between is there twice.
         """

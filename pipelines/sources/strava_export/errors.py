@@ -24,7 +24,7 @@ class AnotherAthlete(ExportError):
 
 
 class UnknownLayout(ExportError):
-    """An activities.csv whose columns cannot be told apart safely."""
+    """An activities.csv whose columns cannot be distinguished safely."""
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ class Export:
         """Which column of activities.csv is which.
 
         Raises:
-            UnknownLayout: that cannot be told safely.
+            UnknownLayout: that cannot be known safely.
             DamagedExport: activities.csv cannot be read to its end.
         """
         return self._looked[0]

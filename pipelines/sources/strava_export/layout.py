@@ -94,7 +94,7 @@ def layout_of(titles: Sequence[str]) -> Layout:
     """The layout that a header has.
 
     Raises:
-        UnknownLayout: the columns cannot be told apart safely; the header is in the message.
+        UnknownLayout: the columns cannot be distinguished safely; the header is in the message.
     """
     cleaned = [clean(title) for title in titles]
     language = _language_of(cleaned)

@@ -48,7 +48,7 @@ def read_row(payload: str | bytes, *, month_first: bool = False) -> dict[str, An
     """What the row says that `row_payload` made a payload of: the same as `row_values` of its texts.
 
     Raises:
-        UnknownLayout: its columns cannot be told apart safely.
+        UnknownLayout: its columns cannot be distinguished safely.
         ValueError: it is no such payload.
     """
     titles, fields = _pairs(payload)

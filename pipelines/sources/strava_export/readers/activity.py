@@ -63,7 +63,7 @@ class Lap:
 
 @dataclass(frozen=True)
 class ActivityFile:
-    """An activity as its file tells it, before any edit at Strava.
+    """An activity as its file has it, before any edit at Strava.
 
     `points` has the columns of `POINTS`, one row a second at most, ordered by time; cadence is per leg. `sport` and
     `sub_sport` are the file's own words. `utc_offset_s` is the local time's offset, where the file has a credible one.
