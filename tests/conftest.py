@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from home import OUR_SETTINGS, Athlete, Ran
+from home import OUR_SETTINGS, Athlete, Ran, copy_home
 from processes import Launcher
 from processes import launcher as the_launcher
 
@@ -29,6 +29,24 @@ def athlete(tmp_path: Path, strava: Simulator) -> Athlete:
     user = Athlete(tmp_path, strava)
     user.authorise()
     return user
+
+
+@pytest.fixture(scope="session")
+def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home after a flow, to be copied only: of a Strava that is the same as `strava`, with three details."""
+    with Simulator(seed=7, activities=60) as simulator:
+        user = Athlete(tmp_path_factory.mktemp("built"), simulator)
+        user.authorise()
+        ran = user.spawn("flow", ENRICH_LIMIT="3")
+        assert ran.code == 0, ran.err
+    return user.home
+
+
+@pytest.fixture
+def settled(athlete: Athlete, built_home: Path) -> Athlete:
+    """`athlete`, for whom a flow has done its work: all activities have landed and are built."""
+    copy_home(built_home, athlete.home)
+    return athlete
 
 
 @pytest.fixture(scope="session")

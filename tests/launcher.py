@@ -108,8 +108,11 @@ def _become_dbt(arguments: Sequence[str], environment: Mapping[str, str], folder
     os.setsid()
     _take_over(folder)
     os.environ.clear()
-    os.environ.update(environment)
+    # each line of dbt's own log takes as long as it takes to be written: who looks at them asks for all
+    os.environ.update({"DBT_LOG_LEVEL_FILE": "info"} | environment)
     time.tzset()
+    # it ends soon
+    gc.disable()
     code = 1
     try:
         cli(arguments, standalone_mode=True, obj=_what_is_parsed(arguments, environment))
@@ -138,7 +141,13 @@ def _parse() -> Any:
         options = ["--target-path", folder, "--log-path", folder, "--project-dir", str(PROJECT)]
         parsed = dbtRunner().invoke(["--quiet", "parse", *options, "--profiles-dir", str(PROJECT)])
     # if it cannot be parsed, each build says so itself
-    return parsed.result if parsed.success else None
+    if not parsed.success:
+        return None
+    for macro in parsed.result.macros.values():
+        # dbt keeps what it compiles by its text
+        if macro.package_name in ("dbt", "dbt_duckdb", "strava_stats"):
+            template_cache.get_node_template(macro)
+    return parsed.result
 
 
 def _what_is_parsed(arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -148,12 +157,24 @@ def _what_is_parsed(arguments: Sequence[str], environment: Mapping[str, str]) ->
 
 
 if __name__ == "__main__":
-    import dbt.adapters.duckdb  # noqa: F401 - dbt would import it at each build
+    # dbt would import these at each build
+    import dbt.adapters.duckdb.environments.local
+    import dbt.task.build  # noqa: F401
+    import dbt_common.clients.agate_helper  # noqa: F401
 
     # the commands, and dlt, import what they need when they need it
+    import dlt._workspace.cli._plugins
+    import dlt.common.libs.sql_alchemy_compat
+    import dlt.destinations.impl.duckdb.duck
+    import dlt.sources.helpers.requests  # noqa: F401
+    import fsspec.implementations.chained  # noqa: F401
+    import pendulum.locales.en.locale  # noqa: F401
     import pyarrow.dataset  # noqa: F401
+    import s3fs  # noqa: F401
     import sqlglot.dialects.duckdb  # noqa: F401
+    import sqlparse  # noqa: F401
     from dbt.cli.main import cli, dbtRunner
+    from dbt_common.clients.jinja import template_cache
 
     from pipelines import strava
     from pipelines.page import html  # noqa: F401

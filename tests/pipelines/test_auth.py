@@ -310,7 +310,7 @@ def test_secrets_are_nowhere_but_in_the_token_file(athlete, level):
     secrets = {athlete.strava.client_secret, held(athlete)["refresh_token"]}
     told = ""
     for command in (["pull"], ["pull", "--all"] if level == "DEBUG" else ["flow", "--limit", "2"]):
-        ran = athlete.spawn(*command, RUNTIME__LOG_LEVEL=level)
+        ran = athlete.spawn(*command, RUNTIME__LOG_LEVEL=level, DBT_LOG_LEVEL_FILE="debug")
         assert ran.code == 0, ran.err
         told += ran.out + ran.err
         secrets |= {held(athlete)["refresh_token"], held(athlete)["access_token"]}

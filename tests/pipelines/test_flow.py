@@ -4,7 +4,7 @@ import shutil
 
 import duckdb
 import pytest
-from home import REPO, Athlete
+from home import REPO, Athlete, copy_home
 from landed import NO_LIMITS, all_ids, contents
 from said import assert_said
 
@@ -35,6 +35,12 @@ def user(home, strava):
     return athlete
 
 
+def models_built(ran):
+    """How many models a command built, by what it says."""
+    assert ran.code == 0, ran.err
+    return int(re.search(r"(\d+) models built", ran.err)[1])
+
+
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory, strava):
     """A first flow, ended by a rate limit in mid-pull: the user and how it ended."""
@@ -48,8 +54,14 @@ def flowed(stopped):
     """The user of that flow after a second one, when the window was open again."""
     athlete, *_ = stopped
     (athlete.home / "warehouse" / ".state" / "budget.json").unlink()
-    assert athlete.spawn("flow", ENRICH_LIMIT="5").code == 0
+    athlete.whole = models_built(athlete.spawn("flow", ENRICH_LIMIT="5"))
     return athlete
+
+
+def copy_of(flowed, home, strava):
+    """That user, in another home and with another Strava, the same as theirs was."""
+    copy_home(flowed.home, home)
+    return user(home, strava)
 
 
 @pytest.fixture(scope="module")
@@ -107,12 +119,6 @@ def test_flow_with_nothing_new_starts_no_dbt_and_takes_no_shard(flowed, strava):
     assert len(strava.requests) <= 3
 
 
-def models_built(ran):
-    """How many models a command built, by what it says."""
-    assert ran.code == 0, ran.err
-    return int(re.search(r"(\d+) models built", ran.err)[1])
-
-
 def all_shown(athlete):
     """The rows of all tables and views that a query may ask for."""
     relations = athlete.sql("select table_name from information_schema.tables where table_schema = 'strava'")
@@ -122,11 +128,10 @@ def all_shown(athlete):
     }
 
 
-def test_what_changed_is_built_alone_and_shows_as_after_a_build_of_all_until_the_next_day(tmp_path):
-    with Simulator(seed=11, activities=N, limits=NO_LIMITS) as strava:
-        athlete = user(tmp_path, strava)
+def test_what_changed_is_built_alone_and_shows_as_after_a_build_of_all_until_the_next_day(flowed, tmp_path):
+    with Simulator(seed=7, activities=N, limits=NO_LIMITS) as strava:
+        athlete, whole = copy_of(flowed, tmp_path, strava), flowed.whole
         first, second, third, *_ = (activity["id"] for activity in strava.activities())
-        whole = models_built(athlete.spawn("flow", ENRICH_LIMIT="5"))
         strava.delete(first)
         # the first rows of a table
         assert models_built(athlete.spawn("flow", "--all", ENRICH_LIMIT="0")) == whole
@@ -147,10 +152,9 @@ def test_what_changed_is_built_alone_and_shows_as_after_a_build_of_all_until_the
         assert models_built(athlete.spawn("flow", **tomorrow)) == whole
 
 
-def test_a_build_of_what_changed_that_failed_is_made_up_for(tmp_path):
-    with Simulator(seed=12, activities=N, limits=NO_LIMITS) as strava:
-        athlete = user(tmp_path, strava)
-        whole = models_built(athlete.spawn("flow", ENRICH_LIMIT="0"))
+def test_a_build_of_what_changed_that_failed_is_made_up_for(flowed, tmp_path):
+    with Simulator(seed=7, activities=N, limits=NO_LIMITS) as strava:
+        athlete = copy_of(flowed, tmp_path, strava)
         strava.add()
         with duckdb.connect(str(athlete.warehouse)) as connection:
             connection.execute("insert into strava.activities from (select * from strava.activities limit 1)")
@@ -158,7 +162,7 @@ def test_a_build_of_what_changed_that_failed_is_made_up_for(tmp_path):
         with duckdb.connect(str(athlete.warehouse)) as connection:
             twice = "select max(rowid) from strava.activities group by id having count(*) > 1"
             connection.execute(f"delete from strava.activities where rowid in ({twice})")
-        assert 0 < models_built(athlete.spawn("flow", ENRICH_LIMIT="0")) < whole / 2
+        assert 0 < models_built(athlete.spawn("flow", ENRICH_LIMIT="0")) < flowed.whole / 2
         assert athlete.sql("select count(*) from strava.activities_yearly")[0] > (0,)
 
 
@@ -187,9 +191,10 @@ def test_status_tells_of_the_last_run_and_of_all_that_landed(flowed):
 
 def test_two_flows_at_once_take_turns_and_both_end_well(tmp_path, strava):
     athlete = user(tmp_path, strava)
-    first, second = (athlete.start("flow", ENRICH_LIMIT="2") for _ in range(2))
-    told = [process.communicate(timeout=240)[1] for process in (first, second)]
-    assert (first.returncode, second.returncode) == (0, 0), told
+    flows = [athlete.fork("flow", ENRICH_LIMIT="2") for _ in range(2)]
+    first, second = (flow.wait() for flow in flows)
+    told = [first.err, second.err]
+    assert (first.code, second.code) == (0, 0), told
     # which run it is, the second may ask before the first has noted it
     assert sum("Another run is going on" in err for err in told) == 1
     assert athlete.sql("select count(*), count(distinct id) from strava.activities") == [(strava.count, strava.count)]
@@ -197,9 +202,8 @@ def test_two_flows_at_once_take_turns_and_both_end_well(tmp_path, strava):
     assert athlete.spawn("status").code == 0
 
 
-def test_a_warehouse_of_an_older_version_is_brought_up_to_date_without_a_request_more(tmp_path, strava):
-    athlete = user(tmp_path, strava)
-    assert athlete.spawn("flow", ENRICH_LIMIT="2").code == 0
+def test_a_warehouse_of_an_older_version_is_brought_up_to_date_without_a_request_more(flowed, tmp_path, strava):
+    athlete = copy_of(flowed, tmp_path, strava)
     before = built(athlete)
     # as the version before tombstones and the history left it
     with duckdb.connect(str(athlete.warehouse)) as connection:
