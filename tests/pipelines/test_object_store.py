@@ -119,12 +119,13 @@ def test_a_bucket_without_credentials_is_said_in_a_sentence(athlete, bucket):
     assert_one_sentence(athlete.spawn("pull", **nothing), 2, "no credentials", "AWS_ACCESS_KEY_ID")
 
 
-def test_a_purge_erases_from_the_bucket_too(athlete, bucket, monkeypatch, capfd):
+def test_a_purge_erases_from_the_bucket_too(athlete, bucket):
     athlete.spawn(ENRICH_LIMIT="5")
     gone = athlete.strava.activities()[0]
     athlete.strava.delete(gone["id"])
     athlete.spawn("pull")
-    Steps(athlete, monkeypatch, capfd).run("purge")
+    ran = athlete.spawn("purge", SOAK_STEPS="purge")
+    assert ran.code == 0, ran.err
     forget(athlete)
     assert athlete.spawn("pull").code == 0
     held = athlete.sql("select id from staging.activities union all select id from staging.activity_details")
@@ -132,17 +133,15 @@ def test_a_purge_erases_from_the_bucket_too(athlete, bucket, monkeypatch, capfd)
     assert len(set(held)) == 59
 
 
-def test_what_was_purged_from_a_bucket_does_not_come_back_with_a_backup(
-    athlete, bucket, tmp_path_factory, monkeypatch, capfd
-):
+def test_what_was_purged_from_a_bucket_does_not_come_back_with_a_backup(athlete, bucket, tmp_path_factory):
     file = str(tmp_path_factory.mktemp("backups") / "strava.bundle")
     gone = athlete.strava.activities()[2]["id"]
     athlete.strava.edit(gone, name="Nobody is to know")
     assert athlete.spawn("pull").code == 0
     assert athlete.spawn("backup", file, "--unencrypted").code == 0
     athlete.strava.delete(gone)
-    assert athlete.spawn("pull", "--all").code == 0
-    Steps(athlete, monkeypatch, capfd).run("purge")
+    fetched_and_purged = {"ENRICH_LIMIT": "0", "STRAVA_PURGE_DELETED": "true", "SOAK_STEPS": "pull,purge_if_wanted"}
+    assert athlete.spawn("flow", "--all", **fetched_and_purged).code == 0
     assert athlete.spawn("restore", file, "--force", "--unencrypted").code == 0
     athlete.authorise()
     (output,) = (athlete.home / "output").iterdir()
