@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from processes import inherited, launcher
+from processes import launcher
 
 from pipelines.bronze.tables import ACTIVITIES, TABLES
 from pipelines.warehouse.athlete_settings import TABLES as SETTINGS_TABLES
@@ -82,8 +83,8 @@ class Warehouse:
         return launcher().dbt(
             ["dbt.cli.main", "--no-use-colors", *command, *project],
             cwd=self.cwd,
-            # A home without ~/.dbt: the project's own profile has to do.
-            env={**inherited(), "HOME": str(self.path.parent), **self.env},
+            # A home without ~/.dbt: the project's own profile has to do. With each line dbt looks through all there is.
+            env={"PATH": os.environ["PATH"], "HOME": str(self.path.parent), **self.env},
         )
 
     def built(self, *command: str) -> str:

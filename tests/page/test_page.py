@@ -400,7 +400,8 @@ def test_of_several_athletes_the_page_is_that_of_the_token_or_of_who_has_most(bu
 
 
 @pytest.mark.slow
-def test_a_purge_removes_what_shows_the_purged_activity(athlete, run, strava):
+def test_a_purge_removes_what_shows_the_purged_activity(settled, run, strava):
+    athlete = settled
     gone = strava.activities()[4]
     strava.edit(gone["id"], name="Never to be seen again")
     assert run("flow", STRAVA_PAGE="true", ENRICH_LIMIT="0").code == 0

@@ -198,7 +198,7 @@ def test_damage_within_the_payloads_is_that_of_the_shard_and_tells_nothing_of_th
 @pytest.mark.slow
 def test_a_torn_shard_whose_rows_are_in_the_warehouse_is_written_anew_with_all_it_held(athlete, run, strava):
     gone, renamed, *_ = [activity["id"] for activity in strava.activities()]
-    assert run("flow", ENRICH_LIMIT="3").code == 0
+    assert run(ENRICH_LIMIT="3").code == 0
     strava.edit(renamed, name="renamed")
     assert run("pull").code == 0
     held = {path: pq.read_table(path).to_pylist() for path in (athlete.home / "data").rglob("*.parquet")}

@@ -24,10 +24,11 @@ ODD = 12
 PER_PAGE = "5"
 
 
-def thrifty(examples):
-    """So many examples, times FUZZ_TIMES; always the same ones. A process each makes shrinking dear."""
+def thrifty(few, many):
+    """A `few` examples, or `many` times FUZZ_TIMES; always the same ones. A process each makes shrinking dear."""
+    times = int(os.environ.get("FUZZ_TIMES", "0"))
     return settings(
-        max_examples=examples * int(os.environ.get("FUZZ_TIMES", "1")),
+        max_examples=many * times or few,
         derandomize=True,
         database=None,
         deadline=None,
@@ -116,7 +117,7 @@ def odd_activities(draw):
 
 
 @pytest.mark.slow
-@thrifty(8)
+@thrifty(4, 8)
 @given(odd=st.lists(odd_activities(), min_size=4, max_size=10), everything=st.booleans())
 def test_an_activity_with_anything_in_its_fields_lands_and_so_do_its_neighbours(world, odd, everything):
     told = {}
@@ -154,7 +155,7 @@ BODIES = st.one_of(
 
 
 @pytest.mark.slow
-@thrifty(8)
+@thrifty(4, 8)
 @given(bodies=st.lists(st.tuples(st.integers(0, ODD - 1), BODIES), min_size=1, max_size=2))
 def test_bytes_that_are_no_activity_stop_a_pull_at_most_and_lose_nothing(world, bodies):
     before = {id_: world.strava.summary_texts()[id_] for id_ in world.odd}
@@ -201,7 +202,7 @@ HEADERS = st.dictionaries(
 
 
 @pytest.mark.slow
-@thrifty(8)
+@thrifty(4, 8)
 @given(headers=HEADERS)
 # no header at all, of which urllib3 tells with a traceback
 @example(headers={"Date ": ""})
@@ -230,7 +231,7 @@ TOKENS = st.one_of(
 
 
 @pytest.mark.slow
-@thrifty(20)
+@thrifty(10, 20)
 @given(held=TOKENS, command=st.sampled_from(["pull", "status"]))
 def test_any_token_file_is_said_to_be_broken_or_used_and_never_shown(world, held, command):
     token_file = world.athlete.token_file
@@ -280,7 +281,7 @@ def _made(name, kind, number, noise, sound, folder):
 
 
 @pytest.mark.slow
-@thrifty(12)
+@thrifty(5, 12)
 @given(made=st.lists(shards(), min_size=1, max_size=2))
 def test_any_file_among_the_shards_is_set_aside_or_read_and_stops_nothing(world, tmp_path_factory, made):
     home = tmp_path_factory.mktemp("copy")

@@ -47,7 +47,8 @@ def reading_until(end):
 
 
 @pytest.mark.slow
-def test_readers_of_the_copy_never_meet_an_error_or_half_a_build(athlete, run, strava):
+def test_readers_of_the_copy_never_meet_an_error_or_half_a_build(settled, run, strava):
+    athlete = settled
     copy, end = athlete.home / "shared" / "strava.duckdb", athlete.home / "end"
     settings = {"STRAVA_PUBLISH": "shared/strava.duckdb", "ENRICH_LIMIT": "0"}
     assert run("flow", **settings).code == 0
@@ -103,7 +104,8 @@ def test_readers_of_the_copy_never_meet_an_error_or_half_a_build(athlete, run, s
 
 
 @pytest.mark.slow
-def test_a_disk_too_full_for_the_copy_is_said_and_the_old_one_stays(athlete, run):
+def test_a_disk_too_full_for_the_copy_is_said_and_the_old_one_stays(settled, run):
+    athlete = settled
     folder = athlete.home / "shared"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(folder)]
