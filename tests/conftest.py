@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from home import OUR_SETTINGS, Athlete, Ran
+from imports import Steps
 from processes import Launcher
 from processes import launcher as the_launcher
 
@@ -35,6 +36,12 @@ def athlete(tmp_path: Path, strava: Simulator) -> Athlete:
 def launcher() -> Launcher:
     """What forks commands and dbt, for all tests of this process."""
     return the_launcher()
+
+
+@pytest.fixture
+def steps(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Steps:
+    """Steps of a command in this process, where nothing is asserted of what dbt makes: steps.run("purge", "stage")."""
+    return Steps(athlete, monkeypatch, capfd)
 
 
 @pytest.fixture
