@@ -5,14 +5,17 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 from home import OUR_SETTINGS, Athlete, Ran
-from imports import Steps
 from processes import Launcher
 from processes import launcher as the_launcher
 
 from simulator import Simulator
+
+if TYPE_CHECKING:
+    from imports import Steps
 
 pytest_plugins = ["times"]
 
@@ -39,8 +42,10 @@ def launcher() -> Launcher:
 
 
 @pytest.fixture
-def steps(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Steps:
+def steps(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> "Steps":
     """Steps of a command in this process, where nothing is asserted of what dbt makes: steps.run("purge", "stage")."""
+    from imports import Steps
+
     return Steps(athlete, monkeypatch, capfd)
 
 
