@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 from home import OUR_SETTINGS, Athlete, Ran, copy_home
@@ -12,6 +13,9 @@ from processes import Launcher
 from processes import launcher as the_launcher
 
 from simulator import Simulator
+
+if TYPE_CHECKING:
+    from imports import Steps
 
 pytest_plugins = ["times"]
 
@@ -53,6 +57,14 @@ def settled(athlete: Athlete, built_home: Path) -> Athlete:
 def launcher() -> Launcher:
     """What forks commands and dbt, for all tests of this process."""
     return the_launcher()
+
+
+@pytest.fixture
+def steps(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> "Steps":
+    """Steps of a command in this process, where nothing is asserted of what dbt makes: steps.run("purge", "stage")."""
+    from imports import Steps
+
+    return Steps(athlete, monkeypatch, capfd)
 
 
 @pytest.fixture

@@ -18,7 +18,9 @@ from pipelines.bronze.tables import Door
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings, read_settings
 from pipelines.ground.stop import StopFlag
+from pipelines.mirror.enrich import DetailChoice
 from pipelines.mirror.export_import import ImportChoice
+from pipelines.mirror.pull import PullChoice
 from pipelines.runs.flow import Choices, Step, run_steps
 from pipelines.runs.withdraw import WithdrawChoice
 from simulator import World, write_export
@@ -55,11 +57,11 @@ class Steps:
         return self.run("import", choice=ImportChoice(paths, confirmed), at=at)
 
     @contextmanager
-    def settings(self, at: Any = None) -> Iterator[StravaSettings]:
-        """The settings of the home."""
+    def settings(self, at: Any = None, **more: str) -> Iterator[StravaSettings]:
+        """The settings of the home, and `more`."""
         athlete = at or self._athlete
         with self._monkeypatch.context() as patch:
-            for name, value in athlete.settings.items():
+            for name, value in (athlete.settings | more).items():
                 patch.setenv(name, value)
             yield read_settings()
 
@@ -73,10 +75,18 @@ class Steps:
         choice: ImportChoice | None = None,
         at: Any = None,
         withdrawal: WithdrawChoice | None = None,
+        pull: PullChoice | None = None,
+        details: DetailChoice | None = None,
+        **more: str,
     ) -> str:
-        with self.settings(at) as settings:
+        with self.settings(at, **more) as settings:
             self._capfd.readouterr()
-            choices = Choices(exports=choice or ImportChoice(), withdrawal=withdrawal or WithdrawChoice())
+            choices = Choices(
+                pull or PullChoice(),
+                details or DetailChoice(0),
+                choice or ImportChoice(),
+                withdrawal or WithdrawChoice(),
+            )
             run_steps(settings, Report(), StopFlag(), steps[0], steps, choices)
         said: str = self._capfd.readouterr().err
         return said

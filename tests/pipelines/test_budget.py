@@ -51,8 +51,9 @@ def assert_nothing_refused(strava):
 
 def test_enrichment_leaves_the_reserve_of_the_day_to_the_next_pull(pulled, run, strava):
     strava.set_limits(read_day=30)
-    strava.set_usage(read_day=4)
-    ran = run("enrich", ENRICH_LIMIT="all")
+    # two more by the pull
+    strava.set_usage(read_day=2)
+    ran = run(ENRICH_LIMIT="all")
     assert ran.code == 0
     assert len(details_asked(pulled)) == 6
     assert "daily limit is used up (10 of 30 requests, and the last 20 are kept for pulls)" in ran.err
@@ -75,17 +76,18 @@ def test_a_reserve_as_large_as_the_day_is_told_and_keeps_the_pull_alone_from_not
 
 
 def test_a_run_that_may_not_wait_says_what_is_left_and_when_it_will_be_done(pulled, run, strava):
-    strava.set_limits(read_15min=8)
-    ran = run("enrich", ENRICH_LIMIT="all", STRAVA_RESERVE="0")
+    # two for the list
+    strava.set_limits(read_15min=10)
+    ran = run(ENRICH_LIMIT="all", STRAVA_RESERVE="0")
     assert ran.code == 0
-    assert "15-minute limit is used up (8 of 8 requests); it opens again at 2026-03-04 12:30 UTC." in ran.err
-    # 8 from 12:30 on, 4 from 12:45 on
+    assert "15-minute limit is used up (10 of 10 requests); it opens again at 2026-03-04 12:30 UTC." in ran.err
+    # 10 from 12:30 on, 2 from 12:45 on
     assert last_line(ran) == "12 details left: 12 requests, done today 12:45 UTC with `flow --backfill`."
     assert last_run(pulled)["message"].startswith("Strava's 15-minute limit")
 
 
 def test_a_run_that_its_own_limit_cut_short_says_what_the_next_one_fetches(pulled, run, strava):
-    ran = run("enrich", ENRICH_LIMIT="5")
+    ran = run(ENRICH_LIMIT="5")
     # in the minute that follows, whichever it is by now: Strava's clock goes on while the run does its work
     assert re.fullmatch(
         r"15 details left: 15 requests; the next run fetches 5 \(ENRICH_LIMIT\), `flow --backfill` all, "
@@ -97,18 +99,19 @@ def test_a_run_that_its_own_limit_cut_short_says_what_the_next_one_fetches(pulle
 def test_without_known_limits_a_run_says_so(pulled, run, strava):
     strava.fault("no_rate_headers", times=None)
     (pulled.home / "warehouse" / ".state" / "budget.json").unlink()
-    assert "done when Strava's limits allow" in last_line(run("enrich", ENRICH_LIMIT="5"))
+    assert "done when Strava's limits allow" in last_line(run(ENRICH_LIMIT="5"))
 
 
 def test_a_run_that_left_nothing_says_nothing_of_it(pulled, run):
-    assert run("enrich", ENRICH_LIMIT="all").err.splitlines()[0] == "Details: 20 fetched, 20 new or changed, 0 left."
-    assert "left:" not in run("enrich", ENRICH_LIMIT="all").err
+    assert run(ENRICH_LIMIT="all").err.splitlines()[1] == "Details: 20 fetched, 20 new or changed, 0 left."
+    assert "left:" not in run(ENRICH_LIMIT="all").err
 
 
 def test_late_in_the_evening_the_rest_is_done_tomorrow(pulled, run, strava):
     pulled.sleep(11 * 3600)
-    strava.set_limits(read_day=18)
-    assert last_line(run("enrich", ENRICH_LIMIT="all", STRAVA_RESERVE="0")).endswith(
+    # two for the list
+    strava.set_limits(read_day=20)
+    assert last_line(run(ENRICH_LIMIT="all", STRAVA_RESERVE="0")).endswith(
         "2 details left: 2 requests, done tomorrow 00:00 UTC with `flow --backfill`."
     )
 
@@ -199,17 +202,17 @@ def test_what_was_fetched_before_a_wait_has_landed_whatever_ends_the_wait(pulled
 
 
 def test_a_window_that_opens_later_than_the_longest_wait_ends_the_run(pulled, run, strava):
-    strava.set_limits(read_15min=8)
-    ran = run("enrich", ENRICH_LIMIT="all", STRAVA_MAX_WAIT_S="60", STRAVA_RESERVE="0")
+    strava.set_limits(read_15min=10)
+    ran = run(ENRICH_LIMIT="all", STRAVA_MAX_WAIT_S="60", STRAVA_RESERVE="0")
     assert ran.code == 0
     assert "Waiting" not in ran.err
     assert "12 details left" in last_line(ran)
 
 
 def test_a_spent_day_is_not_waited_for_however_near_its_end(pulled, run, strava):
-    strava.set_limits(read_day=8)
+    strava.set_limits(read_day=10)
     strava.fault("late_in_window", path=DETAIL, window="day", seconds=60)
-    ran = run("enrich", ENRICH_LIMIT="all", **PATIENT)
+    ran = run(ENRICH_LIMIT="all", **PATIENT)
     assert ran.code == 0
     assert "Waiting" not in ran.err
     assert "done 2026-03-06 00:00 UTC" in last_line(ran)
@@ -320,8 +323,8 @@ def test_windows_open_by_stravas_clock_however_wrong_ours_is(tmp_path, run, wron
 
 
 def test_status_shows_what_was_used_up_and_what_the_last_run_said(pulled, run, strava):
-    strava.set_limits(read_15min=8, read_day=1000)
-    run("enrich", ENRICH_LIMIT="all", STRAVA_RESERVE="0")
+    strava.set_limits(read_15min=10, read_day=1000)
+    run(ENRICH_LIMIT="all", STRAVA_RESERVE="0")
     told = run("status").out
-    assert re.search(r"Budget seen last +0 of 8 requests left \(15-minute\), 992 of 1,000 requests left", told)
+    assert re.search(r"Budget seen last +0 of 10 requests left \(15-minute\), 990 of 1,000 requests left", told)
     assert "it opens again at 2026-03-04 12:30 UTC" in told

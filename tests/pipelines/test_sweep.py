@@ -8,6 +8,7 @@ from home import Athlete
 from landed import LIST, NO_LIMITS, all_ids, details_asked, ids, names
 from soak.strava import Strava
 
+from pipelines.mirror.enrich import DetailChoice
 from simulator import Simulator
 
 N = 60
@@ -138,15 +139,15 @@ def test_the_only_activity_of_the_lookback_can_go_too(athlete, run, strava):
     assert buried(athlete) == [gone]
 
 
-def test_the_only_activity_of_all_is_not_gone_because_its_details_are(athlete, run, strava):
+def test_the_only_activity_of_all_is_not_gone_because_its_details_are(athlete, run, steps, strava):
     for activity in strava.activities()[1:]:
         strava.delete(activity["id"])
     only = newest(strava)
     assert run("pull").code == 0
     strava.delete(only)
-    ran = run("enrich", "--ids", str(only))
-    assert "1 of 1 activities are missing at Strava" in ran.err
-    assert "Nothing was removed" in ran.err
+    said = steps.run("enrich", "stage", details=DetailChoice(None, (only,)))
+    assert "1 of 1 activities are missing at Strava" in said
+    assert "Nothing was removed" in said
     assert buried(athlete) == []
 
 
@@ -287,6 +288,6 @@ def test_no_details_are_fetched_of_what_is_gone(athlete, run, strava):
     strava.delete(gone)
     run("pull")
     strava.clear_requests()
-    assert run("enrich", ENRICH_LIMIT="all").code == 0
+    assert run(ENRICH_LIMIT="all").code == 0
     assert set(details_asked(athlete)) == all_ids(strava)
     assert run("enrich", "--ids", str(gone)).code == 2
