@@ -5,7 +5,7 @@ import json
 import os
 import pty
 import secrets
-import subprocess
+import shutil
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -13,15 +13,15 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from home import Athlete
 from imports import Steps, everything, exported, live, rows
 from landed import all_ids, assert_one_sentence, contents
-from processes import REPO
 
 from pipelines.bronze.store import open_bronze
 from pipelines.bronze.tables import TABLES
 from pipelines.ground.progress import Report
 from pipelines.mirror.dated_rows import DatedRow, DatedRows
-from simulator import write_export
+from simulator import Simulator, write_export
 
 API = [name for name, table in TABLES.items() if table.door == "api"]
 EXPORT = [name for name, table in TABLES.items() if table.door == "export"]
@@ -62,17 +62,35 @@ def status(run):
     return shown["activities"]
 
 
-@pytest.fixture
-def both(athlete, run, strava, tmp_path):
-    """A history by API and export: a name that only the API says of a shared activity, and one of its own."""
+@pytest.fixture(scope="module")
+def past(tmp_path_factory):
+    """A home with a history by API, an older export, and two names that only the API says; see `both`."""
     shared, own = (f"Secret {secrets.token_hex(16)}" for _ in range(2))
-    strava.set_clock(datetime.now(UTC) - timedelta(days=1))
-    _, path = exported(strava, tmp_path / "1.zip")
-    strava.set_clock(datetime.now(UTC))
-    id_ = strava.activities()[3]["id"]
-    strava.edit(id_, name=shared)
+    with Simulator(seed=7, activities=60) as strava:
+        strava.set_clock(datetime.now(UTC) - timedelta(days=1))
+        _, path = exported(strava, tmp_path_factory.mktemp("exports") / "1.zip")
+        strava.set_clock(datetime.now(UTC))
+        user = Athlete(tmp_path_factory.mktemp("past"), strava)
+        user.authorise()
+        edit(strava, shared, own)
+        ran = user.spawn(ENRICH_LIMIT="6", STRAVA_RESOURCES="kudos")
+        assert ran.code == 0, ran.err
+    return user.home, path, shared, own
+
+
+def edit(strava, shared, own):
+    strava.edit(strava.activities()[3]["id"], name=shared)
     strava.add(name=own)
-    assert run(ENRICH_LIMIT="6", STRAVA_RESOURCES="kudos").code == 0
+
+
+@pytest.fixture
+def both(athlete, strava, past):
+    """A history by API and export: a name that only the API says of a shared activity, and one of its own."""
+    home, path, shared, own = past
+    shutil.copytree(home, athlete.home, dirs_exist_ok=True)
+    athlete.authorise()
+    id_ = strava.activities()[3]["id"]
+    edit(strava, shared, own)
     return path, id_, shared, own
 
 
@@ -176,8 +194,7 @@ def test_a_withdrawal_killed_at_any_moment_is_completed_by_the_next_run(athlete,
         assert told.code == 1
         assert "shards of what was withdrawn are here yet" in told.out
     # a run that wants something else
-    ran = run("purge")
-    assert ran.code == 0, ran.err
+    land.run("purge", "stage")
     assert mentions(athlete, shared) == mentions(athlete, own) == set()
     assert [table for table in API if athlete.shards(table)] == []
     assert everything(athlete) == exports
@@ -185,7 +202,7 @@ def test_a_withdrawal_killed_at_any_moment_is_completed_by_the_next_run(athlete,
     status(run)
 
 
-def test_nothing_is_erased_before_somebody_has_agreed(athlete, run, land, strava, tmp_path):
+def test_nothing_is_erased_before_somebody_has_agreed(athlete, run, land, strava, tmp_path, monkeypatch):
     _, path = exported(strava, tmp_path / "1.zip")
     land(path)
     before = contents(athlete.home / "data" / "export_activities")
@@ -195,16 +212,13 @@ def test_nothing_is_erased_before_somebody_has_agreed(athlete, run, land, strava
     for typed, code in ((b"no\n", 130), (b"yes\n", 0)):
         assert contents(athlete.home / "data" / "export_activities") == before
         leader, follower = pty.openpty()
-        command = [sys.executable, str(REPO / "pipelines" / "strava.py"), "withdraw", "--door", "export"]
-        with subprocess.Popen(
-            command, stdin=follower, stderr=subprocess.PIPE, env=athlete.environment(STRAVA_PAGE="false")
-        ) as process:
+        with os.fdopen(follower) as terminal, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdin", terminal)
             os.write(leader, typed)
-            _, said = process.communicate(timeout=300)
+            ran = run("withdraw", "--door", "export")
         os.close(leader)
-        os.close(follower)
-        assert process.returncode == code, said
-        assert b"60 activities leave the history" in said
+        assert ran.code == code, ran.err
+        assert "60 activities leave the history" in ran.err
     assert athlete.shards("export_activities") == []
 
 
@@ -220,7 +234,7 @@ def test_what_was_withdrawn_does_not_come_back_with_a_backup(athlete, run, strav
     assert ran.code == 0, ran.err
     assert "erased again" in ran.err
     assert len(rows(athlete, "activities")) == 61
-    assert run("purge").code == 0
+    land.run("purge", "stage")
     bundle.unlink()
     assert mentions(athlete, shared) == mentions(athlete, own) == set()
     assert everything(athlete) == exports
