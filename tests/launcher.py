@@ -135,10 +135,10 @@ def _run_dbt(command: Sequence[str], *, env: Mapping[str, str], **_how: Any) -> 
     return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(status), *said)
 
 
-def _parse() -> Any:
-    """The project as dbt parses it: 3 s, which each new home would take again."""
+def _parse(variables: Sequence[str]) -> Any:
+    """The project as dbt parses it with `variables`: 3 s, which each new home would take again."""
     with tempfile.TemporaryDirectory(prefix="parsed-") as folder:
-        options = ["--target-path", folder, "--log-path", folder, "--project-dir", str(PROJECT)]
+        options = ["--target-path", folder, "--log-path", folder, "--project-dir", str(PROJECT), *variables]
         parsed = dbtRunner().invoke(["--quiet", "parse", *options, "--profiles-dir", str(PROJECT)])
     # if it cannot be parsed, each build says so itself
     if not parsed.success:
@@ -150,10 +150,28 @@ def _parse() -> Any:
     return parsed.result
 
 
+def _variables(arguments: Sequence[str]) -> tuple[str, ...]:
+    """The option of dbt's by which models are switched on, if it is among `arguments`."""
+    at = arguments.index("--vars") if "--vars" in arguments else len(arguments)
+    return tuple(arguments[at : at + 2])
+
+
+def _is_usual(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether dbt is to build our project in a warehouse of the usual name, which the schemas bear."""
+    return Path(environment.get("STRAVA_WAREHOUSE", "")).name == "strava.duckdb" and str(PROJECT) in arguments
+
+
 def _what_is_parsed(arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
-    """What dbt need not parse again: the project for a warehouse of the usual name, which the schemas bear."""
-    usual = Path(environment.get("STRAVA_WAREHOUSE", "")).name == "strava.duckdb" and "--vars" not in arguments
-    return {"manifest": manifest} if usual and manifest and str(PROJECT) in arguments else {}
+    """What dbt need not parse again."""
+    manifest = manifests.get(_variables(arguments)) if _is_usual(arguments, environment) else None
+    return {"manifest": manifest} if manifest else {}
+
+
+def _what_to_parse(wish: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """With which variables a wish needs the project, as far as that can be known before it is forked."""
+    if wish["start"] == "dbt" and _is_usual(wish["arguments"], wish["environment"]):
+        return _variables(wish["arguments"])
+    return () if wish["start"] == "dbt" or BUILDING & set(wish["arguments"]) else None
 
 
 if __name__ == "__main__":
@@ -181,7 +199,8 @@ if __name__ == "__main__":
     from pipelines.runs import backup, flow, status  # noqa: F401
     from pipelines.warehouse import build, staging  # noqa: F401
 
-    manifest = None
+    # by the variables it was parsed with
+    manifests: dict[tuple[str, ...], Any] = {}
     # what is here now is not looked through, page by copied page, in each fork
     gc.freeze()
     codes: dict[int, int] = {}
@@ -194,8 +213,8 @@ if __name__ == "__main__":
             answer = codes[wish["wait"]]
         else:
             is_dbt = wish["start"] == "dbt"
-            if manifest is None and (is_dbt or BUILDING & set(wish["arguments"])):
-                manifest = _parse()
+            if (variables := _what_to_parse(wish)) is not None and variables not in manifests:
+                manifests[variables] = _parse(variables)
                 gc.freeze()
             if (answer := os.fork()) == 0:
                 os.chdir(wish["cwd"])

@@ -266,7 +266,7 @@ def test_a_backfill_goes_on_over_windows_and_days_until_all_is_there(athlete, st
 
 
 @pytest.mark.slow
-def test_a_backfill_that_was_stopped_goes_on_when_it_is_started_again(athlete, strava):
+def test_a_backfill_that_was_stopped_goes_on_when_it_is_started_again_and_outlives_an_outage(athlete, strava):
     strava.set_limits(read_15min=12)
     process = athlete.fork("flow", "--backfill", STRAVA_RESERVE="0")
     said = process.lines()
@@ -280,20 +280,17 @@ def test_a_backfill_that_was_stopped_goes_on_when_it_is_started_again(athlete, s
     assert process.wait().code == 130
     # what the other wrote since is the last run
     assert (last_run(athlete)["command"], last_run(athlete)["outcome"]) == ("pull", "done")
+    assert_nothing_refused(strava)
     athlete.sleep(900)
     strava.set_limits(read_15min=100)
-    assert athlete.spawn("flow", "--backfill", STRAVA_RESERVE="0").code == 0
-    assert len(details_asked(athlete)) == len(set(details_asked(athlete))) == 20
-    assert_nothing_refused(strava)
-
-
-@pytest.mark.slow
-def test_a_backfill_outlives_an_outage(athlete, strava):
     strava.fault("503", times=12, path=DETAIL, after=4)
-    ran = athlete.spawn("flow", "--backfill")
+    ran = athlete.spawn("flow", "--backfill", STRAVA_RESERVE="0")
     assert ran.code == 0, ran.err
     assert "Trying again in 0:00:01." in ran.err
     assert athlete.sql("select count(*) from strava.activity_details") == [(20,)]
+    answered = [request.path for request in athlete.requests(DETAIL) if request.status == 200]
+    assert len(answered) == len(set(answered)) == 20
+    assert {request.status for request in strava.requests} == {200, 503}
 
 
 def test_a_backfill_with_a_limit_is_a_contradiction(run):

@@ -157,22 +157,9 @@ def test_a_purge_finds_all_copies_links_and_leftovers_and_names_what_it_cannot_r
 
 
 @pytest.fixture
-def purge(athlete, monkeypatch, capfd):
+def purge(steps):
     """A purge without the build that follows."""
-    from pipelines.ground.progress import Report
-    from pipelines.ground.settings import read_settings
-    from pipelines.ground.stop import StopFlag
-    from pipelines.runs.flow import Choices, run_steps
-
-    def purge_only() -> str:
-        with monkeypatch.context() as patch:
-            for name, value in athlete.settings.items():
-                patch.setenv(name, value)
-            steps = ("purge", "stage")
-            run_steps(read_settings(), Report(), StopFlag(), "purge", steps, Choices())
-        return capfd.readouterr().err
-
-    return purge_only
+    return lambda: steps.run("purge", "stage")
 
 
 def test_what_is_not_ours_any_more_at_a_place_of_ours_is_left_alone(athlete, run, purge, strava, tmp_path):

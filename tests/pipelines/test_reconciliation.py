@@ -13,6 +13,7 @@ import pytest
 from home import Athlete
 from landed import LIST, until
 
+from pipelines.mirror.enrich import DetailChoice
 from simulator import Simulator
 
 HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
@@ -182,8 +183,10 @@ def test_a_sweep_that_was_cut_and_went_on_counts_nothing_twice(athlete, run, str
     assert status(run)["activities"]["listed"] == len(strava.activities()) == 61
 
 
-@pytest.mark.parametrize("purge", ["false", "true"])
-def test_a_sweep_that_was_cut_counts_once_what_moved_and_not_what_went_meanwhile(athlete, run, strava, purge):
+@pytest.mark.slow
+def test_a_sweep_that_was_cut_counts_once_what_moved_and_not_what_went_meanwhile(
+    athlete, run, steps, strava, tmp_path_factory
+):
     run("pull")
     ids = [activity["id"] for activity in reversed(strava.activities())]
     strava.delete(ids[2])
@@ -198,12 +201,22 @@ def test_a_sweep_that_was_cut_counts_once_what_moved_and_not_what_went_meanwhile
     strava.edit(ids[50], start_date=oldest)
     # and one goes, which its details tell
     strava.delete(ids[5])
-    assert run("enrich", "--ids", str(ids[5])).code == 0
+    steps.run("enrich", "stage", details=DetailChoice(None, (ids[5],)))
     # cut once more
     strava.fault("503", times=None, path=LIST, after=2)
     assert run("pull", PER_PAGE="9", STRAVA_RETRY_WAIT_S="0.001").code == 4
     strava.clear_faults()
-    assert run("flow", ENRICH_LIMIT="0", PER_PAGE="9", STRAVA_PURGE_DELETED=purge).code == 0
+    other = tmp_path_factory.mktemp("without a purge")
+    shutil.copytree(athlete.home, other, dirs_exist_ok=True)
+    assert run("flow", ENRICH_LIMIT="0", PER_PAGE="9", STRAVA_PURGE_DELETED="true").code == 0
+    assert_counted_once(run)
+    # and where nothing is purged
+    athlete.settings["STRAVA_HOME"] = str(other)
+    assert run("pull", PER_PAGE="9").code == 0
+    assert_counted_once(run)
+
+
+def assert_counted_once(run):
     numbers = status(run)["activities"]
     assert (numbers["listed"], numbers["kept"], numbers["stored"], numbers["deleted"]) == (58, 1, 59, 1)
     assert run("pull", "--all").code == 0
@@ -245,6 +258,8 @@ def test_shards_that_know_of_more_than_was_listed_do_not_add_up_until_the_next_s
 def test_a_warehouse_that_lags_behind_is_said_and_one_that_is_wrong_does_not_add_up(athlete, run, strava):
     run(ENRICH_LIMIT="3")
     assert count_of(status(run), "make compact") == 60
+    athlete.warehouse.unlink()
+    assert count_of(status(run), "which is not there: make compact") > 0
     run("build")
     held = status(run)
     assert (held["activities"]["in_activities"], held["activities"]["in_details"]) == (60, 3)
@@ -258,8 +273,15 @@ def test_a_warehouse_that_lags_behind_is_said_and_one_that_is_wrong_does_not_add
     run("build")
     since = ["landed since the sweep", "deleted since the sweep", "without details: 57 requests (make enrich)"]
     assert list(reasons(status(run))) == since
+    numbers = status(run)["activities"]
+    assert (numbers["in_activities"], numbers["in_details"]) == (60, 3)
+    with duckdb.connect(str(athlete.warehouse)) as connection:
+        connection.execute("create table kept as from strava.activities where name = 'new'")
+        connection.execute("delete from strava.activities where name = 'new'")
+    assert count_of(status(run, code=1), "strava.activities", adds_up=False) == 1
     # as after a build of which one model failed
     with duckdb.connect(str(athlete.warehouse)) as connection:
+        connection.execute("insert into strava.activities from kept")
         connection.execute("drop table staging.dbt_builds")
     assert list(reasons(status(run))) == [*since, "the tables are not all of one build: make compact"]
     strava.add(name="not staged")
@@ -269,14 +291,6 @@ def test_a_warehouse_that_lags_behind_is_said_and_one_that_is_wrong_does_not_add
         assert count_of(held, f"process {holder.pid}") == 0
         assert held["activities"]["in_activities"] is None
     assert count_of(status(run), "shards not in staging yet") == 1
-    run("build")
-    with duckdb.connect(str(athlete.warehouse)) as connection:
-        connection.execute("delete from strava.activities where name = 'not staged'")
-    assert count_of(status(run, code=1), "strava.activities", adds_up=False) == 1
-    athlete.warehouse.unlink()
-    assert count_of(status(run), "which is not there: make compact") > 0
-    run("build")
-    assert status(run)["activities"]["in_activities"] == 61
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from home import Athlete
+from imports import Steps
 from landed import NO_LIMITS
 
 from pipelines.bronze.tables import SCHEMA, SWEEPS, TOMBSTONES
@@ -134,7 +135,9 @@ def test_a_warehouse_of_the_version_without_tombstones_gets_what_it_lacks_from_t
     assert NOTHING_LANDED in build_if_needed(built)
 
 
-def test_an_activity_known_by_its_details_alone_is_told_and_buried_and_erased_when_it_is_gone(built):
+def test_an_activity_known_by_its_details_alone_is_told_and_buried_and_erased_when_it_is_gone(
+    built, monkeypatch, capfd
+):
     (gone, kept) = (id_ for (id_,) in built.sql("select id from strava.activity_details order by id"))
     built.strava.delete(gone)
     # as after a disk's fault
@@ -148,6 +151,6 @@ def test_an_activity_known_by_its_details_alone_is_told_and_buried_and_erased_wh
     assert built.sql("select id from strava.activity_details") == [(kept,)]
     assert built.sql("select id, payload from strava.deleted_activities") == [(gone, None)]
     assert built.spawn("status").code == 0
-    done(built, "purge")
+    Steps(built, monkeypatch, capfd).run("purge", "stage")
     details = [row for shard in built.shards("activity_details") for row in pq.read_table(shard).to_pylist()]
     assert [row["id"] for row in details] == [kept]
