@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help build demo auth run run-all import compact enrich flow schedule purge withdraw status sql page serve
 .PHONY: backup restore revoke shell
-.PHONY: test test-fast test-deep test-times test-browser test-container test-workflows soak mutate mutate-models lint format bench docs screenshots lock clean
+.PHONY: test test-fast test-deep test-times test-browser test-container test-workflows soak mutate mutate-models lint format bench docs cookbook screenshots lock clean
 
 VENV := .venv
 RUNTIME := $(VENV)/.runtime
@@ -42,7 +42,7 @@ auth: ## authorise this program at Strava, once
 run: ## pull new and changed activities into bronze and staging
 	@$(STRAVA) pull
 
-run-all: ## the same, ignoring the cursor: walk the whole list
+run-all: ## pull, ignoring the cursor: walk the whole list
 	@$(STRAVA) pull --all
 
 import: ## land your own export of Strava or an activity file, and build: make import FILE=export_123.zip
@@ -129,7 +129,7 @@ mutate-models: $(DEV) ## break each dbt model N=10 times by SEED=1, JOBS=2 at a 
 	@PYTHONPATH=.:tests:tests/dbt nice $(VENV)/bin/python -m mutation.models $${SEED:+--seed="$$SEED"} \
 	  $${ONLY:+--only="$$ONLY"} $${N:+--number="$$N"} $${JOBS:+--jobs="$$JOBS"} $${TABLE:+--table}
 
-lint: $(DEV) ## ruff, mypy, import-linter, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, documents up to date
+lint: $(DEV) ## ruff, mypy, import-linter, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, documents up to date, no dead link
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
@@ -141,19 +141,27 @@ lint: $(DEV) ## ruff, mypy, import-linter, sqlfluff, hadolint, actionlint, zizmo
 	@$(VENV)/bin/shellcheck runner.sh .github/state.sh .ci/run
 	@$(VENV)/bin/dbt --quiet --warn-error parse --project-dir dbt_project
 	@$(VENV)/bin/python -m pipelines.documentation --check
+	@$(SITE)
 
 format: $(DEV) ## let ruff and sqlfluff rewrite what they can
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/sqlfluff fix --disable-progress-bar dbt_project/models dbt_project/tests dbt_project/macros
 
+# strict: a dead link is an error
+SITE := NO_COLOR=1 $(VENV)/bin/zensical build --strict --config-file zensical.toml
+
 bench: $(DEV) ## speed and memory, as ratios of one run
 	@$(VENV)/bin/python -m bench
 
-docs: $(RUNTIME) ## write README's tables and .env.example anew from the code
+docs: $(DEV) ## write the documents' tables and .env.example from the code, then build the site: build/docs/index.html
 	@$(VENV)/bin/python -m pipelines.documentation
+	@$(SITE)
 
-screenshots: $(DEV) ## README's pictures of the page, from the demo athlete (after make demo); whole pages in demo/site/screenshots
+cookbook: $(DEV) ## run the queries of README and the cookbook on the demo's athlete, and write their answers
+	@PYTHONPATH=.:tests $(VENV)/bin/python tests/cookbook.py
+
+screenshots: $(DEV) ## the documents' pictures of the page, from the demo athlete (after make demo); whole pages in demo/site/screenshots
 	@PYTHONPATH=.:tests/page $(VENV)/bin/python tests/page/screenshots.py demo docs/page
 
 lock: $(DEV) ## compile requirements.in and requirements-dev.in into the lock files
@@ -163,7 +171,7 @@ lock: $(DEV) ## compile requirements.in and requirements-dev.in into the lock fi
 
 clean: ## remove .venv, demo/ and caches; never data/, output/, warehouse/, secrets/ or site/
 	@rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutation bench/results tests/results
-	@rm -rf dbt_project/target dbt_project/logs logs target
+	@rm -rf dbt_project/target dbt_project/logs logs target build .cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # with the newest Python of 3.11 to 3.13 that really starts (pyenv's shims need not); PYTHON=… chooses another

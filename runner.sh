@@ -14,7 +14,7 @@ IMAGE=${STRAVA_IMAGE:-strava-stats}
 RUNNER=${RUNNER:-}
 # what decides about the image
 INPUTS=(Dockerfile .dockerignore requirements.txt pyproject.toml profiles.yml .dlt/config.toml pipelines simulator dbt_project)
-# variables that the commands read (README, "Settings"; dlt and S3 have theirs)
+# variables that the commands read (docs/reference/settings.md; dlt and S3 have theirs)
 PROXIES='(HTTP|HTTPS|ALL|NO)_PROXY$|(http|https|all|no)_proxy$'
 OURS="^(STRAVA_|PER_PAGE\$|ENRICH_LIMIT\$|TZ\$|SOURCES__|DESTINATION__|AWS_|NO_COLOR\$|COLUMNS\$|$PROXIES)"
 # those of them that name a file, which the container has to see

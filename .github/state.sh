@@ -23,7 +23,7 @@ stop() {
 in_state() { git --git-dir "$work/git" "$@"; }
 
 check() {
-  [ -n "${STRAVA_STATE_PASSPHRASE:-}" ] || stop "The secret STRAVA_STATE_PASSPHRASE is not set: without it your activities and tokens would lie open in this repository. Nothing was asked of Strava. README says how to set it."
+  [ -n "${STRAVA_STATE_PASSPHRASE:-}" ] || stop "The secret STRAVA_STATE_PASSPHRASE is not set: without it your activities and tokens would lie open in this repository. Nothing was asked of Strava. docs/guides/github-actions.md says how to set it."
 }
 
 # the token by which git gets to the repository, in the environment: not in an argument, not in a file
@@ -37,7 +37,7 @@ let_git_in() {
 }
 
 begin_with_secret_token() {
-  [ -n "${STRAVA_REFRESH_TOKEN:-}" ] || stop "The secret STRAVA_REFRESH_TOKEN is not set: a first run needs the refresh token that make auth wrote on your machine. README says how to set it."
+  [ -n "${STRAVA_REFRESH_TOKEN:-}" ] || stop "The secret STRAVA_REFRESH_TOKEN is not set: a first run needs the refresh token that make auth wrote on your machine. docs/guides/github-actions.md says how to set it."
   (
     umask 077
     mkdir -p "$(dirname "$token_file")"
@@ -109,7 +109,7 @@ save() {
     fi
     sleep "$wait"
   done
-  stop "The state could not be pushed to the branch strava-state, which is as it was: Strava's newest refresh token may be lost, see README."
+  stop "The state could not be pushed to the branch strava-state, which is as it was: Strava's newest refresh token may be lost: see docs/guides/github-actions.md (A new token)."
 }
 
 case "${1:-}" in

@@ -14,7 +14,7 @@
 # # Explore your history
 #
 # Five questions to `strava.*`, to be changed as you like. The warehouse is only read; it is the one of `STRAVA_HOME`
-# and `STRAVA_WAREHOUSE`, else that of this repository. What the tables hold: README, "What gets created".
+# and `STRAVA_WAREHOUSE`, else that of this repository. What the tables contain: docs/reference/tables.md.
 
 # %%
 import os

@@ -1,11 +1,13 @@
-"""Tables of README, CONTRIBUTING and the package, `.env.example`: `python -m pipelines.documentation [--check]`."""
+"""Tables of the documentation and the packages, `.env.example`: `python -m pipelines.documentation [--check]`."""
 
+import argparse
 import ast
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml  # type: ignore[import-untyped]
 
@@ -15,12 +17,20 @@ from pipelines.sources.strava_api import ENDPOINTS
 from pipelines.sources.strava_api.endpoint import ACTIVITIES
 from pipelines.strava import COMMANDS
 
-README = REPO / "README.md"
-CONTRIBUTING = REPO / "CONTRIBUTING.md"
+DOCS = REPO / "docs"
+REFERENCE = DOCS / "reference"
 PACKAGE = REPO / "pipelines"
 SOURCE_README = PACKAGE / "sources" / "strava_api" / "README.md"
 ENV_EXAMPLE = REPO / ".env.example"
 DBT_PROJECT = REPO / "dbt_project"
+Node = TypeVar("Node")
+# the folders of the marts, in the order in which they are shown
+MART_FOLDERS = {
+    "core": "Activities",
+    "statistics": "Statistics",
+    "efforts": "Efforts, load and gear",
+    "athlete": "The athlete, and what is asked for",
+}
 # of a setting whose default would say nothing
 SHOWN_DEFAULTS = {"home": "this repository"}
 
@@ -84,6 +94,35 @@ def _exit_codes_table() -> str:
     return _table(("exit code", "meaning"), [(str(code), meaning) for code, meaning in exit_codes().items()])
 
 
+class _OptionRecorder(argparse.ArgumentParser):
+    """Takes the options of a command as its parser does, and keeps them as (name, help)."""
+
+    def __init__(self) -> None:
+        super().__init__(add_help=False)
+        self.rows: list[tuple[str, str]] = []
+
+    def add_argument(self, *names: str, **how: Any) -> argparse.Action:
+        """Add an option and keep its row."""
+        values = f"{{{','.join(how['choices'])}}}" if "choices" in how else how.get("metavar", "")
+        takes_none = how.get("action") == "store_true" or not names[0].startswith("-")
+        positional = how.get("metavar") if not names[0].startswith("-") else None
+        shown = positional or (names[-1] if takes_none else f"{names[-1]} {values or names[-1].strip('-').upper()}")
+        default = how.get("default")
+        text = (how.get("help") or "").replace("%(default)s", str(default)).replace("%%", "%")
+        self.rows.append((f"`{shown}`", text))
+        return super().add_argument(*names, **how)
+
+
+def _options_tables() -> str:
+    parts = []
+    for command in COMMANDS:
+        recorder = _OptionRecorder()
+        command.add_options(recorder)
+        if recorder.rows:
+            parts += [f"### {command.name}", _table(("option", "what it does"), recorder.rows)]
+    return "\n\n".join(parts)
+
+
 def _modules_table() -> str:
     rows = []
     for folder in _folders():
@@ -104,10 +143,10 @@ def _layers_diagram() -> str:
     return "\n".join(["```mermaid", "flowchart TD", *lines, "```"])
 
 
-def _reached(folder: Path, imports: Mapping[Path, set[Path]]) -> set[Path]:
-    """All folders that `folder` needs, itself left out."""
-    others = imports[folder]
-    return others.union(*(_reached(other, imports) for other in others))
+def _reached(node: Node, edges: Mapping[Node, set[Node]]) -> set[Node]:
+    """All that `node` leads to, itself left out."""
+    others = edges[node]
+    return others.union(*(_reached(other, edges) for other in others))
 
 
 def _box(folder: Path) -> str:
@@ -168,6 +207,7 @@ def _as_typed(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+@cache
 def _declared(folder: str, kind: str) -> list[dict[str, Any]]:
     """What the YAML files of a folder of models declare of a kind, by file and in their order."""
     files = sorted((DBT_PROJECT / "models" / folder).rglob("_*.yml"))
@@ -192,9 +232,96 @@ def _models_table() -> str:
     return _table(("model", "its rows"), rows)
 
 
+def _tables_and_columns() -> str:
+    """Every model of the marts, by its folder: what its rows are, then its columns."""
+    told = dict(
+        re.findall(
+            r"{% docs (\w+) %}\n(.*?)\n{% enddocs %}",
+            (DBT_PROJECT / "models" / "docs.md").read_text(encoding="utf-8"),
+            re.DOTALL,
+        )
+    )
+
+    def resolved(description: str) -> str:
+        whole = re.sub(r"""{{ doc\(["'](\w+)["']\) }}""", lambda match: told[match[1]], description)
+        return " ".join(whole.split())
+
+    parts = []
+    for folder, title in MART_FOLDERS.items():
+        parts.append(f"## {title}")
+        for model in _declared(f"marts/{folder}", "models"):
+            columns = [
+                (f"`{column['name']}`", f"`{column.get('data_type', '')}`", resolved(column.get("description", "")))
+                for column in model["columns"]
+            ]
+            head = ("column", "type", "what it is")
+            parts += [f"### {model['name']}", resolved(model["description"]), _table(head, columns)]
+    return "\n\n".join(parts)
+
+
+def lineage() -> Mapping[str, set[str]]:
+    """The models of dbt, each with the models and sources (`staging.…`) that its SQL names, by itself or by a macro."""
+    macros: dict[str, str] = {}
+    for path in sorted((DBT_PROJECT / "macros").glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        macros.update(re.findall(r"{%-? macro (\w+)\(.*?%}(.*?){%-? endmacro -?%}", text, re.DOTALL))
+    calls = {name: _called(text) & macros.keys() - {name} for name, text in macros.items()}
+    found = {}
+    for path in sorted((DBT_PROJECT / "models").rglob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        called = _called(text) & macros.keys()
+        called |= set().union(*(_reached(name, calls) for name in called))
+        found[path.stem] = _named(text).union(*(_named(macros[name]) for name in called))
+        # only staging calls source()
+        found[path.stem] |= _named_sources(text) if path.stem.startswith("stg_") else set()
+    return found
+
+
+def _called(sql: str) -> set[str]:
+    return set(re.findall(r"\b(\w+)\(", sql))
+
+
+def _named(sql: str) -> set[str]:
+    """The models that a text of SQL names."""
+    return set(re.findall(r"""\bref\(['"](\w+)['"]\)""", sql))
+
+
+def _named_sources(sql: str) -> set[str]:
+    """The sources that a staging model reads, as `staging.…`: the first argument of a macro says which."""
+    (source,) = _declared("staging", "sources")
+    named = re.findall(r"""\w\((?:['"]strava['"],\s*)?['"](\w+)['"]""", sql)
+    return {f"staging.{table['name']}" for table in source["tables"] if table["name"] in named}
+
+
+def _lineage_of_dbt() -> str:
+    reads = lineage()
+    shown = {
+        model: {other for other in others if other in reads and not other.startswith("stg_")}
+        for model, others in reads.items()
+        if not model.startswith("stg_")
+    }
+    arrows = []
+    for model, others in shown.items():
+        indirect = set().union(*(_reached(other, shown) for other in others))
+        arrows += [f"    {other} --> {model}" for other in sorted(others - indirect)]
+    rows = []
+    for model, others in reads.items():
+        readers = sorted(reader for reader, of in reads.items() if model in of)
+        rows.append((f"`{model}`", *(", ".join(f"`{each}`" for each in some) for some in (sorted(others), readers))))
+    diagram = "\n".join(["```mermaid", "flowchart LR", *arrows, "```"])
+    return f"{diagram}\n\n{_table(('model', 'reads', 'is read by'), rows)}"
+
+
 TABLES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
-    README: {"commands": _commands_table, "settings": _settings_table, "exit codes": _exit_codes_table},
-    CONTRIBUTING: {"layers": _layers_diagram, "modules": _modules_table},
+    REFERENCE / "commands.md": {
+        "commands": _commands_table,
+        "options": _options_tables,
+        "exit codes": _exit_codes_table,
+    },
+    REFERENCE / "settings.md": {"settings": _settings_table},
+    REFERENCE / "tables.md": {"tables": _tables_and_columns},
+    REFERENCE / "lineage.md": {"lineage": _lineage_of_dbt},
+    DOCS / "develop" / "index.md": {"layers": _layers_diagram, "modules": _modules_table},
     SOURCE_README: {"resources": _resources_table},
     DBT_PROJECT / "README.md": {"inputs": _inputs_table, "models": _models_table},
 }

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Command:
-    """A command as its help and README's table show it."""
+    """A command as its help and the reference show it."""
 
     name: str
     help: str
@@ -69,7 +69,7 @@ class Command:
 def _pull_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="walk the whole list (a sweep), whenever the last one was")
     parser.add_argument(
-        "--confirm-deletions", action="store_true", help="walk the whole list and believe it, however much is gone"
+        "--confirm-deletions", action="store_true", help="walk the whole list and trust it, however much is gone"
     )
     parser.add_argument("--per-page", metavar="N", help="activities per request, 1 to 200")
     parser.add_argument("--lookback-days", metavar="N", help="how far behind the cursor to start")
@@ -102,12 +102,12 @@ def _import_options(parser: argparse.ArgumentParser) -> None:
         "--watch",
         metavar="DIR",
         type=Path,
-        help="take in what is new in this folder of activity files (else that of STRAVA_WATCH)",
+        help="read what is new in this folder of activity files (default: that of STRAVA_WATCH)",
     )
     parser.add_argument(
         "--confirm-deletions",
         action="store_true",
-        help="believe that what an export lacks was deleted, however much that is",
+        help="trust an export however much it lacks: what is missing was deleted",
     )
 
 
@@ -285,7 +285,7 @@ def _revoke(options: argparse.Namespace, report: Report, stop: StopFlag) -> None
 
 
 def _status_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="for machines; README names the keys")
+    parser.add_argument("--json", action="store_true", help="for programs; docs/reference/status.md names the keys")
 
 
 def _status(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
@@ -468,7 +468,7 @@ COMMANDS = (
     ),
     Command(
         "sql",
-        "query the warehouse, which it reads and nothing else; as a table, CSV, JSON or Markdown",
+        "query the warehouse, read-only; as a table, CSV, JSON or Markdown",
         'python pipelines/strava.py sql "FROM strava.activities_yearly"',
         _sql,
         _sql_options,
@@ -496,7 +496,7 @@ COMMANDS = (
     ),
     Command(
         "restore",
-        "put the state back from such a file, once it is found whole",
+        "restore the state from such a file, after checking all of it",
         "python pipelines/strava.py restore strava.bundle",
         _restore,
         _restore_options,

@@ -143,7 +143,7 @@ def _print_what_was_made() -> None:
     tell("Three queries to try:\n")
     for query in QUERIES:
         tell(f'  STRAVA_HOME=demo make sql Q="{query}"\n')
-    tell("With your own history: README.md, “Quick start with your export” and “Quick start with an account”.")
+    tell("With your own history: docs/start/export.md and docs/start/api.md.")
     tell(f"\nThe page to look at: {PAGE.relative_to(REPO)}")
 
 

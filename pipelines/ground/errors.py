@@ -49,7 +49,7 @@ class BadExport(StravaError):
     """What was to be imported is no export or activity file, is damaged, or is somebody else's."""
 
     exit_code = 8
-    meaning = "an export or a file could not be imported: it is none, it is damaged, or it is somebody else's"
+    meaning = "an export or a file could not be imported: it is not one, is damaged, or belongs to another athlete"
 
 
 class Interrupted(StravaError):

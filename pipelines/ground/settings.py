@@ -86,12 +86,13 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "publish": Setting(
         ("STRAVA_PUBLISH",),
-        "a read-only copy of the warehouse for dashboards, replaced at once after each build; of the same file name",
+        "a read-only copy of the warehouse for dashboards, replaced in one step after each build; "
+        "its name equals the warehouse's up to the first dot",
     ),
     "watch": Setting(
         ("STRAVA_WATCH",),
         "a folder into which watches and sync programs write FIT, GPX and TCX files (also `.gz`, also in folders "
-        "below): each `flow` and `import` takes in what is new there; nothing is ever written to it",
+        "below): each `flow` and `import` reads what is new there; nothing is ever written to it",
     ),
     "purge_deleted": Setting(
         ("STRAVA_PURGE_DELETED",), "whether each `flow` purges what was deleted at Strava: `true` or `false`"
@@ -102,7 +103,7 @@ SETTINGS: Mapping[str, Setting] = {
         ("ENRICH_LIMIT", "STRAVA_ENRICH_MAX"), "details to fetch per run at most: a number, 0 for none, or `all`"
     ),
     "enrich_sleep_ms": Setting(
-        ("STRAVA_ENRICH_SLEEP_MS",), "least time between two requests for details, milliseconds"
+        ("STRAVA_ENRICH_SLEEP_MS",), "shortest time between two requests for details, milliseconds"
     ),
     "retry_wait_s": Setting(
         ("STRAVA_RETRY_WAIT_S",),
@@ -129,24 +130,24 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "resources": Setting(
         ("STRAVA_RESOURCES",),
-        f"what else to mirror, with commas between: {', '.join(f'`{name}`' for name in ON_DEMAND)}; of each activity "
-        "that has any it costs a request",
+        f"what else to mirror, separated by commas: {', '.join(f'`{name}`' for name in ON_DEMAND)}; costs a request "
+        "for each activity that has any",
     ),
     "schedule": Setting(
         ("STRAVA_SCHEDULE",), "when `schedule` runs the flow: minute, hour, day, month, weekday, as in cron"
     ),
-    "time_zone": Setting(("TZ",), "whose clock STRAVA_SCHEDULE means, like `Europe/Berlin`"),
+    "time_zone": Setting(("TZ",), "the time zone of STRAVA_SCHEDULE, like `Europe/Berlin`"),
     "rest_hr": Setting(("STRAVA_REST_HR",), "your heart rate at rest, beats per minute"),
     "max_hr": Setting(("STRAVA_MAX_HR",), "your highest heart rate, beats per minute"),
     "threshold_hr": Setting(
         ("STRAVA_THRESHOLD_HR",), "your heart rate at threshold (what you can hold for an hour), beats per minute"
     ),
     "ftp": Setting(("STRAVA_FTP",), "your functional threshold power, watts"),
-    "sex": Setting(("STRAVA_SEX",), "`m` or `f`: the load of a heart rate is computed with other constants"),
-    "units": Setting(("STRAVA_UNITS",), "what the page begins with: `km` or `mi`"),
+    "sex": Setting(("STRAVA_SEX",), "`m` or `f`: decides which constants turn a heart rate into load"),
+    "units": Setting(("STRAVA_UNITS",), "the page's units when it opens: `km` or `mi`"),
     "goals": Setting(
         ("STRAVA_GOALS",),
-        "goals with commas between, like `Run 1000 km/year, Ride 100 km/week, All 10 h/week`: a group of sports or "
+        "goals, separated by commas, like `Run 1000 km/year, Ride 100 km/week, All 10 h/week`: a group of sports or "
         "`All`; `km`, `mi`, `m` (climbed; of Swim and Water a distance), `h`, `x` (activities) or `days`; per `week`, "
         "`month` or `year`",
     ),
@@ -158,7 +159,7 @@ SETTINGS: Mapping[str, Setting] = {
 
 @configspec
 class StravaSettings(BaseConfiguration):
-    """The settings, typed and checked. README's table of them is generated from here and from `SETTINGS`."""
+    """The settings, typed and checked. The reference of settings is generated from here and from `SETTINGS`."""
 
     client_id: str | None = None
     client_secret: TSecretStrValue | None = None

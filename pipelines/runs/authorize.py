@@ -34,6 +34,13 @@ CODE = re.compile(r"[\x21-\x7e]+")
 READ_AT_ONCE = 1 << 16
 PAGE = "<!doctype html><meta charset=utf-8><title>Strava Stats</title><p>Done. You can close this tab.</p>"
 
+# said where it is decided
+TERMS = (
+    "Strava's API Policy, as developers quote it, restricts what data from the API may be used for: shown to their own "
+    "athlete only, kept seven days at most, no archive, no analytics, no AI. Whether it applies to your own data on "
+    "your own machine is for you to judge; an export of your data is free of it. See docs/privacy.md.\n"
+)
+
 
 @dataclass(frozen=True)
 class Redirect:
@@ -88,6 +95,7 @@ def authorise(
     asked = scope.replace(",", " ").split()
     with _catcher(redirect_uri, state) as caught:
         url = authorisation_url(app, redirect_uri, ",".join(asked), state)
+        tell(TERMS)
         tell(f"Open this page in your browser and press Authorize:\n\n  {url}\n")
         tell(
             "Waiting for the browser. If the page it ends on does not load, paste its address (or the code in it) here:"

@@ -139,7 +139,7 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
 
 
 def status_json(status: Status) -> str:
-    """The same for machines; README's chapter on `status` names the keys, which stay."""
+    """The same for programs; docs/reference/status.md names the keys, which stay."""
     tokens, reconciliation = status.tokens, status.reconciliation
     size = status.warehouse.stat().st_size if is_there(status.warehouse) else None
     expires_at = datetime.fromtimestamp(tokens.expires_at, UTC) if tokens and tokens.access_token else None

@@ -1,4 +1,4 @@
-"""Pictures of a page: `make screenshots` takes README's; the tests take whole pages in light, dark and on a phone."""
+"""Pictures of a page: `make screenshots` takes docs/page; the tests take whole pages in light, dark and on a phone."""
 
 import base64
 import sys
@@ -8,7 +8,7 @@ from typing import Any
 from browser import DESK, PHONE, Shown, launch, shown
 from playwright.sync_api import Browser, sync_playwright
 
-# README's gallery: a picture's name, what the browser is like, the address's end, the section and how high
+# the gallery of the guide: a picture's name, what the browser is like, the address's end, the section and how high
 GALLERY: tuple[tuple[str, dict[str, Any], str, str, int], ...] = (
     ("overview", {"color_scheme": "light"}, "", "top", 900),
     ("calendar-dark", {"color_scheme": "dark"}, "", "calendar", 860),
@@ -70,7 +70,7 @@ def take_all(browser: Browser, html: Path, folder: Path) -> list[Path]:
 
 
 def main() -> int:
-    """Take README's gallery of the page in a home, and whole pages beside that page."""
+    """Take the gallery of the page in a home, and whole pages beside that page."""
     home, gallery = map(Path, sys.argv[1:])
     html = home.resolve() / "site" / "index.html"
     if not html.exists():

@@ -29,7 +29,7 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def forge(tmp_path: Path, strava: Simulator) -> Iterator[Forge]:
-    """A private repository that is set up as README says."""
+    """A private repository that is set up as docs/guides/github-actions.md says."""
     folder = tmp_path / "forge"
     folder.mkdir()
     forge = Forge(folder)

@@ -10,7 +10,7 @@ class StravaError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
-    meaning: ClassVar[str] = "an error that this program does not know; please report that"
+    meaning: ClassVar[str] = "an unexpected error; please report it"
 
 
 class BadSetting(StravaError):
