@@ -23,6 +23,15 @@ VARIANTS: dict[str, Callable[[], synthetic.Page]] = {
     "without heart rate": synthetic.without_heart_rate,
     "one sport": synthetic.one_sport,
     "public": synthetic.public,
+    "imperial": synthetic.imperial,
+    "only lifting": synthetic.only_lifting,
+    "idle": synthetic.idle,
+    "wrong clocks": synthetic.wrong_clocks,
+    "one of each": synthetic.one_of_each,
+    "without details": synthetic.without_details,
+    "export only": synthetic.export_only,
+    "strapless for years": synthetic.strapless_for_years,
+    "hostile everywhere": synthetic.hostile_everywhere,
 }
 
 

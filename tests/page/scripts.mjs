@@ -128,7 +128,7 @@ function opened(data, hash) {
     ResizeObserver: Observer,
     location: { hash, href: `file:///index.html${hash}` },
     history: { replaceState: (_state, _title, address) => (context.location.hash = address) },
-    getComputedStyle: (probe) => ({ color: probe.styles.color, getPropertyValue: () => "" }),
+    getComputedStyle: (probe) => ({ color: probe.styles.color, fontFamily: "Inter", getPropertyValue: () => "" }),
     matchMedia: () => ({ matches: false, addEventListener() {} }),
     requestAnimationFrame: () => 0,
     cancelAnimationFrame() {},
