@@ -131,6 +131,11 @@ function chartBase(ink) {
   };
 }
 
+/** A line as it is drawn, before its name; `kind` is how the style sheet draws it. */
+function lineSample(kind) {
+  return h("i", { class: "line", "data-line": kind, "aria-hidden": "true" });
+}
+
 /** A legend of sports, or of what else has a colour here. */
 function legend(sports) {
   return h("ul", { class: "legend" }, sports.map((sport) => h("li", {}, dot(sport), sport)));

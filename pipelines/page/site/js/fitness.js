@@ -27,6 +27,11 @@ const FORMS = [
   ["Transition", 25, "band-1"],
 ];
 
+/** A whole number with a true minus sign. */
+function signed(number) {
+  return whole.format(number).replace("-", "−");
+}
+
 /** What a form is called: "Fresh". */
 function formText(form) {
   return FORMS.findLast(([, lowest]) => form >= lowest)[0];
@@ -76,12 +81,17 @@ panel("load", ["year"], (host) => {
         ["Fitness", last.fitness, "fitness"],
         ["Fatigue", last.fatigue, "fatigue"],
         ["Form", last.form, "form"],
-      ].map(([name, value, key]) => h("div", { "data-key": key }, h("dt", {}, h("i", { class: "line", "aria-hidden": "true" }), name), h("dd", {}, rounded(value)))),
+      ].map(([name, value, key]) => h("div", { "data-key": key }, h("dt", {}, lineSample(key), name), h("dd", {}, rounded(value)))),
       h("div", {}, h("dt", {}, "which is"), h("dd", {}, formText(last.form).toLowerCase())),
+    ),
+    h(
+      "ul",
+      { class: "legend" },
+      FORMS.map(([name, lowest], i) => h("li", {}, h("span", { class: "dot", "data-form": i, "aria-hidden": "true" }), `${name} ${i ? `from ${signed(lowest)}` : `below ${signed(FORMS[1][1])}`}`)),
     ),
   );
   const phone = thin(host);
-  const grid = (top, height) => ({ left: 44, right: phone ? 10 : 76, top, height });
+  const grid = (top, height) => ({ left: 44, right: 10, top, height });
   // a month's name stands under its first day, with the year where there are several
   const labels = {
     ...axis.axisLabel,
@@ -150,7 +160,7 @@ panel("load", ["year"], (host) => {
               bottom: 4,
               height: 22,
               left: 44,
-              right: phone ? 10 : 76,
+              right: 10,
               brushSelect: false,
               showDetail: false,
               borderColor: ink.line,
@@ -178,7 +188,7 @@ panel("load", ["year"], (host) => {
           markArea: {
             silent: true,
             itemStyle: { color: ink.grid, opacity: 0.7 },
-            label: { color: ink.muted, fontSize: 11, position: "insideTop" },
+            label: { color: ink.muted, fontSize: 11, position: "insideTopLeft" },
             data: warmUps(rows).map(([first, until]) => [{ name: dayNumber(until) - dayNumber(first) > 30 ? "warm-up" : "", xAxis: first }, { xAxis: until }]),
           },
         },
@@ -205,8 +215,8 @@ panel("load", ["year"], (host) => {
           data: rows.map((row) => row.form),
           markArea: {
             silent: true,
-            label: phone ? { color: ink.muted, fontSize: 10, position: "insideTopLeft" } : { color: ink.muted, fontSize: 11, position: "right" },
-            data: FORMS.map(([name, lowest, color], i) => [{ name, yAxis: lowest, itemStyle: { color: color ? ink[color] : "transparent", opacity: color ? 0.16 : 0 } }, { yAxis: FORMS[i + 1]?.[1] ?? Infinity }]),
+            label: { show: false },
+            data: FORMS.map(([, lowest, color], i) => [{ yAxis: lowest, itemStyle: { color: color ? ink[color] : "transparent", opacity: color ? 0.16 : 0 } }, { yAxis: FORMS[i + 1]?.[1] ?? Infinity }]),
           },
         },
         {

@@ -92,9 +92,19 @@ panel("cumulative", ["year", "sport", "type", "measure", "units"], (host) => {
     return { color: ink.fatigue, width: 1, z: 2 };
   };
   const slotText = (slot) => `${+slot.slice(3)}\u00a0${MONTHS[+slot.slice(0, 2) - 1]}`;
+  const rest = years.length - (before ? 2 : 1);
+  cumulativeCard.aside.replaceChildren(
+    h(
+      "ul",
+      { class: "legend" },
+      h("li", {}, lineSample("main"), `${main}`),
+      before && h("li", {}, lineSample("before"), `${before}`),
+      rest > 0 && h("li", {}, lineSample("others"), "other years"),
+    ),
+  );
   const lastOf = (year) => grown.get(year).findLast((value) => value !== null);
   cumulativeCard.say(
-    `${measureName()} from 1 January on: ${main} in colour${before ? ", the year before as a firm line" : ""}${years.length > (before ? 2 : 1) ? ", others in grey" : ""}${state.year || years.length < 2 ? "" : "; choose a year to bring it forward"}.`,
+    `${measureName()} from 1 January on.${state.year || years.length < 2 ? "" : " Choose a year to bring it forward."}`,
   );
   cumulativeCard.draw(
     {
@@ -111,7 +121,7 @@ panel("cumulative", ["year", "sport", "type", "measure", "units"], (host) => {
           );
         },
       },
-      grid: { ...roomy, right: 44 },
+      grid: { ...roomy, right: 8 },
       xAxis: {
         ...axis,
         type: "category",
@@ -129,17 +139,6 @@ panel("cumulative", ["year", "sport", "type", "measure", "units"], (host) => {
         lineStyle: { color: style(year).color, width: style(year).width },
         itemStyle: { color: style(year).color },
         emphasis: { disabled: true },
-        endLabel: {
-          show: year === main || year === before,
-          formatter: `${year}`,
-          color: year === main ? ink.ink : ink.muted,
-          fontWeight: year === main ? 700 : 400,
-          fontSize: 11,
-          distance: 6,
-          textBorderColor: ink.card,
-          textBorderWidth: 4,
-        },
-        labelLayout: { moveOverlap: "shiftY" },
         data: grown.get(year).map((value) => (value === null ? null : +number(value).toFixed(2))),
       })),
     },
