@@ -89,8 +89,8 @@ TABLES = (
         "year_in_review",
         "year, sport_group, activities, distance_m, moving_time_s, total_elevation_gain_m, kudos, active_days, "
         "longest_distance_m, longest_activity_id, longest_activity_name, biggest_day_date, biggest_day_distance_m, "
-        "longest_day_streak, favourite_weekday, favourite_hour, most_used_gear_id, eddington_km, eddington_mi, first_activity_date, "
-        "last_activity_date",
+        "longest_day_streak, favourite_weekday, favourite_hour, most_used_gear_id, eddington_km, eddington_mi, "
+        "first_activity_date, last_activity_date",
         "year, sport_group",
     ),
     Table(

@@ -11,6 +11,7 @@ from browser import Shown, launch, shown, written
 from home import Athlete
 from made_page import ATHLETE, HEARTRATE, HOSTILE
 from playwright.sync_api import Browser, sync_playwright
+from scripts import Scripts
 
 from simulator import Simulator
 
@@ -47,6 +48,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Athlete]:
         ran = athlete.spawn("flow", ENRICH_LIMIT="50", STRAVA_PAGE="true")
         assert ran.code == 0, ran.err
         yield athlete
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Scripts]:
+    """The page's scripts under Node."""
+    with Scripts() as scripts:
+        yield scripts
 
 
 @pytest.fixture(scope="session")

@@ -96,6 +96,7 @@ function drawTiles(host) {
           [streak ? `longest ${counted(streak.longest, "day", "days")}` : "", wider],
         ),
   ];
+  const longest = Math.max(...content.map(lengthOf));
   const options = [
     { value: "week", text: "Week" },
     { value: "month", text: "Month" },
@@ -120,7 +121,7 @@ function drawTiles(host) {
         : null,
     ),
     // as large as the longest of them lets all be
-    h("dl", { class: "tiles", css: { "--longest": Math.max(...content.map(lengthOf)) } }, content),
+    h("dl", { class: `tiles${longest > 7.5 ? " long" : ""}`, css: { "--longest": longest } }, content),
   );
 }
 

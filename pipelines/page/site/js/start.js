@@ -46,7 +46,7 @@ function syncControls() {
   const type = document.getElementById("type");
   put(type, [["", `All of ${state.sport}`], ...types.map((one) => [one, sportText(one)])].map(([value, text]) => h("option", { value }, text)));
   type.value = state.type ?? "";
-  type.parentElement.hidden = types.length < 2;
+  type.hidden = types.length < 2;
   for (const name of ["sport", "units", "theme"]) {
     for (const input of document.querySelectorAll(`input[name="${name}"]`)) input.checked = input.value === state[name];
   }

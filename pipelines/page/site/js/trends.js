@@ -127,7 +127,7 @@ panel("cumulative", ["year", "sport", "type", "measure", "units"], (host) => {
         type: "category",
         boundaryGap: false,
         data: slots,
-        axisLabel: { ...axis.axisLabel, interval: (i) => slots[i].endsWith("-15"), formatter: (slot) => MONTHS[+slot.slice(0, 2) - 1] },
+        axisLabel: { ...axis.axisLabel, interval: (i) => slots[i].endsWith("-15") && (!thin(host) || +slots[i].slice(0, 2) % 3 === 1), formatter: (slot) => MONTHS[+slot.slice(0, 2) - 1] },
       },
       yAxis: { ...axis, type: "value", axisLabel: { ...axis.axisLabel, formatter: (value) => whole.format(value) } },
       series: years.map((year) => ({
