@@ -165,13 +165,17 @@ function opened(data, hash) {
        return all(drawn(name), ({ tag }) => tag === "tr").map((row) =>
          row.children.map((cell) => cell.textContent.replaceAll("\\u00a0", " ")));
      };
-     // all that any panel says: its text, its tables, what it is called, and what its charts say under the pointer
+     // all that any panel says: its text, its tables, what it is called, and what its charts say under the pointer, at
+     // both ends and some places between
      const everythingSaid = () => panels.map(({ host }) => host.dataset.panel).flatMap((name) => {
        charts.length = 0;
        rowsShown(name);
        const tree = drawn(name);
        const called = all(tree, () => true).flatMap(({ attributes }) => [attributes["aria-label"], attributes.title]);
-       const tips = charts.flatMap(({ option }) => option.series[0].data.map((_, dataIndex) => option.tooltip.formatter([{ dataIndex }]).textContent));
+       const tips = charts.flatMap(({ option }) => {
+         const last = option.series[0].data.length - 1;
+         return [0, 0.3, 0.6, 0.9, 1].map((share) => option.tooltip.formatter([{ dataIndex: Math.floor(share * last) }]).textContent);
+       });
        return [textOf(name), ...called.filter(Boolean), ...tips].map((text) => name + ": " + text.replaceAll("\\u00a0", " "));
      });`,
     context,

@@ -516,14 +516,15 @@ def _training_load(activities: list[Row]) -> list[Row]:
     fitness = fatigue = 0.0
     found: list[Row] = []
     last_week = [0.0] * 7
-    warm_until = None
+    active = known_to = unknown = -math.inf
     loaded = [day for day, rows in days.items() if any(row["average_heartrate"] is not None for row in rows)]
     for ordinal in range(min(loaded, default=TODAY + timedelta(days=1)).toordinal(), TODAY.toordinal() + 1):
-        before = [row for n in range(42) for row in days.get(date.fromordinal(ordinal - n), [])]
-        if before and all(row["average_heartrate"] is None for row in before):
-            warm_until = ordinal + 42
         rows = days.get(date.fromordinal(ordinal), [])
         known = [row for row in rows if row["average_heartrate"] is not None]
+        active = ordinal if rows else active
+        known_to = ordinal if known else known_to
+        if known_to <= ordinal - 42 < active:
+            unknown = ordinal
         load = sum(row["moving_time_s"] / 3600 * ((row["average_heartrate"] - 48) / 120) ** 2 * 70 for row in known)
         form = fitness - fatigue
         fitness += (load - fitness) * (1 - math.exp(-1 / 42))
@@ -544,7 +545,7 @@ def _training_load(activities: list[Row]) -> list[Row]:
                 "form": round(form, 1),
                 "monotony": monotony,
                 "strain": round(sum(last_week) * monotony, 1) if monotony is not None else None,
-                "is_warm_up": int(len(found) < 42 or (warm_until is not None and ordinal <= warm_until)),
+                "is_warm_up": int(len(found) < 42 or ordinal <= unknown + 42),
             }
         )
     return found
