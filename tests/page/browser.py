@@ -14,9 +14,9 @@ from pipelines.page.html import render
 CHROMIUM = Path("/usr/bin/chromium")
 DESK = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)
-# What is wrong with how texts lie: their boxes are measured. A text is cut off where what hides its overflow ends before
-# the text does, sticks out where it is wider than what it stands in, and overlaps another where both need the same place.
-# What can be scrolled to is not cut off; what is for screen readers alone has no place.
+# What is wrong with how texts lie, by their boxes. A text is cut off where what hides its overflow ends before the text
+# does, sticks out where it is wider than what it stands in, and overlaps another where both need the same place. What can
+# be scrolled to is not cut off; what is for screen readers alone has no place.
 MEASURE = """() => {
   const faults = [];
   const texts = [];
@@ -29,7 +29,9 @@ MEASURE = """() => {
     if (getComputedStyle(element).fontSize === "0px") continue;
     const range = document.createRange();
     range.selectNodeContents(node);
-    const boxes = [...range.getClientRects()].filter((box) => box.width > 0.5 && box.height > 0.5);
+    const scroller = element.closest(".scroll")?.getBoundingClientRect();
+    const inView = (box) => !scroller || (box.top >= scroller.top - 1 && box.bottom <= scroller.bottom + 1);
+    const boxes = [...range.getClientRects()].filter((box) => box.width > 0.5 && box.height > 0.5 && inView(box));
     if (boxes.length) texts.push({ text, element, boxes });
   }
   const named = ({ text, element }) =>
@@ -45,13 +47,15 @@ MEASURE = """() => {
       const style = getComputedStyle(box);
       const around = box.getBoundingClientRect();
       if (scrolls(style)) break;
-      if (place === null && style.display !== "inline" && style.display !== "contents" && !(box instanceof SVGElement)) {
+      const isBlock = !["inline", "contents"].includes(style.display) && !(box instanceof SVGElement);
+      if (place === null && isBlock) {
         place = box;
         if (left < around.left - 1.5 || right > around.right + 1.5) faults.push(`sticks out: ${named(one)}`);
       }
       const clips = style.overflowX !== "visible" || box.matches("svg");
       const past = box.matches("svg") ? 0.6 : 1.5;
-      if (clips && (left < around.left - past || right > around.right + past || top < around.top - 3 || bottom > around.bottom + 3)) {
+      const across = left < around.left - past || right > around.right + past;
+      if (clips && (across || top < around.top - 3 || bottom > around.bottom + 3)) {
         faults.push(`cut off: ${named(one)}`);
         break;
       }

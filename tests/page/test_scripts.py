@@ -179,7 +179,9 @@ def test_tiles_add_up_the_days_of_the_choice(shown, data, sport, units, metre, f
 def test_a_sum_holds_the_days_from_its_first_to_its_last(page, data):
     first, last = sorted(date.fromisoformat(row["activity_date"]) for row in daily(data))[10:200:150]
     for sport in ("All", "Ride"):
-        sums = page(f"choose({{ sport: {sport!r} }}), sumOf(sportDays(), {(first - EPOCH).days}, {(last - EPOCH).days})")
+        sums = page(
+            f"choose({{ sport: {sport!r} }}), sumOf(sportDays(), {(first - EPOCH).days}, {(last - EPOCH).days})"
+        )
         for measure, value in sums.items():
             assert value == pytest.approx(total(data, measure, sport, first, last)), measure
     (only,) = [row for row in daily(data) if row["activity_date"] == str(last)][:1]

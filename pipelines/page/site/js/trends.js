@@ -24,41 +24,41 @@ panel("months", ["sport", "type", "measure", "units"], (host) => {
       passed(year, month) || value ? h("span", {}, amount(measure, value)) : null,
     );
   monthsCard.aside.replaceChildren(heatLegend(steps));
-  monthsCard.show(
+  const longest = Math.max(...[...sums.values()].flat().map((value) => amount(measure, value).length));
+  const matrix = h(
+    "table",
+    { class: "matrix", css: { "--longest": longest } },
+    h("caption", { class: "unseen" }, `${measureName()} by month and year, ${sportChosen("all sports")}`),
     h(
-      "table",
-      { class: "matrix" },
-      h("caption", { class: "unseen" }, `${measureName()} by month and year, ${sportChosen("all sports")}`),
+      "thead",
+      {},
       h(
-        "thead",
+        "tr",
         {},
-        h(
+        h("th", { scope: "col" }, "Year"),
+        MONTHS.map((name) =>
+          h("th", { scope: "col", class: "number" }, name[0], h("span", { class: "rest" }, name.slice(1))),
+        ),
+        h("th", { scope: "col", class: "number" }, "Total"),
+      ),
+    ),
+    h(
+      "tbody",
+      {},
+      years.map((year) =>
+        Array.isArray(year)
+        ? h("tr", { class: "gap-of-years" }, h("th", { scope: "row", colspan: 14 }, `${yearsText(year)}: nothing`))
+        : h(
           "tr",
           {},
-          h("th", { scope: "col" }, "Year"),
-          MONTHS.map((name) =>
-            h("th", { scope: "col", class: "number" }, name[0], h("span", { class: "rest" }, name.slice(1))),
-          ),
-          h("th", { scope: "col", class: "number" }, "Total"),
-        ),
-      ),
-      h(
-        "tbody",
-        {},
-        years.map((year) =>
-          Array.isArray(year)
-          ? h("tr", { class: "gap-of-years" }, h("th", { scope: "row", colspan: 14 }, `${yearsText(year)}: nothing`))
-          : h(
-            "tr",
-            {},
-            h("th", { scope: "row" }, `${year}`),
-            monthsOf(year).map((value, month) => cell(year, value, month)),
-            h("td", { class: "number total" }, amount(measure, monthsOf(year).reduce((a, b) => a + b, 0))),
-          ),
+          h("th", { scope: "row" }, `${year}`),
+          monthsOf(year).map((value, month) => cell(year, value, month)),
+          h("td", { class: "number total" }, amount(measure, monthsOf(year).reduce((a, b) => a + b, 0))),
         ),
       ),
     ),
   );
+  monthsCard.show(h("div", { class: "months" }, matrix));
   monthsCard.say(`${measureName()}, all years.`);
 });
 
