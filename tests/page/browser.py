@@ -15,8 +15,8 @@ CHROMIUM = Path("/usr/bin/chromium")
 DESK = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)
 # What is wrong with how texts lie, by their boxes. A text is cut off where what hides its overflow ends before the text
-# does, sticks out where it is wider than what it stands in, and overlaps another where both need the same place. What can
-# be scrolled to is not cut off; what is for screen readers alone has no place.
+# does, sticks out where it is wider than what it stands in, and overlaps another where both need the same place. What
+# can be scrolled to is not cut off; what is for screen readers alone has no place.
 MEASURE = """() => {
   const faults = [];
   const texts = [];
