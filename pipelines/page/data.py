@@ -89,8 +89,8 @@ TABLES = (
         "year_in_review",
         "year, sport_group, activities, distance_m, moving_time_s, total_elevation_gain_m, kudos, active_days, "
         "longest_distance_m, longest_activity_id, longest_activity_name, biggest_day_date, biggest_day_distance_m, "
-        "longest_day_streak, favourite_weekday, favourite_hour, most_used_gear_id, eddington_km, first_activity_date, "
-        "last_activity_date",
+        "longest_day_streak, favourite_weekday, favourite_hour, most_used_gear_id, eddington_km, eddington_mi, "
+        "first_activity_date, last_activity_date",
         "year, sport_group",
     ),
     Table(
@@ -132,9 +132,10 @@ TABLES = (
     ),
     Table(
         "zones",
-        "month_start_date, sport_group, zone, lowest_bpm, highest_bpm, moving_time_s, source",
+        "month_start_date, sport_group, zone, moving_time_s, source",
         "month_start_date, sport_group, zone, source",
     ),
+    Table("zone_bounds", "zone, lowest_bpm, highest_bpm", "zone"),
     Table(
         "training_load_daily",
         "date, load, coverage, fitness, fatigue, form, monotony, strain, is_warm_up",

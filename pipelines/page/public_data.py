@@ -263,7 +263,7 @@ def _years(group: str, days: Days) -> Iterator[Row]:
             "longest_day_streak": max(map(len, _runs("day", of_year))),
             # met most often, of such that with more time in motion
             "favourite_weekday": 1 + max(range(7), key=lambda i: (weekdays[i].activities, weekdays[i].moving_time_s)),
-            "eddington_km": _number(_days_reaching(of_year, UNITS_MM[0][1])),
+            **{f"eddington_{unit}": _number(_days_reaching(of_year, unit_mm)) for unit, unit_mm in UNITS_MM},
             "first_activity_date": str(min(of_year)),
             "last_activity_date": str(max(of_year)),
         }

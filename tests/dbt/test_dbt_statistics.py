@@ -233,7 +233,7 @@ MARTS = {
     "year_in_review": "year, sport_group, activities, distance_m, moving_time_s, total_elevation_gain_m, kudos,"
     " active_days, longest_distance_m, longest_activity_id, longest_activity_name, biggest_day_date,"
     " biggest_day_distance_m, longest_day_streak, favourite_weekday, favourite_hour, most_used_gear_id, eddington_km,"
-    " first_activity_date, last_activity_date",
+    " eddington_mi, first_activity_date, last_activity_date",
     "goals": "sport_group, measure, period, period_start_date, period_end_date, target, achieved, share,"
     " expected_share",
 }
@@ -429,7 +429,7 @@ def test_years_add_up_and_name_their_favourites(athlete: Told) -> None:
                     first_of_most((each.local.isoweekday(), each.moving_time_s) for each in among),
                     first_of_most((each.local.hour, each.moving_time_s) for each in among),
                     first_of_most((each.gear_id, each.moving_time_s) for each in among if each.gear_id),
-                    eddington(map(metres, days.values()), UNITS["km"]),
+                    *(eddington(map(metres, days.values()), unit_m) for unit_m in UNITS.values()),
                     min(days),
                     max(days),
                 )

@@ -14,6 +14,70 @@ from pipelines.page.html import render
 CHROMIUM = Path("/usr/bin/chromium")
 DESK = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)
+# What is wrong with how texts lie, by their boxes. A text is cut off where what hides its overflow ends before the text
+# does, sticks out where it is wider than what it stands in, and overlaps another where both need the same place. What
+# can be scrolled to is not cut off; what is for screen readers alone has no place.
+MEASURE = """() => {
+  const faults = [];
+  const texts = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const hidden = ".unseen, .skip, .tip, .chart-tip, script, style, noscript, option, [hidden], .filters .pick > span";
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const text = node.data.trim();
+    const element = node.parentElement;
+    if (!text || element.closest(hidden) || getComputedStyle(element).visibility === "hidden") continue;
+    if (getComputedStyle(element).fontSize === "0px") continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const scroller = element.closest(".scroll")?.getBoundingClientRect();
+    const inView = (box) => !scroller || (box.top >= scroller.top - 1 && box.bottom <= scroller.bottom + 1);
+    const boxes = [...range.getClientRects()].filter((box) => box.width > 0.5 && box.height > 0.5 && inView(box));
+    if (boxes.length) texts.push({ text, element, boxes });
+  }
+  const named = ({ text, element }) =>
+    `${element.closest("[data-panel]")?.dataset.panel ?? element.closest("[id]")?.id ?? "page"}: ${text.slice(0, 40)}`;
+  const scrolls = (style) => ["auto", "scroll"].includes(style.overflowX);
+  for (const one of texts) {
+    const left = Math.min(...one.boxes.map((box) => box.left));
+    const right = Math.max(...one.boxes.map((box) => box.right));
+    const top = Math.min(...one.boxes.map((box) => box.top));
+    const bottom = Math.max(...one.boxes.map((box) => box.bottom));
+    let place = null;
+    for (let box = one.element; box && box !== document.body; box = box.parentElement) {
+      const style = getComputedStyle(box);
+      const around = box.getBoundingClientRect();
+      if (scrolls(style)) break;
+      const isBlock = !["inline", "contents"].includes(style.display) && !(box instanceof SVGElement);
+      if (place === null && isBlock) {
+        place = box;
+        if (left < around.left - 1.5 || right > around.right + 1.5) faults.push(`sticks out: ${named(one)}`);
+      }
+      const clips = style.overflowX !== "visible" || box.matches("svg");
+      const past = box.matches("svg") ? 0.6 : 1.5;
+      const across = left < around.left - past || right > around.right + past;
+      if (clips && (across || top < around.top - 3 || bottom > around.bottom + 3)) {
+        faults.push(`cut off: ${named(one)}`);
+        break;
+      }
+    }
+  }
+  const placed = texts
+    .flatMap((one) => one.boxes.map((box) => ({ one, box })))
+    .filter(({ one }) => !one.element.closest("#filters, .map"))
+    .sort((a, b) => a.box.top - b.box.top);
+  placed.forEach(({ one, box }, i) => {
+    for (let j = i + 1; j < placed.length && placed[j].box.top < box.bottom - 3; j += 1) {
+      const other = placed[j];
+      if (other.one === one) continue;
+      const across = Math.min(box.right, other.box.right) - Math.max(box.left, other.box.left);
+      const down = Math.min(box.bottom, other.box.bottom) - Math.max(box.top, other.box.top);
+      if (across > 1 && down > 4) faults.push(`overlap: ${named(one)} | ${other.one.text.slice(0, 40)}`);
+    }
+  });
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth > width) faults.push("the page scrolls sideways");
+  return [...new Set(faults)];
+}"""
 # nothing but the page is to be heard of
 QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
@@ -88,6 +152,10 @@ class Shown:
             }""",
             panel,
         )
+
+    def misplaced(self) -> list[str]:
+        """Texts that are cut off, stick out of what they stand in, or overlap."""
+        return self.page.evaluate(MEASURE)
 
     def tile(self, name: str) -> str:
         """What a tile's big figure says, with its unit."""

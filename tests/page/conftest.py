@@ -11,6 +11,7 @@ from browser import Shown, launch, shown, written
 from home import Athlete
 from made_page import ATHLETE, HEARTRATE, HOSTILE
 from playwright.sync_api import Browser, sync_playwright
+from scripts import Scripts
 
 from simulator import Simulator
 
@@ -23,6 +24,15 @@ VARIANTS: dict[str, Callable[[], synthetic.Page]] = {
     "without heart rate": synthetic.without_heart_rate,
     "one sport": synthetic.one_sport,
     "public": synthetic.public,
+    "imperial": synthetic.imperial,
+    "only lifting": synthetic.only_lifting,
+    "idle": synthetic.idle,
+    "wrong clocks": synthetic.wrong_clocks,
+    "one of each": synthetic.one_of_each,
+    "without details": synthetic.without_details,
+    "export only": synthetic.export_only,
+    "strapless for years": synthetic.strapless_for_years,
+    "hostile everywhere": synthetic.hostile_everywhere,
 }
 
 
@@ -38,6 +48,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Athlete]:
         ran = athlete.spawn("flow", ENRICH_LIMIT="50", STRAVA_PAGE="true")
         assert ran.code == 0, ran.err
         yield athlete
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Scripts]:
+    """The page's scripts under Node."""
+    with Scripts() as scripts:
+        yield scripts
 
 
 @pytest.fixture(scope="session")

@@ -46,11 +46,16 @@ class Element {
   removeAttribute(name) {
     delete this.attributes[name];
   }
+  /** As in a browser, what is no element becomes text. */
   append(...children) {
-    this.children.push(...children);
+    this.children.push(...children.map((child) => (child instanceof Element ? child : String(child))));
   }
   replaceChildren(...children) {
-    this.children = children;
+    this.children = [];
+    this.append(...children);
+  }
+  toString() {
+    return "[object HTMLElement]";
   }
   remove() {}
   focus() {}
@@ -128,7 +133,7 @@ function opened(data, hash) {
     ResizeObserver: Observer,
     location: { hash, href: `file:///index.html${hash}` },
     history: { replaceState: (_state, _title, address) => (context.location.hash = address) },
-    getComputedStyle: (probe) => ({ color: probe.styles.color, getPropertyValue: () => "" }),
+    getComputedStyle: (probe) => ({ color: probe.styles.color, fontFamily: "Inter", getPropertyValue: () => "" }),
     matchMedia: () => ({ matches: false, addEventListener() {} }),
     requestAnimationFrame: () => 0,
     cancelAnimationFrame() {},
@@ -159,7 +164,20 @@ function opened(data, hash) {
        }
        return all(drawn(name), ({ tag }) => tag === "tr").map((row) =>
          row.children.map((cell) => cell.textContent.replaceAll("\\u00a0", " ")));
-     };`,
+     };
+     // all that any panel says: its text, its tables, what it is called, and what its charts say under the pointer, at
+     // both ends and some places between
+     const everythingSaid = () => panels.map(({ host }) => host.dataset.panel).flatMap((name) => {
+       charts.length = 0;
+       rowsShown(name);
+       const tree = drawn(name);
+       const called = all(tree, () => true).flatMap(({ attributes }) => [attributes["aria-label"], attributes.title]);
+       const tips = charts.flatMap(({ option }) => {
+         const last = option.series[0].data.length - 1;
+         return [0, 0.3, 0.6, 0.9, 1].map((share) => option.tooltip.formatter([{ dataIndex: Math.floor(share * last) }]).textContent);
+       });
+       return [textOf(name), ...called.filter(Boolean), ...tips].map((text) => name + ": " + text.replaceAll("\\u00a0", " "));
+     });`,
     context,
   );
   return context;

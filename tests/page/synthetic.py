@@ -47,6 +47,11 @@ Page = dict[str, Any]
 
 def athlete(years: int = 15, *, seed: int = 1, hostile: bool = True, sports: int = len(SPORTS)) -> Page:
     """Return the page's data of somebody who has been at it for so many years, with everything set and known."""
+    return page(made_up(years, seed=seed, hostile=hostile, sports=sports))
+
+
+def made_up(years: int, *, seed: int, hostile: bool = True, sports: int = len(SPORTS)) -> list[Row]:
+    """Return made-up activities of so many years, up to today."""
     rng = Random(seed)  # noqa: S311 - made-up activities, not a secret
     names = iter(HOSTILE if hostile else ())
     activities = []
@@ -59,7 +64,7 @@ def athlete(years: int = 15, *, seed: int = 1, hostile: bool = True, sports: int
         if day in (TODAY, TODAY - timedelta(days=1)):
             activities.append(_activity(rng, len(activities), day, SPORTS[0], names))
         day += timedelta(days=1)
-    return page(activities)
+    return activities
 
 
 def _activity(rng: Random, number: int, day: date, sport: tuple[Any, ...], names: Iterable[str]) -> Row:
@@ -120,6 +125,7 @@ def page(activities: list[Row]) -> Page:
         "left_out": _left_out(activities),
         "race_predictions": _predictions(activities),
         "zones": _zones(activities),
+        "zone_bounds": _zone_bounds(),
         "training_load_daily": load,
         "gear": _gear(activities),
     }
@@ -297,7 +303,6 @@ def _years(activities: list[Row]) -> list[Row]:
             longest = max(rows, key=lambda row: row["distance_m"])
             biggest = max(day_m, key=lambda day: day_m[day])
             gear = Counter(row.get("gear_id") for row in rows if row.get("gear_id")).most_common(1)
-            days = _days_with(rows, "km")
             found.append(
                 {
                     "year": year,
@@ -317,7 +322,10 @@ def _years(activities: list[Row]) -> list[Row]:
                     "favourite_weekday": Counter(_day(row).isoweekday() for row in rows).most_common(1)[0][0],
                     "favourite_hour": Counter(int(row["started_local"][11:13]) for row in rows).most_common(1)[0][0],
                     "most_used_gear_id": gear[0][0] if gear else None,
-                    "eddington_km": max((d for d, count in days.items() if count >= d), default=0),
+                    **{
+                        f"eddington_{unit}": max((d for d, n in _days_with(rows, unit).items() if n >= d), default=0)
+                        for unit in ("km", "mi")
+                    },
                     "first_activity_date": str(min(day_m)),
                     "last_activity_date": str(max(day_m)),
                 }
@@ -476,20 +484,24 @@ def _left_out(activities: list[Row]) -> list[Row]:
     ]
 
 
+BOUNDS = ((20, 130), (131, 144), (145, 158), (159, 172), (173, None))
+
+
+def _zone_bounds() -> list[Row]:
+    return [{"zone": zone, "lowest_bpm": low, "highest_bpm": high} for zone, (low, high) in enumerate(BOUNDS, 1)]
+
+
 def _zones(activities: list[Row]) -> list[Row]:
-    bounds = ((20, 130), (131, 144), (145, 158), (159, 172), (173, None))
     sums: Counter[tuple[str, str, int]] = Counter()
     for row in activities:
         if (bpm := row["average_heartrate"]) is not None:
-            zone = next(i for i, (low, high) in enumerate(bounds, 1) if high is None or bpm <= high)
+            zone = next(i for i, (_, high) in enumerate(BOUNDS, 1) if high is None or bpm <= high)
             sums[f"{row['started_local'][:7]}-01", row["sport_group"], zone] += row["moving_time_s"]
     return [
         {
             "month_start_date": month,
             "sport_group": group,
             "zone": zone,
-            "lowest_bpm": bounds[zone - 1][0],
-            "highest_bpm": bounds[zone - 1][1],
             "moving_time_s": seconds,
             "source": "average",
         }
@@ -502,10 +514,17 @@ def _training_load(activities: list[Row]) -> list[Row]:
     for row in activities:
         days[_day(row)].append(row)
     fitness = fatigue = 0.0
-    found, last_week = [], [0.0] * 7
-    for ordinal in range(min(days, default=TODAY).toordinal(), TODAY.toordinal() + 1 if days else 0):
+    found: list[Row] = []
+    last_week = [0.0] * 7
+    active = known_to = unknown = -math.inf
+    loaded = [day for day, rows in days.items() if any(row["average_heartrate"] is not None for row in rows)]
+    for ordinal in range(min(loaded, default=TODAY + timedelta(days=1)).toordinal(), TODAY.toordinal() + 1):
         rows = days.get(date.fromordinal(ordinal), [])
         known = [row for row in rows if row["average_heartrate"] is not None]
+        active = ordinal if rows else active
+        known_to = ordinal if known else known_to
+        if known_to <= ordinal - 42 < active:
+            unknown = ordinal
         load = sum(row["moving_time_s"] / 3600 * ((row["average_heartrate"] - 48) / 120) ** 2 * 70 for row in known)
         form = fitness - fatigue
         fitness += (load - fitness) * (1 - math.exp(-1 / 42))
@@ -526,7 +545,7 @@ def _training_load(activities: list[Row]) -> list[Row]:
                 "form": round(form, 1),
                 "monotony": monotony,
                 "strain": round(sum(last_week) * monotony, 1) if monotony is not None else None,
-                "is_warm_up": int(len(found) < 42),
+                "is_warm_up": int(len(found) < 42 or ordinal <= unknown + 42),
             }
         )
     return found
@@ -583,6 +602,99 @@ def without_heart_rate() -> Page:
 def one_sport() -> Page:
     """Who only rides."""
     return athlete(3, seed=8, sports=1)
+
+
+def imperial() -> Page:
+    """Who thinks in miles and has climbed seven digits of feet, all in one sport and year, too."""
+    high = [row | {"total_elevation_gain_m": 3 * row["total_elevation_gain_m"]} for row in made_up(15, seed=1)]
+    return page(high) | {"units": "mi"}
+
+
+def only_lifting() -> Page:
+    """Who never goes anywhere: hours without a kilometre."""
+    return page([row for row in made_up(8, seed=12) if row["sport_group"] == "Gym"])
+
+
+def idle() -> Page:
+    """Who has done nothing for 400 days."""
+    past = [_moved(row, _day(row) - timedelta(days=400)) for row in made_up(3, seed=13)]
+    return page(past)
+
+
+def wrong_clocks() -> Page:
+    """Three years, and two activities of recorders whose clock was wrong: after and before everything."""
+    known = made_up(3, seed=2)
+    return page([*known, *(_moved(known[i], day) for i, day in enumerate((date(2038, 1, 19), date(1974, 5, 4)), 10))])
+
+
+def one_of_each() -> Page:
+    """A single activity of each group of sports."""
+    known = made_up(15, seed=14, hostile=False)
+    return page([next(row for row in known if row["sport_group"] == group) for group in sorted({s[1] for s in SPORTS})])
+
+
+def without_details() -> Page:
+    """What the list says and nothing more: no efforts, no names of gear, no splits."""
+    thin = athlete(3, seed=15)
+    for name in ("best_efforts", "race_predictions"):
+        thin["tables"][name]["rows"] = []
+    change(thin, "gear", name=None, retired=None, is_primary=None, strava_distance_m=None)
+    change(thin, "data_coverage", with_details=0)
+    return thin
+
+
+def export_only() -> Page:
+    """What an export knows: no kudos, no details."""
+    thin = without_details()
+    change(thin, "activities", kudos=None)
+    change(thin, "year_in_review", kudos=None)
+    change(thin, "data_coverage", without_api=len(rows(thin, "activities")))
+    return thin
+
+
+def strapless_for_years() -> Page:
+    """A heart-rate strap at first and again in the last weeks; in between nobody knows the load."""
+    known = made_up(4, seed=16)
+    return page(
+        [row | {"average_heartrate": None} if "2023-06" < row["started_local"] < "2026-11" else row for row in known]
+    )
+
+
+def hostile_everywhere() -> Page:
+    """A year in which every name is hostile, whatever has it."""
+    made = athlete(2, seed=4, hostile=False)
+    named = ("activities/name", "records/activity_name", "best_efforts/activity_name", "gear/name")
+    for place in (*named, "left_out/latest_activity_name", "year_in_review/longest_activity_name"):
+        table, column = place.split("/")
+        held = made["tables"][table]
+        for number, row in enumerate(held["rows"]):
+            row[held["columns"].index(column)] = HOSTILE[number % len(HOSTILE)]
+    return made
+
+
+def with_settings(shown: Page, *names: str) -> Page:
+    """Return `shown` of somebody who has set these and nothing else: what cannot be computed then is not there."""
+    settings = {name: SETTINGS[name] if name in names else None for name in SETTINGS}
+    thin = shown | {"settings": settings, "missing": [name for name in SETTINGS if name not in names]}
+    without = {
+        "zones": "max_hr" not in names,
+        "zone_bounds": "max_hr" not in names,
+        "training_load_daily": not ({"max_hr", "rest_hr", "sex"} <= {*names} or "ftp_w" in names),
+    }
+    gone = {name: shown["tables"][name] | {"rows": []} for name, is_gone in without.items() if is_gone}
+    return thin | {"tables": shown["tables"] | gone}
+
+
+def change(shown: Page, table: str, **values: Any) -> None:
+    """Set columns of all rows of a table to these values."""
+    held = shown["tables"][table]
+    for row in held["rows"]:
+        for name, value in values.items():
+            row[held["columns"].index(name)] = value
+
+
+def _moved(row: Row, day: date) -> Row:
+    return row | {"started_local": f"{day}{row['started_local'][10:]}", "id": f"{row['id']}{day:%y}"}
 
 
 def public() -> Page:

@@ -7,19 +7,12 @@ import pytest
 import synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripts import Scripts
 
 EPOCH = date(1970, 1, 1)
 DATES = st.dates(date(1900, 1, 1), date(2200, 12, 31))
 MILE_M = 1609.344
 FOOT_M = 0.3048
 GAP = "\u00a0"
-
-
-@pytest.fixture(scope="module")
-def node():
-    with Scripts() as scripts:
-        yield scripts
 
 
 @pytest.fixture(scope="module")
@@ -186,11 +179,15 @@ def test_tiles_add_up_the_days_of_the_choice(shown, data, sport, units, metre, f
 def test_a_sum_holds_the_days_from_its_first_to_its_last(page, data):
     first, last = sorted(date.fromisoformat(row["activity_date"]) for row in daily(data))[10:200:150]
     for sport in ("All", "Ride"):
-        sums = page.call("sumOf", sport, (first - EPOCH).days, (last - EPOCH).days)
+        sums = page(
+            f"choose({{ sport: {sport!r} }}), sumOf(sportDays(), {(first - EPOCH).days}, {(last - EPOCH).days})"
+        )
         for measure, value in sums.items():
             assert value == pytest.approx(total(data, measure, sport, first, last)), measure
     (only,) = [row for row in daily(data) if row["activity_date"] == str(last)][:1]
-    assert page.call("sumOf", only["sport_group"], *[(last - EPOCH).days] * 2)["activities"] == only["activities"]
+    day = (last - EPOCH).days
+    page(f"choose({{ sport: {only['sport_group']!r} }})")
+    assert page(f"sumOf(sportDays(), {day}, {day})")["activities"] == only["activities"]
 
 
 @pytest.mark.parametrize(
@@ -222,13 +219,18 @@ def test_a_past_year_is_set_against_the_whole_year_before(node, data):
 
 
 def test_what_the_address_says_is_chosen_and_nonsense_is_not(node, data):
-    node.open(data, year=2025, sport="Run", measure="activities", span="week", units="mi", theme="dark")
-    choices = {"year": 2025, "sport": "Run", "measure": "activities", "span": "week", "units": "mi", "theme": "dark"}
+    choices = {"year": 2025, "sport": "Run", "type": "TrailRun", "measure": "activities", "span": "week"}
+    choices |= {"units": "mi", "theme": "dark"}
+    node.open(data, **choices)
     assert node("state") == choices
-    assert node("chosenText()") == "Run, 2025"
-    node.open(data, year=1066, sport="Quidditch", measure="toString", span="decade", units="furlong", theme="pink")
-    defaults = {"year": None, "sport": "All", "measure": "distance_m", "span": "year", "units": "km", "theme": "auto"}
-    assert node("state") == defaults
+    assert node("chosenText()") == "Trail Run, 2025"
+    node.open(data, year=1066, sport="Quidditch", type="toString", measure="toString", span="decade", units="furlong")
+    defaults = {"year": None, "sport": "All", "type": None, "measure": "distance_m", "span": "year", "units": "km"}
+    assert node("state") == defaults | {"theme": "auto"}
+    # a type of another sport
+    node.open(data, sport="Ride", type="TrailRun", theme="pink")
+    assert node("state") == defaults | {"sport": "Ride", "theme": "auto"}
+    node.open(data)
     node("choose({ sport: 'Run', year: 2025 })")
     assert node("location.hash") == "#year=2025&sport=Run"
 
@@ -287,6 +289,7 @@ REVIEWED = {
     "favourite_hour": 23,
     "most_used_gear_id": "b1",
     "eddington_km": 2,
+    "eddington_mi": 1,
     "first_activity_date": "2025-03-09",
     "last_activity_date": "2025-07-21",
 }
@@ -327,7 +330,7 @@ def test_a_year_in_review_says_each_of_its_moments(shown, data):
         ({"favourite_weekday": None, "favourite_hour": None}, "Favourite start"),
         ({"favourite_hour": None}, "23:00"),
         ({"most_used_gear_id": None}, "Most used"),
-        ({"eddington_km": None}, "Eddington"),
+        ({"eddington_km": None, "eddington_mi": 0}, "Eddington"),
         ({"kudos": None}, "Kudos"),
     ],
 )

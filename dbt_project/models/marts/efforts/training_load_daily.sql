@@ -10,6 +10,8 @@
 {%- set block_days = 350 -%}
 {%- set block_so_far =
     'partition by athlete_id, block order by date rows between unbounded preceding and current row' -%}
+{%- set last_42_days =
+    'partition by athlete_id order by date rows between ' ~ (fitness_days - 1) ~ ' preceding and current row' -%}
 {%- set last_7_days = 'partition by athlete_id order by date rows between 6 preceding and current row' -%}
 
 with loads as (
@@ -108,6 +110,11 @@ varied as (
         *,
         lag(fitness - fatigue, 1, 0) over (partition by athlete_id order by date) as form,
         sum(counted_load) over ({{ last_7_days }}) as load_of_7_days,
+        -- The days to this one say nothing of its fitness: there was activity, and nothing is known of it.
+        case
+            when sum(moving_time_s) over ({{ last_42_days }}) > 0 and count(load) over ({{ last_42_days }}) = 0
+                then day_number
+        end as unknown_day_number,
         case
             when
                 days_since_first_load >= 6
@@ -115,6 +122,15 @@ varied as (
                 then avg(counted_load) over ({{ last_7_days }}) / stddev_pop(counted_load) over ({{ last_7_days }})
         end as monotony
     from joined
+),
+
+warmed as (
+    select
+        *,
+        day_number - max(unknown_day_number) over (
+            partition by athlete_id order by date rows between unbounded preceding and current row
+        ) as days_since_unknown
+    from varied
 ),
 
 final as (
@@ -130,8 +146,9 @@ final as (
         cast(case when days_since_first_load >= 0 then round(form, 6) end as double) as form,
         cast(round(monotony, 6) as double) as monotony,
         cast(round(load_of_7_days * monotony, 6) as double) as strain,
-        coalesce(days_since_first_load < {{ fitness_days }}, true) as is_warm_up
-    from varied
+        coalesce(days_since_first_load < {{ fitness_days }}, true)
+        or coalesce(days_since_unknown <= {{ fitness_days }}, false) as is_warm_up
+    from warmed
 )
 
 select * from final

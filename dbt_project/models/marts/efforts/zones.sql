@@ -1,33 +1,7 @@
 {{ config(materialized='view') }}
 
-with settings as (
-    select
-        max_hr,
-        coalesce(rest_hr, 0) as rest_hr
-    from {{ ref('stg_strava__athlete_settings') }}
-    where max_hr > coalesce(rest_hr, 0)
-),
-
--- Per cent of the reserve above rest; without a rest, of the maximum. In whole beats: what is shown is what counts, and
--- an average between two beats counts to the lower one.
-borders as (
-    {%- for zone, percent in {1: none, 2: 60, 3: 70, 4: 80, 5: 90}.items() %}
-    {% if not loop.first %}union all{% endif %}
-    select
-        {{ zone }} as zone,
-        {% if percent is none %}cast({{ lowest_heart_rate() }} as integer)
-        {%- else %}cast(ceil(round(rest_hr + (max_hr - rest_hr) * {{ percent }} / 100, 6)) as integer)
-        {%- endif %} as lowest_bpm
-    from settings
-    {%- endfor %}
-),
-
-bounds as (
-    select
-        zone,
-        lowest_bpm,
-        lead(lowest_bpm) over (order by zone) as next_bpm
-    from borders
+with bounds as (
+    {{ heart_rate_zones() }}
 ),
 
 activities as (
@@ -67,9 +41,9 @@ final as (
         activities.athlete_id,
         cast({{ dbt.date_trunc('month', 'activities.activity_date') }} as date) as month_start_date,
         activities.sport_group,
-        cast(bounds.zone as integer) as zone,
+        bounds.zone,
         bounds.lowest_bpm,
-        cast(bounds.next_bpm - 1 as integer) as highest_bpm,
+        bounds.highest_bpm,
         cast(sum(measured.moving_time_s) as double) as moving_time_s,
         measured.source
     from measured
@@ -77,14 +51,15 @@ final as (
     inner join bounds
         on
             measured.average_heartrate >= bounds.lowest_bpm
-            and (measured.average_heartrate < bounds.next_bpm or bounds.next_bpm is null)
+            -- an average between two beats counts to the lower one
+            and (measured.average_heartrate < bounds.highest_bpm + 1 or bounds.highest_bpm is null)
     group by
         activities.athlete_id,
         {{ dbt.date_trunc('month', 'activities.activity_date') }},
         activities.sport_group,
         bounds.zone,
         bounds.lowest_bpm,
-        bounds.next_bpm,
+        bounds.highest_bpm,
         measured.source
 )
 

@@ -34,7 +34,9 @@ totals as (
         max(case when place = 1 and distance_m > 0 then activity_date end) as biggest_day_date,
         max(case when place = 1 and distance_m > 0 then distance_m end) as biggest_day_distance_m,
         -- The days, the longest first, that are as long as they are many.
-        sum(case when round(distance_m * 1000) >= 1000000.0 * place then 1 else 0 end) as eddington_km,
+        {%- for unit, unit_mm in {'km': 1000000, 'mi': 1609344}.items() %}
+        sum(case when round(distance_m * 1000) >= {{ unit_mm }}.0 * place then 1 else 0 end) as eddington_{{ unit }},
+        {%- endfor %}
         min(activity_date) as first_activity_date,
         max(activity_date) as last_activity_date
     from ranked_days
@@ -127,6 +129,7 @@ final as (
         ranked_hour.met as favourite_hour,
         ranked_gear_id.met as most_used_gear_id,
         cast(totals.eddington_km as bigint) as eddington_km,
+        cast(totals.eddington_mi as bigint) as eddington_mi,
         totals.first_activity_date,
         totals.last_activity_date
     from totals

@@ -4,22 +4,25 @@ const CELL = 14;
 let calendarCard;
 let calendarYears = 3;
 
-panel("calendar", ["year", "sport", "measure", "units"], (host) => {
+panel("calendar", ["year", "sport", "type", "measure", "units"], (host) => {
   calendarCard ??= new Card(host, "Every day");
+  const measure = shownMeasure();
   const days = chosenDays();
-  if (!days.length) {
-    calendarCard.aside.replaceChildren();
-    return calendarCard.empty(noneChosen());
-  }
+  if (!days.length) return calendarCard.empty(noneChosen());
   const byDay = new Map();
   for (const row of days) byDay.set(row.day, [...(byDay.get(row.day) ?? []), row]);
-  const valueOf = (day) => (byDay.get(day) ?? []).reduce((sum, row) => sum + (row[state.measure] ?? 0), 0);
+  const valueOf = (day) => (byDay.get(day) ?? []).reduce((sum, row) => sum + (row[measure] ?? 0), 0);
   const steps = stepsOf([...byDay.keys()].map(valueOf));
-  const newest = state.year ?? Math.max(THIS_YEAR, YEARS[0]);
-  const oldest = state.year ?? YEARS.at(-1);
-  const all = newest - oldest + 1;
-  const years = Array.from({ length: Math.min(all, calendarYears) }, (_, i) => newest - i);
-  const bands = years.map((year) => {
+  // what a wrong clock dates into the future comes last: nobody opens the calendar for it
+  const held = days.map((row) => row.year);
+  const entries =
+    state.year !== null
+      ? [state.year]
+      : [...yearsWithGaps([THIS_YEAR, ...held.filter((year) => year < THIS_YEAR)]), ...yearsWithGaps(held.filter((year) => year > THIS_YEAR))];
+  const shown = entries.slice(0, calendarYears);
+  const years = shown.filter(Number.isInteger);
+  const bands = shown.map((year) => {
+    if (Array.isArray(year)) return h("p", { class: "gap-of-years under" }, `${yearsText(year)}: nothing`);
     const active = new Set(days.filter((row) => row.year === year).map((row) => row.day)).size;
     return h(
       "div",
@@ -27,7 +30,7 @@ panel("calendar", ["year", "sport", "measure", "units"], (host) => {
       h("h4", {}, `${year}`, h("span", { class: "under" }, counted(active, "active day", "active days"))),
       h(
         "div",
-        { class: "picture", role: "img", "aria-label": `${MEASURES[state.measure].label} of each day of ${year}: ${counted(active, "active day", "active days")}` },
+        { class: "picture", role: "img", "aria-label": `${MEASURES[measure].label} of each day of ${year}: ${counted(active, "active day", "active days")}` },
         thin(host)
           ? [yearBand(year, 1, 6, valueOf, steps), yearBand(year, 7, 12, valueOf, steps)]
           : yearBand(year, 1, 12, valueOf, steps),
@@ -37,9 +40,9 @@ panel("calendar", ["year", "sport", "measure", "units"], (host) => {
   calendarCard.aside.replaceChildren(heatLegend(steps));
   calendarCard.show(
     ...bands,
-    years.length < all
-      ? moreButton(`Show all ${all} years`, () => {
-          calendarYears = all;
+    shown.length < entries.length
+      ? moreButton(`Show all ${entries.filter(Number.isInteger).length} years`, () => {
+          calendarYears = entries.length;
           redraw("calendar");
         })
       : "",
@@ -47,7 +50,7 @@ panel("calendar", ["year", "sport", "measure", "units"], (host) => {
   tipsOver(calendarCard.stage, (day) =>
     tipContent(
       `${WEEKDAYS[weekdayOf(day)]}, ${dateText(dayText(day))}`,
-      (byDay.get(day) ?? []).map((row) => [row.sport_group, row.sport_group, measured(state.measure, row[state.measure])]),
+      (byDay.get(day) ?? []).map((row) => [row.sport_group, row.sport_group, measured(measure, row[measure])]),
       byDay.has(day) ? null : "Rest",
     ),
   );
@@ -58,7 +61,7 @@ panel("calendar", ["year", "sport", "measure", "units"], (host) => {
     rows: [...byDay.keys()]
       .filter((day) => years.includes(yearOf(dayText(day))))
       .sort((a, b) => b - a)
-      .map((day) => [dateText(dayText(day)), byDay.get(day).map((row) => row.sport_group).join(", "), amount(state.measure, valueOf(day))]),
+      .map((day) => [dateText(dayText(day)), byDay.get(day).map((row) => row.sport_group).join(", "), amount(measure, valueOf(day))]),
   }));
 });
 

@@ -38,13 +38,14 @@ class Card {
   }
 
   say(note) {
-    this.note.replaceChildren(...[note ?? ""].flat());
+    put(this.note, note);
     this.note.hidden = !note;
   }
 
   /** A sentence instead of something to see. */
   empty(sentence) {
     this.drop();
+    this.aside.replaceChildren();
     this.stage.replaceChildren(h("p", { class: "empty" }, sentence));
     this.say(null);
     this.tableBehind(null);
@@ -52,7 +53,7 @@ class Card {
 
   show(...content) {
     this.drop();
-    this.stage.replaceChildren(...content);
+    put(this.stage, ...content);
   }
 
   drop() {
@@ -113,7 +114,8 @@ function chartBase(ink) {
     roomy: { left: 2, right: 4, top: 12, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     option: {
       animation: false,
-      textStyle: { fontFamily: "inherit" },
+      // by name: of "inherit" nobody can measure how wide a label is
+      textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
       tooltip: {
         trigger: "axis",
         confine: true,
@@ -129,6 +131,11 @@ function chartBase(ink) {
   };
 }
 
+/** A line as it is drawn, before its name; `kind` is how the style sheet draws it. */
+function lineSample(kind) {
+  return h("i", { class: "line", "data-line": kind, "aria-hidden": "true" });
+}
+
 /** A legend of sports, or of what else has a colour here. */
 function legend(sports) {
   return h("ul", { class: "legend" }, sports.map((sport) => h("li", {}, dot(sport), sport)));
@@ -136,8 +143,8 @@ function legend(sports) {
 
 /** The switch of measures, shown where a chart can draw each of them. */
 function measureName() {
-  const unit = MEASURES[state.measure].unit();
-  return `${MEASURES[state.measure].label}${unit ? ` (${unit})` : ""}`;
+  const { label, unit } = MEASURES[shownMeasure()];
+  return `${label}${unit() ? ` (${unit()})` : ""}`;
 }
 
 function thin(host) {
@@ -146,9 +153,7 @@ function thin(host) {
 
 /** The days that the filters choose. */
 function chosenDays() {
-  return DAYS.filter(
-    (row) => (state.sport === "All" || row.sport_group === state.sport) && (state.year === null || row.year === state.year),
-  );
+  return sportDays().filter((row) => state.year === null || row.year === state.year);
 }
 
 function noneChosen() {

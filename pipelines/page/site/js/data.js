@@ -60,11 +60,55 @@ const SPORTS = [...new Set(DAYS.map((row) => row.sport_group))].sort(
 const ACTIVITIES = rowsOf("activities");
 const SUMMED = ["activities", "distance_m", "moving_time_s", "total_elevation_gain_m"];
 
-/** The sums over the days from `first` to `last` of a sport group, or of all. */
-function sumOf(sport, first, last) {
+/** The sport types of a group, the most frequent first; none where no more is known than the group (a public page). */
+function typesOf(sport) {
+  const counts = new Map();
+  for (const { sport_group: group, sport_type: type } of ACTIVITIES) {
+    if (type && group === sport) counts.set(type, (counts.get(type) ?? 0) + 1);
+  }
+  return [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a) || (a < b ? -1 : 1));
+}
+
+/** Days of one sport type, from its activities: the warehouse sums by group. */
+function daysOfType(type) {
+  const days = new Map();
+  for (const row of ACTIVITIES) {
+    if (row.sport_type !== type) continue;
+    const date = row.started_local.slice(0, 10);
+    if (!days.has(date)) {
+      const sums = Object.fromEntries(SUMMED.map((name) => [name, 0]));
+      days.set(date, { activity_date: date, sport_group: row.sport_group, day: dayNumber(date), year: yearOf(date), ...sums });
+    }
+    const held = days.get(date);
+    for (const name of SUMMED) held[name] += name === "activities" ? 1 : (row[name] ?? 0);
+  }
+  return [...days.values()].sort((a, b) => a.day - b.day);
+}
+
+/** The years from the newest to the oldest, those without any of `years` in between as [first, last]. */
+function yearsWithGaps(years) {
+  const sorted = [...new Set(years)].sort((a, b) => b - a);
+  return sorted.flatMap((year, i) => {
+    const next = sorted[i + 1];
+    return next === undefined || next === year - 1 ? [year] : [year, [next + 1, year - 1]];
+  });
+}
+
+/** "2020", "1975 – 2023". */
+function yearsText([first, last]) {
+  return first === last ? `${first}` : `${first} – ${last}`;
+}
+
+/** The year that a part of the page opens at: this one if it has anything, else the last one that has and is not to come. */
+function newestOf(years) {
+  return Math.max(...(years.some((year) => year <= THIS_YEAR) ? years.filter((year) => year <= THIS_YEAR) : years));
+}
+
+/** The sums over `days` from `first` to `last`. */
+function sumOf(days, first, last) {
   const sums = Object.fromEntries(SUMMED.map((name) => [name, 0]));
-  for (const row of DAYS) {
-    if (row.day >= first && row.day <= last && (sport === "All" || row.sport_group === sport)) {
+  for (const row of days) {
+    if (row.day >= first && row.day <= last) {
       for (const name of SUMMED) sums[name] += row[name] ?? 0;
     }
   }

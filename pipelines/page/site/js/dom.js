@@ -7,8 +7,14 @@ function fill(element, attributes, children) {
     else if (name === "css") for (const [property, text] of Object.entries(value)) element.style.setProperty(property, text);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
+}
+
+/** Put `children` in the place of what is in `element`. */
+function put(element, ...children) {
+  element.replaceChildren();
+  return fill(element, null, children);
 }
 
 function h(tag, attributes, ...children) {

@@ -1,18 +1,58 @@
 // Fitness, fatigue, form, what they rest on, and time in zones.
 
 const ENVIRONMENT = {
-  rest_hr: ["STRAVA_REST_HR", "your resting heart rate"],
-  max_hr: ["STRAVA_MAX_HR", "your maximum heart rate"],
-  threshold_hr: ["STRAVA_THRESHOLD_HR", "your threshold heart rate"],
-  ftp_w: ["STRAVA_FTP", "your functional threshold power in watts"],
-  sex: ["STRAVA_SEX", "m or f, for the weights of Banister's formula"],
+  rest_hr: "STRAVA_REST_HR",
+  max_hr: "STRAVA_MAX_HR",
+  threshold_hr: "STRAVA_THRESHOLD_HR",
+  ftp_w: "STRAVA_FTP",
+  sex: "STRAVA_SEX",
 };
 
 /** Which of these settings are missing, as a sentence with their names; null when none is. */
 function missingSentence(names) {
   const missing = names.filter((name) => DATA.missing.includes(name));
   if (!missing.length) return null;
-  return ["Set ", missing.map((name, i) => [i ? (i === missing.length - 1 ? " and " : ", ") : "", h("code", {}, ENVIRONMENT[name][0])]).flat(), " to see more."];
+  return ["Set ", missing.map((name, i) => [i ? (i === missing.length - 1 ? " and " : ", ") : "", h("code", {}, ENVIRONMENT[name])]), " to see more."];
+}
+
+// heart rate needs all three of its own, power one
+const LOAD_NEEDS = ["rest_hr", "max_hr", "sex", "ftp_w"];
+
+// what form is called, from its lowest value on, with the colour of its band
+const FORMS = [
+  ["High risk", -Infinity, "accent"],
+  ["Optimal", -30, "band-3"],
+  ["Grey zone", -10, null],
+  ["Fresh", 5, "band-2"],
+  ["Transition", 25, "band-1"],
+];
+
+/** A whole number with a true minus sign. */
+function signed(number) {
+  return whole.format(number).replace("-", "−");
+}
+
+/** What a form is called: "Fresh". */
+function formText(form) {
+  return FORMS.findLast(([, lowest]) => form >= lowest)[0];
+}
+
+/** The days of warm-up as [first, last] dates of each run of rows. */
+function warmUps(rows) {
+  const runs = [];
+  rows.forEach((row, i) => {
+    if (!row.is_warm_up) return;
+    if (i && rows[i - 1].is_warm_up) runs.at(-1)[1] = row.date;
+    else runs.push([row.date, row.date]);
+  });
+  return runs;
+}
+
+/** The dates that the chart shows at first: the last year of it, and of who has been idle since the last load, that time. */
+function lastYearOf(rows) {
+  const idle = rows.length - 1 - rows.findLastIndex((row) => row.load);
+  const last = Math.max(0, rows.length - 1 - Math.max(0, idle - 90));
+  return [rows[Math.max(0, last - 364)].date, rows[last].date];
 }
 
 let loadCard;
@@ -23,19 +63,15 @@ panel("load", ["year"], (host) => {
     loadCard.aside.replaceChildren();
     return loadCard.empty([
       ACTIVITIES.length ? "No activity has a training load. It is computed from heart rate or power, with your own numbers. " : "Training load appears with the first activities that have heart rate or power. ",
-      ...(missingSentence(["rest_hr", "max_hr", "ftp_w"]) ?? []),
+      missingSentence(LOAD_NEEDS),
     ]);
   }
   const rows = state.year === null ? all : all.filter((row) => yearOf(row.date) === state.year);
-  if (!rows.length) {
-    loadCard.aside.replaceChildren();
-    return loadCard.empty(`No days of ${state.year} are known.`);
-  }
+  if (!rows.length) return loadCard.empty(`No days of ${state.year} are known.`);
   const ink = colours();
   const { axis, option } = chartBase(ink);
   const dates = rows.map((row) => row.date);
   const last = rows.at(-1);
-  const warm = rows.filter((row) => row.is_warm_up);
   const rounded = (value) => (value === null ? NONE : tenths.format(value));
   loadCard.aside.replaceChildren(
     h(
@@ -45,16 +81,17 @@ panel("load", ["year"], (host) => {
         ["Fitness", last.fitness, "fitness"],
         ["Fatigue", last.fatigue, "fatigue"],
         ["Form", last.form, "form"],
-      ].map(([name, value, key]) => h("div", { "data-key": key }, h("dt", {}, name), h("dd", {}, rounded(value)))),
+      ].map(([name, value, key]) => h("div", { "data-key": key }, h("dt", {}, lineSample(key), name), h("dd", {}, rounded(value)))),
+      h("div", {}, h("dt", {}, "which is"), h("dd", {}, formText(last.form).toLowerCase())),
+    ),
+    h(
+      "ul",
+      { class: "legend" },
+      FORMS.map(([name, lowest], i) => h("li", {}, h("span", { class: "dot", "data-form": i, "aria-hidden": "true" }), `${name} ${i ? `from ${signed(lowest)}` : `below ${signed(FORMS[1][1])}`}`)),
     ),
   );
   const phone = thin(host);
-  const zones = [
-    ["Transition", 25, 60, ink["band-1"]],
-    ["Fresh", 5, 25, ink["band-2"]],
-    ["Optimal", -30, -10, ink["band-3"]],
-  ];
-  const grid = (top, height) => ({ left: 44, right: phone ? 10 : 76, top, height });
+  const grid = (top, height) => ({ left: 44, right: 10, top, height });
   // a month's name stands under its first day, with the year where there are several
   const labels = {
     ...axis.axisLabel,
@@ -83,6 +120,7 @@ panel("load", ["year"], (host) => {
   });
   // without a year: the last twelve months, the rest by the slider
   const zoomed = state.year === null && rows.length > 380;
+  const [from, until] = lastYearOf(rows);
   loadCard.draw(
     {
       ...option,
@@ -96,12 +134,12 @@ panel("load", ["year"], (host) => {
             [
               [null, "Fitness", rounded(row.fitness)],
               [null, "Fatigue", rounded(row.fatigue)],
-              [null, "Form", rounded(row.form)],
+              [null, "Form", `${rounded(row.form)}, ${formText(row.form).toLowerCase()}`],
               [null, "Load", row.load === null ? (row.coverage === null ? "rest" : "unknown") : rounded(row.load)],
               [null, "Time with a load", percent(row.coverage)],
               [null, "Monotony, strain", `${row.monotony === null ? NONE : hundredths.format(row.monotony)}, ${row.strain === null ? NONE : whole.format(row.strain)}`],
             ],
-            row.is_warm_up ? "Warm-up: too few days before this one" : null,
+            row.is_warm_up ? "Warm-up: too little is known of the days before" : null,
           );
         },
       },
@@ -115,14 +153,14 @@ panel("load", ["year"], (host) => {
       ],
       dataZoom: zoomed
         ? [
-            { type: "inside", xAxisIndex: [0, 1, 2, 3], startValue: dates[Math.max(0, dates.length - 365)], endValue: dates.at(-1), zoomOnMouseWheel: "ctrl", moveOnMouseMove: !phone, moveOnMouseWheel: false, preventDefaultMouseMove: false },
+            { type: "inside", xAxisIndex: [0, 1, 2, 3], startValue: from, endValue: until, zoomOnMouseWheel: "ctrl", moveOnMouseMove: !phone, moveOnMouseWheel: false, preventDefaultMouseMove: false },
             {
               type: "slider",
               xAxisIndex: [0, 1, 2, 3],
               bottom: 4,
               height: 22,
               left: 44,
-              right: phone ? 10 : 76,
+              right: 10,
               brushSelect: false,
               showDetail: false,
               borderColor: ink.line,
@@ -147,14 +185,12 @@ panel("load", ["year"], (host) => {
           areaStyle: { color: ink.accent, opacity: 0.1 },
           emphasis: { disabled: true },
           data: rows.map((row) => row.fitness),
-          markArea: warm.length
-            ? {
-                silent: true,
-                itemStyle: { color: ink.grid, opacity: 0.7 },
-                label: { color: ink.muted, fontSize: 11, position: "insideTop" },
-                data: [[{ name: warm.length > 5 ? "warm-up" : "", xAxis: warm[0].date }, { xAxis: warm.at(-1).date }]],
-              }
-            : undefined,
+          markArea: {
+            silent: true,
+            itemStyle: { color: ink.grid, opacity: 0.7 },
+            label: { color: ink.muted, fontSize: 11, position: "insideTopLeft" },
+            data: warmUps(rows).map(([first, until]) => [{ name: dayNumber(until) - dayNumber(first) > 30 ? "warm-up" : "", xAxis: first }, { xAxis: until }]),
+          },
         },
         {
           type: "line",
@@ -179,8 +215,8 @@ panel("load", ["year"], (host) => {
           data: rows.map((row) => row.form),
           markArea: {
             silent: true,
-            label: { show: !phone, color: ink.muted, fontSize: 11, position: "right" },
-            data: zones.map(([name, low, high, color]) => [{ name, yAxis: low, itemStyle: { color, opacity: 0.16 } }, { yAxis: high }]),
+            label: { show: false },
+            data: FORMS.map(([, lowest, color], i) => [{ yAxis: lowest, itemStyle: { color: color ? ink[color] : "transparent", opacity: color ? 0.16 : 0 } }, { yAxis: FORMS[i + 1]?.[1] ?? Infinity }]),
           },
         },
         {
@@ -227,10 +263,19 @@ panel("load", ["year"], (host) => {
     zoomed ? 586 : 552,
   );
   loadCard.say([
-    "All sports. From the first day with a load. Days whose load is unknown count as rest, which the green strip shows. The first 42 days are warm-up. ",
-    ...(missingSentence(["rest_hr", "max_hr", "ftp_w"]) ?? []),
+    "All sports. From the first day with a load. Days whose load is unknown count as rest, which the green strip shows. 42 days are warm-up: the first ones, and those after six weeks of which no load is known. ",
+    missingSentence(LOAD_NEEDS),
   ]);
 });
+
+/** The months from the first to the last of `found`, all of them; at most five years, wherever a wrong clock has put one. */
+function monthsTo(found) {
+  const last = found.reduce((latest, month) => (month > latest && month <= DATA.today ? month : latest), "") || [...found].sort().at(-1);
+  const first = found.reduce((earliest, month) => (month < earliest ? month : earliest), last);
+  const months = [];
+  for (let month = last; month >= first && months.length < 60; month = dayText(dayOf(yearOf(month), +month.slice(5, 7) - 1, 1))) months.unshift(month);
+  return months;
+}
 
 let zonesCard;
 panel("zones", ["year", "sport"], (host) => {
@@ -242,18 +287,18 @@ panel("zones", ["year", "sport"], (host) => {
   if (!rows.length) {
     zonesCard.aside.replaceChildren();
     if (all.length) return zonesCard.empty(`No heart rate in this choice: ${chosenText()}.`);
-    return zonesCard.empty(["Zones need heart rate and your own numbers. ", ...(missingSentence(["max_hr", "rest_hr"]) ?? ["No activity has heart rate yet."])]);
+    return zonesCard.empty(["Zones need heart rate and your own numbers. ", DATA.missing.includes("max_hr") ? missingSentence(["max_hr", "rest_hr"]) : "No activity has heart rate yet."]);
   }
   const ink = colours();
   const { axis, option, roomy } = chartBase(ink);
-  let months = [...new Set(rows.map((row) => row.month_start_date))].sort();
-  if (state.year === null) months = months.slice(thin(host) ? -12 : -24);
+  // a month without heart rate has its place too, else half a year's gap would look like none
+  const months = monthsTo(rows.map((row) => row.month_start_date)).slice(state.year === null ? (thin(host) ? -12 : -24) : 0);
   const sums = new Map(months.map((month) => [month, [0, 0, 0, 0, 0]]));
   for (const row of rows) {
     const held = sums.get(row.month_start_date);
     if (held) held[row.zone - 1] += row.moving_time_s;
   }
-  const bounds = [1, 2, 3, 4, 5].map((zone) => all.find((row) => row.zone === zone));
+  const bounds = [1, 2, 3, 4, 5].map((zone) => rowsOf("zone_bounds").find((row) => row.zone === zone));
   const named = (i) => {
     const row = bounds[i];
     if (!row) return `Zone ${i + 1}`;
@@ -266,7 +311,7 @@ panel("zones", ["year", "sport"], (host) => {
     h("ul", { class: "legend" }, [0, 1, 2, 3, 4].map((i) => h("li", {}, h("span", { class: "dot", "data-heat": i + 1, "aria-hidden": "true" }), named(i)))),
   );
   zonesCard.say(
-    `Hours by month${state.year === null ? `, ${counted(months.length, "month", "months")} with heart rate` : ""}. ${
+    `Hours by month${state.year === null ? `, ${counted(months.length, "month", "months")} to the last with heart rate` : ""}. ${
       estimates ? "Where an activity's splits are not known, all of its time counts in the zone of its average: an estimate." : "From the heart rate of each split."
     }`,
   );

@@ -61,6 +61,16 @@ function clock(seconds) {
   return hours ? `${hours}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${Math.floor(s / 60)}:${two(s % 60)}`;
 }
 
+/** Whether the sport's people say how long a distance takes rather than how far an hour leads. */
+function isPaced(sport) {
+  return ["Run", "Walk", "Swim"].includes(sport);
+}
+
+/** The mean speed of an activity; none in the gym, where the distance is none of a way. */
+function speedOf({ distance_m: m, moving_time_s: s, sport_group: sport }) {
+  return m && s && sport !== "Gym" ? speed(m / s, sport) : NONE;
+}
+
 /** A speed as the sport's people say it: pace for who runs, walks or swims, else per hour. */
 function speed(metresPerSecond, sport) {
   if (!metresPerSecond) return NONE;
@@ -68,7 +78,7 @@ function speed(metresPerSecond, sport) {
     const metres = state.units === "km" ? 100 : 91.44;
     return `${clock(metres / metresPerSecond)}\u00a0/100\u00a0${state.units === "km" ? "m" : "yd"}`;
   }
-  if (sport === "Run" || sport === "Walk") return `${clock(METRES[state.units] / metresPerSecond)}\u00a0/${state.units}`;
+  if (isPaced(sport)) return `${clock(METRES[state.units] / metresPerSecond)}\u00a0/${state.units}`;
   return `${tenths.format((metresPerSecond * 3600) / METRES[state.units])}\u00a0${state.units}/h`;
 }
 

@@ -12,7 +12,7 @@ function stepOf(value, steps) {
 }
 
 function heatLegend(steps) {
-  const measure = state.measure;
+  const measure = shownMeasure();
   return h(
     "p",
     { class: "heat-legend" },

@@ -29,12 +29,7 @@ function decodeRoute(text) {
 }
 
 function routesChosen() {
-  return ACTIVITIES.filter(
-    (row) =>
-      row.route &&
-      (state.sport === "All" || row.sport_group === state.sport) &&
-      (state.year === null || yearOf(row.started_local) === state.year),
-  );
+  return ACTIVITIES.filter((row) => row.route && isOfSport(row) && (state.year === null || yearOf(row.started_local) === state.year));
 }
 
 function noRoutes() {
@@ -360,7 +355,7 @@ class RouteMap {
 let mapCard;
 let routeMap;
 let regionPicked = 0;
-panel("map", ["year", "sport", "units"], (host) => {
+panel("map", ["year", "sport", "type", "units"], (host) => {
   mapCard ??= new Card(host, "All routes", { kind: "map-card" });
   const rows = routesChosen();
   if (!rows.length) {

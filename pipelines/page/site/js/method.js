@@ -42,6 +42,7 @@ panel("gaps", [], (host) => {
       ),
     );
     const unknown = load.filter((row) => row.coverage !== null && row.load === null).length;
+    const wrong = ACTIVITIES.filter((row) => row.started_local.slice(0, 10) > DATA.today).length;
     gapsCard.say(
       [
         `From ${dateText(coverage.first_activity_date)} to ${dateText(coverage.last_activity_date)}.`,
@@ -52,6 +53,7 @@ panel("gaps", [], (host) => {
         coverage.without_time_zone
           ? `${counted(coverage.without_time_zone, "activity has", "activities have")} no time zone: that of the activity nearest in time counts, or UTC where none has any.`
           : "",
+        wrong ? `${counted(wrong, "activity is", "activities are")} dated after today, by a wrong clock.` : "",
         coverage.misfits ? `${counted(coverage.misfits, "activity holds", "activities hold")} a field of an unexpected form, kept but not counted.` : "",
       ].join(" "),
     );
@@ -100,8 +102,8 @@ const DEFINITIONS = [
   ["hrTSS", "100 · TRIMP / TRIMP of an hour at the threshold heart rate (unless set, rest + 0.85 · (maximum − rest))."],
   ["TSS", "100 · s · NP · IF / (FTP · 3600), with IF = NP / FTP; Strava's weighted average power stands in for NP. Only from a power meter."],
   ["Load", "TSS, else hrTSS, else unknown; unknown too where a recording was left on. It is never guessed: each day shows the share of its moving time that has a load."],
-  ["Fitness and fatigue", "Exponential means of the daily load with time constants of 42 and 7 days: x + (load − x) · (1 − e^(−1/τ)), from 0 on the first day with a load. The 42 days from there are warm-up. (TrainingPeaks uses 1/τ.)"],
-  ["Form", "Yesterday's fitness less yesterday's fatigue."],
+  ["Fitness and fatigue", "Exponential means of the daily load with time constants of 42 and 7 days: x + (load − x) · (1 − e^(−1/τ)), from 0 on the first day with a load. The 42 days from there are warm-up, and so are days after six weeks with activities and without any load, and the 42 days from the next one. (TrainingPeaks uses 1/τ.)"],
+  ["Form", "Yesterday's fitness less yesterday's fatigue. Below −30 it is called high risk, to −10 optimal, to 5 the grey zone, to 25 fresh, above transition."],
   ["Monotony, strain", "The mean of seven days' load by their standard deviation; their sum times that."],
   ["Zones", "Time by heart rate in five zones that start at 60, 70, 80 and 90 % of the way from resting to maximum heart rate (of the maximum where no resting one is set): from the splits of details, else the whole activity in the zone of its average. Only 20 to 250 beats a minute are a heart rate."],
   ["Sports", "Strava's sport types in eight groups; what is unknown is Other."],

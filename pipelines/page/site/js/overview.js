@@ -38,6 +38,12 @@ function spans() {
   return { now: [-Infinity, Infinity], before: null, text: "All years", against: null };
 }
 
+/** How many digits wide a tile's figure is, its small unit included. */
+function lengthOf(made) {
+  const [figure, unit = ""] = made.querySelector(".big").textContent.split("\u00a0");
+  return figure.length + (unit ? (unit.length + 1) / 2 : 0);
+}
+
 function tile(name, value, unit, under, hint = null) {
   return h(
     "div",
@@ -49,8 +55,9 @@ function tile(name, value, unit, under, hint = null) {
 
 function drawTiles(host) {
   const { now, before, text, against } = spans();
-  const sums = sumOf(state.sport, ...now);
-  const earlier = before && sumOf(state.sport, ...before);
+  const days = sportDays();
+  const sums = sumOf(days, ...now);
+  const earlier = before && sumOf(days, ...before);
   const under = (measure) => {
     if (!earlier) return "";
     const moved = change(sums[measure], earlier[measure]);
@@ -64,6 +71,7 @@ function drawTiles(host) {
   const of = Object.fromEntries(tiles);
   const eddington = rowsOf("eddington").find((row) => row.sport_group === state.sport && row.unit === state.units);
   const next = (eddington?.eddington ?? 0) + 1;
+  const wider = state.type ? ` (all of ${state.sport})` : "";
   const streak = rowsOf("streaks").find((row) => row.sport_group === state.sport && row.period === "day");
   const past = state.year !== null && state.year !== THIS_YEAR;
   const review = rowsOf("year_in_review").find((row) => row.year === state.year && row.sport_group === state.sport);
@@ -76,18 +84,19 @@ function drawTiles(host) {
       "Eddington",
       eddington ? whole.format(eddington.eddington) : "0",
       state.units,
-      eddington ? `${counted(eddington.days_needed_for_next, "more day", "more days")} of ${next}\u00a0${state.units} for ${next}` : "",
+      [eddington ? `${counted(eddington.days_needed_for_next, "more day", "more days")} of ${next}\u00a0${state.units} for ${next}` : "", wider],
       "Over all years: as many days of at least as much distance",
     ),
     past
-      ? tile("Longest streak", whole.format(review?.longest_day_streak ?? 0), review?.longest_day_streak === 1 ? "day" : "days", `in ${state.year}`)
+      ? tile("Longest streak", whole.format(review?.longest_day_streak ?? 0), review?.longest_day_streak === 1 ? "day" : "days", [`in ${state.year}`, wider])
       : tile(
           "Streak",
           whole.format(streak?.current ?? 0),
           streak?.current === 1 ? "day" : "days",
-          streak ? `longest ${counted(streak.longest, "day", "days")}` : "",
+          [streak ? `longest ${counted(streak.longest, "day", "days")}` : "", wider],
         ),
   ];
+  const longest = Math.max(...content.map(lengthOf));
   const options = [
     { value: "week", text: "Week" },
     { value: "month", text: "Month" },
@@ -98,7 +107,7 @@ function drawTiles(host) {
     h(
       "div",
       { class: "tiles-head" },
-      h("p", {}, h("strong", {}, text), against ? ` against ${against}` : "", state.sport === "All" ? "" : `, ${state.sport}`),
+      h("p", {}, h("strong", {}, text), against ? ` against ${against}` : "", state.sport === "All" ? "" : `, ${sportChosen()}`),
       state.year === null
         ? h(
             "fieldset",
@@ -111,11 +120,12 @@ function drawTiles(host) {
           )
         : null,
     ),
-    h("dl", { class: "tiles" }, content),
+    // as large as the longest of them lets all be
+    h("dl", { class: `tiles${longest > 7.5 ? " long" : ""}`, css: { "--longest": longest } }, content),
   );
 }
 
-panel("tiles", ["year", "sport", "span", "units"], (host) => {
+panel("tiles", ["year", "sport", "type", "span", "units"], (host) => {
   // the switch that was just used must not lose the focus to a new one
   const focused = document.activeElement?.name === "span";
   drawTiles(host);
@@ -132,26 +142,27 @@ function weeksShown(host) {
 }
 
 let weeklyCard;
-panel("weekly", ["year", "sport", "measure", "units"], (host) => {
+panel("weekly", ["year", "sport", "type", "measure", "units"], (host) => {
   weeklyCard ??= new Card(host, "Weeks");
+  const measure = shownMeasure();
   const weeks = weeksShown(host);
   const sports = state.sport === "All" ? SPORTS : [state.sport];
   const sums = new Map(sports.map((sport) => [sport, new Map(weeks.map((monday) => [monday, 0]))]));
-  for (const row of DAYS) {
+  for (const row of sportDays()) {
     const monday = mondayOf(row.day);
     const held = sums.get(row.sport_group);
     // a year's first and last weeks are whole weeks, its neighbours' days included
-    if (held?.has(monday)) held.set(monday, held.get(monday) + (row[state.measure] ?? 0));
+    if (held?.has(monday)) held.set(monday, held.get(monday) + (row[measure] ?? 0));
   }
   const used = sports.filter((sport) => [...sums.get(sport).values()].some((value) => value > 0));
   if (!used.length) {
     weeklyCard.aside.replaceChildren();
-    const nothing = `Nothing in the last ${weeks.length} weeks${state.sport === "All" ? "" : ` for ${state.sport}`}.`;
+    const nothing = `Nothing in the last ${weeks.length} weeks${state.sport === "All" ? "" : ` for ${sportChosen()}`}.`;
     return weeklyCard.empty(DAYS.length && state.year === null ? nothing : noneChosen());
   }
   const ink = colours();
   const { axis, option, roomy } = chartBase(ink);
-  const { number } = MEASURES[state.measure];
+  const { number } = MEASURES[measure];
   const week = (monday) => rangeText(dayText(monday), dayText(monday + 6));
   const total = (monday) => used.reduce((sum, sport) => sum + sums.get(sport).get(monday), 0);
   weeklyCard.aside.replaceChildren(legend(used));
@@ -170,8 +181,8 @@ panel("weekly", ["year", "sport", "measure", "units"], (host) => {
           const monday = weeks[dataIndex];
           const parts = used.filter((sport) => sums.get(sport).get(monday) > 0);
           return tipContent(week(monday), [
-            ...parts.map((sport) => [sport, sport, measured(state.measure, sums.get(sport).get(monday))]),
-            ...(parts.length > 1 || !parts.length ? [[null, "Total", measured(state.measure, total(monday))]] : []),
+            ...parts.map((sport) => [sport, sport, measured(measure, sums.get(sport).get(monday))]),
+            ...(parts.length > 1 || !parts.length ? [[null, "Total", measured(measure, total(monday))]] : []),
           ]);
         },
       },
@@ -198,14 +209,14 @@ panel("weekly", ["year", "sport", "measure", "units"], (host) => {
         data: weeks.map((monday) => number(sums.get(sport).get(monday))),
       })),
     },
-    `${MEASURES[state.measure].label} by week, ${weeks.length} weeks, ${chosenText()}; the last week has ${measured(state.measure, total(weeks.at(-1)))}.`,
+    `${MEASURES[measure].label} by week, ${weeks.length} weeks, ${chosenText()}; the last week has ${measured(measure, total(weeks.at(-1)))}.`,
     () => ({
       caption: `${measureName()} by week`,
       columns: [{ text: "Week", row: true }, ...used.map((sport) => ({ text: sport, number: true })), { text: "Total", number: true }],
       rows: weeks.map((monday) => [
         week(monday),
-        ...used.map((sport) => amount(state.measure, sums.get(sport).get(monday))),
-        amount(state.measure, total(monday)),
+        ...used.map((sport) => amount(measure, sums.get(sport).get(monday))),
+        amount(measure, total(monday)),
       ]),
     }),
     260,
@@ -249,8 +260,11 @@ panel("streaks", ["sport"], (host) => {
   streaksCard.say(`With at least one activity each${state.sport === "All" ? "" : ` (${state.sport})`}. All years.`);
 });
 
-const GOAL_TEXT = { ...Object.fromEntries(Object.keys(MEASURES).map((name) => [name, (value) => measured(name, value)])) };
-GOAL_TEXT.active_days = (value) => counted(value, "active day", "active days");
+/** "412 of 1,000 km", "119 of 200 active days": the unit once. */
+function ofTarget({ measure, achieved, target }) {
+  if (measure === "active_days") return `${whole.format(achieved)} of ${counted(target, "active day", "active days")}`;
+  return `${amount(measure, achieved)} of ${measured(measure, target)}`;
+}
 
 let goalsCard;
 panel("goals", ["sport", "units"], (host) => {
@@ -286,7 +300,7 @@ panel("goals", ["sport", "units"], (host) => {
           h(
             "p",
             { class: "under" },
-            `${GOAL_TEXT[row.measure](row.achieved)} of ${GOAL_TEXT[row.measure](row.target)}; `,
+            `${ofTarget(row)}; `,
             row.share >= 1 ? "done" : `${ahead ? "ahead of" : "behind"} an even pace (${percent(row.expected_share)})`,
           ),
         );
@@ -298,20 +312,18 @@ panel("goals", ["sport", "units"], (host) => {
 
 let recentCard;
 let recentShown = 8;
-panel("recent", ["year", "sport", "units"], (host) => {
+panel("recent", ["year", "sport", "type", "units"], (host) => {
   recentCard ??= new Card(host, "Latest activities", { kind: "wide-table" });
-  const rows = ACTIVITIES.filter(
-    (row) =>
-      (state.sport === "All" || row.sport_group === state.sport) &&
-      (state.year === null || yearOf(row.started_local) === state.year),
-  );
+  const rows = ACTIVITIES.filter((row) => isOfSport(row) && (state.year === null || yearOf(row.started_local) === state.year));
   if (!rows.length) return recentCard.empty(noneChosen());
-  const shown = rows.slice(0, recentShown);
+  // what a wrong clock dates into the future is not the latest
+  const isPast = (row) => row.started_local.slice(0, 10) <= DATA.today;
+  const shown = [...rows.filter(isPast), ...rows.filter((row) => !isPast(row))].slice(0, recentShown);
   const hearts = shown.some((row) => row.average_heartrate);
   recentCard.show(
     h(
       "ol",
-      { class: `recent${hearts ? "" : " heartless"}` },
+      { class: "recent", css: { "--facts": 3 + !DATA.public + hearts } },
       shown.map((row) =>
         h(
           "li",
@@ -327,10 +339,16 @@ panel("recent", ["year", "sport", "units"], (host) => {
               `${dateText(row.started_local)}${row.started_local.length > 10 ? `, ${row.started_local.slice(11)}` : ""}${row.sport_type ? ` · ${sportText(row.sport_type)}` : ""}`,
             ),
           ),
-          fact("Distance", row.distance_m ? distance(row.distance_m) : NONE),
-          fact("Time", clock(row.moving_time_s)),
-          fact("Climbed", row.total_elevation_gain_m ? climbed(row.total_elevation_gain_m) : NONE),
-          hearts ? fact("Heart rate", row.average_heartrate ? `${whole.format(row.average_heartrate)}\u00a0bpm` : NONE) : null,
+          h(
+            "div",
+            { class: "facts" },
+            fact("Distance", row.distance_m ? distance(row.distance_m) : NONE),
+            fact("Time", clock(row.moving_time_s)),
+            // of rounded figures a pace would be none
+            DATA.public ? null : fact(isPaced(row.sport_group) ? "Pace" : "Speed", speedOf(row)),
+            fact("Climbed", climbed(row.total_elevation_gain_m)),
+            hearts ? fact("Heart rate", row.average_heartrate ? `${whole.format(row.average_heartrate)}\u00a0bpm` : NONE) : null,
+          ),
           h("div", { class: "link" }, viewOnStrava(row.id, row.name)),
         ),
       ),

@@ -23,9 +23,11 @@ panel("records", ["year", "sport", "units"], (host) => {
   recordsCard ??= new Card(host, "Records");
   // a highest point of 0 m is no record
   const of = (sport) => rowsOf("records").filter((row) => row.year === state.year && row.sport_group === sport && row.value);
-  const rows = of(state.sport);
-  if (!rows.length) return recordsCard.empty(noneChosen());
   const sports = SPORTS.filter((sport) => of(sport).length);
+  // all sports of who has only one are that sport
+  const sport = state.sport === "All" && sports.length === 1 ? sports[0] : state.sport;
+  const rows = of(sport);
+  if (!rows.length) return recordsCard.empty(noneChosen());
   recordsCard.show(
     h(
       "dl",
@@ -33,7 +35,7 @@ panel("records", ["year", "sport", "units"], (host) => {
       RECORDS_SHOWN.map(([record, name]) => {
         // over all sports, the fastest is whatever rolls: it is told by sport below
         const row = rows.find((one) => one.record === record);
-        if (!row || (state.sport === "All" && record === "fastest")) return null;
+        if (!row || (sport === "All" && record === "fastest")) return null;
         return h(
           "div",
           { "data-record": record },
@@ -42,7 +44,7 @@ panel("records", ["year", "sport", "units"], (host) => {
         );
       }),
     ),
-    state.sport === "All" && sports.length > 1
+    sport === "All"
       ? table({
           caption: `Records by sport, ${state.year ?? "all years"}`,
           kind: "by-sport",
@@ -123,6 +125,12 @@ panel("predictions", ["sport"], (host) => {
   predictionsCard.say("Riegel's formula, T₂ = T₁ · (D₂ / D₁)^1.06, from the best efforts of the last 365 days.");
 });
 
+/** The least of 1, 2, 5, 10, 20 … that is no less than `least`. */
+function roundStep(least) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(least, 1)));
+  return power * [1, 2, 5, 10].find((step) => step * power >= least);
+}
+
 let eddingtonCard;
 panel("eddington", ["sport", "units"], (host) => {
   eddingtonCard ??= new Card(host, "Eddington number");
@@ -131,15 +139,13 @@ panel("eddington", ["sport", "units"], (host) => {
     .filter((row) => row.sport_group === state.sport && row.unit === state.units)
     .sort((a, b) => a.distance - b.distance);
   const number = of(state.sport);
-  if (!days.length || !number) {
-    eddingtonCard.aside.replaceChildren();
-    return eddingtonCard.empty(`An Eddington number begins with a day of one ${state.units === "km" ? "kilometre" : "mile"}.`);
-  }
+  if (!days.length || !number) return eddingtonCard.empty(`An Eddington number begins with a day of one ${state.units === "km" ? "kilometre" : "mile"}.`);
   const ink = colours();
   const { axis, option, roomy } = chartBase(ink);
   const e = number.eddington;
   const next = e + 1;
   const top = Math.max(10, Math.ceil((3 * e) / 50) * 50);
+  const step = roundStep(days.at(-1).distance / (thin(host) ? 5 : 10));
   eddingtonCard.aside.replaceChildren(
     h(
       "dl",
@@ -165,7 +171,7 @@ panel("eddington", ["sport", "units"], (host) => {
         },
       },
       grid: { ...roomy, right: 8 },
-      xAxis: { ...axis, type: "category", data: days.map((row) => `${row.distance}`), axisLabel: { ...axis.axisLabel, formatter: (text) => `${text} ${state.units}` } },
+      xAxis: { ...axis, type: "category", data: days.map((row) => `${row.distance}`), axisLabel: { ...axis.axisLabel, interval: (i) => days[i].distance % step === 0, formatter: (text) => `${text} ${state.units}` } },
       yAxis: { ...axis, type: "value", max: days[0].days > top ? top : null, axisLabel: { ...axis.axisLabel, formatter: (value) => whole.format(value) } },
       series: [
         {

@@ -8,7 +8,7 @@ panel("review", ["year", "sport", "units"], (host) => {
     reviewCard.heading.textContent = `${state.year ?? THIS_YEAR}`;
     return reviewCard.empty(noneChosen());
   }
-  const year = state.year ?? Math.max(...rows.map((row) => row.year));
+  const year = state.year ?? newestOf(rows.map((row) => row.year));
   const row = rows.find((one) => one.year === year);
   reviewCard.heading.textContent = `${year}${state.sport === "All" ? "" : `, ${state.sport}`}`;
   if (!row) return reviewCard.empty(noneChosen());
@@ -26,6 +26,8 @@ panel("review", ["year", "sport", "units"], (host) => {
     if (sum === null) return number("Kudos", NONE, "an export has none");
     return number("Kudos", whole.format(sum), `without ${counted(unknown, "activity", "activities")} of an export, which has none`);
   };
+  // kilometres and miles are counted apart
+  const eddington = (one) => one[`eddington_${state.units}`] ?? null;
   const moment = (name, ...content) => h("div", { class: "moment" }, h("dt", {}, name), h("dd", {}, content));
   reviewCard.show(
     h(
@@ -61,9 +63,9 @@ panel("review", ["year", "sport", "units"], (host) => {
             row.favourite_hour === null || row.favourite_hour === undefined ? null : h("span", { class: "under" }, `and ${hourText(row.favourite_hour)} to ${hourText((row.favourite_hour + 1) % 24)}`),
           )
         : null,
-      row.eddington_km === null || row.eddington_km === undefined
+      eddington(row) === null
         ? null
-        : moment("Eddington of the year", h("strong", {}, `${row.eddington_km}\u00a0km`), h("span", { class: "under" }, "from this year's days alone")),
+        : moment("Eddington of the year", h("strong", {}, `${eddington(row)}\u00a0${state.units}`), h("span", { class: "under" }, "from this year's days alone")),
       gear ? moment("Most used", h("strong", {}, bdi(gear.name, gear.gear_id)), h("span", { class: "under" }, gear.kind === "bike" ? "bike" : gear.kind)) : null,
       moment("From first to last", h("strong", {}, rangeText(row.first_activity_date, row.last_activity_date))),
     ),
@@ -73,7 +75,7 @@ panel("review", ["year", "sport", "units"], (host) => {
     caption: `Years, ${state.sport === "All" ? "all sports" : state.sport}`,
     columns: [
       { text: "Year", row: true },
-      ...["Activities", "Active days", `Distance (${state.units})`, "Time (h)", `Climbed (${MEASURES.total_elevation_gain_m.unit()})`, "Longest", "Streak (days)", "Eddington (km)"].map((text) => ({ text, number: true })),
+      ...["Activities", "Active days", `Distance (${state.units})`, "Time (h)", `Climbed (${MEASURES.total_elevation_gain_m.unit()})`, "Longest", "Streak (days)", `Eddington (${state.units})`].map((text) => ({ text, number: true })),
     ],
     rows: [...rows]
       .sort((a, b) => b.year - a.year)
@@ -86,7 +88,7 @@ panel("review", ["year", "sport", "units"], (host) => {
         amount("total_elevation_gain_m", one.total_elevation_gain_m),
         distance(one.longest_distance_m),
         whole.format(one.longest_day_streak),
-        one.eddington_km === null || one.eddington_km === undefined ? NONE : whole.format(one.eddington_km),
+        eddington(one) === null ? NONE : whole.format(eddington(one)),
       ]),
   }));
 });

@@ -29,7 +29,7 @@ function routeSketch(text, size, sport, label = null) {
 
 let routesCard;
 let routesShown = 0;
-panel("routes", ["year", "sport", "units"], (host) => {
+panel("routes", ["year", "sport", "type", "units"], (host) => {
   routesCard ??= new Card(host, "Route by route");
   const rows = routesChosen();
   if (!rows.length) return routesCard.empty(noRoutes());

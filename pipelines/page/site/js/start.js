@@ -22,6 +22,7 @@ function makeControls() {
       h("legend", { class: "unseen" }, "Sport"),
       switchOf("sport", sports.map((sport) => ({ value: sport, text: sport, sport: sport === "All" ? null : sport })), state.sport, (sport) => choose({ sport })),
     ),
+    control("Sport type", "type", [], (type) => choose({ type: type || null })),
   );
   document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
   document.getElementById("units").append(
@@ -40,12 +41,18 @@ function makeControls() {
 /** Make the controls show what is chosen, and say so to who does not see it. */
 function syncControls() {
   document.getElementById("year").value = state.year ?? "";
-  document.getElementById("measure").value = state.measure;
+  document.getElementById("measure").value = shownMeasure();
+  const types = typesOf(state.sport);
+  const type = document.getElementById("type");
+  put(type, [["", `All of ${state.sport}`], ...types.map((one) => [one, sportText(one)])].map(([value, text]) => h("option", { value }, text)));
+  type.value = state.type ?? "";
+  type.hidden = types.length < 2;
   for (const name of ["sport", "units", "theme"]) {
     for (const input of document.querySelectorAll(`input[name="${name}"]`)) input.checked = input.value === state[name];
   }
-  const sums = state.year === null ? sumOf(state.sport, -Infinity, Infinity) : sumOf(state.sport, dayOf(state.year, 1, 1), dayOf(state.year, 12, 31));
-  document.getElementById("said").textContent = `${chosenText()}: ${counted(sums.activities, "activity", "activities")}, ${measured("distance_m", sums.distance_m)}`;
+  const sums = sumOf(chosenDays(), -Infinity, Infinity);
+  const measure = shownMeasure() === "activities" ? "distance_m" : shownMeasure();
+  document.getElementById("said").textContent = `${chosenText()}: ${counted(sums.activities, "activity", "activities")}, ${measured(measure, sums[measure])}`;
 }
 
 /** Go to a place on the page without giving up the filters in the address. */

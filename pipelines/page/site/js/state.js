@@ -1,9 +1,10 @@
 // What the reader chose, kept in the address after "#", and which panels that concerns.
 
-const DEFAULTS = { year: null, sport: "All", measure: "distance_m", span: "year", units: DATA.units, theme: "auto" };
+const DEFAULTS = { year: null, sport: "All", type: null, measure: "distance_m", span: "year", units: DATA.units, theme: "auto" };
 const ALLOWED = {
   year: (text) => (YEARS.includes(+text) ? +text : null),
   sport: (text) => (SPORTS.includes(text) ? text : "All"),
+  type: (text) => text,
   measure: (text) => (Object.hasOwn(MEASURES, text) ? text : DEFAULTS.measure),
   span: (text) => (["week", "month", "year", "all"].includes(text) ? text : DEFAULTS.span),
   units: (text) => (Object.hasOwn(METRES, text) ? text : DEFAULTS.units),
@@ -26,6 +27,9 @@ function drawPanel(one) {
   if (!one.stale) return;
   one.stale = false;
   one.draw(one.host);
+  if (state.type && one.needs.has("sport") && !one.needs.has("type")) {
+    one.host.append(h("p", { class: "wider" }, `All of ${state.sport}: the warehouse has this by group, not by sport type.`));
+  } else one.host.querySelector(".wider")?.remove();
 }
 
 function drawAll() {
@@ -51,11 +55,13 @@ function watchPanels() {
 
 /** Take up new choices: redraw what they concern, and write them into the address. */
 function choose(choices) {
+  choices = consistent({ ...state, ...choices });
   const changed = Object.keys(choices).filter((name) => state[name] !== choices[name]);
   if (!changed.length) return;
   Object.assign(state, choices);
   document.documentElement.dataset.theme = state.theme;
-  for (const one of panels) if (changed.some((name) => one.needs.has(name))) one.stale = true;
+  const concerned = new Set(changed.includes("type") ? [...changed, "sport"] : changed);
+  for (const one of panels) if ([...concerned].some((name) => one.needs.has(name))) one.stale = true;
   writeHash();
   syncControls();
   drawNear();
@@ -72,12 +78,40 @@ function readHash() {
   const text = location.hash.slice(1);
   if (text && !text.includes("=")) return null;
   const given = new Map(new URLSearchParams(text));
-  return Object.fromEntries(
-    Object.keys(DEFAULTS).map((name) => [name, given.has(name) ? ALLOWED[name](given.get(name)) : DEFAULTS[name]]),
+  return consistent(
+    Object.fromEntries(Object.keys(DEFAULTS).map((name) => [name, given.has(name) ? ALLOWED[name](given.get(name)) : DEFAULTS[name]])),
   );
+}
+
+/** These choices without a sport type that is none of the sport's. */
+function consistent(choices) {
+  return typesOf(choices.sport).includes(choices.type) ? choices : { ...choices, type: null };
+}
+
+/** The sport that the filters choose, in words: "All sports", "Run", "Trail Run". */
+function sportChosen(all = "All sports") {
+  if (state.sport === "All") return all;
+  return state.type ? sportText(state.type) : state.sport;
+}
+
+/** Whether the filters choose the sport of this activity. */
+function isOfSport(row) {
+  return (state.sport === "All" || row.sport_group === state.sport) && (state.type === null || row.sport_type === state.type);
+}
+
+/** The days of the sport that the filters choose, of all years. */
+function sportDays() {
+  return state.type ? daysOfType(state.type) : DAYS.filter(isOfSport);
+}
+
+/** The measure that is drawn: the one chosen, unless there is none of it in this sport, as lifting has no distance. */
+function shownMeasure() {
+  const days = sportDays();
+  const some = (measure) => days.some((row) => row[measure] > 0);
+  return [state.measure, "moving_time_s", "activities"].find(some) ?? state.measure;
 }
 
 /** What the filters choose, in words: "Run, 2025". */
 function chosenText() {
-  return `${state.sport === "All" ? "all sports" : state.sport}, ${state.year ?? "all years"}`;
+  return `${sportChosen("all sports")}, ${state.year ?? "all years"}`;
 }

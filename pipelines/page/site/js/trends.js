@@ -1,76 +1,76 @@
 // Trends: months by year, years as they grow, and the hours of the week.
 
 let monthsCard;
-panel("months", ["sport", "measure", "units"], (host) => {
+panel("months", ["sport", "type", "measure", "units"], (host) => {
   monthsCard ??= new Card(host, "Months by year", { kind: "wide-table" });
-  const days = DAYS.filter((row) => state.sport === "All" || row.sport_group === state.sport);
-  if (!days.length) {
-    monthsCard.aside.replaceChildren();
-    return monthsCard.empty(noneChosen());
-  }
+  const measure = shownMeasure();
+  const days = sportDays();
+  if (!days.length) return monthsCard.empty(noneChosen());
   const sums = new Map();
   for (const row of days) {
     const months = sums.get(row.year) ?? sums.set(row.year, new Array(12).fill(0)).get(row.year);
-    months[+row.activity_date.slice(5, 7) - 1] += row[state.measure] ?? 0;
+    months[+row.activity_date.slice(5, 7) - 1] += row[measure] ?? 0;
   }
-  const years = [];
-  for (let year = Math.max(...sums.keys()); year >= Math.min(...sums.keys()); year -= 1) years.push(year);
-  const monthsOf = (year) => sums.get(year) ?? new Array(12).fill(0);
-  const steps = stepsOf(years.flatMap(monthsOf));
-  const begun = Math.min(...days.map((row) => row.day));
+  const years = yearsWithGaps([...sums.keys(), newestOf([...sums.keys()])]);
+  const monthsOf = (year) => sums.get(year);
+  const steps = stepsOf([...sums.values()].flat());
+  const begun = days.reduce((first, row) => Math.min(first, row.day), Infinity);
   // months that are to come, and those before the first activity, have nothing to say
   const passed = (year, month) => dayOf(year, month + 1, 1) <= TODAY && dayOf(year, month + 2, 0) >= begun;
   const cell = (year, value, month) =>
     h(
       "td",
-      { class: "number", "data-heat": stepOf(value, steps), title: passed(year, month) ? `${MONTHS[month]} ${year}: ${measured(state.measure, value)}` : null },
-      passed(year, month) || value ? h("span", {}, amount(state.measure, value)) : null,
+      { class: "number", "data-heat": stepOf(value, steps), title: passed(year, month) ? `${MONTHS[month]} ${year}: ${measured(measure, value)}` : null },
+      passed(year, month) || value ? h("span", {}, amount(measure, value)) : null,
     );
   monthsCard.aside.replaceChildren(heatLegend(steps));
-  monthsCard.show(
+  const longest = Math.max(...[...sums.values()].flat().map((value) => amount(measure, value).length));
+  const matrix = h(
+    "table",
+    { class: "matrix", css: { "--longest": longest } },
+    h("caption", { class: "unseen" }, `${measureName()} by month and year, ${sportChosen("all sports")}`),
     h(
-      "table",
-      { class: "matrix" },
-      h("caption", { class: "unseen" }, `${measureName()} by month and year, ${state.sport === "All" ? "all sports" : state.sport}`),
+      "thead",
+      {},
       h(
-        "thead",
+        "tr",
         {},
-        h(
+        h("th", { scope: "col" }, "Year"),
+        MONTHS.map((name) =>
+          h("th", { scope: "col", class: "number" }, name[0], h("span", { class: "rest" }, name.slice(1))),
+        ),
+        h("th", { scope: "col", class: "number" }, "Total"),
+      ),
+    ),
+    h(
+      "tbody",
+      {},
+      years.map((year) =>
+        Array.isArray(year)
+        ? h("tr", { class: "gap-of-years" }, h("th", { scope: "row", colspan: 14 }, `${yearsText(year)}: nothing`))
+        : h(
           "tr",
           {},
-          h("th", { scope: "col" }, "Year"),
-          MONTHS.map((name) =>
-            h("th", { scope: "col", class: "number" }, name[0], h("span", { class: "rest" }, name.slice(1))),
-          ),
-          h("th", { scope: "col", class: "number" }, "Total"),
-        ),
-      ),
-      h(
-        "tbody",
-        {},
-        years.map((year) =>
-          h(
-            "tr",
-            {},
-            h("th", { scope: "row" }, `${year}`),
-            monthsOf(year).map((value, month) => cell(year, value, month)),
-            h("td", { class: "number total" }, amount(state.measure, monthsOf(year).reduce((a, b) => a + b, 0))),
-          ),
+          h("th", { scope: "row" }, `${year}`),
+          monthsOf(year).map((value, month) => cell(year, value, month)),
+          h("td", { class: "number total" }, amount(measure, monthsOf(year).reduce((a, b) => a + b, 0))),
         ),
       ),
     ),
   );
+  monthsCard.show(h("div", { class: "months" }, matrix));
   monthsCard.say(`${measureName()}, all years.`);
 });
 
 let cumulativeCard;
-panel("cumulative", ["year", "sport", "measure", "units"], (host) => {
+panel("cumulative", ["year", "sport", "type", "measure", "units"], (host) => {
   cumulativeCard ??= new Card(host, "Years as they grow");
-  const days = DAYS.filter((row) => state.sport === "All" || row.sport_group === state.sport);
+  const measure = shownMeasure();
+  const days = sportDays();
   if (!days.length) return cumulativeCard.empty(noneChosen());
   const ink = colours();
   const { axis, option, roomy } = chartBase(ink);
-  const { number } = MEASURES[state.measure];
+  const { number } = MEASURES[measure];
   const years = [...new Set(days.map((row) => row.year))].sort((a, b) => a - b);
   // a leap year's days: what other years lack stays as it was the day before
   const slots = Array.from({ length: 366 }, (_, i) => dayText(dayOf(2024, 1, 1) + i).slice(5));
@@ -78,22 +78,33 @@ panel("cumulative", ["year", "sport", "measure", "units"], (host) => {
   const grown = new Map(
     years.map((year) => {
       const sums = new Array(366).fill(0);
-      for (const row of days) if (row.year === year) sums[slotOf.get(row.activity_date.slice(5))] += row[state.measure] ?? 0;
+      for (const row of days) if (row.year === year) sums[slotOf.get(row.activity_date.slice(5))] += row[measure] ?? 0;
       let sum = 0;
       const end = year === THIS_YEAR ? slotOf.get(DATA.today.slice(5)) : 365;
       return [year, sums.map((value, i) => ((sum += value), i <= end ? sum : null))];
     }),
   );
-  const main = state.year ?? THIS_YEAR;
+  const main = state.year !== null && years.includes(state.year) ? state.year : newestOf(years);
+  const before = years.includes(main - 1) ? main - 1 : null;
   const style = (year) => {
     if (year === main) return { color: ink.accent, width: 2.6, z: 5 };
-    if (year === main - 1) return { color: ink.ink, width: 1.4, z: 4 };
+    if (year === before) return { color: ink.ink, width: 1.4, z: 4 };
     return { color: ink.fatigue, width: 1, z: 2 };
   };
   const slotText = (slot) => `${+slot.slice(3)}\u00a0${MONTHS[+slot.slice(0, 2) - 1]}`;
+  const rest = years.length - (before ? 2 : 1);
+  cumulativeCard.aside.replaceChildren(
+    h(
+      "ul",
+      { class: "legend" },
+      h("li", {}, lineSample("main"), `${main}`),
+      before && h("li", {}, lineSample("before"), `${before}`),
+      rest > 0 && h("li", {}, lineSample("others"), "other years"),
+    ),
+  );
   const lastOf = (year) => grown.get(year).findLast((value) => value !== null);
   cumulativeCard.say(
-    `${measureName()} from 1 January on: ${main} in colour, the year before as a firm line, others in grey${state.year ? "" : "; choose a year to bring it forward"}.`,
+    `${measureName()} from 1 January on.${state.year || years.length < 2 ? "" : " Choose a year to bring it forward."}`,
   );
   cumulativeCard.draw(
     {
@@ -105,18 +116,18 @@ panel("cumulative", ["year", "sport", "measure", "units"], (host) => {
           const near = there.sort((a, b) => b - a).sort((a, b) => (b === main) - (a === main)).slice(0, 8);
           return tipContent(
             `To ${slotText(slots[dataIndex])}`,
-            near.map((year) => [null, `${year}`, measured(state.measure, grown.get(year)[dataIndex])]),
+            near.map((year) => [null, `${year}`, measured(measure, grown.get(year)[dataIndex])]),
             there.length > near.length ? `and ${there.length - near.length} more years` : null,
           );
         },
       },
-      grid: { ...roomy, right: 44 },
+      grid: { ...roomy, right: 8 },
       xAxis: {
         ...axis,
         type: "category",
         boundaryGap: false,
         data: slots,
-        axisLabel: { ...axis.axisLabel, interval: (i) => slots[i].endsWith("-15"), formatter: (slot) => MONTHS[+slot.slice(0, 2) - 1] },
+        axisLabel: { ...axis.axisLabel, interval: (i) => slots[i].endsWith("-15") && (!thin(host) || +slots[i].slice(0, 2) % 3 === 1), formatter: (slot) => MONTHS[+slot.slice(0, 2) - 1] },
       },
       yAxis: { ...axis, type: "value", axisLabel: { ...axis.axisLabel, formatter: (value) => whole.format(value) } },
       series: years.map((year) => ({
@@ -128,23 +139,13 @@ panel("cumulative", ["year", "sport", "measure", "units"], (host) => {
         lineStyle: { color: style(year).color, width: style(year).width },
         itemStyle: { color: style(year).color },
         emphasis: { disabled: true },
-        endLabel: {
-          show: year === main || year === main - 1,
-          formatter: `${year}`,
-          color: year === main ? ink.ink : ink.muted,
-          fontWeight: year === main ? 700 : 400,
-          fontSize: 11,
-          distance: 6,
-          textBorderColor: ink.card,
-          textBorderWidth: 4,
-        },
-        labelLayout: { moveOverlap: "shiftY" },
         data: grown.get(year).map((value) => (value === null ? null : +number(value).toFixed(2))),
       })),
     },
-    `${MEASURES[state.measure].label} of each year as it grows, ${state.sport === "All" ? "all sports" : state.sport}: ${years
+    `${MEASURES[measure].label} of each year as it grows, ${sportChosen("all sports")}: ${years
+      .filter((year) => year <= main)
       .slice(-3)
-      .map((year) => `${year} ${measured(state.measure, lastOf(year))}`)
+      .map((year) => `${year} ${measured(measure, lastOf(year))}`)
       .join(", ")}.`,
     () => {
       const ends = Array.from({ length: 12 }, (_, month) => slotOf.get(dayText(dayOf(2024, month + 2, 0)).slice(5)));
@@ -154,8 +155,8 @@ panel("cumulative", ["year", "sport", "measure", "units"], (host) => {
         rows: [...years].reverse().map((year) => [
           `${year}`,
           ...ends.map((end, month) => {
-            const begun = year < THIS_YEAR || dayOf(year, month + 1, 1) <= TODAY;
-            return begun ? amount(state.measure, grown.get(year)[end] ?? lastOf(year)) : "";
+            const begun = year !== THIS_YEAR || dayOf(year, month + 1, 1) <= TODAY;
+            return begun ? amount(measure, grown.get(year)[end] ?? lastOf(year)) : "";
           }),
         ]),
       };
@@ -170,17 +171,14 @@ panel("hours", ["year", "sport", "measure"], (host) => {
   const rows = chosen(rowsOf("weekday_hours"), { year: state.year }).filter(
     (row) => state.sport === "All" || row.sport_group === state.sport,
   );
-  if (!rows.length) {
-    hoursCard.aside.replaceChildren();
-    return hoursCard.empty(noneChosen());
-  }
+  if (!rows.length) return hoursCard.empty(noneChosen());
   const sums = Array.from({ length: 168 }, () => ({ activities: 0, moving_time_s: 0 }));
   for (const row of rows) {
     const sum = sums[(row.weekday - 1) * 24 + row.hour];
     sum.activities += row.activities;
     sum.moving_time_s += row.moving_time_s ?? 0;
   }
-  const measure = state.measure === "moving_time_s" ? "moving_time_s" : "activities";
+  const measure = shownMeasure() === "moving_time_s" ? "moving_time_s" : "activities";
   const steps = stepsOf(sums.map((sum) => sum[measure]));
   const tall = thin(host);
   const [cellW, cellH, left, top] = tall ? [42, 17, 44, 20] : [36, 24, 84, 20];
@@ -229,6 +227,6 @@ panel("hours", ["year", "sport", "measure"], (host) => {
     ]),
   );
   hoursCard.say(
-    `${measure === "activities" ? "Activities" : "Moving time"} by local weekday and hour of the start${state.measure === measure || measure === "moving_time_s" ? "" : " (distance and climbing are not kept by the hour)"}.`,
+    `${measure === "activities" ? "Activities" : "Moving time"} by local weekday and hour of the start${shownMeasure() === measure ? "" : " (distance and climbing are not kept by the hour)"}.`,
   );
 });

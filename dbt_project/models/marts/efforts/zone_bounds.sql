@@ -1,0 +1,21 @@
+{{ config(materialized='view') }}
+
+with bounds as (
+    {{ heart_rate_zones() }}
+),
+
+athletes as (
+    select * from {{ ref('int_athletes__today') }}
+),
+
+final as (
+    select
+        athletes.athlete_id,
+        bounds.zone,
+        bounds.lowest_bpm,
+        bounds.highest_bpm
+    from athletes
+    cross join bounds
+)
+
+select * from final
