@@ -15,26 +15,6 @@ from scripts import Scripts
 
 from simulator import Simulator
 
-VARIANTS: dict[str, Callable[[], synthetic.Page]] = {
-    "fifteen years": synthetic.athlete,
-    "three years": lambda: synthetic.athlete(3, seed=2),
-    "empty": synthetic.empty,
-    "one activity": synthetic.one_activity,
-    "without GPS": synthetic.without_gps,
-    "without heart rate": synthetic.without_heart_rate,
-    "one sport": synthetic.one_sport,
-    "public": synthetic.public,
-    "imperial": synthetic.imperial,
-    "only lifting": synthetic.only_lifting,
-    "idle": synthetic.idle,
-    "wrong clocks": synthetic.wrong_clocks,
-    "one of each": synthetic.one_of_each,
-    "without details": synthetic.without_details,
-    "export only": synthetic.export_only,
-    "strapless for years": synthetic.strapless_for_years,
-    "hostile everywhere": synthetic.hostile_everywhere,
-}
-
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Athlete]:
@@ -72,7 +52,7 @@ def variant() -> Callable[[str], synthetic.Page]:
     made: dict[str, synthetic.Page] = {}
 
     def data_of(name: str) -> synthetic.Page:
-        return made[name] if name in made else made.setdefault(name, VARIANTS[name]())
+        return made[name] if name in made else made.setdefault(name, synthetic.VARIANTS[name]())
 
     return data_of
 

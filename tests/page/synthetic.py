@@ -729,3 +729,25 @@ def rows(data: Page, table: str) -> list[Row]:
     """Return a table's rows with the names of its columns."""
     held = data["tables"].get(table, {"columns": [], "rows": []})
     return [dict(zip(held["columns"], row, strict=True)) for row in held["rows"]]
+
+
+# the made-up athletes of the tests, by name
+VARIANTS: dict[str, Callable[[], Page]] = {
+    "fifteen years": athlete,
+    "three years": lambda: athlete(3, seed=2),
+    "empty": empty,
+    "one activity": one_activity,
+    "without GPS": without_gps,
+    "without heart rate": without_heart_rate,
+    "one sport": one_sport,
+    "public": public,
+    "imperial": imperial,
+    "only lifting": only_lifting,
+    "idle": idle,
+    "wrong clocks": wrong_clocks,
+    "one of each": one_of_each,
+    "without details": without_details,
+    "export only": export_only,
+    "strapless for years": strapless_for_years,
+    "hostile everywhere": hostile_everywhere,
+}

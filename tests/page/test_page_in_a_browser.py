@@ -9,8 +9,7 @@ import pytest
 import synthetic
 from axe_playwright_python.sync_playwright import Axe
 from browser import DESK, PHONE, Shown
-from conftest import VARIANTS
-from synthetic import TODAY, rows
+from synthetic import TODAY, VARIANTS, rows
 
 pytestmark = pytest.mark.browser
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 import synthetic
-from conftest import VARIANTS
 from scripts import Scripts
-from synthetic import SETTINGS, Page, change, rows, with_settings
+from synthetic import SETTINGS, VARIANTS, Page, change, rows, with_settings
 
 NONSENSE = re.compile(r"\[object|\b(NaN|undefined|null|Infinity)\b|Set\W+to see|: $")
 # what a load needs: heart rate three of them, power one
