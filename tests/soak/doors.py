@@ -126,6 +126,8 @@ class DoorsHistory:
     listed: Listed | None = None
     # activity at Strava -> hash of the file that its watch wrote
     recorded: dict[int, str] = field(default_factory=dict)
+    # those of them that an export or the API has brought: their files are theirs from then on, whatever is withdrawn
+    taken_over: set[int] = field(default_factory=set)
 
     def run(self) -> EndedByDoors:
         """Go through it; the shards are in `data` then."""
@@ -170,8 +172,9 @@ class DoorsHistory:
             case "record":
                 self._record()
             case "pull":
-                self._command("pull", "pull", "--confirm-deletions")
+                self._command("pull,stage", "pull", "--confirm-deletions")
                 self.listed = self._at_strava()
+                self.taken_over |= self.recorded.keys() & self.listed.keys()
             case _:
                 self._change(what)
 
@@ -200,8 +203,10 @@ class DoorsHistory:
         self.say(f"export {len(self.exports) - 1} with {len(self.exports[-1][1])} activities")
 
     def _import(self, which: int) -> None:
-        self._command("import", "import", str(self.exports[which][0]), "--confirm-deletions")
+        path, exported = self.exports[which]
+        self._command("import,stage", "import", str(path), "--confirm-deletions")
         self.imported.add(which)
+        self.taken_over |= self.recorded.keys() & exported.keys()
 
     def _record(self) -> None:
         """A watch records an activity, uploads it, and writes its file into the folder."""
@@ -263,6 +268,6 @@ class DoorsHistory:
             wanted[id_] = Wanted({name: activity[name] for name in (*EXACT, *METRES)}, frozenset(doors))
         for id_, digest in self.recorded.items():
             if id_ not in ever_exported and (self.listed is None or id_ not in self.listed):
-                own = -1 - int(digest, 16) % 2**52
-                wanted[own] = Wanted({}, frozenset({"file"}))
+                shown_as = id_ if id_ in self.taken_over else -1 - int(digest, 16) % 2**52
+                wanted[shown_as] = Wanted({}, frozenset({"file"}))
         return wanted
