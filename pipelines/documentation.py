@@ -234,7 +234,7 @@ def _models_table() -> str:
 
 def _tables_and_columns() -> str:
     """Every model of the marts, by its folder: what its rows are, then its columns."""
-    told = dict(
+    texts = dict(
         re.findall(
             r"{% docs (\w+) %}\n(.*?)\n{% enddocs %}",
             (DBT_PROJECT / "models" / "docs.md").read_text(encoding="utf-8"),
@@ -243,7 +243,7 @@ def _tables_and_columns() -> str:
     )
 
     def resolved(description: str) -> str:
-        whole = re.sub(r"""{{ doc\(["'](\w+)["']\) }}""", lambda match: told[match[1]], description)
+        whole = re.sub(r"""{{ doc\(["'](\w+)["']\) }}""", lambda match: texts[match[1]], description)
         return " ".join(whole.split())
 
     parts = []

@@ -72,7 +72,7 @@ class Ticket:
 
 
 @dataclass
-class _Said:
+class _Limit:
     """What headers said last of one limit: `used` is of the window that began at `began_s`."""
 
     began_s: int
@@ -82,15 +82,15 @@ class _Said:
 
 @dataclass
 class _State:
-    """What the file holds.
+    """What the file contains.
 
-    `told` is what headers said, by kind and length; earlier versions call it so in their files. `in_flight` are tickets
-    that have not come back, with Strava's time at their sending. `silent` counts, by quarter of an hour, requests that
-    came back without headers; of `heard` of these the headers of later ones have said.
+    `limits` is what headers said of each, by kind and length. `in_flight` are tickets that have not come back, with
+    Strava's time at their sending. `silent` counts, by quarter of an hour, requests that came back without headers; of
+    `heard` of these the headers of later ones have said.
     """
 
     anchor: Anchor | None = None
-    told: dict[str, _Said] = field(default_factory=dict)
+    limits: dict[str, _Limit] = field(default_factory=dict)
     in_flight: dict[str, float] = field(default_factory=dict)
     silent: dict[str, int] = field(default_factory=dict)
     heard: dict[str, int] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class _State:
             kept = orjson.loads(text)
             return cls(
                 Anchor(**kept["anchor"]) if kept["anchor"] else None,
-                {key: _Said(**said) for key, said in kept["told"].items()},
+                {key: _Limit(**limit) for key, limit in kept["told"].items()},
                 {str(id_): float(sent_at_s) for id_, sent_at_s in kept["in_flight"].items()},
                 {str(int(quarter_s)): int(count) for quarter_s, count in kept["silent"].items()},
                 {str(int(quarter_s)): int(count) for quarter_s, count in kept["heard"].items()},
@@ -113,8 +113,9 @@ class _State:
             return cls()
 
     def text(self) -> bytes:
-        """The same as JSON."""
-        return orjson.dumps(self)
+        """The same as JSON, under the names that files of earlier versions have."""
+        fields = dict(vars(self))
+        return orjson.dumps({"told": fields.pop("limits"), **fields})
 
     def sent_since(self, began_s: int) -> int:
         """Requests sent from `began_s` on that no header counts yet."""
@@ -190,7 +191,7 @@ class Budget:
             found = {kind: numbers for prefix, kind in KINDS.items() if (numbers := _numbers(lower, prefix))}
             for kind, numbers in found.items():
                 for length_s, (used, limit) in numbers.items():
-                    _note(state, f"{kind} {length_s}", _Said(_began_s(at_s, length_s), used, limit), sent_at_s)
+                    _note(state, f"{kind} {length_s}", _Limit(_began_s(at_s, length_s), used, limit), sent_at_s)
             if found:
                 state.heard |= {q: max(n, state.heard.get(q, 0)) for q, n in ticket.silent.items() if q in state.silent}
             elif was_in_flight:
@@ -338,7 +339,7 @@ class Budget:
         elif state.anchor is None or now_s > date_s + DATE_STEP_S + on_its_way_s:
             # we are ahead of Strava: what was noted as later than now was not
             state.anchor = Anchor.at(date_s, self._clock)
-            state.told = {key: said for key, said in state.told.items() if said.began_s <= date_s}
+            state.limits = {key: limit for key, limit in state.limits.items() if limit.began_s <= date_s}
         return date_s
 
     # --- windows
@@ -384,9 +385,9 @@ def _read(descriptor: int) -> bytes:
     return content
 
 
-def _note(state: _State, key: str, new: _Said, sent_at_s: float) -> None:
+def _note(state: _State, key: str, new: _Limit, sent_at_s: float) -> None:
     """Put what headers said in the place of what was known, as far as they are of that window."""
-    known = state.told.get(key, _Said(0, 0, 0))
+    known = state.limits.get(key, _Limit(0, 0, 0))
     if known.began_s > new.began_s:
         return
     if sent_at_s < new.began_s:
@@ -395,17 +396,17 @@ def _note(state: _State, key: str, new: _Said, sent_at_s: float) -> None:
     if known.began_s == new.began_s:
         # answers overtake each other: within a window usage only grows
         new.used = max(known.used, new.used)
-    state.told[key] = new
+    state.limits[key] = new
 
 
 def _windows(state: _State, kind: str, now_s: float) -> list[Window]:
     found = []
     for length_s in NAMES:
-        said = state.told.get(f"{kind} {length_s}")
-        if said is not None:
+        known = state.limits.get(f"{kind} {length_s}")
+        if known is not None:
             began_s = _began_s(now_s, length_s)
-            used = said.used if said.began_s == began_s else 0
-            found.append(Window(length_s, used + state.sent_since(began_s), said.limit, began_s + length_s))
+            used = known.used if known.began_s == began_s else 0
+            found.append(Window(length_s, used + state.sent_since(began_s), known.limit, began_s + length_s))
     return found
 
 

@@ -14,11 +14,11 @@ panel("calendar", ["year", "sport", "type", "measure", "units"], (host) => {
   const valueOf = (day) => (byDay.get(day) ?? []).reduce((sum, row) => sum + (row[measure] ?? 0), 0);
   const steps = stepsOf([...byDay.keys()].map(valueOf));
   // what a wrong clock dates into the future comes last: nobody opens the calendar for it
-  const held = days.map((row) => row.year);
+  const activeYears = days.map((row) => row.year);
   const entries =
     state.year !== null
       ? [state.year]
-      : [...yearsWithGaps([THIS_YEAR, ...held.filter((year) => year < THIS_YEAR)]), ...yearsWithGaps(held.filter((year) => year > THIS_YEAR))];
+      : [...yearsWithGaps([THIS_YEAR, ...activeYears.filter((year) => year < THIS_YEAR)]), ...yearsWithGaps(activeYears.filter((year) => year > THIS_YEAR))];
   const shown = entries.slice(0, calendarYears);
   const years = shown.filter(Number.isInteger);
   const bands = shown.map((year) => {

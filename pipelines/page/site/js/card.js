@@ -136,9 +136,14 @@ function lineSample(kind) {
   return h("i", { class: "line", "data-line": kind, "aria-hidden": "true" });
 }
 
+/** A legend of `entries`, each a sign and its name. */
+function legendOf(entries) {
+  return h("ul", { class: "legend" }, entries.map((entry) => h("li", {}, entry)));
+}
+
 /** A legend of sports, or of what else has a colour here. */
 function legend(sports) {
-  return h("ul", { class: "legend" }, sports.map((sport) => h("li", {}, dot(sport), sport)));
+  return legendOf(sports.map((sport) => [dot(sport), sport]));
 }
 
 /** The switch of measures, shown where a chart can draw each of them. */

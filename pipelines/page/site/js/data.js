@@ -79,8 +79,8 @@ function daysOfType(type) {
       const sums = Object.fromEntries(SUMMED.map((name) => [name, 0]));
       days.set(date, { activity_date: date, sport_group: row.sport_group, day: dayNumber(date), year: yearOf(date), ...sums });
     }
-    const held = days.get(date);
-    for (const name of SUMMED) held[name] += name === "activities" ? 1 : (row[name] ?? 0);
+    const day = days.get(date);
+    for (const name of SUMMED) day[name] += name === "activities" ? 1 : (row[name] ?? 0);
   }
   return [...days.values()].sort((a, b) => a.day - b.day);
 }

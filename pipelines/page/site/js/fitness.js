@@ -60,7 +60,6 @@ panel("load", ["year"], (host) => {
   loadCard ??= new Card(host, "Fitness, fatigue, form");
   const all = rowsOf("training_load_daily");
   if (!all.some((row) => row.load !== null)) {
-    loadCard.aside.replaceChildren();
     return loadCard.empty([
       ACTIVITIES.length ? "No activity has a training load. It is computed from heart rate or power, with your own numbers. " : "Training load appears with the first activities that have heart rate or power. ",
       missingSentence(LOAD_NEEDS),
@@ -84,11 +83,7 @@ panel("load", ["year"], (host) => {
       ].map(([name, value, key]) => h("div", { "data-key": key }, h("dt", {}, lineSample(key), name), h("dd", {}, rounded(value)))),
       h("div", {}, h("dt", {}, "which is"), h("dd", {}, formText(last.form).toLowerCase())),
     ),
-    h(
-      "ul",
-      { class: "legend" },
-      FORMS.map(([name, lowest], i) => h("li", {}, h("span", { class: "dot", "data-form": i, "aria-hidden": "true" }), `${name} ${i ? `from ${signed(lowest)}` : `below ${signed(FORMS[1][1])}`}`)),
-    ),
+    legendOf(FORMS.map(([name, lowest], i) => [h("span", { class: "dot", "data-form": i, "aria-hidden": "true" }), `${name} ${i ? `from ${signed(lowest)}` : `below ${signed(FORMS[1][1])}`}`])),
   );
   const phone = thin(host);
   const grid = (top, height) => ({ left: 44, right: 10, top, height });
@@ -285,7 +280,6 @@ panel("zones", ["year", "sport"], (host) => {
     (row) => (state.sport === "All" || row.sport_group === state.sport) && (state.year === null || yearOf(row.month_start_date) === state.year),
   );
   if (!rows.length) {
-    zonesCard.aside.replaceChildren();
     if (all.length) return zonesCard.empty(`No heart rate in this choice: ${chosenText()}.`);
     return zonesCard.empty(["Zones need heart rate and your own numbers. ", DATA.missing.includes("max_hr") ? missingSentence(["max_hr", "rest_hr"]) : "No activity has heart rate yet."]);
   }
@@ -308,7 +302,7 @@ panel("zones", ["year", "sport"], (host) => {
   };
   const estimates = rows.some((row) => row.source === "average");
   zonesCard.aside.replaceChildren(
-    h("ul", { class: "legend" }, [0, 1, 2, 3, 4].map((i) => h("li", {}, h("span", { class: "dot", "data-heat": i + 1, "aria-hidden": "true" }), named(i)))),
+    legendOf([0, 1, 2, 3, 4].map((i) => [h("span", { class: "dot", "data-heat": i + 1, "aria-hidden": "true" }), named(i)])),
   );
   zonesCard.say(
     `Hours by month${state.year === null ? `, ${counted(months.length, "month", "months")} to the last with heart rate` : ""}. ${

@@ -360,7 +360,6 @@ panel("map", ["year", "sport", "type", "units"], (host) => {
   const rows = routesChosen();
   if (!rows.length) {
     routeMap = null;
-    mapCard.aside.replaceChildren();
     return mapCard.empty(noRoutes());
   }
   const regions = regionsOf(rows);

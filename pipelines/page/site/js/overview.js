@@ -150,13 +150,12 @@ panel("weekly", ["year", "sport", "type", "measure", "units"], (host) => {
   const sums = new Map(sports.map((sport) => [sport, new Map(weeks.map((monday) => [monday, 0]))]));
   for (const row of sportDays()) {
     const monday = mondayOf(row.day);
-    const held = sums.get(row.sport_group);
+    const ofSport = sums.get(row.sport_group);
     // a year's first and last weeks are whole weeks, its neighbours' days included
-    if (held?.has(monday)) held.set(monday, held.get(monday) + (row[measure] ?? 0));
+    if (ofSport?.has(monday)) ofSport.set(monday, ofSport.get(monday) + (row[measure] ?? 0));
   }
   const used = sports.filter((sport) => [...sums.get(sport).values()].some((value) => value > 0));
   if (!used.length) {
-    weeklyCard.aside.replaceChildren();
     const nothing = `Nothing in the last ${weeks.length} weeks${state.sport === "All" ? "" : ` for ${sportChosen()}`}.`;
     return weeklyCard.empty(DAYS.length && state.year === null ? nothing : noneChosen());
   }

@@ -41,7 +41,8 @@ function makeControls() {
 /** Make the controls show what is chosen, and say so to who does not see it. */
 function syncControls() {
   document.getElementById("year").value = state.year ?? "";
-  document.getElementById("measure").value = shownMeasure();
+  const drawn = shownMeasure();
+  document.getElementById("measure").value = drawn;
   const types = typesOf(state.sport);
   const type = document.getElementById("type");
   put(type, [["", `All of ${state.sport}`], ...types.map((one) => [one, sportText(one)])].map(([value, text]) => h("option", { value }, text)));
@@ -51,7 +52,7 @@ function syncControls() {
     for (const input of document.querySelectorAll(`input[name="${name}"]`)) input.checked = input.value === state[name];
   }
   const sums = sumOf(chosenDays(), -Infinity, Infinity);
-  const measure = shownMeasure() === "activities" ? "distance_m" : shownMeasure();
+  const measure = drawn === "activities" ? "distance_m" : drawn;
   document.getElementById("said").textContent = `${chosenText()}: ${counted(sums.activities, "activity", "activities")}, ${measured(measure, sums[measure])}`;
 }
 

@@ -99,9 +99,13 @@ function isOfSport(row) {
   return (state.sport === "All" || row.sport_group === state.sport) && (state.type === null || row.sport_type === state.type);
 }
 
-/** The days of the sport that the filters choose, of all years. */
+const daysOfSports = new Map();
+
+/** The days of the sport that the filters choose, of all years; found once, since nearly every panel asks. */
 function sportDays() {
-  return state.type ? daysOfType(state.type) : DAYS.filter(isOfSport);
+  const key = `${state.sport} ${state.type ?? ""}`;
+  if (!daysOfSports.has(key)) daysOfSports.set(key, state.type ? daysOfType(state.type) : DAYS.filter(isOfSport));
+  return daysOfSports.get(key);
 }
 
 /** The measure that is drawn: the one chosen, unless there is none of it in this sport, as lifting has no distance. */

@@ -47,14 +47,14 @@ panel("months", ["sport", "type", "measure", "units"], (host) => {
       {},
       years.map((year) =>
         Array.isArray(year)
-        ? h("tr", { class: "gap-of-years" }, h("th", { scope: "row", colspan: 14 }, `${yearsText(year)}: nothing`))
-        : h(
-          "tr",
-          {},
-          h("th", { scope: "row" }, `${year}`),
-          monthsOf(year).map((value, month) => cell(year, value, month)),
-          h("td", { class: "number total" }, amount(measure, monthsOf(year).reduce((a, b) => a + b, 0))),
-        ),
+          ? h("tr", { class: "gap-of-years" }, h("th", { scope: "row", colspan: 14 }, `${yearsText(year)}: nothing`))
+          : h(
+              "tr",
+              {},
+              h("th", { scope: "row" }, `${year}`),
+              monthsOf(year).map((value, month) => cell(year, value, month)),
+              h("td", { class: "number total" }, amount(measure, monthsOf(year).reduce((a, b) => a + b, 0))),
+            ),
       ),
     ),
   );
@@ -94,13 +94,11 @@ panel("cumulative", ["year", "sport", "type", "measure", "units"], (host) => {
   const slotText = (slot) => `${+slot.slice(3)}\u00a0${MONTHS[+slot.slice(0, 2) - 1]}`;
   const rest = years.length - (before ? 2 : 1);
   cumulativeCard.aside.replaceChildren(
-    h(
-      "ul",
-      { class: "legend" },
-      h("li", {}, lineSample("main"), `${main}`),
-      before && h("li", {}, lineSample("before"), `${before}`),
-      rest > 0 && h("li", {}, lineSample("others"), "other years"),
-    ),
+    legendOf([
+      [lineSample("main"), `${main}`],
+      ...(before ? [[lineSample("before"), `${before}`]] : []),
+      ...(rest > 0 ? [[lineSample("others"), "other years"]] : []),
+    ]),
   );
   const lastOf = (year) => grown.get(year).findLast((value) => value !== null);
   cumulativeCard.say(
@@ -178,7 +176,8 @@ panel("hours", ["year", "sport", "measure"], (host) => {
     sum.activities += row.activities;
     sum.moving_time_s += row.moving_time_s ?? 0;
   }
-  const measure = shownMeasure() === "moving_time_s" ? "moving_time_s" : "activities";
+  const wanted = shownMeasure();
+  const measure = wanted === "moving_time_s" ? "moving_time_s" : "activities";
   const steps = stepsOf(sums.map((sum) => sum[measure]));
   const tall = thin(host);
   const [cellW, cellH, left, top] = tall ? [42, 17, 44, 20] : [36, 24, 84, 20];
@@ -227,6 +226,6 @@ panel("hours", ["year", "sport", "measure"], (host) => {
     ]),
   );
   hoursCard.say(
-    `${measure === "activities" ? "Activities" : "Moving time"} by local weekday and hour of the start${shownMeasure() === measure ? "" : " (distance and climbing are not kept by the hour)"}.`,
+    `${measure === "activities" ? "Activities" : "Moving time"} by local weekday and hour of the start${wanted === measure ? "" : " (distance and climbing are not kept by the hour)"}.`,
   );
 });
