@@ -11,16 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import requests
 from home import REPO, Athlete, Ran
+from landed import NO_LIMITS
 
-from simulator import Simulator
+from simulator import Simulator, write_export
 from simulator.demo import ACTIVITIES, ATHLETE
 
 # what shows queries with their answers
 DOCUMENTS = (REPO / "README.md", REPO / "docs" / "cookbook.md")
 DAY = datetime(2026, 11, 1, 12, tzinfo=UTC)
-PLENTY = dict.fromkeys(("read_15min", "read_day", "overall_15min", "overall_day"), 100_000)
 # a query, and its answer as the table of Markdown that follows
 QUERY = re.compile(r"```sql\n(?P<query>[^`]+)```\n\n(?P<answer>(?:\|.*\n)*)")
 
@@ -28,30 +27,27 @@ QUERY = re.compile(r"```sql\n(?P<query>[^`]+)```\n\n(?P<answer>(?:\|.*\n)*)")
 @contextmanager
 def demo_athlete(home: Path) -> Iterator[Athlete]:
     """The demo's athlete by the API, with all details, and by an export, in `home`."""
-    with Simulator(seed=7, activities=ACTIVITIES, clock=DAY, limits=PLENTY) as strava:
+    with Simulator(seed=7, activities=ACTIVITIES, clock=DAY, limits=NO_LIMITS) as strava:
         athlete = Athlete(home, strava)
         athlete.settings |= ATHLETE | {"STRAVA_PUBLISH": "warehouse/strava.published.duckdb"}
         athlete.authorise()
         _done(athlete.spawn("flow", ENRICH_LIMIT="all"))
-        export = home / "export.zip"
-        answer = requests.get(f"{strava.url}/_control/export", timeout=300)
-        answer.raise_for_status()
-        export.write_bytes(answer.content)
-        _done(athlete.spawn("import", str(export)))
+        write_export(strava, home / "export.zip")
+        _done(athlete.spawn("import", str(home / "export.zip")))
         yield athlete
 
 
-def _done(ran: Ran) -> None:
+def _done(ran: Ran) -> str:
     assert ran.code == 0, ran.err
+    return ran.out
 
 
 def answered(text: str, athlete: Athlete) -> str:
     """A document with the answer after each of its queries."""
 
     def with_answer(match: re.Match[str]) -> str:
-        ran = athlete.spawn("sql", "--format", "markdown", match["query"])
-        assert ran.code == 0, f"{match['query']}\n{ran.err}"
-        return f"```sql\n{match['query']}```\n\n{ran.out.strip()}\n" + ("" if match["answer"] else "\n")
+        answer = _done(athlete.spawn("sql", "--format", "markdown", match["query"]))
+        return f"```sql\n{match['query']}```\n\n{answer.strip()}\n" + ("" if match["answer"] else "\n")
 
     return QUERY.sub(with_answer, text)
 

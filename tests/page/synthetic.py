@@ -666,9 +666,9 @@ def hostile_everywhere() -> Page:
     named = ("activities/name", "records/activity_name", "best_efforts/activity_name", "gear/name")
     for place in (*named, "left_out/latest_activity_name", "year_in_review/longest_activity_name"):
         table, column = place.split("/")
-        held = made["tables"][table]
-        for number, row in enumerate(held["rows"]):
-            row[held["columns"].index(column)] = HOSTILE[number % len(HOSTILE)]
+        whole = made["tables"][table]
+        for number, row in enumerate(whole["rows"]):
+            row[whole["columns"].index(column)] = HOSTILE[number % len(HOSTILE)]
     return made
 
 
@@ -687,10 +687,10 @@ def with_settings(shown: Page, *names: str) -> Page:
 
 def change(shown: Page, table: str, **values: Any) -> None:
     """Set columns of all rows of a table to these values."""
-    held = shown["tables"][table]
-    for row in held["rows"]:
+    whole = shown["tables"][table]
+    for row in whole["rows"]:
         for name, value in values.items():
-            row[held["columns"].index(name)] = value
+            row[whole["columns"].index(name)] = value
 
 
 def _moved(row: Row, day: date) -> Row:

@@ -172,12 +172,12 @@ def test_years_without_a_strap_are_shaded_as_warm_up_each_by_itself(node, shown)
 
 
 def test_a_year_s_eddington_number_is_in_the_unit_of_the_page(node, shown, variant):
-    held = next(
+    year = next(
         row for row in rows(variant("imperial"), "year_in_review") if (row["year"], row["sport_group"]) == (2025, "All")
     )
-    assert f"Eddington of the year{held['eddington_mi']} mi" in shown("review", "imperial", year=2025)
+    assert f"Eddington of the year{year['eddington_mi']} mi" in shown("review", "imperial", year=2025)
     assert node("rowsShown('review')[0].at(-1)") == "Eddington (mi)"
-    assert f"Eddington of the year{held['eddington_km']} km" in shown("review", "imperial", year=2025, units="km")
+    assert f"Eddington of the year{year['eddington_km']} km" in shown("review", "imperial", year=2025, units="km")
 
 
 def test_who_has_one_sport_sees_its_fastest_under_all_in_its_own_words(node, shown, variant):

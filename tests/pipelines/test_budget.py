@@ -322,6 +322,6 @@ def test_windows_open_by_stravas_clock_however_wrong_ours_is(tmp_path, run, wron
 def test_status_shows_what_was_used_up_and_what_the_last_run_said(pulled, run, strava):
     strava.set_limits(read_15min=10, read_day=1000)
     run(ENRICH_LIMIT="all", STRAVA_RESERVE="0")
-    told = run("status").out
-    assert re.search(r"Budget seen last +0 of 10 requests left \(15-minute\), 990 of 1,000 requests left", told)
-    assert "it opens again at 2026-03-04 12:30 UTC" in told
+    shown = run("status").out
+    assert re.search(r"Budget seen last +0 of 10 requests left \(15-minute\), 990 of 1,000 requests left", shown)
+    assert "it opens again at 2026-03-04 12:30 UTC" in shown

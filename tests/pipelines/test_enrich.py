@@ -367,15 +367,15 @@ def test_other_kudos_are_worth_a_request_within_the_lookback_only(athlete, run, 
     second = newest_first(strava)[1]
     strava.edit(second, kudos_count=4711)
     kudos = "(select kudos_count from strava.activities where id = d.id)"
-    told = f"select {kudos}, json->>'$.kudos_count' from strava.activity_details d where id = ?"
+    counts = f"select {kudos}, json->>'$.kudos_count' from strava.activity_details d where id = ?"
     strava.clear_requests()
     run("flow", ENRICH_LIMIT="all", STRAVA_LOOKBACK_DAYS="0", STRAVA_SWEEP_HOURS="0")
     assert details_asked(athlete) == []
-    [(summary, details)] = athlete.sql(told, second)
+    [(summary, details)] = athlete.sql(counts, second)
     assert (summary, details == "4711") == (4711, False)
     run("flow", ENRICH_LIMIT="all", STRAVA_LOOKBACK_DAYS="30", STRAVA_SWEEP_HOURS="0")
     assert details_asked(athlete) == [second]
-    assert athlete.sql(told, second) == [(4711, "4711")]
+    assert athlete.sql(counts, second) == [(4711, "4711")]
 
 
 # --- details that are old

@@ -193,10 +193,10 @@ def test_two_flows_at_once_take_turns_and_both_end_well(tmp_path, strava):
     athlete = user(tmp_path, strava)
     flows = [athlete.fork("flow", ENRICH_LIMIT="2") for _ in range(2)]
     first, second = (flow.wait() for flow in flows)
-    told = [first.err, second.err]
-    assert (first.code, second.code) == (0, 0), told
+    said = [first.err, second.err]
+    assert (first.code, second.code) == (0, 0), said
     # which run it is, the second may ask before the first has noted it
-    assert sum("Another run is going on" in err for err in told) == 1
+    assert sum("Another run is going on" in err for err in said) == 1
     assert athlete.sql("select count(*), count(distinct id) from strava.activities") == [(strava.count, strava.count)]
     assert athlete.sql("select count(*) from strava.activity_details") == [(4,)]
     assert athlete.spawn("status").code == 0

@@ -1,10 +1,9 @@
 """What is mirrored besides activities and details: the athlete, zones and gear always, other things on demand."""
 
 import json
-import shutil
 
 import pytest
-from home import Athlete
+from home import Athlete, copy_home
 from landed import NO_LIMITS, assert_one_sentence, ids, versions
 
 from simulator import Simulator
@@ -52,7 +51,7 @@ def past(tmp_path_factory):
 def before(athlete, past):
     """What was asked for of the athlete's own in a flow before, whose home this is."""
     home, asked_before = past
-    shutil.copytree(home, athlete.home, dirs_exist_ok=True)
+    copy_home(home, athlete.home)
     athlete.authorise(scope=PROFILE)
     return asked_before
 

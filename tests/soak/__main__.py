@@ -25,7 +25,7 @@ LONG_EVERY = 25
 # so many others are built into one warehouse at a time
 BUILT_AT_ONCE = 40
 SHOWN_EACH = ("kills", "requests")
-TOLD = (
+COUNTED = (
     "steps",
     "changes",
     "faults",
@@ -59,12 +59,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 class MirrorSoak:
     """Histories of the mirror, which `Mirror` is the state machine of."""
 
-    def __init__(self, folder: Path, seed: int, arguments: argparse.Namespace) -> None:
+    def __init__(self, folder: Path, seed: int, launcher: Launcher, arguments: argparse.Namespace) -> None:
         self._seed = seed
         self._steps = arguments.steps
-        self._launcher = Mirror.launcher = Launcher()
+        Mirror.launcher = launcher
         Mirror.folder = folder
-        Mirror.batch = self.batch = Batch(folder / "batch", self._launcher)
+        Mirror.batch = self.batch = Batch(folder / "batch", launcher)
         if not arguments.quiet:
             Mirror.tell = staticmethod(_say)
 
@@ -99,22 +99,18 @@ class MirrorSoak:
 
     def counts(self) -> dict[str, int]:
         """What was done, over all histories."""
-        return {name.replace("_", " "): getattr(Mirror.tally, name) for name in TOLD}
-
-    def close(self) -> None:
-        """End what it has started."""
-        self._launcher.close()
+        return {name.replace("_", " "): getattr(Mirror.tally, name) for name in COUNTED}
 
 
 class DoorsSoak:
     """Histories by exports, files, the API and withdrawals."""
 
-    def __init__(self, folder: Path, seed: int, arguments: argparse.Namespace) -> None:
+    def __init__(self, folder: Path, seed: int, launcher: Launcher, arguments: argparse.Namespace) -> None:
         self._folder = folder
         self._seed = seed
         self._say = (lambda _step: None) if arguments.quiet else _say
-        self._launcher = Launcher()
-        self.batch = Batch(folder / "batch", self._launcher, Path)
+        self._launcher = launcher
+        self.batch = Batch(folder / "batch", launcher, Path)
         self._kills = 0
 
     def again(self, number: int) -> str:
@@ -137,10 +133,6 @@ class DoorsSoak:
         """What was done, over all histories."""
         return {"kills": self._kills}
 
-    def close(self) -> None:
-        """End what it has started."""
-        self._launcher.close()
-
 
 def _say(text: str) -> None:
     print(text, flush=True)
@@ -156,7 +148,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     interrupted = False
     _say(f"seed {seed}")
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        soak = (DoorsSoak if arguments.doors else MirrorSoak)(Path(folder), seed, arguments)
+        launcher = Launcher()
+        soak = (DoorsSoak if arguments.doors else MirrorSoak)(Path(folder), seed, launcher, arguments)
 
         def settle() -> None:
             """Build what waits, and tell of differences; how to repeat each."""
@@ -186,7 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             interrupted = True
         finally:
             settle()
-            soak.close()
+            launcher.close()
             print(f"\nto go on: {soak.again(number)}")
             print(f"seed {seed}, histories {arguments.first} to {number - 1}, {time.monotonic() - began_at_s:.0f} s")
             for what, count in soak.counts().items():

@@ -12,11 +12,11 @@ from typing import Any
 
 import duckdb
 from home import Athlete
+from landed import NO_LIMITS
 from processes import Launcher
 
 from simulator import Simulator, write_export
 from simulator.activity_files import Sample, fit_file
-from soak.strava import NO_LIMITS
 
 SPRING = datetime(2026, 4, 6, 12, tzinfo=UTC)
 DAY_S = 86_400

@@ -20,11 +20,11 @@ from home import Athlete, Ran
 from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from landed import until
+from landed import NO_LIMITS, until
 from processes import Command, Launcher
 
 from soak.batch import Batch, Ended
-from soak.strava import ALL, CHANGES, LESS, NO_LIMITS, Change, Strava
+from soak.strava import ALL, CHANGES, LESS, Change, Strava
 from soak.truth import Warehouse, bronze_rows, list_differences, live_in_bronze, staging_differences
 
 FAULTS = (

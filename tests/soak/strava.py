@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from landed import NO_LIMITS
+
 from simulator import Simulator
 from simulator.athlete import SPORTS
 
-NO_LIMITS = {"read_15min": 10**6, "read_day": 10**6, "overall_15min": 10**6, "overall_day": 10**6}
 ALL = "read,activity:read,activity:read_all"
 LESS = "read,activity:read"
 
