@@ -1,15 +1,17 @@
 """What the tests share: a simulated Strava over real HTTP, a home of its own, and the command as a user calls it."""
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from home import OUR_SETTINGS, Athlete, Ran, copy_home
-from processes import Launcher
+from processes import Launcher, doing_only
 from processes import launcher as the_launcher
 
 from simulator import Simulator
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from imports import Steps
 
 pytest_plugins = ["times"]
+
+# what libraries keep is not looked through again and again while tests run: a fifteenth of their time
+gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.fixture
@@ -68,9 +73,19 @@ def steps(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
 
 
 @pytest.fixture
+def pull(run: Callable[..., Ran]) -> Callable[..., Ran]:
+    """A pull without the load into staging, where what was asked for and has landed is all that is looked at."""
+    return partial(run, "pull", SOAK_STEPS="pull")
+
+
+@pytest.fixture
 def run(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """The command in this process (no second of start-up): run("pull", "--all", PER_PAGE="50")."""
+    """The command in this process (no second of start-up): run("pull", "--all", PER_PAGE="50").
+
+    SOAK_STEPS="pull,enrich" leaves out the command's other steps, as in the launcher.
+    """
     from pipelines.ground.stop import SIGNALS
+    from pipelines.runs import flow
     from pipelines.strava import main
     from pipelines.warehouse import build
 
@@ -84,6 +99,8 @@ def run(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
             for name, value in (athlete.settings | settings).items():
                 patch.setenv(name, value)
             patch.setattr(build, "subprocess", forking)
+            if only := settings.get("SOAK_STEPS"):
+                patch.setattr(flow, "run_steps", doing_only(only, flow.run_steps))
             capfd.readouterr()
             before = {number: signal.getsignal(number) for number in SIGNALS}
             try:

@@ -31,7 +31,8 @@ def demo_athlete(home: Path) -> Iterator[Athlete]:
         athlete = Athlete(home, strava)
         athlete.settings |= ATHLETE | {"STRAVA_PUBLISH": "warehouse/strava.published.duckdb"}
         athlete.authorise()
-        _done(athlete.spawn("flow", ENRICH_LIMIT="all"))
+        # the import builds
+        _done(athlete.spawn("flow", ENRICH_LIMIT="all", SOAK_STEPS="pull,enrich"))
         write_export(strava, home / "export.zip")
         _done(athlete.spawn("import", str(home / "export.zip")))
         yield athlete

@@ -73,11 +73,11 @@ class Athlete:
             out, err = process.communicate(typed, timeout=timeout_s)
         return Ran(process.returncode, out, err)
 
-    def fork(self, *arguments: str, typed: str = "", **settings: str) -> Command:
+    def fork(self, *arguments: str, typed: str | Path = "", **settings: str) -> Command:
         """Start the command as a process of its own that need not import anything: where its start does not matter."""
         return launcher().start(*arguments, environment=self.environment(**settings), typed=typed)
 
-    def spawn(self, *arguments: str, typed: str = "", **settings: str) -> Ran:
+    def spawn(self, *arguments: str, typed: str | Path = "", **settings: str) -> Ran:
         """The same to its end."""
         return self.fork(*arguments, typed=typed, **settings).wait()
 
@@ -94,6 +94,9 @@ class Athlete:
         """Let time pass, here and at Strava: the clocks by which the budget goes on tell as much more."""
         self.strava.advance(seconds)
         path = self.home / "warehouse" / ".state" / "budget.json"
+        if not path.exists():
+            # in a copy of a home: there is no clock yet
+            return
         seen = json.loads(path.read_text())
         # there is none as long as Strava has not answered
         for clock in ("wall_s", "running_s") if seen["anchor"] else ():

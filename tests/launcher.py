@@ -4,8 +4,8 @@ Run as a program it reads a JSON object per line and answers with its `number`, 
 that was forked so far: `{"start": "command" or "dbt", "arguments", "environment", "cwd", "folder"}` starts one (its
 process id), `{"wait": id}` waits for its end (its exit code; -9 if it was killed). `folder` has its standard input and
 gets what it prints. A command's clock is wrong by SOAK_CLOCK_S of its environment, and it dies at SOAK_KILL_AT
-(see `_die_at_change`); of its steps it does those alone that SOAK_STEPS names, if it names any. Its dbt is a process of
-its own as well, and forked as well.
+(see `_die_at_change`); of its steps it does those alone that SOAK_STEPS names, if it names any. Its dbt and a
+scheduler's flow are processes of their own as well, and forked as well.
 """
 
 import gc
@@ -21,9 +21,10 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import time_machine
+from processes import doing_only
 
 CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
 
@@ -44,12 +45,18 @@ def _become(arguments: Sequence[str], environment: Mapping[str, str], folder: Pa
         # `make mutate` asks what each test covers: this counts to the one that asked for it
         measured.switch_context(environment["COVERED_BY"])
     build.subprocess = SimpleNamespace(run=_run_dbt)  # type: ignore[attr-defined]
+    schedule.subprocess = SimpleNamespace(Popen=_Flow, STDOUT=subprocess.STDOUT)  # type: ignore[attr-defined]
     if wrong_by_s := float(environment.get("SOAK_CLOCK_S", "0")):
         time_machine.travel(time.time() + wrong_by_s, tick=True).start()
-    if only := environment.get("SOAK_STEPS"):
-        _leave_out_steps_but(only.split(","))
+    if steps := environment.get("SOAK_STEPS"):
+        flow.run_steps = doing_only(steps, flow.run_steps)
     if at := environment.get("SOAK_KILL_AT"):
         _die_at_change(at)
+    _do(arguments)
+
+
+def _do(arguments: Sequence[str]) -> NoReturn:
+    """Be the command with `arguments` to its end."""
     code = 0
     try:
         code = strava.main(arguments)
@@ -63,15 +70,43 @@ def _become(arguments: Sequence[str], environment: Mapping[str, str], folder: Pa
         _leave(code)
 
 
-def _leave_out_steps_but(wanted: Sequence[str]) -> None:
-    """Let the command do those of its steps only that are `wanted`: without the seconds of a build."""
-    whole = flow.run_steps
+class _Flow:
+    """As `subprocess.Popen` of a scheduler's flow, without the seconds that its imports take."""
 
-    def some(*arguments: Any) -> None:
-        settings, report, stop, command, steps, *rest = arguments
-        whole(settings, report, stop, command, [step for step in steps if step in wanted], *rest)
+    def __init__(self, command: Sequence[str], *, env: Mapping[str, str], **_how: Any) -> None:
+        self.returncode: int | None = None
+        sys.stdout.flush()
+        self._id = os.fork()
+        if self._id == 0:
+            for number in stop.SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            os.setsid()
+            os.dup2(1, 2)
+            os.environ.clear()
+            os.environ.update(env)
+            _do(command[command.index("flow") :])
 
-    flow.run_steps = some
+    def __enter__(self) -> "_Flow":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.wait()
+
+    def poll(self) -> int | None:
+        return self._wait(os.WNOHANG)
+
+    def wait(self) -> int | None:
+        return self._wait(0)
+
+    def _wait(self, how: int) -> int | None:
+        if self.returncode is None:
+            ended, status = os.waitpid(self._id, how)
+            self.returncode = os.waitstatus_to_exitcode(status) if ended else None
+        return self.returncode
+
+    def terminate(self) -> None:
+        if self.returncode is None:
+            os.kill(self._id, signal.SIGTERM)
 
 
 def _take_over(folder: Path) -> None:
@@ -81,7 +116,7 @@ def _take_over(folder: Path) -> None:
     os.dup2(os.open(folder / "stdin", os.O_RDONLY), 0)
 
 
-def _leave(code: int) -> None:
+def _leave(code: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -113,6 +148,8 @@ def _become_dbt(arguments: Sequence[str], environment: Mapping[str, str], folder
     time.tzset()
     # it ends soon
     gc.disable()
+    # the same text by the encoder in C: else a second of each build is that of its manifest
+    json.dump = lambda what, file, **how: file.write(json.dumps(what, **how))
     code = 1
     try:
         cli(arguments, standalone_mode=True, obj=_what_is_parsed(arguments, environment))
@@ -195,8 +232,9 @@ if __name__ == "__main__":
     from dbt_common.clients.jinja import template_cache
 
     from pipelines import strava
+    from pipelines.ground import stop
     from pipelines.page import html  # noqa: F401
-    from pipelines.runs import backup, flow, status  # noqa: F401
+    from pipelines.runs import backup, flow, schedule, status  # noqa: F401
     from pipelines.warehouse import build, staging  # noqa: F401
 
     # by the variables it was parsed with

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -37,6 +37,16 @@ class Ran:
 def inherited() -> dict[str, str]:
     """This process's environment without anybody's settings."""
     return {name: value for name, value in os.environ.items() if not name.startswith(OUR_SETTINGS)}
+
+
+def doing_only(wanted: str, run_steps: Callable[..., None]) -> Callable[..., None]:
+    """`run_steps` of those steps of a command alone that are `wanted`, with commas between."""
+
+    def some(*arguments: Any) -> None:
+        settings, report, stop, command, steps, *rest = arguments
+        run_steps(settings, report, stop, command, [step for step in steps if step in wanted.split(",")], *rest)
+
+    return some
 
 
 class Launcher:
@@ -80,8 +90,8 @@ class Launcher:
     def _ended(self) -> NoReturn:
         raise AssertionError(f"the launcher has ended with {self._process.wait()}")
 
-    def start(self, *arguments: str, environment: Mapping[str, str], typed: str = "") -> "Command":
-        """Start the command; `typed` is its standard input."""
+    def start(self, *arguments: str, environment: Mapping[str, str], typed: str | Path = "") -> "Command":
+        """Start the command; `typed` is its standard input, or where that is: a terminal."""
         return self._start("command", arguments, environment, Path(environment["STRAVA_HOME"]), typed)
 
     def dbt(
@@ -92,10 +102,13 @@ class Launcher:
         return subprocess.CompletedProcess(command, ran.code, ran.out, ran.err)
 
     def _start(
-        self, what: str, arguments: Sequence[str], environment: Mapping[str, str], cwd: Path, typed: str = ""
+        self, what: str, arguments: Sequence[str], environment: Mapping[str, str], cwd: Path, typed: str | Path = ""
     ) -> "Command":
         folder = Path(tempfile.mkdtemp(prefix="command-"))
-        (folder / "stdin").write_text(typed)
+        if isinstance(typed, Path):
+            (folder / "stdin").symlink_to(typed)
+        else:
+            (folder / "stdin").write_text(typed)
         for output in ("stdout", "stderr"):
             # who is killed at its start has said nothing
             (folder / output).touch()

@@ -220,13 +220,14 @@ def test_every_message_of_the_troubleshooting_is_one_that_the_program_says():
 
 
 @pytest.mark.slow
-def test_the_lineage_is_that_of_dbt(tmp_path):
+def test_the_lineage_is_that_of_dbt(launcher, tmp_path):
     # with all inputs switched on
     texts = [path.read_text() for path in (REPO / "dbt_project" / "models").rglob("_*.yml")]
     inputs = {name: True for text in texts for name in re.findall(r"strava__using_\w+", text)}
-    dbt = [sys.executable, "-m", "dbt.cli.main", "--quiet", "parse", "--vars", json.dumps(inputs)]
+    dbt = ["dbt.cli.main", "--quiet", "parse", "--vars", json.dumps(inputs)]
     dbt += ["--target-path", str(tmp_path), "--log-path", str(tmp_path)]
-    subprocess.run(dbt, cwd=REPO / "dbt_project", env=clean(), check=True, capture_output=True)
+    ran = launcher.dbt(dbt, cwd=REPO / "dbt_project", env=clean())
+    assert ran.returncode == 0, ran.stdout
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     of_dbt = {}
     for node in manifest["nodes"].values():
@@ -244,7 +245,7 @@ def keys_of(value: object) -> set[str]:
 
 
 @pytest.mark.slow
-def test_the_reference_of_status_names_every_key_that_status_has(run):
+def test_the_reference_of_status_names_every_key_that_status_has(settled, run):
     assert run("flow").code == 0
     page = (DOCS / "reference" / "status.md").read_text(encoding="utf-8")
     named = {word for text in re.findall(r"`([^`]+)`", page) for word in re.split(r"[.\s]", text)}

@@ -37,34 +37,34 @@ def test_a_pull_walks_to_the_empty_page_and_lands_every_activity_once(athlete, r
     assert athlete.sql("select count(*), count(distinct id) from staging.activities") == [(60, 60)]
 
 
-def test_a_short_page_in_the_middle_is_not_the_end(athlete, run, strava):
+def test_a_short_page_in_the_middle_is_not_the_end(athlete, pull, strava):
     strava.fault("short_page", path=LIST, after=1, missing=10)
-    assert run("pull", PER_PAGE="25").code == 0
+    assert pull(PER_PAGE="25").code == 0
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
 
 
 @pytest.mark.parametrize("strava", [{"activities": n} for n in (0, 1, 200, 401)], indirect=True)
-def test_a_first_sync_costs_at_most_three_requests_more_than_its_full_pages(athlete, run, strava):
-    assert run("pull").code == 0
+def test_a_first_sync_costs_at_most_three_requests_more_than_its_full_pages(athlete, pull, strava):
+    assert pull().code == 0
     assert len(athlete.requests(LIST)) <= math.ceil(strava.count / 200) + 2
     # the token and whose it is
     assert len(strava.requests) == len(athlete.requests(LIST)) + 2
     assert len(ids(athlete)) == strava.count
 
 
-def test_an_activity_that_arrives_in_mid_walk_doubles_none_and_hides_none(athlete, run, strava):
+def test_an_activity_that_arrives_in_mid_walk_doubles_none_and_hides_none(athlete, pull, strava):
     before = all_ids(strava)
     strava.fault("shift", path=LIST, after=1)
-    assert run("pull", PER_PAGE="20").code == 0
+    assert pull(PER_PAGE="20").code == 0
     assert sorted(ids(athlete)) == sorted(before)
-    run("pull", "--all")
+    pull("--all")
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
 
 
 @pytest.mark.parametrize("strava", [{"activities": 250}], indirect=True)
-def test_an_activity_deleted_in_mid_walk_hides_no_other(athlete, run, strava):
+def test_an_activity_deleted_in_mid_walk_hides_no_other(athlete, pull, strava):
     strava.fault("shift", path=LIST, after=1, delete=True)
-    assert run("pull", PER_PAGE="100").code == 0
+    assert pull(PER_PAGE="100").code == 0
     assert all_ids(strava) <= set(ids(athlete))
 
 
@@ -82,11 +82,11 @@ def test_an_edit_between_two_pages_that_overlap_is_kept(tmp_path):
         assert len(ids(athlete)) == strava.count + 1
 
 
-def test_a_run_with_nothing_new_writes_no_shard_and_needs_no_token(athlete, run, strava):
-    run("pull")
+def test_a_run_with_nothing_new_writes_no_shard_and_needs_no_token(athlete, pull, strava):
+    pull()
     before = athlete.shards()
     strava.clear_requests()
-    ran = run("pull")
+    ran = pull()
     assert (ran.code, athlete.shards()) == (0, before)
     assert "nothing new" in ran.err
     assert len(strava.requests) <= 3
@@ -108,21 +108,21 @@ def test_an_account_without_activities_is_a_history_too(athlete, run, strava):
 # --- the cursor
 
 
-def test_a_pull_asks_for_what_is_after_the_cursor_less_the_lookback_and_a_second(athlete, run, strava):
-    run("pull")
+def test_a_pull_asks_for_what_is_after_the_cursor_less_the_lookback_and_a_second(athlete, pull, strava):
+    pull()
     newest_s = epoch_s(strava.activities()[0]["start_date"])
     strava.clear_requests()
-    run("pull")
-    run("pull", "--lookback-days", "3")
-    run("pull", STRAVA_LOOKBACK_DAYS="0")
-    run("pull", "--all")
+    pull()
+    pull("--lookback-days", "3")
+    pull(STRAVA_LOOKBACK_DAYS="0")
+    pull("--all")
     asked = [int(request.query["after"]) for request in athlete.requests(LIST) if request.query["page"] == "1"]
     assert asked == [newest_s - 30 * DAY_S - 1, newest_s - 3 * DAY_S - 1, newest_s - 1, 0]
 
 
 @pytest.mark.parametrize("strava", [{"after_inclusive": True}, {"after_inclusive": False}], indirect=True)
 @pytest.mark.parametrize("start", ["the newest", "hidden"])
-def test_an_activity_that_starts_in_the_second_of_the_cursor_is_found(athlete, run, strava, start):
+def test_an_activity_that_starts_in_the_second_of_the_cursor_is_found(athlete, pull, strava, start):
     # Strava shows a hidden start as 00:00:01: all of a day share one second
     second = (
         strava.activities()[0]["start_date"]
@@ -130,9 +130,9 @@ def test_an_activity_that_starts_in_the_second_of_the_cursor_is_found(athlete, r
         else strava.add(start_date=f"{datetime.now(UTC):%Y-%m-%d}T00:00:01Z")["start_date"]
     )
     strava.add(start_date=second)
-    run("pull", "--lookback-days", "0")
+    pull("--lookback-days", "0")
     late = strava.add(start_date=second)
-    assert run("pull", "--lookback-days", "0").code == 0
+    assert pull("--lookback-days", "0").code == 0
     assert late["id"] in ids(athlete)
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
 
@@ -169,9 +169,9 @@ def test_a_late_upload_within_the_lookback_reaches_the_warehouse_and_an_older_on
     assert oldest["id"] in ids(athlete)
 
 
-def test_per_page_is_what_each_request_asks_for(athlete, run):
-    run("pull", "--all", "--per-page", "50", PER_PAGE="20")
-    run("pull", "--all", PER_PAGE="20")
+def test_per_page_is_what_each_request_asks_for(athlete, pull):
+    pull("--all", "--per-page", "50", PER_PAGE="20")
+    pull("--all", PER_PAGE="20")
     asked = [request.query["per_page"] for request in athlete.requests(LIST)]
     assert asked == ["50"] * 3 + ["20"] * 4
 
@@ -189,21 +189,21 @@ def test_an_edit_lands_as_a_new_version_and_what_did_not_change_does_not(athlete
     assert athlete.sql("select count(*) from staging.activities where id = ?", newest) == [(2,)]
 
 
-def test_an_edit_older_than_the_lookback_arrives_with_all(athlete, run, strava):
+def test_an_edit_older_than_the_lookback_arrives_with_all(athlete, pull, strava):
     oldest = strava.activities()[-1]["id"]
-    run("pull")
+    pull()
     strava.edit(oldest, name="Renamed")
-    run("pull")
+    pull()
     assert "Renamed" not in names(athlete, oldest)
-    run("pull", "--all")
+    pull("--all")
     assert names(athlete, oldest)[-1] == "Renamed"
 
 
-def test_a_name_that_goes_and_comes_back_is_three_versions(athlete, run, strava):
+def test_a_name_that_goes_and_comes_back_is_three_versions(athlete, pull, strava):
     newest = strava.activities()[0]["id"]
     for name in ("A", "B", "A", "A"):
         strava.edit(newest, name=name)
-        run("pull")
+        pull()
     assert names(athlete, newest) == ["A", "B", "A"]
 
 
@@ -225,47 +225,47 @@ def test_a_spent_window_ends_a_pull_cleanly_with_what_it_fetched(athlete, run, s
     assert len(list((athlete.home / "output").iterdir())) == 1
 
 
-def test_the_next_run_sends_nothing_into_a_spent_window_and_goes_on_when_it_opens(athlete, run, strava):
+def test_the_next_run_sends_nothing_into_a_spent_window_and_goes_on_when_it_opens(athlete, pull, strava):
     strava.fault("429", path=LIST, after=2, window="15min")
-    assert run("pull", PER_PAGE="10").code == 0
+    assert pull(PER_PAGE="10").code == 0
     strava.clear_requests()
-    ran = run("pull", PER_PAGE="10")
+    ran = pull(PER_PAGE="10")
     assert (ran.code, strava.requests) == (0, [])
     assert "opens again" in ran.err.splitlines()[-2]
     athlete.sleep(900)
-    assert run("pull", PER_PAGE="10").code == 0
+    assert pull(PER_PAGE="10").code == 0
     assert set(ids(athlete)) == all_ids(strava)
 
 
-def test_a_spent_day_is_told_as_one(athlete, run, strava):
+def test_a_spent_day_is_told_as_one(athlete, pull, strava):
     strava.fault("429", path=LIST, after=1, window="day")
-    ran = run("pull", PER_PAGE="10")
+    ran = pull(PER_PAGE="10")
     assert ran.code == 0
     assert "daily limit is used up" in ran.err.splitlines()[-2]
     assert f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d} 00:00 UTC" in ran.err
 
 
-def test_a_429_that_does_not_say_which_window_closes_the_quarter_of_an_hour(athlete, run, strava):
+def test_a_429_that_does_not_say_which_window_closes_the_quarter_of_an_hour(athlete, pull, strava):
     strava.fault("429", path=LIST, after=1)
     strava.fault("no_rate_headers", times=None)
-    assert run("pull", PER_PAGE="10").code == 0
+    assert pull(PER_PAGE="10").code == 0
     assert len(ids(athlete)) == 10
     strava.clear_requests()
-    assert run("pull").code == 0
+    assert pull().code == 0
     assert strava.requests == []
 
 
 @pytest.mark.parametrize("spelled", ["as documented", "in lower case"])
-def test_rate_headers_count_however_they_are_spelled(athlete, run, strava, spelled):
+def test_rate_headers_count_however_they_are_spelled(athlete, pull, strava, spelled):
     strava.lower_case_headers = spelled == "in lower case"
     strava.set_limits(read_15min=3)
-    assert run("pull", PER_PAGE="10").code == 0
+    assert pull(PER_PAGE="10").code == 0
     assert len(athlete.requests("/api/")) == 3
 
 
-def test_answers_without_rate_headers_stop_nothing(athlete, run, strava):
+def test_answers_without_rate_headers_stop_nothing(athlete, pull, strava):
     strava.fault("no_rate_headers", times=None)
-    assert run("pull", PER_PAGE="10").code == 0
+    assert pull(PER_PAGE="10").code == 0
     assert len(ids(athlete)) == 60
 
 
@@ -324,21 +324,21 @@ def test_an_outage_in_mid_pull_keeps_the_pages_before_it(athlete, run, strava):
     assert athlete.sql("select count(*) from staging.activities") == [(30,)]
 
 
-def test_after_an_outage_the_walk_goes_on_from_where_it_was(athlete, run, strava):
+def test_after_an_outage_the_walk_goes_on_from_where_it_was(athlete, pull, strava):
     strava.fault("drop", times=None, path=LIST, after=5)
-    run("pull", "--lookback-days", "0", PER_PAGE="10")
+    pull("--lookback-days", "0", PER_PAGE="10")
     before = athlete.shards()
     strava.clear_faults()
     strava.clear_requests()
-    assert run("pull", "--lookback-days", "0", PER_PAGE="10").code == 0
+    assert pull("--lookback-days", "0", PER_PAGE="10").code == 0
     assert len(athlete.requests(LIST)) <= 3
     assert set(before) < set(athlete.shards())
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
 
 
-def test_a_pull_goes_through_the_proxy_of_the_environment_where_there_is_one(athlete, run, strava):
+def test_a_pull_goes_through_the_proxy_of_the_environment_where_there_is_one(athlete, pull, strava):
     # the simulator takes a proxy's requests too, which name the server; that server is nowhere else
     api_url = "http://api.strava.invalid/api/v3"
-    assert run("pull", STRAVA_API_URL=api_url, http_proxy=strava.url, no_proxy="127.0.0.1").code == 0
+    assert pull(STRAVA_API_URL=api_url, http_proxy=strava.url, no_proxy="127.0.0.1").code == 0
     assert pages_asked(athlete) == [1, 2]
     assert set(ids(athlete)) == all_ids(strava)

@@ -3,8 +3,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from home import REPO
 from landed import LIST, all_ids, ids, until
+from processes import Command, Ran
 from said import assert_said
 
 from pipelines.ground.durable import locked
@@ -21,33 +22,43 @@ from pipelines.runs.schedule import LOOK_EVERY_S, Schedule, run_on_schedule
 
 EVERY_SECOND = "* * * * * *"
 HOURLY = "0 * * * *"
+SETTINGS = {"TZ": "Europe/Berlin", "ENRICH_LIMIT": "0"}
 
 
+@dataclass
 class Scheduler:
     """A scheduler as a real process, and what it has said so far."""
 
-    def __init__(self, athlete, expression, **settings):
-        settings = {"STRAVA_SCHEDULE": expression, "TZ": "Europe/Berlin", "ENRICH_LIMIT": "0"} | settings
+    command: Command
+    ran: Ran | None = None
+
+    @property
+    def lines(self):
+        return (self.ran.out if self.ran else self.command.out_so_far).splitlines()
+
+    def said(self, text):
+        return sum(text in line for line in self.lines)
+
+    def stop(self, number=signal.SIGTERM):
+        self.command.signal(number)
+        assert self.command.has_ended(30)
+        self.ran = self.command.wait()
+        return self.ran.code
+
+
+class Started:
+    """The same, started by a fresh interpreter at a terminal, whose Ctrl-C goes to all that were started there."""
+
+    def __init__(self, athlete, **settings):
         self.process = subprocess.Popen(
             [sys.executable, str(REPO / "pipelines" / "strava.py"), "schedule"],
-            env=athlete.environment(**settings),
+            env=athlete.environment(**SETTINGS | settings),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=athlete.home,
-            # as at a terminal, whose Ctrl-C goes to all that were started there
             start_new_session=True,
         )
-        self.lines = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
-
-    def said(self, text):
-        return sum(text in line for line in self.lines)
 
     def flows(self):
         """The process ids of its flows."""
@@ -55,18 +66,11 @@ class Scheduler:
             int(id_) for id_ in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         ]
 
-    def stop(self, number=signal.SIGTERM):
-        self.process.send_signal(number)
-        return self.ended()
-
     def press_ctrl_c(self):
+        """What it has said, and how it ended."""
         os.killpg(self.process.pid, signal.SIGINT)
-        return self.ended()
-
-    def ended(self):
-        code = self.process.wait(30)
-        self._reader.join()
-        return code
+        out, _ = self.process.communicate(timeout=30)
+        return out, self.process.returncode
 
 
 @pytest.fixture
@@ -74,13 +78,14 @@ def schedule(athlete):
     started = []
 
     def start(expression, **settings):
-        started.append(Scheduler(athlete, expression, **settings))
-        return started[-1]
+        command = athlete.fork("schedule", **SETTINGS | {"STRAVA_SCHEDULE": expression} | settings)
+        started.append(command)
+        return Scheduler(command)
 
     yield start
-    for scheduler in started:
-        if scheduler.process.poll() is None:
-            scheduler.stop()
+    for command in started:
+        command.signal(signal.SIGTERM)
+        command.wait()
 
 
 def note(athlete):
@@ -95,7 +100,7 @@ def was_there_until(athlete, instant):
 @pytest.mark.slow
 def test_flows_run_when_they_are_due_and_never_two_at_a_time_however_long_they_take(athlete, strava, schedule):
     strava.fault("slow", path=LIST, seconds=2)
-    scheduler = schedule(EVERY_SECOND)
+    scheduler = schedule(EVERY_SECOND, SOAK_STEPS="pull")
     until(lambda: scheduler.said("The flow is done.") == 2)
     assert scheduler.stop() == 0
     told = [line for line in scheduler.lines if "Next flow" in line or "The flow is done" in line]
@@ -109,7 +114,7 @@ def test_flows_run_when_they_are_due_and_never_two_at_a_time_however_long_they_t
 @pytest.mark.slow
 def test_what_was_missed_while_it_was_down_is_made_up_for_by_one_flow_at_once(athlete, schedule):
     was_there_until(athlete, datetime.now(UTC) - timedelta(hours=5))
-    scheduler = schedule(HOURLY)
+    scheduler = schedule(HOURLY, SOAK_STEPS="pull")
     until(lambda: scheduler.said("Next flow"))
     assert (scheduler.said("A flow was due"), scheduler.said("The flow is done.")) == (1, 1)
     assert scheduler.stop() == 0
@@ -134,17 +139,18 @@ def test_a_signal_ends_the_flow_under_way_cleanly_and_the_next_start_makes_up_fo
     since = datetime.now(UTC) - timedelta(hours=5)
     was_there_until(athlete, since)
     strava.fault("slow", path=LIST, after=2, seconds=3)
-    scheduler = schedule(HOURLY, PER_PAGE="10", STRAVA_STATE_PASSPHRASE="a long one, longer than 16")
+    started = Started(athlete, STRAVA_SCHEDULE=HOURLY, PER_PAGE="10", STRAVA_STATE_PASSPHRASE="a long one, over 16")
     until(lambda: len(athlete.requests(LIST)) == 2)
-    [flow] = scheduler.flows()
+    [flow] = started.flows()
     assert b"PASSPHRASE" not in Path(f"/proc/{flow}/environ").read_bytes(), "a flow makes no bundles"
-    assert scheduler.press_ctrl_c() == 0
+    out, code = started.press_ctrl_c()
+    assert code == 0
     assert not Path(f"/proc/{flow}").exists()
-    assert scheduler.said("What was fetched has landed") == 1
+    assert out.count("What was fetched has landed") == 1
     assert len(ids(athlete)) == 10 * len(athlete.requests(LIST)) < strava.count
     assert json.loads(note(athlete).read_text()) == {"done_until": since.isoformat()}
     strava.clear_faults()
-    again = schedule(HOURLY)
+    again = schedule(HOURLY, SOAK_STEPS="pull")
     until(lambda: again.said("The flow is done."))
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
 
@@ -191,11 +197,10 @@ def test_a_second_scheduler_of_the_same_warehouse_waits_until_the_first_has_gone
 
 def test_a_run_that_waits_for_another_ends_at_the_first_signal(athlete):
     with locked(athlete.home / "warehouse" / ".state" / "run.lock", time.sleep):
-        process = athlete.start("pull")
-        assert "Another run is going on" in process.stderr.readline()
-        process.terminate()
-        assert process.wait(10) == 130
-        process.communicate()
+        process = athlete.fork("pull")
+        assert "Another run is going on" in next(process.lines())
+        process.signal(signal.SIGTERM)
+        assert process.wait().code == 130
 
 
 def test_a_clock_that_was_set_back_does_not_keep_the_flow_waiting(athlete, schedule):
@@ -206,7 +211,6 @@ def test_a_clock_that_was_set_back_does_not_keep_the_flow_waiting(athlete, sched
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "[]", '{"done_until": "yesterday"}', '{"done_until": 5}'])
-@pytest.mark.slow
 def test_a_note_that_nobody_can_read_costs_one_flow_too_many(athlete, schedule, damaged):
     was_there_until(athlete, datetime.now(UTC))
     note(athlete).write_text(damaged)

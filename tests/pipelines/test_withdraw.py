@@ -5,17 +5,15 @@ import json
 import os
 import pty
 import secrets
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
 from imports import Steps, everything, exported, live, rows
 from landed import all_ids, contents
-from processes import REPO
 from said import assert_said
 
 from pipelines.bronze.store import open_bronze
@@ -197,16 +195,13 @@ def test_nothing_is_erased_before_somebody_has_agreed(athlete, run, land, strava
     for typed, code in ((b"no\n", 130), (b"yes\n", 0)):
         assert contents(athlete.home / "data" / "export_activities") == before
         leader, follower = pty.openpty()
-        command = [sys.executable, str(REPO / "pipelines" / "strava.py"), "withdraw", "--door", "export"]
-        with subprocess.Popen(
-            command, stdin=follower, stderr=subprocess.PIPE, env=athlete.environment(STRAVA_PAGE="false")
-        ) as process:
-            os.write(leader, typed)
-            _, said = process.communicate(timeout=300)
+        os.write(leader, typed)
+        # what it takes to build is looked at elsewhere
+        ran = athlete.spawn("withdraw", "--door", "export", typed=Path(os.ttyname(follower)), SOAK_STEPS="withdraw")
         os.close(leader)
         os.close(follower)
-        assert process.returncode == code, said
-        assert b"60 activities leave the history" in said
+        assert ran.code == code, ran.err
+        assert "60 activities leave the history" in ran.err
     assert athlete.shards("export_activities") == []
 
 
