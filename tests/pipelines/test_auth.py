@@ -42,10 +42,10 @@ def ask(athlete, auth):
     return requests.get(f"{athlete.strava.api_url}/athlete", auth=auth, timeout=10).status_code
 
 
-def test_no_token_is_asked_for_while_the_stored_one_lives(athlete, run):
-    run("pull")
+def test_no_token_is_asked_for_while_the_stored_one_lives(athlete, pull):
+    pull()
     athlete.strava.clear_requests()
-    assert run("pull").code == 0
+    assert pull().code == 0
     assert athlete.requests(TOKEN) == []
 
 
@@ -81,26 +81,26 @@ def test_a_401_costs_one_refresh_and_one_replay_of_the_same_request(athlete, run
     assert {request.status for request in rest} <= {200}
 
 
-def test_a_401_that_stays_is_said_after_one_refresh(athlete, run):
-    run("pull")
+def test_a_401_that_stays_is_said_after_one_refresh(athlete, pull):
+    pull()
     athlete.strava.clear_requests()
     athlete.strava.fault("401", times=None)
-    assert_said(run("pull"), 3, "make auth")
+    assert_said(pull(), 3, "make auth")
     assert [request.path.removeprefix("/api/v3") for request in athlete.requests()] == [LIST, TOKEN, LIST]
     athlete.strava.clear_faults()
-    assert run("pull").code == 0
+    assert pull().code == 0
 
 
-def test_a_missing_scope_is_said_and_not_refreshed(athlete, run):
+def test_a_missing_scope_is_said_and_not_refreshed(athlete, pull):
     athlete.authorise(refresh_token=athlete.strava.issue_refresh_token(scope="read"))
-    assert_said(run("pull"), 3, "activity:read", "make auth")
+    assert_said(pull(), 3, "activity:read", "make auth")
     assert len(athlete.requests(TOKEN)) == 1
     assert len(athlete.requests(LIST)) == 1
 
 
-def test_the_athlete_is_asked_for_once_then_remembered(athlete, run):
-    run("pull")
-    run("pull")
+def test_the_athlete_is_asked_for_once_then_remembered(athlete, pull):
+    pull()
+    pull()
     assert [request.path for request in athlete.requests()].count("/api/v3/athlete") == 1
     assert held(athlete)["athlete_id"] == athlete.strava.athlete_id
 
@@ -115,14 +115,14 @@ def test_the_athlete_is_asked_for_once_then_remembered(athlete, run):
     ],
     ids=["only a refresh token", "numbers", "text", "odd"],
 )
-def test_a_token_file_of_another_tool_is_accepted_and_upgraded(athlete, run, beside):
+def test_a_token_file_of_another_tool_is_accepted_and_upgraded(athlete, pull, beside):
     beside = dict(beside)
     if known := beside.get("athlete_id"):
         beside["athlete_id"] = athlete.strava.athlete_id if known is True else str(athlete.strava.athlete_id)
     athlete.authorise(**beside)
     athlete.token_file.chmod(0o644)
     before = held(athlete)
-    ran = run("pull")
+    ran = pull()
     assert (ran.code, len(athlete.shards())) == (0, 1)
     after = held(athlete)
     assert after["refresh_token"] != before["refresh_token"]
@@ -134,9 +134,9 @@ def test_a_token_file_of_another_tool_is_accepted_and_upgraded(athlete, run, bes
     assert len(asked) == (0 if known else 1)
 
 
-def test_a_token_file_that_an_editor_marked_as_utf_8_is_read(athlete, run):
+def test_a_token_file_that_an_editor_marked_as_utf_8_is_read(athlete, pull):
     athlete.token_file.write_bytes(b"\xef\xbb\xbf" + athlete.token_file.read_bytes())
-    assert run("pull").code == 0
+    assert pull().code == 0
 
 
 BROKEN = [
@@ -153,23 +153,23 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("content", BROKEN, ids=range(len(BROKEN)))
-def test_a_broken_token_file_is_said_and_left_as_it_is(athlete, run, content):
+def test_a_broken_token_file_is_said_and_left_as_it_is(athlete, pull, content):
     athlete.token_file.write_bytes(content)
-    assert_said(run("pull"), 3, str(athlete.token_file), "broken", "make auth")
+    assert_said(pull(), 3, str(athlete.token_file), "broken", "make auth")
     assert athlete.token_file.read_bytes() == content
     assert athlete.requests() == []
 
 
-def test_without_a_token_file_it_says_how_to_get_one(athlete, run):
+def test_without_a_token_file_it_says_how_to_get_one(athlete, pull):
     athlete.token_file.unlink()
-    assert_said(run("pull"), 3, "no token file", "make auth")
+    assert_said(pull(), 3, "no token file", "make auth")
     assert athlete.requests() == []
 
 
-def test_a_token_file_that_is_none_is_said(athlete, run):
+def test_a_token_file_that_is_none_is_said(athlete, pull):
     athlete.token_file.unlink()
     athlete.token_file.mkdir()
-    assert_said(run("pull"), 6, str(athlete.token_file), "could not be read")
+    assert_said(pull(), 6, str(athlete.token_file), "could not be read")
 
 
 @pytest.mark.parametrize(
@@ -181,20 +181,20 @@ def test_a_token_file_that_is_none_is_said(athlete, run):
     ],
     ids=["dead refresh token", "wrong secret", "wrong id"],
 )
-def test_what_strava_does_not_accept_is_named_and_no_token_is_lost(athlete, run, settings, held_tokens, words):
+def test_what_strava_does_not_accept_is_named_and_no_token_is_lost(athlete, pull, settings, held_tokens, words):
     before = held(athlete)
     rewrite(athlete, **held_tokens)
-    assert_said(run("pull", **settings), 3, *words)
+    assert_said(pull(**settings), 3, *words)
     assert len(athlete.requests(TOKEN)) == 1
     assert held(athlete) == before | held_tokens
     rewrite(athlete, **before)
-    assert run("pull").code == 0
+    assert pull().code == 0
 
 
 @pytest.mark.parametrize("path", [None, TOKEN], ids=["API", "OAuth"])
-def test_an_app_without_subscription_is_said(athlete, run, path):
+def test_an_app_without_subscription_is_said(athlete, pull, path):
     athlete.strava.fault("403", times=None, path=path)
-    assert_said(run("pull"), 3, "Inactive", "subscription")
+    assert_said(pull(), 3, "Inactive", "subscription")
 
 
 def test_a_rotated_token_is_on_disk_before_its_access_token_is_used(athlete, run, monkeypatch):
@@ -234,11 +234,11 @@ def test_a_process_killed_at_the_first_use_of_a_rotated_token_loses_nothing(athl
     assert athlete.sql("select count(*) from staging.activities") == [(60,)]
 
 
-def test_a_first_request_that_fails_after_rotation_loses_nothing(athlete, run):
+def test_a_first_request_that_fails_after_rotation_loses_nothing(athlete, pull):
     athlete.strava.fault("drop", times=None)
-    assert_said(run("pull"), 4)
+    assert_said(pull(), 4)
     athlete.strava.clear_faults()
-    assert run("pull").code == 0
+    assert pull().code == 0
     assert len(athlete.requests(TOKEN)) == 1
 
 
@@ -322,12 +322,12 @@ def test_secrets_are_nowhere_but_in_the_token_file(athlete, level):
 
 
 @pytest.mark.parametrize("kind", ["401", "403", "502", "drop", "html", "errors_string"])
-def test_errors_hold_no_secret(athlete, run, kind):
+def test_errors_hold_no_secret(athlete, pull, kind):
     secrets = {athlete.strava.client_secret, held(athlete)["refresh_token"]}
     told = ""
     for path in (TOKEN, LIST):
         athlete.strava.fault(kind, times=None, path=path)
-        ran = run("pull")
+        ran = pull()
         assert ran.code
         told += ran.out + ran.err
         athlete.strava.clear_faults()

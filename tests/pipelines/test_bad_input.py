@@ -57,22 +57,22 @@ def test_a_strava_that_stumbles_is_no_failure(athlete, run, path):
 
 
 @pytest.mark.parametrize(("name", "path"), [("STRAVA_OAUTH_URL", "/oauth"), ("STRAVA_API_URL", "/api/v3")])
-def test_a_strava_that_is_not_there_is_said(athlete, run, name, path):
+def test_a_strava_that_is_not_there_is_said(athlete, pull, name, path):
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         host = f"127.0.0.1:{nobody.getsockname()[1]}"
-    assert_said(run("pull", **{name: f"http://{host}{path}"}), 4, host, "no connection")
-    assert run("pull").code == 0
+    assert_said(pull(**{name: f"http://{host}{path}"}), 4, host, "no connection")
+    assert pull().code == 0
 
 
 @pytest.mark.parametrize("kind", ["502", "html", "drop", "429", "errors_string"])
-def test_a_token_request_that_fails_keeps_the_token(athlete, run, kind):
+def test_a_token_request_that_fails_keeps_the_token(athlete, pull, kind):
     before = athlete.token_file.read_bytes()
     athlete.strava.fault(kind, times=None, path=TOKEN)
-    ran = run("pull")
+    ran = pull()
     assert_said(ran, 3 if kind == "errors_string" else 4)
     assert athlete.token_file.read_bytes() == before
     athlete.strava.clear_faults()
-    assert run("pull").code == 0
+    assert pull().code == 0
 
 
 @pytest.mark.parametrize(

@@ -34,10 +34,10 @@ def test_a_payload_is_byte_for_byte_what_strava_sent_in_bronze_staging_and_outpu
     assert json.loads(array.read_bytes()) == json.loads(sent)
 
 
-def test_files_are_named_after_athlete_and_second(athlete, run, strava):
+def test_files_are_named_after_athlete_and_second(athlete, run, pull, strava):
     began_at = f"{datetime.now(UTC):%Y%m%d%H%M%S}"
     run(ENRICH_LIMIT="1")
-    run("pull", "--all")
+    pull("--all")
     stem = rf"_{strava.athlete_id}_(\d{{14}})"
     [shard], [details], [array] = athlete.shards(), athlete.shards("activity_details"), output(athlete)
     stamps = [
@@ -53,8 +53,8 @@ def test_files_are_named_after_athlete_and_second(athlete, run, strava):
     assert pq.read_table(shard, columns=["shard"]).column(0).unique().to_pylist() == [shard.stem]
 
 
-def test_a_shard_has_the_keys_as_typed_columns_and_the_payload_as_text(athlete, run):
-    run("pull")
+def test_a_shard_has_the_keys_as_typed_columns_and_the_payload_as_text(athlete, pull):
+    pull()
     schema = pq.read_schema(athlete.shards()[0])
     assert dict(zip(schema.names, schema.types, strict=True)) == {
         "id": pa.int64(),
@@ -67,26 +67,26 @@ def test_a_shard_has_the_keys_as_typed_columns_and_the_payload_as_text(athlete, 
     }
 
 
-def test_output_holds_only_what_its_pull_landed(athlete, run, strava):
-    run("pull")
+def test_output_holds_only_what_its_pull_landed(athlete, pull, strava):
+    pull()
     strava.edit(strava.activities()[0]["id"], name="Renamed")
     # names have seconds
     time.sleep(1)
-    run("pull")
+    pull()
     assert [activity["name"] for activity in json.loads(output(athlete)[1].read_bytes())] == ["Renamed"]
 
 
-def test_two_pulls_within_one_second_lose_nothing(athlete, run, strava):
-    run("pull")
+def test_two_pulls_within_one_second_lose_nothing(athlete, pull, strava):
+    pull()
     for name in ("A", "B", "C"):
         strava.edit(strava.activities()[0]["id"], name=name)
-        run("pull")
+        pull()
     assert names(athlete, strava.activities()[0]["id"])[1:] == ["A", "B", "C"]
     landed = [activity["name"] for path in output(athlete) for activity in json.loads(path.read_bytes())]
     assert {"A", "B", "C"} <= set(landed)
 
 
-def test_every_shard_that_can_be_seen_is_whole(athlete, run, strava):
+def test_every_shard_that_can_be_seen_is_whole(athlete, pull, strava):
     # megabytes that do not compress, so that writing them takes a while
     for activity in strava.activities():
         strava.edit(activity["id"], name=secrets.token_hex(100_000))
@@ -105,7 +105,7 @@ def test_every_shard_that_can_be_seen_is_whole(athlete, run, strava):
     watcher = threading.Thread(target=look)
     watcher.start()
     try:
-        assert run("pull").code == 0
+        assert pull().code == 0
     finally:
         done.set()
         watcher.join()
@@ -138,12 +138,12 @@ def test_what_appears_is_on_the_disk_before_it_has_its_name_and_then_the_name_is
         assert ("on disk", path.parent.stat().st_ino) in told[place:], path
 
 
-def test_shards_are_never_touched_again(athlete, run, strava):
+def test_shards_are_never_touched_again(athlete, run, pull, strava):
     run(ENRICH_LIMIT="2")
     tables = ("activities", "activity_details")
     before = [contents(athlete.home / "data" / table) for table in tables]
     strava.edit(strava.activities()[0]["id"], name="Renamed")
-    run("pull", "--all")
+    pull("--all")
     run(ENRICH_LIMIT="2")
     for table, held in zip(tables, before, strict=True):
         assert held.items() < contents(athlete.home / "data" / table).items()
@@ -238,8 +238,8 @@ def test_a_torn_copy_of_a_shard_does_not_stop_staging(athlete, run, strava):
     assert athlete.sql("select count(*) from staging.activities") == [(61,)]
 
 
-def test_after_a_clock_that_jumped_back_the_newest_version_is_still_the_last_one(athlete, run, strava):
-    run("pull")
+def test_after_a_clock_that_jumped_back_the_newest_version_is_still_the_last_one(athlete, pull, strava):
+    pull()
     [shard] = athlete.shards()
     table = pq.read_table(shard)
     # all was fetched by a clock that was a day ahead
@@ -248,32 +248,32 @@ def test_after_a_clock_that_jumped_back_the_newest_version_is_still_the_last_one
     newest = strava.activities()[0]["id"]
     for name in ("A", "B", "A"):
         strava.edit(newest, name=name)
-        run("pull")
+        pull()
     assert names(athlete, newest)[1:] == ["A", "B", "A"]
-    assert "nothing new" in run("pull").err
+    assert "nothing new" in pull().err
 
 
-def test_a_pull_by_a_clock_that_jumped_back_has_its_output_too(athlete, run, strava):
-    run("pull")
+def test_a_pull_by_a_clock_that_jumped_back_has_its_output_too(athlete, pull, strava):
+    pull()
     [array] = output(athlete)
     array.rename(
         array.with_name(re.sub(r"\d{14}", f"{datetime.now(UTC) + timedelta(days=1):%Y%m%d%H%M%S}", array.name))
     )
     strava.add(name="today")
-    run("pull")
+    pull()
     landed = [activity["name"] for path in output(athlete) for activity in json.loads(path.read_bytes())]
     assert "today" in landed
 
 
-def test_output_that_a_killed_pull_did_not_write_comes_with_the_next_one(athlete, run):
-    run("pull")
+def test_output_that_a_killed_pull_did_not_write_comes_with_the_next_one(athlete, pull):
+    pull()
     output(athlete)[0].unlink()
-    run("pull")
+    pull()
     assert len(json.loads(output(athlete)[0].read_bytes())) == 60
 
 
-def test_a_folder_that_cannot_be_written_is_said_and_loses_nothing(athlete, run, strava):
-    run("pull")
+def test_a_folder_that_cannot_be_written_is_said_and_loses_nothing(athlete, run, pull, strava):
+    pull()
     before = contents(athlete.home / "data" / "activities")
     folder = athlete.home / "data" / "activity_details"
     folder.write_text("a file where a folder is needed")

@@ -44,15 +44,15 @@ def buried(athlete):
 # --- what a sweep finds
 
 
-def test_late_uploads_edits_and_deletions_of_any_age_arrive_by_the_next_sweep(athlete, run, strava):
-    run("pull")
+def test_late_uploads_edits_and_deletions_of_any_age_arrive_by_the_next_sweep(athlete, pull, strava):
+    pull()
     late = strava.add(start_date="2015-06-07T08:09:10Z", name="late")["id"]
     renamed, gone = oldest(strava, 5), oldest(strava, 9)
     strava.edit(renamed, name="renamed")
     strava.delete(gone)
-    assert run("pull").code == 0
+    assert pull().code == 0
     assert late not in ids(athlete)
-    ran = run("pull", **ALWAYS)
+    ran = pull(**ALWAYS)
     assert ran.code == 0
     assert ", 2 new or changed" in ran.err
     assert "Gone at Strava: 1" in ran.err
@@ -79,35 +79,35 @@ def test_after_a_flow_with_a_sweep_the_warehouse_equals_strava(athlete, run, str
     assert athlete.sql("select id, reason from strava.deleted_activities") == [(gone, "deleted")]
 
 
-def test_a_sweep_costs_a_request_per_page_and_two_more_and_happens_once_a_day(athlete, run, strava):
-    run("pull")
+def test_a_sweep_costs_a_request_per_page_and_two_more_and_happens_once_a_day(athlete, pull, strava):
+    pull()
     assert [sweep["complete"] for sweep in records(athlete, "sweeps")] == [True]
     before = athlete.shards("sweeps")
     strava.clear_requests()
-    run("pull")
+    pull()
     assert len(athlete.requests(LIST)) == 2
     assert athlete.shards("sweeps") == before
     strava.clear_requests()
-    run("pull", **ALWAYS)
+    pull(**ALWAYS)
     assert [request.query["after"] for request in athlete.requests(LIST)] == ["0", "0"]
     sweep = records(athlete, "sweeps")[-1]
     assert (sweep["complete"], sweep["listed"], sweep["landed"], sweep["gone"]) == (True, N, 0, 0)
     assert sweep["started_at"] <= sweep["ended_at"]
 
 
-def test_an_all_pull_is_a_sweep_whenever_the_last_one_was(athlete, run, strava):
-    run("pull")
+def test_an_all_pull_is_a_sweep_whenever_the_last_one_was(athlete, pull, strava):
+    pull()
     gone = oldest(strava)
     strava.delete(gone)
-    assert run("pull", "--all").code == 0
+    assert pull("--all").code == 0
     assert buried(athlete) == [gone]
 
 
-def test_a_deletion_within_the_lookback_is_noticed_without_a_sweep(athlete, run, strava):
-    run("pull")
+def test_a_deletion_within_the_lookback_is_noticed_without_a_sweep(athlete, pull, strava):
+    pull()
     gone = newest(strava, 1)
     strava.delete(gone)
-    assert run("pull").code == 0
+    assert pull().code == 0
     assert buried(athlete) == [gone]
     assert records(athlete, "tombstones")[0]["noticed_by"] == "lookback"
     assert len(athlete.shards("sweeps")) == 1
@@ -131,19 +131,19 @@ def test_an_activity_that_the_walk_missed_and_that_answers_500_by_id_is_not_gone
         assert athlete.sql("select count(distinct id) from staging.activities") == [(250,)]
 
 
-def test_the_only_activity_of_the_lookback_can_go_too(athlete, run, strava):
-    run("pull")
+def test_the_only_activity_of_the_lookback_can_go_too(athlete, pull, strava):
+    pull()
     gone = newest(strava)
     strava.delete(gone)
-    assert run("pull", STRAVA_LOOKBACK_DAYS="0").code == 0
+    assert pull(STRAVA_LOOKBACK_DAYS="0").code == 0
     assert buried(athlete) == [gone]
 
 
-def test_the_only_activity_of_all_is_not_gone_because_its_details_are(athlete, run, steps, strava):
+def test_the_only_activity_of_all_is_not_gone_because_its_details_are(athlete, run, pull, steps, strava):
     for activity in strava.activities()[1:]:
         strava.delete(activity["id"])
     only = newest(strava)
-    assert run("pull").code == 0
+    assert pull().code == 0
     strava.delete(only)
     said = steps.run("enrich", "stage", details=DetailChoice(None, (only,)))
     assert "1 of 1 activities are missing at Strava" in said
@@ -151,38 +151,38 @@ def test_the_only_activity_of_all_is_not_gone_because_its_details_are(athlete, r
     assert buried(athlete) == []
 
 
-def test_an_activity_moved_out_of_the_lookback_is_an_edit_and_no_deletion(athlete, run, strava):
-    run("pull")
+def test_an_activity_moved_out_of_the_lookback_is_an_edit_and_no_deletion(athlete, pull, strava):
+    pull()
     moved = newest(strava, 1)
     strava.edit(moved, start_date="2015-06-07T08:09:10Z", start_date_local="2015-06-07T08:09:10Z")
-    assert run("pull").code == 0
+    assert pull().code == 0
     assert buried(athlete) == []
     assert ids(athlete).count(moved) == 2
 
 
-def test_an_activity_that_comes_back_comes_back(athlete, run, strava):
-    run("pull")
+def test_an_activity_that_comes_back_comes_back(athlete, pull, strava):
+    pull()
     gone = next(a for a in strava.activities()[:20] if a.get("visibility") != "only_me")["id"]
     athlete.authorise(scope="read,activity:read")
     athlete.token_file.write_text(json.dumps({"refresh_token": strava.issue_refresh_token("read,activity:read")}))
     strava.hide(gone)
-    run("pull", **ALWAYS)
+    pull(**ALWAYS)
     assert gone in buried(athlete)
     versions = ids(athlete).count(gone)
     athlete.token_file.write_text(json.dumps({"refresh_token": strava.issue_refresh_token()}))
-    assert run("pull", **ALWAYS).code == 0
+    assert pull(**ALWAYS).code == 0
     assert ids(athlete).count(gone) == versions + 1
     strava.clear_requests()
-    assert "nothing new" in run("pull", **ALWAYS).err
+    assert "nothing new" in pull(**ALWAYS).err
 
 
-def test_without_the_scope_to_see_it_an_activity_is_out_of_reach_and_not_deleted(athlete, run, strava):
+def test_without_the_scope_to_see_it_an_activity_is_out_of_reach_and_not_deleted(athlete, pull, strava):
     scope = "read,activity:read"
     athlete.token_file.write_text(json.dumps({"refresh_token": strava.issue_refresh_token(scope), "scope": scope}))
-    run("pull")
+    pull()
     hidden = newest(strava) if newest(strava) in ids(athlete) else ids(athlete)[-1]
     strava.hide(hidden)
-    assert run("pull", **ALWAYS).code == 0
+    assert pull(**ALWAYS).code == 0
     assert [note["reason"] for note in records(athlete, "tombstones")] == ["out_of_reach"]
 
 
@@ -190,37 +190,37 @@ def test_without_the_scope_to_see_it_an_activity_is_out_of_reach_and_not_deleted
 
 
 @pytest.mark.parametrize("strava", [{"activities": 20}], indirect=True)
-def test_a_walk_that_misses_a_tenth_removes_nothing_until_it_is_confirmed(athlete, run, strava):
-    run("pull")
+def test_a_walk_that_misses_a_tenth_removes_nothing_until_it_is_confirmed(athlete, pull, strava):
+    pull()
     gone = sorted(activity["id"] for activity in strava.activities()[8:14])
     for id_ in gone:
         strava.delete(id_)
-    ran = run("pull", **ALWAYS)
+    ran = pull(**ALWAYS)
     assert ran.code == 0
     assert "warning: 6 of 20 activities are missing at Strava" in ran.err
     assert "--confirm-deletions" in ran.err
     assert buried(athlete) == []
     assert records(athlete, "sweeps")[-1]["reason"] == "6 of 20 activities are missing at Strava"
-    assert run("pull", "--confirm-deletions").code == 0
+    assert pull("--confirm-deletions").code == 0
     assert buried(athlete) == gone
 
 
 @pytest.mark.parametrize("strava", [{"activities": 2}], indirect=True)
-def test_a_walk_that_misses_everything_removes_nothing(athlete, run, strava):
-    run("pull")
+def test_a_walk_that_misses_everything_removes_nothing(athlete, pull, strava):
+    pull()
     for id_ in all_ids(strava):
         strava.delete(id_)
-    assert "2 of 2 activities are missing" in run("pull").err
+    assert "2 of 2 activities are missing" in pull().err
     assert buried(athlete) == []
 
 
 @pytest.mark.parametrize("strava", [{"activities": 60}], indirect=True)
-def test_five_deletions_at_once_need_no_word(athlete, run, strava):
-    run("pull")
+def test_five_deletions_at_once_need_no_word(athlete, pull, strava):
+    pull()
     gone = sorted(activity["id"] for activity in strava.activities()[-5:])
     for id_ in gone:
         strava.delete(id_)
-    run("pull", **ALWAYS)
+    pull(**ALWAYS)
     assert buried(athlete) == gone
 
 
@@ -249,24 +249,24 @@ def test_a_sweep_that_is_stopped_goes_on_where_it_had_got_to(athlete, run, strav
 
 
 @pytest.mark.parametrize("strava", [{"activities": 450}], indirect=True)
-def test_a_deletion_in_mid_sweep_buries_no_neighbour(athlete, run, strava):
-    run("pull")
+def test_a_deletion_in_mid_sweep_buries_no_neighbour(athlete, pull, strava):
+    pull()
     strava.fault("shift", path=LIST, after=1, delete=True)
-    assert run("pull", "--all").code == 0
+    assert pull("--all").code == 0
     assert set(buried(athlete)) <= set(ids(athlete)) - all_ids(strava)
 
 
-def test_without_a_record_of_a_sweep_the_next_pull_is_one(athlete, run, strava):
-    run("pull")
+def test_without_a_record_of_a_sweep_the_next_pull_is_one(athlete, pull, strava):
+    pull()
     for path in athlete.shards("sweeps"):
         path.unlink()
     strava.clear_requests()
-    run("pull")
+    pull()
     assert athlete.requests(LIST)[0].query["after"] == "0"
 
 
-def test_a_clock_that_was_set_back_puts_off_no_sweep_that_is_always_due(athlete, run, strava):
-    run("pull")
+def test_a_clock_that_was_set_back_puts_off_no_sweep_that_is_always_due(athlete, pull, strava):
+    pull()
     (shard,) = athlete.shards("sweeps")
     # as of half an hour from now
     began_at = datetime.fromisoformat(records(athlete, "sweeps")[0]["started_at"].removesuffix("Z"))
@@ -275,18 +275,18 @@ def test_a_clock_that_was_set_back_puts_off_no_sweep_that_is_always_due(athlete,
     rows[0]["payload"] = json.dumps(json.loads(rows[0]["payload"]) | {"started_at": later})
     pq.write_table(pa.Table.from_pylist(rows, pq.read_schema(shard)), shard)
     late = strava.add(start_date="2015-06-07T08:09:10Z")["id"]
-    assert run("pull", **ALWAYS).code == 0
+    assert pull(**ALWAYS).code == 0
     assert late in ids(athlete)
 
 
 # --- what follows
 
 
-def test_no_details_are_fetched_of_what_is_gone(athlete, run, strava):
-    run("pull")
+def test_no_details_are_fetched_of_what_is_gone(athlete, run, pull, strava):
+    pull()
     gone = newest(strava)
     strava.delete(gone)
-    run("pull")
+    pull()
     strava.clear_requests()
     assert run(ENRICH_LIMIT="all").code == 0
     assert set(details_asked(athlete)) == all_ids(strava)
