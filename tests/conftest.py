@@ -1,6 +1,5 @@
 """What the tests share: a simulated Strava over real HTTP, a home of its own, and the command as a user calls it."""
 
-import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from home import OUR_SETTINGS, Athlete, Ran, copy_home
-from processes import Launcher, doing_only
+from processes import Launcher, doing_only, save_time
 from processes import launcher as the_launcher
 
 from simulator import Simulator
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["times"]
 
-# what libraries keep is not looked through again and again while tests run: a fifteenth of their time
-gc.set_threshold(50_000, 20, 100)
+save_time()
 
 
 @pytest.fixture

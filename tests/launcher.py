@@ -24,7 +24,7 @@ from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import time_machine
-from processes import doing_only
+from processes import doing_only, save_time
 
 CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
 
@@ -241,6 +241,7 @@ if __name__ == "__main__":
     manifests: dict[tuple[str, ...], Any] = {}
     # what is here now is not looked through, page by copied page, in each fork
     gc.freeze()
+    save_time()
     codes: dict[int, int] = {}
     for line in sys.stdin:
         wish = json.loads(line)

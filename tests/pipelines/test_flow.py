@@ -189,17 +189,20 @@ def test_status_tells_of_the_last_run_and_of_all_that_landed(flowed):
     assert f"pull at {last['started_at'][:10]}" in told
 
 
-def test_two_flows_at_once_take_turns_and_both_end_well(tmp_path, strava):
-    athlete = user(tmp_path, strava)
-    flows = [athlete.fork("flow", ENRICH_LIMIT="2") for _ in range(2)]
-    first, second = (flow.wait() for flow in flows)
-    said = [first.err, second.err]
-    assert (first.code, second.code) == (0, 0), said
-    # which run it is, the second may ask before the first has noted it
-    assert sum("Another run is going on" in err for err in said) == 1
-    assert athlete.sql("select count(*), count(distinct id) from strava.activities") == [(strava.count, strava.count)]
-    assert athlete.sql("select count(*) from strava.activity_details") == [(4,)]
-    assert athlete.spawn("status").code == 0
+def test_two_flows_at_once_take_turns_and_both_end_well(flowed, tmp_path):
+    with Simulator(seed=7, activities=N, limits=NO_LIMITS) as strava:
+        athlete = copy_of(flowed, tmp_path, strava)
+        strava.add()
+        flows = [athlete.fork("flow", ENRICH_LIMIT="2") for _ in range(2)]
+        first, second = (flow.wait() for flow in flows)
+        said = [first.err, second.err]
+        assert (first.code, second.code) == (0, 0), said
+        # which run it is, the second may ask before the first has noted it
+        assert sum("Another run is going on" in err for err in said) == 1
+        activities = athlete.sql("select count(*), count(distinct id) from strava.activities")
+        assert activities == [(strava.count, strava.count)]
+        assert athlete.sql("select count(*) from strava.activity_details") == [(5 + 4,)]
+        assert athlete.spawn("status").code == 0
 
 
 def test_a_warehouse_of_an_older_version_is_brought_up_to_date_without_a_request_more(flowed, tmp_path, strava):
