@@ -148,8 +148,6 @@ def _become_dbt(arguments: Sequence[str], environment: Mapping[str, str], folder
     time.tzset()
     # it ends soon
     gc.disable()
-    # the same text by the encoder in C: else a second of each build is that of its manifest
-    json.dump = lambda what, file, **how: file.write(json.dumps(what, **how))
     code = 1
     try:
         cli(arguments, standalone_mode=True, obj=_what_is_parsed(arguments, environment))

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from home import REPO
+from home import REPO, Ran
 from said import assert_said
 
 from pipelines.ground.errors import exit_codes
 from pipelines.strava import COMMANDS, make_parser
+from pipelines.warehouse import build
 
 NAMES = [command.name for command in COMMANDS]
 
@@ -122,7 +123,7 @@ def test_sql_without_a_warehouse_says_how_to_get_one(athlete, run):
 
 
 @pytest.mark.slow
-def test_a_model_that_fails_is_named_and_what_was_fetched_is_there(athlete, tmp_path_factory):
+def test_a_model_that_fails_is_named_and_what_was_fetched_is_there(athlete, run, monkeypatch, tmp_path_factory):
     copy = tmp_path_factory.mktemp("copy") / "repo"
     shutil.copytree(REPO / "dbt_project", copy / "dbt_project", ignore=shutil.ignore_patterns("target", "logs"))
     for part in ("pipelines", ".dlt"):
@@ -131,25 +132,26 @@ def test_a_model_that_fails_is_named_and_what_was_fetched_is_there(athlete, tmp_
         if (REPO / file).exists():
             shutil.copy(REPO / file, copy)
     broken = copy / "dbt_project" / "models" / "broken.sql"
-    # one fails in the database, the other before dbt has a result to tell of
-    for command, text, told in (
-        ("flow", "select no_such_column from {{ ref('activities') }}", "no_such_column"),
-        ("build", "select {{ no end", "Compilation Error"),
-    ):
-        broken.write_text(text)
-        ran = subprocess.run(
-            [sys.executable, str(copy / "pipelines" / "strava.py"), command],
-            env=athlete.environment(ENRICH_LIMIT="0"),
-            cwd=Path("/"),
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-        assert ran.returncode == 7, ran.stderr
-        assert "error: dbt build failed." in ran.stderr
-        assert "broken" in ran.stderr
-        assert told in ran.stderr
+    # one fails in the database, the other, started as a user starts it, before dbt has a result to tell of
+    broken.write_text("select no_such_column from {{ ref('activities') }}")
+    monkeypatch.setattr(build, "PROJECT", copy / "dbt_project")
+    in_the_database = run("flow", ENRICH_LIMIT="0")
+    broken.write_text("select {{ no end")
+    started = subprocess.run(
+        [sys.executable, str(copy / "pipelines" / "strava.py"), "build"],
+        env=athlete.environment(),
+        cwd=Path("/"),
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    before_it = Ran(started.returncode, started.stdout, started.stderr)
+    for ran, told in ((in_the_database, "no_such_column"), (before_it, "Compilation Error")):
+        assert ran.code == 7, ran.err
+        assert "error: dbt build failed." in ran.err
+        assert "broken" in ran.err
+        assert told in ran.err
         for ugly in ("Traceback", "\x1b", "Warning"):
-            assert ugly not in ran.stderr
+            assert ugly not in ran.err
     assert athlete.sql("select count(*) from staging.activities") == [(60,)]

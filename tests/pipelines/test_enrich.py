@@ -55,18 +55,23 @@ def home_after(tmp_path_factory, limit):
     return user.home
 
 
+def copied(home, athlete):
+    copy_home(home, athlete.home)
+    # whose the token is has been asked
+    athlete.authorise(athlete_id=athlete.strava.athlete_id)
+    return athlete
+
+
 @pytest.fixture
 def pulled(athlete, pulled_home):
     """`athlete`, whose list has landed."""
-    copy_home(pulled_home, athlete.home)
-    return athlete
+    return copied(pulled_home, athlete)
 
 
 @pytest.fixture
 def detailed(athlete, detailed_home):
     """`athlete`, whose details have all landed too."""
-    copy_home(detailed_home, athlete.home)
-    return athlete
+    return copied(detailed_home, athlete)
 
 
 def newest_first(strava):

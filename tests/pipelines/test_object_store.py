@@ -45,6 +45,11 @@ def objects(bucket, table):
     return [part.partition("</Key>")[0] for part in listing.split("<Key>")[1:]]
 
 
+# of a flow and of a purge all but the build
+FLOW = "pull,enrich,purge_if_wanted,stage"
+PURGE = "purge,stage"
+
+
 def forget(athlete):
     """What a fresh machine has not: everything but the token."""
     for folder in ("warehouse", "output", "data"):
@@ -79,7 +84,7 @@ def test_what_another_machine_landed_is_not_landed_again(athlete, bucket):
     athlete.spawn("pull")
     (athlete.home / "warehouse").rename(athlete.home / "one machine")
     late = athlete.strava.add(name="late")["id"]
-    athlete.spawn("pull")
+    athlete.spawn("pull", SOAK_STEPS="pull")
     shutil.rmtree(athlete.home / "warehouse")
     (athlete.home / "one machine").rename(athlete.home / "warehouse")
     ran = athlete.spawn("pull")
@@ -120,10 +125,10 @@ def test_a_bucket_without_credentials_is_said_in_a_sentence(athlete, bucket):
 
 
 def test_a_purge_erases_from_the_bucket_too(athlete, bucket):
-    athlete.spawn(ENRICH_LIMIT="5")
+    athlete.spawn(ENRICH_LIMIT="5", SOAK_STEPS="pull,enrich")
     gone = athlete.strava.activities()[0]
     athlete.strava.delete(gone["id"])
-    athlete.spawn("pull")
+    athlete.spawn("pull", SOAK_STEPS="pull")
     ran = athlete.spawn("purge", SOAK_STEPS="purge")
     assert ran.code == 0, ran.err
     forget(athlete)
@@ -146,7 +151,7 @@ def test_what_was_purged_from_a_bucket_does_not_come_back_with_a_backup(athlete,
     athlete.authorise()
     (output,) = (athlete.home / "output").iterdir()
     assert "Nobody is to know" in output.read_text()
-    ran = athlete.spawn("flow", ENRICH_LIMIT="0")
+    ran = athlete.spawn("flow", ENRICH_LIMIT="0", SOAK_STEPS=FLOW)
     assert ran.code == 0, ran.err
     assert "Nobody is to know" not in output.read_text()
     assert athlete.sql("select count(*) from staging.activities where id = ?", gone) == [(0,)]
@@ -159,7 +164,7 @@ def test_what_was_withdrawn_is_gone_from_the_bucket_too_and_a_fresh_machine_know
     path = tmp_path / "1.zip"
     write_export(athlete.strava, path, points=3)
     athlete.strava.set_clock(datetime.now(UTC))
-    assert athlete.spawn(ENRICH_LIMIT="5").code == 0
+    assert athlete.spawn(ENRICH_LIMIT="5", SOAK_STEPS="pull,enrich").code == 0
     Steps(athlete, monkeypatch, capfd)(path)
     exports = objects(bucket, "export_activities") + objects(bucket, "activity_files")
     # here, but not yet there: the copy of a machine that was killed
@@ -167,7 +172,7 @@ def test_what_was_withdrawn_is_gone_from_the_bucket_too_and_a_fresh_machine_know
     assert athlete.spawn("withdraw", "--door", "api", "--yes", SOAK_KILL_AT=moment).code == -9
     assert objects(bucket, "activity_details")
     forget(athlete)
-    ran = athlete.spawn("purge")
+    ran = athlete.spawn("purge", SOAK_STEPS=PURGE)
     assert ran.code == 0, ran.err
     assert [objects(bucket, table) for table in ("activities", "activity_details", "sweeps", "athlete")] == [[]] * 4
     assert objects(bucket, "export_activities") + objects(bucket, "activity_files") == exports
