@@ -257,7 +257,7 @@ def story(clone: Path) -> Story:
     story.builds["only tests"] = warehouse.last_build()
     warehouse.built("run")
     story.builds["a run without seeds"] = warehouse.last_build()
-    warehouse.built("build", "--empty", "--exclude-resource-type", "unit_test")
+    warehouse.built("build", "--empty", "--resource-type", "model", "--resource-type", "seed")
     story.builds["an empty build"] = warehouse.last_build()
     return story
 
