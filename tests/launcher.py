@@ -24,7 +24,7 @@ from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import time_machine
-from processes import doing_only, save_time
+from processes import doing_only
 
 CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
 
@@ -239,7 +239,7 @@ if __name__ == "__main__":
     manifests: dict[tuple[str, ...], Any] = {}
     # what is here now is not looked through, page by copied page, in each fork
     gc.freeze()
-    save_time()
+    gc.set_threshold(50_000, 20, 100)
     codes: dict[int, int] = {}
     for line in sys.stdin:
         wish = json.loads(line)

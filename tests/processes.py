@@ -1,7 +1,6 @@
 """Commands as processes: forked, watched, killed; and dbt, forked as well."""
 
 import atexit
-import gc
 import json
 import os
 import select
@@ -16,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn
@@ -39,17 +37,6 @@ class Ran:
 def inherited() -> dict[str, str]:
     """This process's environment without anybody's settings."""
     return {name: value for name, value in os.environ.items() if not name.startswith(OUR_SETTINGS)}
-
-
-def save_time() -> None:
-    """Spare this process what takes a tenth of each command: to call after its imports.
-
-    Garbage is looked for among fewer of the objects that stay, and pandas, which is not installed, no longer in each
-    folder of the path at each query of DuckDB's.
-    """
-    gc.set_threshold(50_000, 20, 100)
-    if find_spec("pandas") is None:
-        sys.modules["pandas"] = None  # type: ignore[assignment]
 
 
 def doing_only(wanted: str, run_steps: Callable[..., None]) -> Callable[..., None]:
