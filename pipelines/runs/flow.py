@@ -300,6 +300,18 @@ class Run:
             FieldsSeen(self._bronze, self._settings.state_path).look()
         if loaded:
             self._report.say(f"Staging: {loaded:,} shard{'s' if loaded > 1 else ''} loaded.")
+        self._compact()
+
+    def _compact(self) -> None:
+        """Let small files of shards become few; a disk or a bucket that refuses keeps nobody from the rest."""
+        try:
+            with self._report.task("Compaction"):
+                compacted = self._bronze.compact(self._stop)
+        except StorageFailed as error:
+            self._report.warn(f"{error} The small files of shards stay as they are; the next run compacts them.")
+            return
+        if compacted:
+            self._report.say(f"Bronze: {compacted:,} small files of shards compacted.")
 
     def _take_over(self) -> None:
         """Give files to the activities that have landed since."""
