@@ -4,8 +4,8 @@ Run as a program it reads a JSON object per line and answers with its `number`, 
 that was forked so far: `{"start": "command" or "dbt", "arguments", "environment", "cwd", "folder"}` starts one (its
 process id), `{"wait": id}` waits for its end (its exit code; -9 if it was killed). `folder` has its standard input and
 gets what it prints. A command's clock is wrong by SOAK_CLOCK_S of its environment, and it dies at SOAK_KILL_AT
-(see `_die_at_change`); of its steps it does those alone that SOAK_STEPS names, if it names any. Its dbt is a process of
-its own as well, and forked as well.
+(see `_die_at_change`); of its steps it does those alone that SOAK_STEPS names, if it names any. It compacts more small
+files of shards than SOAK_COMPACTS_ABOVE. Its dbt is a process of its own as well, and forked as well.
 """
 
 import gc
@@ -48,6 +48,8 @@ def _become(arguments: Sequence[str], environment: Mapping[str, str], folder: Pa
         time_machine.travel(time.time() + wrong_by_s, tick=True).start()
     if only := environment.get("SOAK_STEPS"):
         _leave_out_steps_but(only.split(","))
+    if most := environment.get("SOAK_COMPACTS_ABOVE"):
+        compaction.MOST_FILES = int(most)
     if at := environment.get("SOAK_KILL_AT"):
         _die_at_change(at)
     code = 0
@@ -195,6 +197,7 @@ if __name__ == "__main__":
     from dbt_common.clients.jinja import template_cache
 
     from pipelines import strava
+    from pipelines.bronze import compaction
     from pipelines.page import html  # noqa: F401
     from pipelines.runs import backup, flow, status  # noqa: F401
     from pipelines.warehouse import build, staging  # noqa: F401

@@ -652,7 +652,8 @@ class Bronze(BronzeReader):
             if hidden and self._url is not None:
                 take_away(self._pipeline, self._url, hidden)
             for path in hidden:
-                remove(path)
+                # one that a power cut brings back is removed again
+                remove(path, durable=False)
 
     def erase(self, shard: Path, erases: Erases) -> int:
         """Take the rows out of `shard` that `erases` says yes to; how many those were.

@@ -300,9 +300,8 @@ class Run:
             FieldsSeen(self._bronze, self._settings.state_path).look()
         if loaded:
             self._report.say(f"Staging: {loaded:,} shard{'s' if loaded > 1 else ''} loaded.")
-        self._compact()
 
-    def _compact(self) -> None:
+    def compact_bronze(self) -> None:
         """Let small files of shards become few; a disk or a bucket that refuses keeps nobody from the rest."""
         try:
             with self._report.task("Compaction"):
@@ -460,6 +459,8 @@ def _do(steps: Sequence[Step], run: Run, choices: Choices) -> BudgetSpent | None
         run.require_authorisation()
     run.repair()
     run.complete_withdrawal()
+    # before anything reads them
+    run.compact_bronze()
     stopped: StravaError | None = None
     for step in steps:
         # what stops Strava's side does not keep what has landed from being staged and built, unless somebody wants out
