@@ -1,15 +1,19 @@
 """Small files of shards become few: with every row as it came, once, whatever happens meanwhile."""
 
 import json
+import os
 import shutil
+from datetime import UTC, datetime
 
 import pyarrow.parquet as pq
 import pytest
+from imports import Steps, without_account
 from landed import all_ids, ids
 
 from pipelines.bronze.compaction import MOST_FILES, is_compacted
 from pipelines.bronze.store import BronzeReader
 from pipelines.bronze.tables import SCHEMA
+from simulator.activity_files import Sample, gpx_file
 
 
 def rows(athlete, table="activities"):
@@ -193,3 +197,61 @@ def test_output_that_a_killed_pull_did_not_write_comes_from_a_compacted_file_too
     run("pull")
     [array] = (athlete.home / "output").iterdir()
     assert {activity["id"] for activity in json.loads(array.read_bytes())} == all_ids(athlete.strava)
+
+
+def test_a_purge_survives_a_restore_of_a_bundle_from_before_though_its_tombstone_was_compacted(
+    athlete, run, steps, strava, aged, tmp_path_factory
+):
+    bundle = str(tmp_path_factory.mktemp("backups") / "strava.bundle")
+    steps.run("stage")
+    assert run("backup", bundle, "--unencrypted").code == 0
+    gone, hidden = (activity["id"] for activity in strava.activities()[5:7])
+    for id_ in (hidden, gone):
+        strava.delete(id_)
+        assert run("pull", "--all").code == 0
+        if id_ == gone:
+            steps.run("purge")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipelines.bronze.compaction.MOST_FILES", 1)
+        steps.run("stage")
+    [tombstones] = athlete.shards("tombstones")
+    assert is_compacted(tombstones)
+    assert run("restore", bundle, "--force", "--unencrypted").code == 0
+    athlete.authorise()
+    steps.run("purge_if_wanted")
+    assert gone not in ids(athlete)
+    assert hidden not in ids(athlete)
+
+
+def test_what_is_withdrawn_is_erased_from_compacted_files(athlete, run, steps, strava, aged):
+    steps.run("stage")
+    assert compacted(athlete)
+    steps.withdraw("api")
+    assert athlete.shards() == []
+    assert run("pull").code == 0
+    assert set(ids(athlete)) == all_ids(strava)
+
+
+def test_files_of_a_watch_are_read_from_a_compacted_file(tmp_path, monkeypatch, capfd):
+    folder = tmp_path / "watch"
+    folder.mkdir()
+    newcomer = without_account(tmp_path / "home")
+    newcomer.settings["STRAVA_WATCH"] = str(folder)
+    steps = Steps(newcomer, monkeypatch, capfd)
+    for number in range(4):
+        began_at = datetime(2026, 3, 1 + number, 12, tzinfo=UTC)
+        samples = [Sample(t_s, lat=47.0 + t_s / 1e5, lng=8.5) for t_s in range(0, 600, 60)]
+        path = folder / f"{number}.gpx"
+        path.write_bytes(gpx_file(samples, start=began_at))
+        # one that is being written is not taken in
+        os.utime(path, (1e9, 1e9))
+        steps.run("watch", "stage")
+    before = newcomer.sql("select id, payload from staging.activity_files order by id")
+    assert len(before) == 4
+    monkeypatch.setattr("pipelines.bronze.compaction.MOST_FILES", 2)
+    steps.run("stage")
+    assert len(newcomer.shards("activity_files")) == 1
+    for path in (newcomer.home / "warehouse").iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    steps.run("stage")
+    assert newcomer.sql("select id, payload from staging.activity_files order by id") == before
