@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -107,6 +108,13 @@ class Home:
         token_file.parent.mkdir(parents=True)
         token_file.write_text(json.dumps({"refresh_token": strava.refresh_token()}))
         token_file.chmod(0o600)
+
+    def copied(self, folder: Path) -> "Home":
+        """A copy of it in `folder`, with a token of its own."""
+        copy = Home(folder, self.strava)
+        for name in ("data", "output", "warehouse"):
+            shutil.copytree(self.folder / name, folder / name)
+        return copy
 
     def time(self, *arguments: str, enrich_limit: int | None = None, more: Mapping[str, str] | None = None) -> Finished:
         """Run `python pipelines/strava.py` with `arguments`, and `more` settings, as a process of its own."""

@@ -1,4 +1,4 @@
-"""The nine measures. Both sides of a ratio are measured in turns, in one run, against the same simulated Strava.
+"""The ten measures. Both sides of a ratio are measured in turns, in one run, against the same simulated Strava.
 
 A ratio is of the best times: what else the machine does can only add to them, and rarely to both sides alike.
 """
@@ -31,6 +31,17 @@ SHOWN_WITH = {
 MB = 10**6
 DETAILS_OF_LARGE = 5000
 FIRST_SYNCS = (0, 1, 200, 201, SMALL)
+# some thirty years of daily runs
+RUNS = 10_000
+# what an old home runs every day, or now and then
+OF_EVERY_DAY = (
+    ("pull",),
+    ("flow", "--limit", "0"),
+    ("enrich", "--limit", "0"),
+    ("status",),
+    ("page",),
+    ("backup", "--unencrypted", "{home}/strava.bundle"),
+)
 NOTHING_LANDED = "dbt: nothing landed since the last build."
 DBT_TOOK = re.compile(r"^dbt: \d+ models built, .* in ([\d.]+) s\.$", re.MULTILINE)
 
@@ -384,6 +395,32 @@ def exports(lab: Lab) -> Iterator[Result]:
     yield Result(9, "the same export again", min(seconds), 3, "s", "whole process", {"again_s": seconds})
 
 
+def age(lab: Lab) -> Iterator[Result]:
+    """Point 10: each command in a home after 10,000 runs, against one with the same rows in few files."""
+    young = lab.first_sync(SMALL).home
+    lab.tell("flow of the young home, with details and dbt build")
+    young.time("flow", "--limit", str(SMALL // 2))
+    old = young.copied(lab.folder / "old")
+    for home, kind in ((young, "large"), (old, "small")):
+        run_timed(
+            [sys.executable, "-m", "bench.years", str(home.folder / "data"), str(RUNS), kind],
+            clean_environment(home.folder),
+        )
+        first = home.time("flow", "--limit", "0")
+        lab.tell(f"the first flow over {RUNS:,} runs in {kind} files: {first.seconds:.1f} s")
+    for command in OF_EVERY_DAY:
+        samples: dict[str, list[float]] = {"old_s": [], "young_s": []}
+        for _ in range(lab.repeat):
+            for home, seconds in ((young, samples["young_s"]), (old, samples["old_s"])):
+                arguments = [argument.format(home=home.folder) for argument in command]
+                seconds.append(home.time(*arguments).seconds)
+                (home.folder / "strava.bundle").unlink(missing_ok=True)
+        how = f"{_span(samples['old_s'])}, young {_span(samples['young_s'])}"
+        ratio = min(samples["old_s"]) / min(samples["young_s"])
+        yield Result(10, f"{command[0]} after {RUNS:,} runs", ratio, 1.3, "x the young home", how, samples)
+        lab.tell(f"{command[0]}: {how}")
+
+
 MEASURES: Mapping[int, Callable[[Lab], Iterator[Result]]] = {
     1: pull,
     2: details,
@@ -394,4 +431,5 @@ MEASURES: Mapping[int, Callable[[Lab], Iterator[Result]]] = {
     7: page,
     8: files,
     9: exports,
+    10: age,
 }

@@ -4,8 +4,9 @@ Run as a program it reads a JSON object per line and answers with its `number`, 
 that was forked so far: `{"start": "command" or "dbt", "arguments", "environment", "cwd", "folder"}` starts one (its
 process id), `{"wait": id}` waits for its end (its exit code; -9 if it was killed). `folder` has its standard input and
 gets what it prints. A command's clock is wrong by SOAK_CLOCK_S of its environment, and it dies at SOAK_KILL_AT
-(see `_die_at_change`); of its steps it does those alone that SOAK_STEPS names, if it names any. Its dbt and a
-scheduler's flow are processes of their own as well, and forked as well.
+(see `_die_at_change`); of its steps it does those alone that SOAK_STEPS names, if it names any. It compacts more small
+files of shards than SOAK_COMPACTS_ABOVE. Its dbt and a scheduler's flow are processes of their own as well, and forked
+as well.
 """
 
 import gc
@@ -50,6 +51,8 @@ def _become(arguments: Sequence[str], environment: Mapping[str, str], folder: Pa
         time_machine.travel(time.time() + wrong_by_s, tick=True).start()
     if steps := environment.get("SOAK_STEPS"):
         flow.run_steps = doing_only(steps, flow.run_steps)
+    if most := environment.get("SOAK_COMPACTS_ABOVE"):
+        compaction.MOST_FILES = int(most)
     if at := environment.get("SOAK_KILL_AT"):
         _die_at_change(at)
     _do(arguments)
@@ -158,13 +161,13 @@ def _become_dbt(arguments: Sequence[str], environment: Mapping[str, str], folder
 
 
 def _run_dbt(command: Sequence[str], *, env: Mapping[str, str], **_how: Any) -> subprocess.CompletedProcess[str]:
-    """As `subprocess.run` of `python -m dbt.cli.main …`, without the seconds that its imports take."""
+    """As `subprocess.run` of what starts dbt, without the seconds that its imports take."""
     with tempfile.TemporaryDirectory(prefix="dbt-") as name:
         folder = Path(name)
         (folder / "stdin").touch()
         child = os.fork()
         if child == 0:
-            _become_dbt(command[command.index("dbt.cli.main") + 1 :], env, folder)
+            _become_dbt(command[command.index("--no-use-colors") :], env, folder)
         _, status = os.waitpid(child, 0)
         said = [(folder / name).read_text() for name in ("stdout", "stderr")]
     return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(status), *said)
@@ -230,6 +233,7 @@ if __name__ == "__main__":
     from dbt_common.clients.jinja import template_cache
 
     from pipelines import strava
+    from pipelines.bronze import compaction
     from pipelines.ground import stop
     from pipelines.page import html  # noqa: F401
     from pipelines.runs import backup, flow, schedule, status  # noqa: F401

@@ -112,3 +112,22 @@ def put_back(pipeline: dlt.Pipeline, url: str, local: Path) -> None:
                 client.fs_client.rm_file(path)
     except TROUBLES as error:
         raise store_error(url, error) from error
+
+
+def take_away(pipeline: dlt.Pipeline, url: str, local: Iterable[Path]) -> None:
+    """Remove from `pipeline`'s destination at `url` the shards whose copies are `local`; those that are not there, too.
+
+    Raises:
+        StorageFailed: the store refuses.
+    """
+    try:
+        with pipeline.destination_client() as client:
+            assert isinstance(client, FilesystemClient)  # noqa: S101 - for the type checker: we chose it
+            dataset, store = client.dataset_path.rstrip("/"), client.fs_client
+            store.invalidate_cache()
+            there = {str(path) for path in store.find(dataset)}
+            wanted = [f"{dataset}/{path.parent.name}/{path.name}" for path in local]
+            if found := [path for path in wanted if path in there]:
+                store.rm(found)
+    except TROUBLES as error:
+        raise store_error(url, error) from error

@@ -4,6 +4,7 @@ Only bytes that were read can be found damaged: the file is read whole first, th
 What the system cannot hand out (a disk that errs, too many open files, no permission) is an error, and moves nothing.
 """
 
+import hashlib
 import re
 import secrets
 from collections.abc import Callable, Iterator
@@ -27,7 +28,8 @@ from pipelines.ground.errors import StorageFailed
 SUFFIX = ".parquet"
 # what a damaged shard is called once it is set aside; a second one of the same name gets a number
 SET_ASIDE = re.compile(r"(.+\.parquet)(\.\d+)?\.torn")
-_PARQUET: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["shard"]}
+# how the columns of a shard are written
+PARQUET: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["shard"]}
 LONGEST_REASON = 200
 # a ceiling, not what is used: too little memory must never look like damage
 # as much memory as the widest row takes and the machine has; nothing of it goes to disk
@@ -93,7 +95,7 @@ def write_new_shard(rows: pa.Table, pull: str, folder: Path) -> Path:
     path = folder / f"{name}.parquet"
     named = rows.append_column("shard", pa.repeat(pa.scalar(name), len(rows)))
     # as SCHEMA has them, whatever order they were made in
-    pq.write_table(named.select(SCHEMA.names), path, **_PARQUET)
+    pq.write_table(named.select(SCHEMA.names), path, **PARQUET)
     return path
 
 
@@ -111,7 +113,7 @@ def write_shard_anew(rows: pa.Table, path: Path) -> None:
         StorageFailed: it could not be written.
     """
     with written_whole(path) as file:
-        pq.write_table(rows.select(SCHEMA.names).cast(_table_of(path).schema), file, **_PARQUET)
+        pq.write_table(rows.select(SCHEMA.names).cast(_table_of(path).schema), file, **PARQUET)
 
 
 def rewrite_shard(path: Path, erases: Erases) -> int:
@@ -130,7 +132,7 @@ def rewrite_shard(path: Path, erases: Erases) -> int:
         return 0
     if len(kept):
         with written_whole(path) as beside:
-            pq.write_table(kept, beside, **_PARQUET)
+            pq.write_table(kept, beside, **PARQUET)
     else:
         remove(path)
     return len(rows) - len(kept)
@@ -182,6 +184,23 @@ def _parsing(path: Path) -> Iterator[None]:
 def _reason(error: BaseException) -> str:
     """What is wrong, in a line; DuckDB quotes the value that it cannot read, which may be all of an activity."""
     return (str(error).splitlines() or ["no reason given"])[0].partition(' value "')[0][:LONGEST_REASON]
+
+
+def are_as_they_came(rows: pa.Table) -> bool:
+    """Whether the payloads of `rows` are what their hashes say."""
+    payloads = rows["payload"].cast(pa.binary()).to_pylist()
+    hashes = [None if payload is None else hashlib.sha256(payload).hexdigest() for payload in payloads]
+    return bool(hashes == rows["payload_hash"].to_pylist())
+
+
+def names_in(path: Path) -> frozenset[str]:
+    """The names that the rows of the shard file at `path` bear: several, if it is a compacted one.
+
+    Raises:
+        FileNotFoundError, ShardDamaged, StorageFailed: as `opened`.
+    """
+    with opened(path) as file:
+        return frozenset(file.read(columns=["shard"])["shard"].unique().to_pylist())
 
 
 def shard_name(path: Path) -> str:

@@ -3,8 +3,7 @@
 A shard appears whole or not at all, is named after what its rows say, and is never written twice.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -28,8 +27,19 @@ from dlt.extract import DltResource
 from dlt.extract.items import DataItemWithMeta
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from pipelines.bronze.compaction import (
+    Span,
+    batches_of,
+    covered,
+    due,
+    file_name,
+    file_of,
+    is_compacted,
+    rows_of_all,
+    span,
+)
 from pipelines.bronze.liveness import OF_ANYBODY, VERSION_ORDER, is_live, with_live
-from pipelines.bronze.object_store import aws_credentials, fetch_missing, put_back, store_error
+from pipelines.bronze.object_store import aws_credentials, fetch_missing, put_back, store_error, take_away
 from pipelines.bronze.packages import (
     forget_packages,
     holds_packages,
@@ -43,10 +53,12 @@ from pipelines.bronze.shard import (
     Erases,
     IsPurged,
     ShardDamaged,
+    are_as_they_came,
     bytes_and_rows,
     erases_purged,
     files_set_aside,
     look_through,
+    names_in,
     opened,
     rewrite_shard,
     shard_files,
@@ -67,11 +79,12 @@ from pipelines.bronze.tables import (
     WITHDRAWALS,
 )
 from pipelines.bronze.withdrawals import Withdrawal, Withdrawn
-from pipelines.ground.durable import entries, is_there, make_folder, move, read_whole, written_whole
+from pipelines.ground.durable import entries, is_there, make_folder, move, read_whole, remove, size_of, written_whole
 from pipelines.ground.engine import literal, read_parquet, rows_of
 from pipelines.ground.errors import StorageFailed, StravaError, WarehouseBusy
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
+from pipelines.sources.strava_api.pause import Pause
 from pipelines.sources.strava_api.payloads import EPOCH
 
 # a purge takes shards away while others read
@@ -183,16 +196,35 @@ class BronzeReader:
         self.folder = folder
         # path -> what is wrong with it
         self.damaged: dict[Path, str] = {}
+        # (path, size) of a compacted file -> the names of its shards
+        self._names: dict[tuple[Path, int], frozenset[str]] = {}
         # Arrow's own pool keeps what it has freed: 40 MB more at 100,000 activities, and not faster
         pa.set_memory_pool(pa.system_memory_pool())
 
     def shards(self, table: str) -> list[Path]:
-        """The shard files of `table`, by name, but for those known to be damaged.
+        """The shard files of `table`, by name, but for those known to be damaged and those that another one covers.
 
         Raises:
             StorageFailed: the folder cannot be listed.
         """
-        return [path for path in shard_files(self.folder / table) if path not in self.damaged]
+        paths = [path for path in shard_files(self.folder / table) if path not in self.damaged]
+        hidden = covered(paths, self._names_of)
+        return [path for path in paths if path not in hidden]
+
+    def _names_of(self, path: Path) -> frozenset[str]:
+        """The names of the shards in a file; of a compacted one none, if it is damaged or was taken away just now."""
+        if not is_compacted(path):
+            return frozenset([path.stem])
+        try:
+            return self._read_names(path)
+        except (FileNotFoundError, ShardDamaged):
+            return frozenset()
+
+    def _read_names(self, compacted: Path) -> frozenset[str]:
+        key = compacted, size_of(compacted)
+        if key not in self._names:
+            self._names[key] = names_in(compacted)
+        return self._names[key]
 
     def leave_out_damaged(self) -> int:
         """Look through all shards, and leave out those that are damaged; how many there were.
@@ -466,8 +498,9 @@ class BronzeReader:
 class Bronze(BronzeReader):
     """The shards of one folder: landing new ones, and what they know. For a run that holds the lock.
 
-    url: where they live, if that is an object store; `folder` is a copy of it then. rows_of: the rows of a shard of a
-    table, by its name, as the warehouse has them; none where it has not; it raises where it cannot be asked.
+    url: where they live, if that is an object store; `folder` is a copy of it then. rows_of: the rows of the shards
+    of a table whose names are in a span, as the warehouse has them; None where it has none; it raises where it cannot
+    be asked.
     """
 
     def __init__(
@@ -476,7 +509,7 @@ class Bronze(BronzeReader):
         work_path: Path,
         warn: Callable[[str], None],
         url: str | None = None,
-        rows_of: Callable[[str, str], pa.Table | None] = lambda _table, _shard: None,
+        rows_of: Callable[[str, Span], pa.Table | None] = lambda _table, _names: None,
     ) -> None:
         super().__init__(folder)
         self._rows_of = rows_of
@@ -573,6 +606,55 @@ class Bronze(BronzeReader):
             return cause
         return store_error(self._url, root(error))
 
+    def compact(self, pause: Pause) -> int:
+        """Let small files of shards become few large ones; how many small ones. `pause` may end it between two.
+
+        Raises:
+            Interrupted: somebody wants out; the next call goes on.
+            StorageFailed: a file could not be read, written or removed; no row is lost.
+        """
+        done = 0
+        for table in TABLES:
+            for batch in due(self.shards(table)):
+                pause.wait(0)
+                try:
+                    rows = rows_of_all(batch)
+                except (FileNotFoundError, ShardDamaged):
+                    # whoever asks for its rows sees to it
+                    continue
+                if pc.count_distinct(rows["shard"]).as_py() > 1:
+                    self._write_compacted(table, rows)
+                    done += len(batch)
+        self.remove_covered()
+        return done
+
+    def _write_compacted(self, table: str, rows: pa.Table) -> None:
+        folder = self.folder if self._url is None else self.waiting_path
+        path = folder / table / file_name(rows)
+        make_folder(path.parent)
+        with written_whole(path) as file:
+            file.write(file_of(rows))
+        if self._url is not None:
+            # as with any shard: the store has it first, and the copy fetches it
+            put_back(self._pipeline, self._url, path)
+            remove(path)
+            self.fetch()
+
+    def remove_covered(self) -> None:
+        """Remove the files of which a compacted one has all shards: compaction leaves them behind, or a kill does.
+
+        Raises:
+            StorageFailed: one could not be removed; readers leave it out.
+        """
+        for table in TABLES:
+            paths = shard_files(self.folder / table)
+            hidden = sorted(covered(paths, self._names_of))
+            if hidden and self._url is not None:
+                take_away(self._pipeline, self._url, hidden)
+            for path in hidden:
+                # one that a power cut brings back is removed again
+                remove(path, durable=False)
+
     def erase(self, shard: Path, erases: Erases) -> int:
         """Take the rows out of `shard` that `erases` says yes to; how many those were.
 
@@ -585,17 +667,19 @@ class Bronze(BronzeReader):
         return rows
 
     def whole_shards(self, table: str, but: set[str]) -> dict[str, Path]:
-        """The shards of `table` not called as in `but`, by the name inside.
+        """The files of the shards of `table` not called as in `but`, by the name inside; several may share a file.
 
         Raises:
             ShardDamaged: one of them has none: `leave_out_damaged` sees to it.
             StorageFailed: one cannot be read.
         """
-        found = {}
+        found: dict[str, Path] = {}
         for path in self.shards(table):
-            if path.stem not in but:
-                # somebody may have removed it just now
-                with suppress(FileNotFoundError):
+            # somebody may have removed it just now
+            with suppress(FileNotFoundError):
+                if is_compacted(path):
+                    found |= dict.fromkeys(self._read_names(path) - but, path)
+                elif path.stem not in but:
                     found[shard_name(path)] = path
         return found
 
@@ -617,13 +701,18 @@ class Bronze(BronzeReader):
         if self._url is not None:
             # a bucket has the shard itself
             return None
-        name = shard.stem
-        # the warehouse knows it by the name inside, where that can be read yet
-        with suppress(ShardDamaged, FileNotFoundError):
-            name = shard_name(shard)
-        rows = self._rows_of(shard.parent.name, name)
+        table, names = shard.parent.name, span(shard)
+        if not is_compacted(shard):
+            # the warehouse knows it by the name inside, where that can be read yet
+            with suppress(ShardDamaged, FileNotFoundError):
+                names = Span(*[shard_name(shard)] * 2)
+        rows = self._rows_of(table, names)
+        if rows is not None and is_compacted(shard):
+            # nobody can read its names any more: what is between its first and its last, and in no other file
+            elsewhere = [self._names_of(path) for path in self.shards(table) if path != shard]
+            rows = rows.filter(pc.invert(pc.is_in(rows["shard"], pa.array(frozenset().union(*elsewhere), pa.string()))))
         # of an export's rows staging may have what a reader makes of them, and that is not what came
-        return rows if rows is not None and _are_as_they_came(rows) else None
+        return rows if rows and are_as_they_came(rows) else None
 
     def _set_aside(self, shard: Path, reason: str, rows: pa.Table | None) -> None:
         aside = self._place_aside(shard)
@@ -719,20 +808,23 @@ class Bronze(BronzeReader):
         This pull gets its own, whatever the clock says, and so do pulls that are newer than the newest file there: a
         killed pull gets its own from the next run, and files that somebody deleted stay deleted.
         """
-        pulls: dict[str, list[Path]] = {}
-        for path in self.shards(ACTIVITIES):
-            # activities_<athleteId>_<yyyymmddhhmmss>_<unique>
-            pulls.setdefault(path.stem.rpartition("_")[0], []).append(path)
         names = (Path(entry.name) for entry in entries(output))
-        written = {_stamp(name.stem) for name in names if name.match(f"strava_{ACTIVITIES}_*.json")}
-        for pull, paths in pulls.items():
-            if pull == this_pull or _stamp(pull) > max(written, default=""):
-                try:
-                    with written_whole(output / f"strava_{pull}.json") as file:
-                        file.writelines(_json_array(paths))
-                except ShardDamaged:
-                    # what is whole of that pull is written by the next one
-                    self.leave_out_damaged()
+        newest = max((_stamp(name.stem) for name in names if name.match(f"strava_{ACTIVITIES}_*.json")), default="")
+        # by pull, its shards, each with the file that it is in
+        pulls: dict[str, dict[str, Path]] = {}
+        for path in self.shards(ACTIVITIES):
+            for name in self._names_of(path):
+                # activities_<athleteId>_<yyyymmddhhmmss>_<unique>
+                pull = name.rpartition("_")[0]
+                if pull == this_pull or _stamp(pull) > newest:
+                    pulls.setdefault(pull, {})[name] = path
+        for pull, files in sorted(pulls.items()):
+            try:
+                with written_whole(output / f"strava_{pull}.json") as file:
+                    file.writelines(_json_array(files))
+            except ShardDamaged:
+                # what is whole of that pull is written by the next one
+                self.leave_out_damaged()
 
 
 def resource_of(table: str, shards: Iterator[DataItemWithMeta]) -> DltResource:
@@ -752,25 +844,18 @@ def _taken_out(paths: list[Path]) -> Iterator[DataItemWithMeta]:
         yield dlt.mark.with_file_import(str(path), "parquet", rows, hints=[])
 
 
-def _are_as_they_came(rows: pa.Table) -> bool:
-    """Whether the payloads of `rows` are what their hashes say."""
-    payloads = rows["payload"].cast(pa.binary()).to_pylist()
-    hashes = [None if payload is None else hashlib.sha256(payload).hexdigest() for payload in payloads]
-    return bool(hashes == rows["payload_hash"].to_pylist())
+def _stamp(pull: str) -> str:
+    return pull.rpartition("_")[2]
 
 
-def _stamp(name: str) -> str:
-    return name.rpartition("_")[2]
-
-
-def _json_array(paths: Iterable[Path]) -> Iterable[bytes]:
-    """The payloads of the shards at `paths` as one JSON array, in pieces."""
+def _json_array(files: Mapping[str, Path]) -> Iterable[bytes]:
+    """The payloads of shards, by name each with its file, as one JSON array, in pieces."""
     separator = b"["
-    for path in paths:
+    for name, path in sorted(files.items()):
         size, rows = bytes_and_rows(path)
         batch_size = min(500, max(1, OUTPUT_BYTES * rows // max(size, 1)))
         with opened(path) as file:
-            for batch in file.iter_batches(batch_size=batch_size, columns=["payload"]):
+            for batch in batches_of(file, path, name, batch_size):
                 payloads = batch.column("payload")
                 yield separator
                 yield pc.binary_join(pa.ListArray.from_arrays([0, len(payloads)], payloads), ",\n")[0].as_buffer()
@@ -779,7 +864,7 @@ def _json_array(paths: Iterable[Path]) -> Iterable[bytes]:
 
 
 def open_bronze(
-    settings: StravaSettings, report: Report, rows_of: Callable[[str, str], pa.Table | None] | None = None
+    settings: StravaSettings, report: Report, rows_of: Callable[[str, Span], pa.Table | None] | None = None
 ) -> Bronze:
     """The bronze of `settings`; `rows_of` as in `Bronze`."""
     options = {"rows_of": rows_of} if rows_of is not None else {}

@@ -19,7 +19,10 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from pipelines.bronze.shard import ShardDamaged, files_set_aside, opened, shard_files
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.bronze.shard import ShardDamaged, files_set_aside, opened, shard_files, write_shard_anew
 from pipelines.bronze.sweep import read_tombstone
 from pipelines.bronze.tables import SCHEMA, TABLES, TOMBSTONES, WITHDRAWALS
 from pipelines.ground.durable import (
@@ -376,23 +379,29 @@ def _keep_erasures(places: list[Place]) -> bool:
         for table in (TOMBSTONES, WITHDRAWALS):
             new = place.work / "new" / table
             here = place.folder / table
+            known = {name for file in shard_files(new) for name in _shards_in(file)}
             # what an earlier version has set aside may be whole: the next run looks
-            for shard in [*shard_files(here), *(aside for aside, _ in files_set_aside(here))]:
-                if not is_there(new / shard.name) and (table == WITHDRAWALS or _holds_purge(shard)):
-                    new.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(shard, new / shard.name)
-                    kept = True
+            for file in [*shard_files(here), *(aside for aside, _ in files_set_aside(here))]:
+                for name, rows in _shards_in(file).items():
+                    if name not in known and (table == WITHDRAWALS or _holds_purge(rows)):
+                        new.mkdir(parents=True, exist_ok=True)
+                        write_shard_anew(rows, new / f"{name}.parquet")
+                        kept = True
     return kept
 
 
-def _holds_purge(shard: Path) -> bool:
+def _shards_in(file: Path) -> dict[str, pa.Table]:
+    """The rows of each shard in a shard file, by name; none if it is damaged, which may be why somebody restores."""
     try:
-        with opened(shard) as file:
-            payloads = file.read(columns=["payload"]).column("payload").to_pylist()
+        with opened(file) as shard:
+            rows = shard.read()
     except ShardDamaged:
-        # which may be why somebody restores
-        return False
-    return any(read_tombstone(payload or "").get("purged") for payload in payloads)
+        return {}
+    return {name: rows.filter(pc.equal(rows["shard"], name)) for name in rows["shard"].unique().to_pylist()}
+
+
+def _holds_purge(rows: pa.Table) -> bool:
+    return any(read_tombstone(payload or "").get("purged") for payload in rows["payload"].to_pylist())
 
 
 def _clear(places: list[Place]) -> None:

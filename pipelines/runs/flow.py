@@ -301,6 +301,17 @@ class Run:
         if loaded:
             self._report.say(f"Staging: {loaded:,} shard{'s' if loaded > 1 else ''} loaded.")
 
+    def compact_bronze(self) -> None:
+        """Let small files of shards become few; a disk or a bucket that refuses keeps nobody from the rest."""
+        try:
+            with self._report.task("Compaction"):
+                compacted = self._bronze.compact(self._stop)
+        except StorageFailed as error:
+            self._report.warn(f"{error} The small files of shards stay as they are; the next run compacts them.")
+            return
+        if compacted:
+            self._report.say(f"Bronze: {compacted:,} small files of shards compacted.")
+
     def _take_over(self) -> None:
         """Give files to the activities that have landed since."""
         Takeover(self._bronze, self._access.known_athlete_id(), self._report, self._notes.began_at).run()
@@ -448,6 +459,8 @@ def _do(steps: Sequence[Step], run: Run, choices: Choices) -> BudgetSpent | None
         run.require_authorisation()
     run.repair()
     run.complete_withdrawal()
+    # before anything reads them
+    run.compact_bronze()
     stopped: StravaError | None = None
     for step in steps:
         # what stops Strava's side does not keep what has landed from being staged and built, unless somebody wants out

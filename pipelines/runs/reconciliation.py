@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.bronze.compaction import span
 from pipelines.bronze.exports import ExportNote, absent, confirm_deletions, origins, unfinished_imports
 from pipelines.bronze.liveness import live_at
 from pipelines.bronze.store import BronzeReader
@@ -240,7 +241,8 @@ def _compare_tables(
     missing = sum(len(landed[table].keys() - staged[table].keys()) for table in TABLES)
     lost = {(table, name) for table in TABLES for name in staged[table].keys() - landed[table].keys()}
     # each of those has a line of its own
-    damaged = lost & {(path.parent.name, path.stem) for path in (*bronze.damaged, *bronze.shards_set_aside())}
+    files = [(path.parent.name, span(path)) for path in (*bronze.damaged, *bronze.shards_set_aside())]
+    damaged = {(table, name) for table, name in lost if any(table == of and name in names for of, names in files)}
     gone = len(lost - damaged)
     both = [(table, name) for table in TABLES for name in landed[table].keys() & staged[table].keys()]
     rows = sum(landed[table][name] != staged[table][name] for table, name in both)
@@ -285,7 +287,8 @@ def _look_for_damage(reconciliation: Reconciliation, bronze: BronzeReader, stage
 def _what_next(shard: Path, staged: dict[str, set[str]] | None) -> str:
     if staged is None:
         return "keep the DuckDB file, which may have its rows: the next run looks (make run)"
-    if shard.stem in staged.get(shard.parent.name, ()):
+    names = span(shard)
+    if any(name in names for name in staged.get(shard.parent.name, ())):
         return "the DuckDB file has its rows, so keep it: the next run writes it anew (make run)"
     return "nothing else here has its rows: put it back from a backup"
 

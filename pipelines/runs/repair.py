@@ -16,7 +16,7 @@ from pipelines.warehouse.points import PointLayer
 
 
 def repair(bronze: Bronze, settings: StravaSettings, report: Report) -> None:
-    """Remove what is half written, land what had been fetched, put back what was set aside; under the run's lock.
+    """Remove what is half written or compacted, land what was fetched, put back what was set aside; under the lock.
 
     A restore that was killed is finished before: bronze is opened on what it restores.
 
@@ -25,6 +25,7 @@ def repair(bronze: Bronze, settings: StravaSettings, report: Report) -> None:
     """
     _remove_half_written(settings, report)
     bronze.finish_pending()
+    bronze.remove_covered()
     bronze.put_back()
 
 

@@ -17,6 +17,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.bronze.compaction import batches_of
 from pipelines.bronze.shard import opened
 from pipelines.bronze.store import Bronze
 from pipelines.bronze.tables import ACTIVITY_FILES, EXPORT_ACTIVITIES, SCHEMA
@@ -85,15 +86,15 @@ class Readings:
         return reader_version()
 
     def write(self, table: str, shard: Path, name: str, target: Path) -> None:
-        """Write the readings of the rows in `shard` of `table`, in their order, to the Parquet file `target`.
+        """Write the readings of the shard `name` of `table`, in their order, to the Parquet file `target`.
 
-        Before they are whole the points of files are in the layer, as those of the shard `name`.
+        shard: the file that it is in. Before the readings are whole the points of files are in the layer.
 
         Raises:
             FileNotFoundError, ShardDamaged, StorageFailed: as `opened`; or `target` or the points cannot be written.
             Interrupted: somebody wants out.
         """
-        batches = _batches(shard, FILES_AT_A_TIME if table == ACTIVITY_FILES else ROWS_AT_A_TIME)
+        batches = _batches(shard, name, FILES_AT_A_TIME if table == ACTIVITY_FILES else ROWS_AT_A_TIME)
         first = next(batches)
         layer = self._layer.writing(name, reader_version()) if table == ACTIVITY_FILES else nullcontext()
         try:
@@ -120,8 +121,8 @@ class Readings:
         return pa.table(columns, names=SCHEMA.names).cast(SCHEMA)
 
     def _rows_of_all_exports(self) -> Iterator[str]:
-        for shard in self._bronze.shards(EXPORT_ACTIVITIES):
-            for batch in _batches(shard, ROWS_AT_A_TIME):
+        for name, shard in self._bronze.whole_shards(EXPORT_ACTIVITIES, but=set()).items():
+            for batch in _batches(shard, name, ROWS_AT_A_TIME):
                 yield from (payload for payload in batch["payload"].to_pylist() if payload is not None)
 
 
@@ -134,6 +135,6 @@ def _text(reading: dict[str, Any], window: Window | None) -> str:
         return orjson.dumps(beginning | {"problem": f"What it says is no JSON: {error}"}).decode()
 
 
-def _batches(shard: Path, rows: int) -> Iterator[pa.RecordBatch]:
+def _batches(shard: Path, name: str, rows: int) -> Iterator[pa.RecordBatch]:
     with opened(shard) as file:
-        yield from file.iter_batches(batch_size=rows, columns=SCHEMA.names)
+        yield from batches_of(file, shard, name, rows)

@@ -21,6 +21,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.extract import DltResource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from pipelines.bronze.compaction import Span, is_compacted
 from pipelines.bronze.packages import forget_packages, holds_packages, known_cause, load_package, open_pipeline, root
 from pipelines.bronze.shard import ShardDamaged, bytes_and_rows
 from pipelines.bronze.store import Bronze
@@ -51,9 +52,7 @@ SECONDS_PER_LOAD = 20
 # what dbt notes of its builds, see the macro `record_build`
 BUILDS = "dbt_builds"
 
-# by table, Parquet files with rows for staging
-Files = dict[str, list[Path]]
-# by table, the shards that staging lacks, by the names inside
+# by table, the files of shards, by the names inside; several may share a file
 Shards = dict[str, dict[str, Path]]
 
 
@@ -117,13 +116,13 @@ def _steps(
     readings: Readings,
     layer: PointLayer,
     folder: Path,
-) -> Iterator[Files]:
+) -> Iterator[Shards]:
     """What to load at a time: first all but files, which are clipped by it, then files, as many as were read meanwhile.
 
     What is missing for files is completed: by those whose activity has got another start or length, and those whose
     points `layer` lacks.
     """
-    files = {table: [] if table in READ else list(shards.values()) for table, shards in missing.items()}
+    files = {table: {} if table in READ else shards for table, shards in missing.items()}
     rmtree(folder, ignore_errors=True)
     try:
         yield from _read(EXPORT_ACTIVITIES, missing.get(EXPORT_ACTIVITIES, {}), readings, folder, files)
@@ -139,7 +138,7 @@ def _steps(
         rmtree(folder, ignore_errors=True)
 
 
-def _read(table: str, shards: dict[str, Path], readings: Readings, folder: Path, files: Files) -> Iterator[Files]:
+def _read(table: str, shards: dict[str, Path], readings: Readings, folder: Path, files: Shards) -> Iterator[Shards]:
     """`files` with the readings of `shards`, in several steps where that takes long; nothing where there is nothing."""
     began_at_s = time.monotonic()
     for number, (name, path) in enumerate(shards.items()):
@@ -149,7 +148,7 @@ def _read(table: str, shards: dict[str, Path], readings: Readings, folder: Path,
             # somebody may have removed the shard just now
             with suppress(FileNotFoundError):
                 readings.write(table, path, name, target)
-                files.setdefault(table, []).append(target)
+                files.setdefault(table, {})[name] = target
         except Interrupted:
             yield from [files] if files else []
             raise
@@ -161,9 +160,9 @@ def _read(table: str, shards: dict[str, Path], readings: Readings, folder: Path,
         yield files
 
 
-def _forget_readings(connection: duckdb.DuckDBPyConnection, files: Files) -> None:
+def _forget_readings(connection: duckdb.DuckDBPyConnection, files: Shards) -> None:
     """Remove what another reader made of the shards in `files`; then dbt has to look again."""
-    names = {table: [path.stem for path in files.get(table, [])] for table in READ if holds_table(connection, table)}
+    names = {table: list(files.get(table, {})) for table in READ if holds_table(connection, table)}
     connection.begin()
     removed = 0
     for table, shards in names.items():
@@ -174,8 +173,10 @@ def _forget_readings(connection: duckdb.DuckDBPyConnection, files: Files) -> Non
     connection.commit()
 
 
-def staged_rows(warehouse: Path, table: str, shard: str) -> pa.Table | None:
-    """The rows of `shard` as staging has them, in their order; None where it has none, or only readings of them.
+def staged_rows(warehouse: Path, table: str, names: Span) -> pa.Table | None:
+    """The rows of the shards with these `names` as staging has them, in their order; None where it has none.
+
+    Nor has it where it has only readings of them.
 
     Raises:
         WarehouseBusy: another process holds the DuckDB file, so nobody can say.
@@ -186,8 +187,8 @@ def staged_rows(warehouse: Path, table: str, shard: str) -> pa.Table | None:
     with open_warehouse(warehouse, read_only=True) as connection:
         if not holds_table(connection, table):
             return None
-        query = f"select * from {DATASET}.{table} where shard = ? order by rowid"
-        rows = connection.execute(query, [shard]).to_arrow_table()
+        query = f"select * from {DATASET}.{table} where shard between ? and ? order by shard, rowid"
+        rows = connection.execute(query, [names.first, names.last]).to_arrow_table()
     return rows if len(rows) else None
 
 
@@ -209,14 +210,18 @@ def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table
     return {name: path for name, path in bronze.whole_shards(table, but=loaded).items() if name not in loaded}
 
 
-def _memory_mb(files: Files) -> int:
+def _paths(files: Shards) -> set[Path]:
+    return {path for shards in files.values() for path in shards.values()}
+
+
+def _memory_mb(files: Shards) -> int:
     """What DuckDB needs to hold the widest rows; with more it would only keep more of what it wrote."""
-    sizes = [bytes_and_rows(path) for paths in files.values() for path in paths]
+    sizes = [bytes_and_rows(path) for path in _paths(files)]
     widest = max((size // max(rows, 1) for size, rows in sizes), default=0)
     return memory_mb(widest, sum(size for size, _ in sizes), LEAST_MEMORY_MB)
 
 
-def _load(connection: duckdb.DuckDBPyConnection, files: Files, warehouse: Path, work_path: Path) -> None:
+def _load(connection: duckdb.DuckDBPyConnection, files: Shards, warehouse: Path, work_path: Path) -> None:
     pipeline = open_pipeline(
         "strava_staging",
         work_path,
@@ -228,12 +233,12 @@ def _load(connection: duckdb.DuckDBPyConnection, files: Files, warehouse: Path, 
     if holds_packages(pipeline):
         forget_packages(pipeline)
     try:
-        rows = [_rows_of(connection, table, paths, work_path) for table, paths in files.items()]
+        rows = [_rows_of(connection, table, shards, work_path) for table, shards in files.items()]
         pipeline.extract(rows, loader_file_format="model")
         pipeline.normalize()
         load_package(pipeline)
     except PipelineStepFailed as error:
-        for path in (path for paths in files.values() for path in paths):
+        for path in _paths(files):
             # what cannot be read is said of the shard, not of the warehouse
             with suppress(FileNotFoundError):
                 read_whole(path)
@@ -254,16 +259,25 @@ def _load(connection: duckdb.DuckDBPyConnection, files: Files, warehouse: Path, 
         raise
 
 
-def _rows_of(connection: duckdb.DuckDBPyConnection, table: str, paths: list[Path], work_path: Path) -> DltResource:
-    """All rows of the files at `paths`, as one statement for DuckDB: no row passes through Python."""
+def _rows_of(connection: duckdb.DuckDBPyConnection, table: str, files: dict[str, Path], work_path: Path) -> DltResource:
+    """All rows of the shards in `files`, as one statement for DuckDB: no row passes through Python."""
     # an empty history has its tables too: dbt's sources are always there
     shards = "(select 1) where false"
-    if paths:
+    if files:
         # dlt would read other paths out of its statement than are in it: it sees a view, which goes with the connection
         shards = f"memory.main.shards_of_{table}"
-        files = ", ".join(quoted(literal(path)) for path in paths)
-        connection.execute(f"create or replace view {shards} as from {read_parquet(f'[{files}]')}")
-    columns = ", ".join(f"{name if paths else 'null'} as {name}" for name in SCHEMA.names)
+        paths = ", ".join(quoted(literal(path)) for path in sorted(set(files.values())))
+        query = f"select landed.* from {read_parquet(f'[{paths}]')} as landed"
+        if any(map(is_compacted, files.values())):
+            # such a file may have shards that are in already, or that another file has too
+            wanted = f"memory.main.wanted_of_{table}"
+            connection.execute(
+                f"create or replace table {wanted} as select unnest($names) as name, unnest($files) as file",
+                {"names": list(files), "files": list(map(str, files.values()))},
+            )
+            query += f" semi join {wanted} as wanted on wanted.name = landed.shard and wanted.file = landed.filename"
+        connection.execute(f"create or replace view {shards} as {query}")
+    columns = ", ".join(f"{name if files else 'null'} as {name}" for name in SCHEMA.names)
     model = SqlModel.from_query_string(f"select {columns} from {shards}", dialect="duckdb")
 
     @dlt.resource(name=table, columns=TABLES[table].staged_columns, write_disposition="append")

@@ -52,9 +52,7 @@ class Project:
     def dbt(self, *command: str) -> None:
         # no way to anywhere, and no ~/.dbt
         away = {"HOME": str(self.folder), "HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
-        ran = launcher().dbt(
-            ["dbt.cli.main", "--no-use-colors", "--warn-error", *command], env=inherited() | away, cwd=self.folder
-        )
+        ran = launcher().dbt(["--no-use-colors", "--warn-error", *command], env=inherited() | away, cwd=self.folder)
         assert ran.returncode == 0, ran.stdout + ran.stderr
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:

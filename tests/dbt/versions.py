@@ -81,7 +81,7 @@ class Warehouse:
         """Run dbt in `cwd`, be that the project's folder or the one above it."""
         project = () if (self.cwd / "dbt_project.yml").exists() else ("--project-dir", "dbt_project")
         return launcher().dbt(
-            ["dbt.cli.main", "--no-use-colors", *command, *project],
+            ["--no-use-colors", *command, *project],
             cwd=self.cwd,
             # A home without ~/.dbt: the project's own profile has to do. With each line dbt looks through all there is.
             env={"PATH": os.environ["PATH"], "HOME": str(self.path.parent), **self.env},

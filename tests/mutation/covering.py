@@ -37,6 +37,8 @@ LEFT_OUT += ("tests/pipelines/test_mirror.py", "tests/test_make.py", "tests/test
 # `make test`, in two parts
 OF_MAKE_TEST = "not deep and not container and not workflows and not browser"
 SELECTED = {"fast": f"not slow and {OF_MAKE_TEST}", "slow": f"slow and {OF_MAKE_TEST}"}
+# these copy a source into a project of its own, where nothing is recorded
+COPYING = {"pipelines/sources/": "tests/sources/"}
 ENDS_WITHIN_S = 1800
 
 CONFIGURATION = """\
@@ -174,8 +176,10 @@ class Map:
                         self._tests[module, to].update(by_hash[hash_])
 
     def tests(self, module: str, lines: Iterable[int]) -> set[str]:
-        """The tests that cover any of these lines."""
-        return set().union(*(self._tests.get((module, line), ()) for line in lines))
+        """The tests that cover any of these lines, or may, in a copy of the module."""
+        folders = tuple(tests for sources, tests in COPYING.items() if module.startswith(sources))
+        copying = {test for test in self.seconds if test.startswith(folders)} if folders else set()
+        return copying.union(*(self._tests.get((module, line), ()) for line in lines))
 
     def concern(self, tests: set[str], module: str, function: Collection[int]) -> dict[str, float]:
         """How much each of `tests` has to do with a function of `module`, given by its lines; above 0.

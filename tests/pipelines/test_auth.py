@@ -197,6 +197,14 @@ def test_an_app_without_subscription_is_said(athlete, pull, path):
     assert_said(pull(), 3, "Inactive", "subscription")
 
 
+def test_an_answer_without_tokens_is_said_and_the_token_that_is_there_stays(athlete, run):
+    before = held(athlete)
+    # {}, as JSON
+    athlete.strava.fault("empty_streams", times=None, path=TOKEN)
+    assert_said(run("pull"), 4, "without tokens", "Try again later")
+    assert held(athlete) == before
+
+
 def test_a_rotated_token_is_on_disk_before_its_access_token_is_used(athlete, run, monkeypatch):
     used = []
     scopes_of = athlete.strava.tokens.scopes_of

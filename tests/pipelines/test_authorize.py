@@ -121,6 +121,14 @@ def test_the_pasted_address_authorises_and_the_next_pull_works(newcomer, auth, r
     assert {request.path for request in newcomer.requests()} == {"/api/v3/athlete/activities"}
 
 
+@pytest.mark.parametrize("damaged", [b'{"refresh_token": "12', b"{}", b""], ids=["cut", "nothing in it", "empty"])
+def test_a_damaged_token_file_is_replaced(athlete, auth, damaged):
+    athlete.token_file.write_bytes(damaged)
+    ran = auth(lambda person: person.decide())
+    assert ran.code == 0, ran.err
+    assert held(athlete)["athlete_id"] == athlete.strava.athlete_id
+
+
 def test_the_bare_code_authorises(newcomer, auth):
     ran = auth(lambda person: parse_qs(urlsplit(person.decide()).query)["code"][0])
     assert (ran.code, held(newcomer)["athlete_id"]) == (0, newcomer.strava.athlete_id)

@@ -178,3 +178,31 @@ def test_what_was_withdrawn_is_gone_from_the_bucket_too_and_a_fresh_machine_know
     assert objects(bucket, "export_activities") + objects(bucket, "activity_files") == exports
     assert athlete.sql("select count(*) from staging.activities") == [(0,)]
     assert athlete.sql("select count(*) from staging.export_activities") == [(60,)]
+
+
+def test_small_shards_are_compacted_in_the_bucket_too_and_every_machine_takes_it_over(athlete, bucket):
+    assert athlete.spawn("pull").code == 0
+    for name in ("a", "b", "c"):
+        athlete.strava.add(name=name)
+        assert athlete.spawn("pull").code == 0
+    assert len(objects(bucket, "activities")) == 4
+    shutil.copytree(athlete.home / "warehouse", athlete.home / "another machine")
+    athlete.strava.add(name="d")
+    often = {"SOAK_COMPACTS_ABOVE": "2"}
+    # a kill after the bucket has the compacted file, and before it has let the others go
+    assert athlete.spawn("pull", SOAK_KILL_AT=r"os.remove .*/bronze-[^/]+/activities/.*", **often).code == -9
+    ran = athlete.spawn("pull", **often)
+    assert ran.code == 0, ran.err
+    assert len(objects(bucket, "activities")) == 2
+    shutil.rmtree(athlete.home / "warehouse")
+    (athlete.home / "another machine").rename(athlete.home / "warehouse")
+    ran = athlete.spawn("pull")
+    assert (ran.code, "nothing new" in ran.err) == (0, True), ran.err
+    (copy,) = (athlete.home / "warehouse" / ".state").glob("bronze-*")
+    assert sorted(path.name for path in (copy / "activities").glob("*.parquet")) == sorted(
+        name.rpartition("/")[2] for name in objects(bucket, "activities")
+    )
+    assert athlete.sql("select count(*), count(distinct id) from staging.activities") == [(64, 64)]
+    forget(athlete)
+    assert athlete.spawn("pull").code == 0
+    assert athlete.sql("select count(*), count(distinct id) from staging.activities") == [(64, 64)]

@@ -136,6 +136,7 @@ class DoorsHistory:
             self.athlete = Athlete(self.folder / "home", self.strava)
             self.athlete.home.mkdir(parents=True)
             self.athlete.settings |= {"ENRICH_LIMIT": "4", "STRAVA_SWEEP_HOURS": "0"}
+            self.athlete.settings["SOAK_COMPACTS_ABOVE"] = self._dice.choice(["1", "3", "16"])
             # whose the files of a watch are, an export says
             self._export()
             self._import(0)

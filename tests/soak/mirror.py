@@ -7,10 +7,11 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,7 +26,7 @@ from processes import Command, Launcher
 
 from soak.batch import Batch, Ended
 from soak.strava import ALL, CHANGES, LESS, Change, Strava
-from soak.truth import Warehouse, bronze_rows, list_differences, live_in_bronze, staging_differences
+from soak.truth import Rows, Warehouse, bronze_rows, list_differences, live_in_bronze, staging_differences
 
 FAULTS = (
     *("500", "502", "503", "429", "401", "403", "cut", "drop", "html", "nonsense", "bad_utf8", "empty404"),
@@ -96,8 +97,9 @@ class Mirror(RuleBasedStateMachine):
         seed=st.integers(0, 2**31 - 1),
         activities=st.integers(20, 40),
         per_page=st.sampled_from(["3", "7", "20", "200"]),
+        compacts_above=st.sampled_from(["1", "3", "16"]),
     )
-    def authorise(self, seed: int, activities: int, per_page: str) -> None:
+    def authorise(self, seed: int, activities: int, per_page: str, compacts_above: str) -> None:
         # hypothesis begins with the simplest example of all, which is always the same: not worth its seconds
         assume(seed)
         self.home = self.folder / "home"
@@ -108,10 +110,14 @@ class Mirror(RuleBasedStateMachine):
         self.strava = Strava(seed, activities).__enter__()
         self.athlete = Athlete(self.home, self.strava)
         self.athlete.settings |= {"PER_PAGE": per_page, "STRAVA_RETRY_WAIT_S": "0.001", "ENRICH_LIMIT": "10"}
+        # from every few changes on, and never: as young as a history is
+        self.athlete.settings["SOAK_COMPACTS_ABOVE"] = compacts_above
         self.athlete.authorise(scope=ALL)
         self.commands: list[Command] = []
         self.seen: set[tuple[int, str]] = set()
         self.shards: dict[Path, bytes] = {}
+        # (table, name of a shard) -> its rows, whichever file they are in
+        self.landed: dict[tuple[str, str], Rows] = {}
         self.torn: set[Path] = set()
         self.was_torn = False
         self.published = self.home / "shared" / "strava.duckdb"
@@ -167,6 +173,8 @@ class Mirror(RuleBasedStateMachine):
         self.torn.add(path)
         self.was_torn = True
         # what only it held of the past is lost, unless the warehouse has it; what is still at Strava has to come back
+        for key in _landed({path: self.shards[path]}):
+            self.landed.pop(key, None)
         if path.parent.name == "activities":
             self.seen -= {(row["id"], row["payload_hash"]) for row in _rows(self.shards[path])}
         path.write_bytes(TEARS[how](self.shards[path]))
@@ -390,19 +398,19 @@ class Mirror(RuleBasedStateMachine):
             self.torn.discard(path)
             if path.parent.name == "activities":
                 self.seen |= {(row["id"], row["payload_hash"]) for row in rows}
-        touched = [path for path, whole in self.shards.items() if present.get(path) != whole and path not in self.torn]
-        purged_at = self._purged_at() if touched else {}
-        for path in touched:
-            left = _rows(present[path]) if path in present else []
-            erased = [row for row in _rows(self.shards[path]) if row not in left]
-            assert len(erased) + len(left) == len(_rows(self.shards[path])), f"{path.name} was written anew"
-            for row in erased:
-                is_purged = row["fetched_at"] <= purged_at.get(row["id"], datetime.min)
-                assert is_purged, f"{path.name} has lost a version of {row['id']}"
-            self.seen -= {(row["id"], row["payload_hash"]) for row in erased}
         for path in present.keys() - self.shards.keys():
             pq.ParquetFile(path).close()
-        self.shards = present
+        landed = _landed(present)
+        purged_at = self._purged_at() if landed != self.landed else {}
+        for (table, name), rows in self.landed.items():
+            left = landed.get((table, name), [])
+            assert all(row in rows for row in left), f"{table}: {name} was written anew"
+            erased = [row for row in rows if row not in left]
+            for row in erased:
+                is_purged = row["fetched_at"] <= purged_at.get(row["id"], datetime.min)
+                assert is_purged, f"{table}: {name} has lost a version of {row['id']}"
+            self.seen -= {(row["id"], row["payload_hash"]) for row in erased}
+        self.shards, self.landed = present, landed
 
     def _authorise_if_locked_out(self) -> None:
         """A kill while Strava's answer with a new token was under way: the old one is dead, nobody has the new one."""
@@ -448,13 +456,25 @@ class Mirror(RuleBasedStateMachine):
         return held.get("athlete_id")
 
 
-def _rows(shard: bytes) -> list[dict[str, Any]]:
+def _landed(files: Mapping[Path, bytes]) -> dict[tuple[str, str], Rows]:
+    """The rows in these files, by table and shard; those of a shard once, though a kill left it in two files."""
+    landed: dict[tuple[str, str], Rows] = {}
+    for path, content in files.items():
+        for row in _rows(content):
+            rows = landed.setdefault((path.parent.name, row["shard"]), [])
+            if row not in rows:
+                rows.append(row)
+    return landed
+
+
+@lru_cache(maxsize=500)
+def _rows(shard: bytes) -> Rows:
     with pq.ParquetFile(io.BytesIO(shard)) as file:
-        rows: list[dict[str, Any]] = file.read().to_pylist()
+        rows: Rows = file.read().to_pylist()
     return rows
 
 
-def _rows_if_whole(shard: bytes) -> list[dict[str, Any]] | None:
+def _rows_if_whole(shard: bytes) -> Rows | None:
     try:
         return _rows(shard)
     except (OSError, ValueError):

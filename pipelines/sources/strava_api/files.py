@@ -167,10 +167,10 @@ def _mode(path: Path) -> int | None:
     return stat.S_IMODE(mode)
 
 
-def remove(path: Path) -> None:
-    """Remove the file at `path`, if it is there, so that a power cut does not bring it back.
+def remove(path: Path, durable: bool = True) -> None:
+    """Remove the file at `path`, if it is there, so that a power cut does not bring it back, unless that may happen.
 
-    What a link leads to is emptied: so the link goes on leading somewhere.
+    durable: whether it may not. What a link leads to is emptied: so the link goes on leading somewhere.
 
     Raises:
         StorageFailed: it cannot be removed.
@@ -182,7 +182,8 @@ def remove(path: Path) -> None:
         return
     try:
         path.unlink()
-        fsync_folder(path.parent)
+        if durable:
+            fsync_folder(path.parent)
     except FileNotFoundError:
         return
     except OSError as error:
