@@ -175,7 +175,7 @@ def test_whoever_waits_for_another_process_ends_at_the_first_signal(athlete, run
     began_at_s = time.monotonic()
     with holder(athlete.home / lock), signalled():
         ran = run(*(part.format(home=athlete.home) for part in command), **PASSPHRASE)
-    assert ("Another command changes the tokens" in ran.err) == ("token" in lock and command != ("pull",))
+    assert ("Another command is changing the tokens" in ran.err) == ("token" in lock and command != ("pull",))
     # a scheduler's end is what a service's end is
     assert ran.code == (0 if command == ("schedule",) else 130), ran.err
     assert "Stopped" in ran.out + ran.err
