@@ -86,7 +86,7 @@ def _commands_table() -> str:
             raise SystemExit(f"The Makefile has no target for the command {command.name}.")
         rows.append((f"`make {target}`", f"`{command.example}`", command.help))
     known = {called_by.get(command.name, command.name) for command in COMMANDS}
-    rows += [(f"`make {target}`", "", told) for target, told in targets.items() if target not in known]
+    rows += [(f"`make {target}`", "", text) for target, text in targets.items() if target not in known]
     return _table(("make", "without make, for example", "what it does"), rows)
 
 

@@ -214,7 +214,7 @@ def confirm_deletions(names: Iterable[str]) -> str:
 def first_lacking(
     ids: Iterable[int], last_seen: Mapping[int, datetime], exports: Iterable[ExportNote]
 ) -> dict[int, ExportNote]:
-    """Those of `ids` that a complete export lacks although it is newer than their last sighting, each with the first one.
+    """Those of `ids` that a complete export newer than their last sighting lacks, each with the first such export.
 
     `exports` are in the order in which they were made; instants are UTC.
     """

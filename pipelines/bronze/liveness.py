@@ -22,7 +22,7 @@ _IN_NO_LIST = """
 
 
 def is_live(version_at: datetime, buried_at: datetime | None) -> bool:
-    """Whether an activity whose newest version was fetched at `version_at` is newer than its newest tombstone, if any."""
+    """Whether a newest version fetched at `version_at` is newer than the activity's newest tombstone, if any."""
     return buried_at is None or version_at > buried_at
 
 
@@ -58,7 +58,7 @@ def with_live(of: str = OF_ATHLETE, in_range: str = "") -> str:
 
 
 def with_enriched() -> str:
-    """Like `with_live`; `enriched` has an athlete's activities with details, and when these were fetched (`enriched_at`)."""
+    """Like `with_live`; `enriched` has an athlete's activities with details, fetched at `enriched_at`."""
     return f"""
         {with_live()},
         enriched as (

@@ -40,7 +40,7 @@ Erases = Callable[[pa.Table], list[bool]]
 
 
 class ShardDamaged(StorageFailed):
-    """A file among the shards that was read to its end and is not a whole shard; `reason` is what could not be parsed."""
+    """A file among the shards that was read completely and is not a whole shard; `reason` says what is wrong."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"The shard {path} is damaged ({reason}).")
@@ -98,7 +98,7 @@ def write_new_shard(rows: pa.Table, pull: str, folder: Path) -> Path:
 
 
 def taken_by_dlt(path: Path, rows: int) -> Iterator[DataItemWithMeta]:
-    """The file at `path`, with so many rows, as an item for dlt; it is removed once dlt has linked it into its package."""
+    """The file at `path`, with so many rows, as an item for dlt; removed once dlt has linked it into its package."""
     # with an empty list of rows: dlt's incremental drops an item that is None
     yield dlt.mark.with_file_import(str(path), "parquet", rows, hints=[])
     path.unlink()
@@ -172,8 +172,7 @@ def _parsing(path: Path) -> Iterator[None]:
         yield
     except (MemoryError, duckdb.OutOfMemoryException) as error:
         raise StorageFailed(
-            f"{path} could not be looked through: the memory does not suffice. Nothing was changed; free some and run "
-            "again."
+            f"{path} could not be read: memory does not suffice. Nothing was changed; free some and run again."
         ) from error
     except (OSError, ValueError, LookupError, pa.ArrowException, duckdb.Error) as error:
         raise ShardDamaged(path, _reason(error)) from error

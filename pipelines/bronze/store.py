@@ -368,7 +368,7 @@ class BronzeReader:
         return {id_ for id_, has_details in self._activities(athlete_id) if has_details}
 
     def sweeps_begun(self, athlete_id: int) -> list[datetime]:
-        """For each complete sweep, an instant after its begin and after everything that landed before it, oldest first."""
+        """For each complete sweep, an instant after its begin and after all that landed before it, oldest first."""
         rows = self.query(
             f"""
             select min(fetched_at) from {{{SWEEPS}}} where athlete_id = $athlete_id
@@ -408,7 +408,7 @@ class BronzeReader:
         )
 
     def query(self, sql: str, **parameters: Any) -> list[Any]:
-        """Rows of `sql`, in which `{table}` stands for the rows of that table's shards; a table without shards has no rows.
+        """Rows of `sql`, in which `{table}` stands for the rows of that table's shards, of which there may be none.
 
         Raises:
             StorageFailed: a shard, or another file that `sql` reads, cannot be read although it is not damaged.
@@ -431,7 +431,7 @@ class BronzeReader:
                 return ask()
             except duckdb.OutOfMemoryException as error:
                 raise StorageFailed(
-                    f"The shards in {self.folder} could not be read: the memory does not suffice. Nothing was changed; "
+                    f"The shards in {self.folder} could not be read: memory does not suffice. Nothing was changed; "
                     "free some and run again."
                 ) from error
             except duckdb.Error as error:
@@ -521,7 +521,7 @@ class Bronze(BronzeReader):
         try:
             self.waiting_path.mkdir(parents=True, exist_ok=True)
             for resource in resources:
-                # dlt creates these folders too, but a power cut could undo that, and the first shards would be lost with them
+                # dlt creates these folders too, but a power cut could undo that and lose the first shards
                 make_folder(self.folder / resource.name)
             self._pipeline.extract(resources, loader_file_format="parquet")
             self._pipeline.normalize()
@@ -606,7 +606,7 @@ class Bronze(BronzeReader):
 
         Raises:
             StorageFailed: the system could not read one; that is not damage, and nothing has moved.
-            WarehouseBusy: the warehouse, which may have the rows of one, cannot be read now; the shard stays where it is.
+            WarehouseBusy: the warehouse may have the rows of one but cannot be read now; the shard stays in place.
         """
         found = self._find_damaged()
         for path, reason in found.items():

@@ -135,7 +135,7 @@ class RollCall:
 
 
 def why_not_remove(gone: int, live: int, where: str = "at Strava") -> str | None:
-    """Why a walk, or an export, that misses `gone` of `live` activities removes none of them; None if it removes them."""
+    """Why a walk, or an export, that misses `gone` of `live` activities removes none of them; None if it does."""
     if gone == 0 or (gone < live and (gone <= FEW or gone <= SHARE * live)):
         return None
     return f"{gone:,} of {live:,} activities are missing {where}"

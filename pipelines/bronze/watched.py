@@ -1,7 +1,7 @@
 """Activity files from a watch folder or the command line: what bronze notes about each.
 
-A file of no known activity is an activity of its own. Its id is negative, which none of Strava's is, and depends only on
-the file's content. Once an export or the API brings the activity, the file's rows are repeated under Strava's id, and
+A file of no known activity is an activity of its own. Its id is negative, unlike any of Strava's, and depends only on the
+file's content. Once an export or the API brings the activity, the file's rows are repeated under Strava's id, and
 a tombstone with the reason SUPERSEDED buries the negative one.
 """
 

@@ -10,7 +10,7 @@ from pipelines.ground.errors import StorageFailed
 from pipelines.sources.strava_api.terminal import printable
 
 
-class Heedless(io.TextIOBase):
+class BestEffort(io.TextIOBase):
     """A stream for people who may read along: what cannot be written is dropped, and nothing else happens."""
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -43,9 +43,9 @@ class Heedless(io.TextIOBase):
                 self._stream.flush()
 
 
-def tell(text: str) -> None:
+def print_line(text: str) -> None:
     """Print a line for a person; if it cannot be written, the run goes on."""
-    stream = Heedless(sys.stdout)
+    stream = BestEffort(sys.stdout)
     stream.write(f"{printable(text)}\n")
     stream.flush()
 

@@ -20,7 +20,7 @@ Point = tuple[int, int]
 
 
 def decode(polyline: str) -> list[Point]:
-    """The points (latitude, longitude) of a polyline; none if it is cut, leaves the Earth or is not a polyline at all."""
+    """The points (latitude, longitude) of a polyline; none if it is cut, leaves the Earth or is not a polyline."""
     if not POLYLINE.fullmatch(polyline):
         return []
     numbers = list(map(_decoded, NUMBERS.findall(polyline)))

@@ -11,7 +11,7 @@ from typing import TextIO, cast
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from pipelines.ground.output import Heedless
+from pipelines.ground.output import BestEffort
 from pipelines.sources.strava_api.terminal import printable
 
 TOKENS_IN_USE = "Another command is changing the tokens (auth, revoke or a run); waiting for it to end."
@@ -26,11 +26,11 @@ class Task:
         self._report = report
         self._name = name
         self._bar = bar
-        self._told_at_s = time.monotonic()
+        self._shown_at_s = time.monotonic()
         self._asked_at_s = 0.0
         self._id = bar.add_task(name, total=None, text="", budget="") if bar else None
 
-    def tell(self, text: str, done: float | None, budget_left: Callable[[], str] = lambda: "") -> None:
+    def show(self, text: str, done: float | None, budget_left: Callable[[], str] = lambda: "") -> None:
         """Show `text`; `done` is the share from 0 to 1 if it is known. `budget_left` is called when it is shown.
 
         A task without requests has no budget.
@@ -42,8 +42,8 @@ class Task:
                 self._bar.update(self._id, budget=budget_left())
             total = None if done is None else 1.0
             self._bar.update(self._id, total=total, completed=done or 0.0, text=text)
-        elif now_s - self._told_at_s >= PLAIN_EVERY_S:
-            self._told_at_s = now_s
+        elif now_s - self._shown_at_s >= PLAIN_EVERY_S:
+            self._shown_at_s = now_s
             left = budget_left()
             share = "" if done is None else f" ({done:.0%})"
             self._report.say(f"{self._name}: {text}{share}{', ' + left if left else ''}")
@@ -66,7 +66,7 @@ class Report:
     def __init__(self, console: Console | None = None) -> None:
         # output on the way never decides how a run ends
         self._console = console or Console(
-            file=cast(TextIO, Heedless(sys.stderr)), highlight=False, soft_wrap=True, emoji=False
+            file=cast(TextIO, BestEffort(sys.stderr)), highlight=False, soft_wrap=True, emoji=False
         )
 
     def say(self, text: str) -> None:
@@ -79,7 +79,7 @@ class Report:
 
     @contextmanager
     def task(self, name: str) -> Iterator[Task]:
-        """Show `name` as going on."""
+        """Show `name` as a task in progress."""
         if not self._console.is_terminal:
             yield Task(self, name, None)
             return

@@ -68,12 +68,12 @@ SETTINGS: Mapping[str, Setting] = {
     "client_secret": Setting(("STRAVA_CLIENT_SECRET",), "Client Secret of your app, from the same page"),
     "redirect_uri": Setting(
         ("STRAVA_REDIRECT_URI",),
-        "where Strava sends the browser after `auth`; `auth` listens there if it is a loopback address with a free port",
+        "where Strava sends the browser after `auth`, which listens there if it is a loopback address with a free port",
     ),
     "scope": Setting(
         ("STRAVA_SCOPE",),
-        "what `auth` requests; without `activity:read_all` your only-me activities are missing, without `profile:read_all` "
-        "your zones",
+        "what `auth` requests; without `activity:read_all` your only-me activities are missing, without "
+        "`profile:read_all` your zones",
     ),
     "api_url": Setting(("STRAVA_API_URL",), "Strava's API (from 2027-01-04: https://api-v3.strava.com)"),
     "oauth_url": Setting(("STRAVA_OAUTH_URL",), "Strava's OAuth pages"),
@@ -114,14 +114,16 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "max_wait_s": Setting(
         ("STRAVA_MAX_WAIT_S",),
-        "maximum wait for the next 15-minute window, in seconds; 0 not to wait, for schedulers; `flow --backfill` always waits",
+        "maximum wait for the next 15-minute window, in seconds; 0 not to wait, for schedulers; `flow --backfill` "
+        "always waits",
     ),
     "lookback_days": Setting(
         ("STRAVA_LOOKBACK_DAYS",), "how far behind the cursor each pull starts, for late uploads and edits, in days"
     ),
     "sweep_hours": Setting(
         ("STRAVA_SWEEP_HOURS",),
-        "how often a pull walks the whole list, for late uploads, edits and deletions of any age, in hours; 0 for always",
+        "how often a pull walks the whole list, for late uploads, edits and deletions of any age, in hours; "
+        "0 for always",
     ),
     "details_days": Setting(
         ("STRAVA_DETAILS_DAYS",),
@@ -301,7 +303,9 @@ class StravaSettings(BaseConfiguration):
             # ./~ is a folder of that name, as in a shell
             return Path(text).expanduser() if text.startswith("~") else Path(text)
         except RuntimeError:
-            raise BadSetting(f"{name} is {text!r}: there is no such home on this machine. Write the path itself.") from None
+            raise BadSetting(
+                f"{name} is {text!r}: there is no such home on this machine. Write the path itself."
+            ) from None
 
     @property
     def home_path(self) -> Path:
@@ -426,7 +430,7 @@ class StravaSettings(BaseConfiguration):
 
     @property
     def restoring_path(self) -> Path:
-        """The absolute path of the file that names what a restore moves into place: while it exists, the restore is not done."""
+        """The absolute path of the file that lists what a restore moves; while it exists, the restore is not done."""
         return self.state_path / ".restoring.json"
 
     @property

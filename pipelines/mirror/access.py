@@ -91,7 +91,7 @@ class Access:
         if self._athlete is None:
             payloads = ask(self.client, ATHLETE)
             if len(payloads) != 1 or payloads[0].id is None:
-                raise StravaUnavailable("Strava did not say whose token this is. Run again later.")
+                raise StravaUnavailable("Strava did not say to whom this token belongs. Run again later.")
             self._athlete = payloads[0]
         return self._athlete
 

@@ -44,8 +44,8 @@ class Burial:
         doubt = None if confirmed else why_not_remove(len(gone), len(live))
         if doubt is not None:
             self._report.warn(
-                f"{doubt}, more than somebody deletes in a day: rather a lost permission (see `make auth`) or an "
-                "outage at Strava. Nothing was removed. If you did delete them, say so with: "
+                f"{doubt}, more than anybody deletes in a day: rather a lost permission (see `make auth`) or an "
+                "outage at Strava. Nothing was removed. If you did delete them, confirm it with: "
                 "python pipelines/strava.py pull --confirm-deletions"
             )
             return doubt
@@ -96,7 +96,7 @@ class Burial:
         return unknown
 
     def unlisted(self, ids: set[int]) -> set[int]:
-        """Those of `ids`, which are all unknown by id, that the list lacks too; one without a start is left to a sweep."""
+        """Those of `ids`, all unknown by id, that the list lacks too; one without a start is left to a sweep."""
         live = self._bronze.live_at_strava(self._athlete_id) if ids else {}
         starts = {id_: start for id_ in sorted(ids) if (start := live.get(id_)) is not None}
         return {id_ for id_, start in starts.items() if not self._is_listed(id_, start)}

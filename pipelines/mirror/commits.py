@@ -75,7 +75,7 @@ class ListInCommits(ActivityWalk, InCommits):
                 return
             yield self.take(page)
             pages += 1
-            # newest first, a commit during the walk would move the cursor past what is still to come: then all is one commit
+            # newest first, a commit during the walk would move the cursor past what is still to come: then there is one
             if self.oldest_first and (pages >= COMMIT_PAGES or time.monotonic() - began_at_s >= COMMIT_S):
                 return
 

@@ -26,7 +26,7 @@ from pipelines.sources.strava_api.payloads import Payload
 
 @dataclass(frozen=True)
 class DetailChoice:
-    """Which details to fetch: `ids` if given, otherwise at most `limit` (None: all) missing ones between local dates."""
+    """Which details to fetch: `ids`, otherwise at most `limit` (None: all) missing ones between local dates."""
 
     limit: int | None
     ids: tuple[int, ...] = ()
@@ -41,7 +41,7 @@ class DetailChoice:
 
 @dataclass
 class Enriched:
-    """What was done: details that landed, refusals, activities that were buried, and the ids that were requested (`asked`)."""
+    """What was done: details landed, refusals, activities buried, and the ids that were requested (`asked`)."""
 
     landed: int = 0
     refused: int = 0
@@ -124,7 +124,7 @@ class Enrichment:
                         self._note_refusal(id_, answer)
                         continue
                     fetched.add(id_)
-                    task.tell(f"{len(fetched):,} of {len(ids):,}", len(fetched) / len(ids), self._access.budget.left)
+                    task.show(f"{len(fetched):,} of {len(ids):,}", len(fetched) / len(ids), self._access.budget.left)
                     yield [answer]
 
             fetch = AnswersInCommits(self._access.client, DETAILS, ids)
@@ -194,4 +194,6 @@ class Enrichment:
         if isinstance(error, ActivityNotFound):
             self._not_found.add(id_)
         self.enriched.refused += 1
-        self._report.warn(f"Activity {id_} has no details for now: {error} The others go on; it is tried again later.")
+        self._report.warn(
+            f"Activity {id_} has no details for now: {error} The others continue; it is tried again later."
+        )

@@ -175,7 +175,7 @@ def _athlete_of(export: Export, known: set[int]) -> int:
         if len(known) == 1:
             return next(iter(known))
         raise BadExport(
-            f"{export.origin} does not say whose export it is: its profile.csv is missing. Call it "
+            f"{export.origin} does not say to whom it belongs: its profile.csv is missing. Call it "
             "export_<athlete id>.zip, as Strava does, and import it again."
         )
     if known and export.athlete_id not in known:
@@ -279,7 +279,7 @@ class _Landing:
                 start: datetime | None = row.values["start_date"]
                 start = start and start.replace(tzinfo=None)
                 self._meet(row, start)
-                task.tell(f"{len(self._found.ids):,} activities", None)
+                task.show(f"{len(self._found.ids):,} activities", None)
                 change = self._change_of(row, versions, is_purged)
                 self._found.rows[change] += 1
                 if change in ("new", "changed"):
@@ -367,7 +367,7 @@ class _Landing:
         for number, member in enumerate(members, 1):
             if not self._goes_on():
                 return
-            task.tell(f"{number:,} of {len(members):,} files", done / size)
+            task.show(f"{number:,} of {len(members):,} files", done / size)
             done += member.size
             activity_id = self._export.activity_of_file.get(member.name)
             noted = by_looks.get((member.name, member.size, member.crc32))
@@ -423,8 +423,8 @@ class _Landing:
         refused = None if confirmed else why_not_remove(len(gone), len(live), where)
         if refused is not None:
             return (
-                f"{refused}, more than somebody deletes: is it really a whole export of this athlete? Nothing was "
-                f"removed. If you did delete them, say so with: {confirm_deletions(names)}"
+                f"{refused}, more than anybody deletes: is it really a whole export of this athlete? Nothing was "
+                f"removed. If you did delete them, confirm it with: {confirm_deletions(names)}"
             )
         hashes = self._newest_hashes(gone)
         rows = []

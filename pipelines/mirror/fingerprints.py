@@ -92,7 +92,7 @@ class Differing:
         return versions
 
     def _kept(self, table: str) -> Path:
-        """The file of `table`'s hashes, brought up to date with its shards, which do not change, so each is read once."""
+        """The file of `table`'s hashes, brought up to date; shards do not change, so each is read once."""
         path = self._folder / f"told_{table}.parquet"
         shards = {shard.name: shard for shard in self._bronze.shards(table)}
         kept = self._read(path)

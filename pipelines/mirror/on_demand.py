@@ -70,7 +70,7 @@ class OnDemand:
         for id_, answer in fetch.next_commit():
             self.asked += 1
             done = self.asked - asked_before
-            task.tell(f"{done:,} of {wanted:,}", done / wanted, self._access.budget.left)
+            task.show(f"{done:,} of {wanted:,}", done / wanted, self._access.budget.left)
             if isinstance(answer, StravaError):
                 quarantine.add(id_, str(answer))
             else:

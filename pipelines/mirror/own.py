@@ -75,7 +75,7 @@ class Own:
             # what came lands; the next run requests the rest
             pass
         except StravaUnavailable as error:
-            self._report.warn(f"{error} The athlete's profile and gear are as they were.")
+            self._report.warn(f"{error} The athlete's profile and gear are unchanged.")
         for endpoint, payloads in answers.items():
             self._land(endpoint, payloads)
         # once they have landed
@@ -133,7 +133,7 @@ class Own:
         self._bronze.land(rows_of([list(payloads.values())], versions))
 
     def _gear_to_ask_for(self) -> Iterator[tuple[str, int]]:
-        """Ids of gear whose present state neither the profile nor newer details show, each with its maximum age in days."""
+        """Ids of gear whose state neither the profile nor newer details show, each with its maximum age in days."""
         rows = self._bronze.query(
             f"""
             {with_live()},

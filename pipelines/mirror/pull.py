@@ -131,7 +131,7 @@ class Pull:
             roll.answer(page)
             walked.extend(page)
             so_far = f"{walk.listed:,} listed, up to {walked.newest:%Y-%m-%d}"
-            task.tell(so_far, walked.share(), self._access.budget.left)
+            task.show(so_far, walked.share(), self._access.budget.left)
             yield page
 
     def _counted(self, sweep: Sweep) -> set[int]:

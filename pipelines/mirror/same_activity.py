@@ -145,7 +145,7 @@ def _is_close(one: float, other: float, least: float, share: float = SHARE_OFF) 
 
 
 def _at_strava(bronze: BronzeReader, athlete_id: int, files: Iterable[WatchedFile]) -> Iterator[KnownActivity]:
-    """The newest version through each door of what starts at about the time of `files`; of exports also what has no start."""
+    """The newest version through each door of what starts about when `files` do; of exports also what has no start."""
     days = {int((file.start_date - datetime(1970, 1, 1)).total_seconds() // _DAY_S) for file in files}
     near = sorted({day + off for day in days for off in (-1, 0, 1)})
     for id_, start_date, elapsed_s, distance_m, upload_id in bronze.query(

@@ -183,7 +183,7 @@ class Watch:
         if len(known) > 1:
             whose = " and ".join(map(str, sorted(known)))
             raise BadExport(
-                f"These files do not say whose they are, and this is the history of athletes {whose}: run `make auth` "
+                f"These files do not name their athlete, and this is the history of athletes {whose}: run `make auth` "
                 "once, or give each a folder of its own (STRAVA_HOME)."
             )
         return known.pop() if known else NOBODY
@@ -227,13 +227,13 @@ class Watch:
     def _batches(self, found: list[_Found], task: Task) -> Iterator[_Batch]:
         batch = _Batch()
         for number, each in enumerate(found):
-            task.tell(f"{number:,} of {len(found):,} files", number / len(found))
+            task.show(f"{number:,} of {len(found):,} files", number / len(found))
             try:
                 self._stop.wait(0)
             except Interrupted:
                 if batch.files:
                     yield batch
-                raise Interrupted("Stopped. What was taken in so far is kept; the next run goes on.") from None
+                raise Interrupted("Stopped. What was imported so far is kept; the next run continues.") from None
             read = self._read(each)
             if read is not None:
                 batch.files.append(read)
@@ -337,7 +337,7 @@ def _files_below(folder: Path) -> Iterator[_Found]:
     try:
         os.scandir(folder).close()
     except OSError as error:
-        raise BadExport(f"The watch folder {folder} cannot be looked into: {error.strerror}.") from error
+        raise BadExport(f"The watch folder {folder} cannot be listed: {error.strerror}.") from error
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):

@@ -174,7 +174,7 @@ def test_who_waits_for_a_run_that_waits_itself_hears_for_what(athlete, strava):
     for command in (("backup", "--unencrypted", str(athlete.home / "b")), ("build",)):
         waiting = athlete.fork(*command)
         assert next(waiting.lines()) == (
-            f"Another run is going on (pull, process {pulling.id}); waiting for its end. "
+            f"Another run is going on (pull, process {pulling.id}); waiting for it to end. "
             "Strava's 15-minute limit is used up (3 of 3 requests); it opens again at 2026-03-04 12:15 UTC.\n"
         )
         waiting.signal(signal.SIGTERM)

@@ -292,7 +292,7 @@ def test_a_restore_that_is_killed_leaves_all_as_it_was_or_is_finished_by_the_nex
     half = state(athlete.home)
     # whoever only looks sees no mixture, and changes nothing
     for looking in (("status",), ("status", "--json"), ("sql", "select 1")):
-        assert_said(run(*looking), 6, "A restore has not come to its end", "make compact")
+        assert_said(run(*looking), 6, "A restore is not complete", "make compact")
     assert state(athlete.home) == half
     for name in ("half", "page", "revoked"):
         shutil.copytree(athlete.home, athlete.home.with_name(name))

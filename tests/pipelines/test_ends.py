@@ -252,7 +252,7 @@ def test_a_run_is_known_to_be_running_and_to_have_been_killed(athlete, run):
         process.communicate()
     told, line = last_run(run)
     assert (told["outcome"], told["exit_code"]) == ("unfinished", None)
-    assert "did not come to its end" in line
+    assert "did not end" in line
     assert run("pull").code == 0
     told, line = last_run(run)
     assert (told["outcome"], told["exit_code"], told["activities_landed"]) == ("done", 0, 60)

@@ -119,7 +119,7 @@ def test_a_copy_takes_the_place_of_copies_of_empty_files_and_of_nothing_but_of_n
     other = athlete.home / "other" / "strava.duckdb"
     other.parent.mkdir()
     shutil.copyfile(athlete.warehouse, other)
-    with pytest.raises(BadSetting, match="is no copy"):
+    with pytest.raises(BadSetting, match="is not a copy"):
         publish(athlete.warehouse, other, places)
 
 
@@ -158,7 +158,7 @@ def test_what_was_not_written_is_no_place_of_ours(athlete, run, tmp_path):
     with tarfile.open(bundle, "w:gz") as mine:
         mine.add(athlete.home / "data", arcname="data")
     before = bundle.read_bytes()
-    assert_said(run("backup", str(bundle), **PASSPHRASE), 2, "is no bundle")
+    assert_said(run("backup", str(bundle), **PASSPHRASE), 2, "is not a bundle")
     assert bundle.read_bytes() == before
     bundle.unlink()
     assert run("backup", str(bundle), **PASSPHRASE).code == 0

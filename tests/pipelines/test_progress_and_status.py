@@ -29,7 +29,7 @@ def test_status_before_anything_was_run_says_so(athlete, run):
     assert told["Athlete"] == "not known: the next run asks"
     assert told["Access token"] == "none yet: the next run asks for one"
     assert told["Last run"] == "none"
-    assert told["Budget seen last"] == "nothing seen in this window"
+    assert told["Budget last seen"] == "nothing seen in this window"
     assert "(not there yet)" in told["Warehouse"]
 
 
@@ -48,7 +48,7 @@ def test_status_shows_how_far_the_history_reaches_and_what_is_left(athlete, run,
     assert told["Cursor"] == f"{newest:%Y-%m-%d %H:%M:%S} UTC"
     assert told["Activities"] == "60"
     assert told["Details missing"] == "56"
-    assert re.fullmatch(BUDGET, told["Budget seen last"])
+    assert re.fullmatch(BUDGET, told["Budget last seen"])
     requests = len(athlete.requests("/api/v3/"))
     assert f"60 activities and 4 details landed, {requests} requests" in told["Last run"]
 
@@ -102,7 +102,7 @@ def test_a_long_pull_tells_how_far_it_is_and_a_second_run_that_it_waits(athlete,
     assert (first.returncode, second.code) == (0, 0), err + second.err
     assert re.search(rf"^Activities: 40 listed, up to \d{{4}}-\d\d-\d\d \(\d+%\), {BUDGET}$", err, re.MULTILINE)
     assert "\x1b" not in err
-    assert second.err.splitlines()[0] == f"Another run is going on (pull, process {first.pid}); waiting for its end."
+    assert second.err.splitlines()[0] == f"Another run is going on (pull, process {first.pid}); waiting for it to end."
     assert "nothing new" in second.err
     assert athlete.sql("select count(*), count(distinct id) from staging.activities") == [(60, 60)]
 

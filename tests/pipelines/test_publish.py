@@ -152,7 +152,7 @@ def test_a_warehouse_that_somebody_may_write_is_no_copy(tmp_path, mode, is_a_cop
         assert not publish(warehouse, copy, places)
     else:
         before = copy.read_bytes()
-        with pytest.raises(BadSetting, match="is no copy of this warehouse"):
+        with pytest.raises(BadSetting, match="is not a copy of this warehouse"):
             publish(warehouse, copy, places)
         assert copy.read_bytes() == before
 

@@ -140,7 +140,7 @@ def test_a_strava_that_hands_out_no_profile_stops_nothing_and_is_asked_after_the
     athlete.authorise(scope=PROFILE)
     strava.fault("500", times=None, path="/athlete/zones")
     ran = flow()
-    assert "profile and gear are as they were" in ran.err
+    assert "profile and gear are unchanged" in ran.err
     assert athlete.sql("select count(*) from strava.activities") == [(40,)]
     assert ids(athlete, "athlete_zones") == []
     strava.clear_faults()
