@@ -133,16 +133,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{machine['cores']} cores, load {machine['load']}, {machine['system']}")
     print(f"Python {machine['python']}, {packages}", flush=True)
 
-    def tell(text: str) -> None:
+    def show(text: str) -> None:
         print(f"{time.monotonic() - began_at_s:6.1f} s  {text}", flush=True)
 
     results: list[Result] = []
     trouble = None
     try:
         with tempfile.TemporaryDirectory(prefix="strava-bench-") as folder, ExitStack() as stack:
-            lab = Lab(Path(folder), options.activities, options.repeat, tell, stack)
+            lab = Lab(Path(folder), options.activities, options.repeat, show, stack)
             for point in options.only:
-                tell(f"-- {point}: {(MEASURES[point].__doc__ or '').splitlines()[0].split(': ', 1)[1]}")
+                show(f"-- {point}: {(MEASURES[point].__doc__ or '').splitlines()[0].split(': ', 1)[1]}")
                 results.extend(MEASURES[point](lab))
     except KeyboardInterrupt:
         print("Stopped; nothing is left running.", file=sys.stderr)

@@ -225,7 +225,7 @@ def _withdraw(options: argparse.Namespace, report: Report, stop: StopFlag) -> No
     _withdraw_steps(options, report, stop)
     if options.door == "api" and is_there(TokenFile(settings.token_path).path):
         print_line(
-            "This program is still authorised: the next pull or flow fetches everything again. To prevent that: make revoke"
+            "This program is still authorised: the next pull or flow fetches it all again. To prevent that: make revoke"
         )
 
 
@@ -439,7 +439,7 @@ COMMANDS = (
     ),
     Command(
         "import",
-        "import your own export of Strava (ZIP or folder) or activity files, and build; needs no account and no network",
+        "import your own export of Strava (ZIP or folder) or activity files, and build; needs no account or network",
         "python pipelines/strava.py import export_123.zip",
         _does("import", "watch", "purge_if_wanted", "stage", "build_if_needed", "page_if_wanted"),
         _import_options,

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import requests
 
-from pipelines.ground.output import tell
+from pipelines.ground.output import print_line
 from pipelines.ground.streams import flush_streams, prepare_streams
 from simulator.server import Simulator
 
@@ -87,13 +87,13 @@ def _strava(*arguments: str) -> list[str]:
 
 
 def _step(name: str, *arguments: str, environment: dict[str, str]) -> None:
-    tell(f"\n$ python pipelines/strava.py {name}")
+    print_line(f"\n$ python pipelines/strava.py {name}")
     subprocess.run(_strava(name, *arguments), env=environment, check=True)  # noqa: S603 - our own command
 
 
 def _authorise(environment: dict[str, str]) -> None:
     """Run `auth` and be the browser: open the page it prints, which the simulator approves at once."""
-    tell("\n$ python pipelines/strava.py auth")
+    print_line("\n$ python pipelines/strava.py auth")
     with (
         TemporaryFile() as nothing_typed,
         subprocess.Popen(  # noqa: S603 - our own command
@@ -101,7 +101,7 @@ def _authorise(environment: dict[str, str]) -> None:
         ) as auth,
     ):
         for line in auth.stdout or ():
-            tell(line.rstrip("\n"))
+            print_line(line.rstrip("\n"))
             if line.strip().startswith("http"):
                 requests.get(line.strip(), timeout=30).raise_for_status()
     if auth.returncode:
@@ -115,7 +115,7 @@ def _import_export(url: str, athlete_id: int, environment: dict[str, str]) -> No
     answer = requests.get(f"{url}/_control/export", timeout=300)
     answer.raise_for_status()
     export.write_bytes(answer.content)
-    tell(f"\n$ python pipelines/strava.py import {export.relative_to(REPO)}")
+    print_line(f"\n$ python pipelines/strava.py import {export.relative_to(REPO)}")
     subprocess.run(_strava("import", str(export)), env=environment, check=True)  # noqa: S603 - our own command
 
 
@@ -128,23 +128,23 @@ def _print_what_was_made() -> None:
             from strava.activities
             """
         ).fetchall()[0]
-        tell(f"\nMade in {HOME.relative_to(REPO)}/:")
+        print_line(f"\nMade in {HOME.relative_to(REPO)}/:")
         if (HOME / "secrets" / "strava_token.json").exists():
-            tell("  secrets/strava_token.json    the tokens, readable by you only")
+            print_line("  secrets/strava_token.json    the tokens, readable by you only")
         for export in HOME.glob("export_*.zip"):
-            tell(f"  {export.name:<28} the export, as Strava would send it; not needed any more")
-        tell(f"  data/                        {len(list((HOME / 'data').rglob('*.parquet')))} shards: the truth")
+            print_line(f"  {export.name:<28} the export, as Strava would send it; not needed any more")
+        print_line(f"  data/                        {len(list((HOME / 'data').rglob('*.parquet')))} shards: the truth")
         if (HOME / "output").exists():
-            tell("  output/                      what the API sent, as JSON")
-        tell(f"  warehouse/strava.duckdb      {activities} activities of {first} to {last}, {details} with details")
-        tell(f"  site/index.html              the page: {PAGE.stat().st_size / 1e6:.1f} MB, opens by double click")
-        tell("\nThe newest of them, by the first of three queries to try:\n")
-        tell(str(warehouse.sql(QUERIES[0])))
-    tell("Three queries to try:\n")
+            print_line("  output/                      what the API sent, as JSON")
+        print_line(f"  warehouse/strava.duckdb      {activities} activities of {first} to {last}, {details} with details")
+        print_line(f"  site/index.html              the page: {PAGE.stat().st_size / 1e6:.1f} MB, opens by double click")
+        print_line("\nThe newest of them, by the first of three queries to try:\n")
+        print_line(str(warehouse.sql(QUERIES[0])))
+    print_line("Three queries to try:\n")
     for query in QUERIES:
-        tell(f'  STRAVA_HOME=demo make sql Q="{query}"\n')
-    tell("With your own history: docs/start/export.md and docs/start/api.md.")
-    tell(f"\nThe page to look at: {PAGE.relative_to(REPO)}")
+        print_line(f'  STRAVA_HOME=demo make sql Q="{query}"\n')
+    print_line("With your own history: docs/start/export.md and docs/start/api.md.")
+    print_line(f"\nThe page to look at: {PAGE.relative_to(REPO)}")
 
 
 def main() -> int:
@@ -157,7 +157,7 @@ def main() -> int:
     shutil.rmtree(HOME, ignore_errors=True)
     try:
         with _strava_at(arguments.strava) as (url, state):
-            tell(
+            print_line(
                 f"A simulated Strava with {state['activities']} activities of athlete {state['athlete_id']} is at {url}"
             )
             redirect_uri = f"http://localhost:{_free_port()}/exchange_token"

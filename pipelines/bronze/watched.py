@@ -1,8 +1,8 @@
 """Activity files from a watch folder or the command line: what bronze notes about each.
 
-A file of no known activity is an activity of its own. Its id is negative, unlike any of Strava's, and depends only on the
-file's content. Once an export or the API brings the activity, the file's rows are repeated under Strava's id, and
-a tombstone with the reason SUPERSEDED buries the negative one.
+A file of no known activity is an activity of its own. Its id is negative, unlike any of Strava's, and depends only on
+the file's content. Once an export or the API brings the activity, the file's rows are repeated under Strava's id, and a
+tombstone with the reason SUPERSEDED buries the negative one.
 """
 
 import hashlib

@@ -331,7 +331,7 @@ class StravaSettings(BaseConfiguration):
         if catalog_of(path).lower() in SCHEMAS:
             raise BadSetting(
                 f"STRAVA_WAREHOUSE is {self.warehouse!r}: {path.name} has a schema of the same name inside, and DuckDB "
-                "could not tell the two apart. Call the file otherwise."
+                "could not distinguish the two. Choose another name."
             )
         if "?" in str(path) or "%" in str(path.parent):
             raise BadSetting(

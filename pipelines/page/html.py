@@ -76,7 +76,7 @@ def _require_replaceable(path: Path) -> None:
     """
     if path.is_file() and path.stat().st_size and not is_page(path):
         raise BadSetting(
-            f"{path} is not a page of this program: move it away, write the page elsewhere with --out, or replace it with "
+            f"{path} is not a page of this program: move it away, write elsewhere with --out, or replace it with "
             "--force."
         )
 

@@ -62,7 +62,7 @@ class Redirect:
 
 
 def authorisation_url(app: OAuthApp, redirect_uri: str, scope: str, state: str) -> str:
-    """The address of the page where the athlete decides; the redirect returns `state`, which proves that it is the answer."""
+    """The address of the page where the athlete decides; `state` returns with the redirect and proves its origin."""
     asked = {
         "client_id": app.client_id,
         "redirect_uri": redirect_uri,
@@ -83,7 +83,7 @@ def authorise(
     stop: StopFlag,
     typed: TextIO | None,
 ) -> tuple[Tokens, set[str]]:
-    """Guide the athlete through the authorisation and save the tokens; returns them and the scopes that were not granted.
+    """Guide the athlete through the authorisation, save the tokens, and return them and the scopes not granted.
 
     `show` shows a text, `typed` is the stream with the athlete's answer.
 
@@ -197,7 +197,7 @@ class _CatchHandler(BaseHTTPRequestHandler):
 
 @contextmanager
 def _catcher(redirect_uri: str, state: str) -> Iterator[_Catcher | None]:
-    """A server at `redirect_uri` for the redirect with `state`; None unless that is a loopback address with a free port."""
+    """A server for the redirect with `state`; None unless `redirect_uri` is a loopback address with a free port."""
     parts = urlsplit(redirect_uri)
     server: _Catcher | None = None
     if parts.scheme == "http" and parts.hostname in LOOPBACK:

@@ -679,7 +679,7 @@ def _opened(settings: StravaSettings, file: Path, unencrypted: bool) -> Iterator
 def _gpg(
     passphrase: bytes, *options: str, stdin: IO[bytes] | int, stdout: IO[bytes] | int
 ) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
-    """A running GnuPG, and a function for its messages; it gets the passphrase through a pipe, not in its arguments or environment."""
+    """A running GnuPG, and a function for its messages; the passphrase travels through a pipe."""
     with tempfile.TemporaryDirectory(prefix="strava-gpg-") as home, tempfile.TemporaryFile() as said:
         reader, writer = os.pipe()
 

@@ -36,8 +36,8 @@ NOT_LOOKED_INTO = {NOTE, "budget.json", "run.lock", "schedule.lock"}
 class Doomed:
     """Rows that are to be erased.
 
-    title, called: the name of the erasure, and of what it erases, in messages. erases: which rows of a shard, by table of
-    `tables`. is_staged: whether staging of an opened warehouse has any. intended_at: since when none are written
+    title, called: the name of the erasure, and of what it erases, in messages. erases: which rows of a shard, by table
+    of `tables`. is_staged: whether staging of an opened warehouse has any. intended_at: since when none are written
     (UTC). may_hold: whether a file beside the warehouse may be made from them, whatever is found in it. removes_copy:
     the published copy is removed, instead of replaced after the next build. points_of: the activities whose points are
     erased; None: all points, which are made again.
@@ -232,7 +232,7 @@ class Erasure:
         return [folder / entry.name for folder in folders for entry in entries(folder) if entry.name.endswith(".json")]
 
     def _remove_warehouse(self, hashes: Callable[[duckdb.DuckDBPyConnection], set[bytes]]) -> bool:
-        """Remove the DuckDB file if it has such rows, and erase their `hashes` from the JSON files; returns whether it had any.
+        """Remove the DuckDB file if it has such rows; returns whether it had. Their `hashes` are erased from JSON too.
 
         Rows that are deleted in it stay readable in its free blocks. It is a cache, so it is built again.
         """

@@ -165,7 +165,7 @@ class Run:
             self._done.activities_buried += enriched.buried
 
     def import_exports(self, choice: ImportChoice) -> None:
-        """Land what is new in exports, and bury activities that they lack; then import files. See `Import.run`, `Watch`.
+        """Land what is new in exports, bury activities that they lack, then import files. See `Import.run`, `Watch`.
 
         Raises:
             BadExport: one could not be imported; the others have landed.

@@ -48,10 +48,10 @@ PASSED_ON = re.compile(
 def what_to_build(settings: StravaSettings) -> frozenset[str] | None:
     """The tables of staging with more rows than the last `dbt build` of this warehouse saw; None to build everything.
 
-    Empty: there is nothing to build; dbt takes 3 to 5 s to start, which a run with nothing new saves. Everything is built
-    if the project has changed, if a table has its first rows or fewer than before, and once a day, so that each test has
-    passed within a day. The macro `record_build` writes what this reads. Sweeps do not count: what they found has rows
-    of its own, and dbt only has a view of them.
+    Empty: there is nothing to build; dbt takes 3 to 5 s to start, which a run with nothing new saves. Everything is
+    built if the project has changed, if a table has its first rows or fewer than before, and once a day, so that each
+    test has passed within a day. The macro `record_build` writes what this reads. Sweeps do not count: what they found
+    has rows of its own, and dbt only has a view of them.
     """
     with open_warehouse(settings.warehouse_path) as connection:
         last = _last_build(connection)
@@ -97,7 +97,7 @@ def built_at(connection: duckdb.DuckDBPyConnection) -> datetime | None:
 
 @dataclass(frozen=True)
 class _Build:
-    """When the last build was, when the last one of all models was (both UTC), and how many rows of each table it saw."""
+    """When the last build was, and the last one of all models (both UTC), and how many rows of each table it saw."""
 
     built_at: datetime
     whole_at: datetime

@@ -91,7 +91,7 @@ def _widest_row(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _is_half_made(path: Path) -> bool:
-    """Whether a killed run left the file before DuckDB had written its three header blocks, so that it is still empty."""
+    """Whether a killed run left the file empty, before DuckDB had written its three header blocks."""
     if not path.is_file() or path.stat().st_size > HEADERS_BYTES:
         return False
     content = path.read_bytes()

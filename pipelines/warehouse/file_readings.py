@@ -21,8 +21,8 @@ from pipelines.sources.strava_export.sports import sport_type_of, type_of
 from pipelines.warehouse.points import Samples, samples_of
 from pipelines.warehouse.windows import Window
 
-# a longer gap between two points is a pause, unless the device's own distance continues in it; in a file with few points
-# a gap has to be several times as long as the others
+# a longer gap between two points is a pause, unless the device's own distance continues in it; in a file with few
+# points a gap has to be several times as long as the others
 LONGEST_STEP_S = 10
 STEPS_OF_A_PAUSE = 3
 # anything slower is standing; GPS drifts as fast

@@ -1,8 +1,8 @@
 """The points of activity files: a layer of Parquet beside the warehouse, and the same in staging for SQL.
 
 One file per shard of bronze, with the same name, in long form: a row per sample, file by file, ordered by time. It is a
-cache that is made with the readings, in one pass over the files, so it has the points of the shards of which staging has
-readings. A file of points notes from what it was made: for another reader or other windows it is made again.
+cache that is made with the readings, in one pass over the files, so it has the points of the shards of which staging
+has readings. A file of points notes from what it was made: for another reader or other windows it is made again.
 """
 
 import hashlib
@@ -242,7 +242,7 @@ def _holds_any(path: Path, ids: pa.Array) -> bool:
 
 
 def shards_without_points(connection: duckdb.DuckDBPyConnection, layer: PointLayer, reader: str) -> set[str]:
-    """The shards of which staging of the opened warehouse has readings by `reader` while the layer lacks their points."""
+    """The shards with readings by `reader` in staging of the opened warehouse whose points the layer lacks."""
     rows = connection.execute(
         rf"""
         select shard, id, nullif(regexp_extract(substr(payload, 1, 200), '"window":(\[[-\d,]+\])', 1), '')

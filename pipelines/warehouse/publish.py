@@ -24,7 +24,7 @@ Shown = tuple[datetime, dict[str, list[tuple[Any, ...]] | None]]
 
 
 def publish(warehouse: Path, copy: Path, places: Places) -> bool:
-    """Bring `copy` up to date with the last whole build of `warehouse` and the athlete's settings; returns whether it was behind.
+    """Bring `copy` up to date with the last build of `warehouse` and the settings; returns whether it was behind.
 
     It is noted in `places`, which identifies a copy that cannot be opened.
 
@@ -100,7 +100,7 @@ def _is_read_only(path: Path) -> bool:
 
 
 def _shown(connection: duckdb.DuckDBPyConnection) -> Shown | None:
-    """When the last whole build of the opened warehouse was, and the settings that its views read; None without a build."""
+    """When the opened warehouse was last built as a whole, and the settings that its views read; None if never."""
     try:
         row = connection.execute(f"select built_at from {DATASET}.dbt_builds").fetchone()
     except duckdb.CatalogException:

@@ -1,7 +1,7 @@
 """Readings: what readers make of an export's rows and of activity files, as Parquet for staging; also files' points.
 
-A reading is a row of bronze with another payload: a JSON object with the names of Strava's API. Its first key, `reader`,
-identifies the code that made it; a reading by other code is made again.
+A reading is a row of bronze with another payload: a JSON object with the names of Strava's API. Its first key,
+`reader`, identifies the code that made it; a reading by other code is made again.
 """
 
 import hashlib

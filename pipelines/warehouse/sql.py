@@ -34,7 +34,7 @@ SEAL = (
     "set lock_configuration = true",
 )
 ELSEWHERE = (
-    "`sql` reads the warehouse and nothing else. `sql --format csv … > FILE` saves an answer; for anything else, open the "
+    "`sql` reads the warehouse and nothing else. `sql --format csv … > FILE` saves an answer; for the rest, open the "
     "warehouse in DuckDB itself."
 )
 NOT_ASCII = re.compile("[^\x00-\x7f]")
@@ -119,7 +119,8 @@ def _answer(connection: duckdb.DuckDBPyConnection, text: str, format_: str | Non
     try:
         for statement in connection.extract_statements(text):
             if statement.type == duckdb.StatementType.CALL:
-                # CALL may switch on a log, which the sealed DuckDB cannot write: that would abort this process at its end
+                # CALL may switch on a log, which the sealed DuckDB cannot write: that would abort this process at its
+                # end
                 raise BadSetting(f"CALL is refused. {ELSEWHERE}")
             result = connection.sql(statement)
             if result is None:

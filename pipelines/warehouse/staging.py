@@ -1,8 +1,8 @@
 """Staging: the rows of all shards, once, in schema `staging` of the DuckDB file; a cache that the shards refill.
 
-The rows themselves show which shards are loaded, never a separate record: a kill, a deleted warehouse and a copied shard
-all end the same way, with each row once. Of an export's rows and of activity files staging has readings (readings.py),
-which take time: they are loaded regularly, so that a kill costs little of it.
+The rows themselves show which shards are loaded, never a separate record: a kill, a deleted warehouse and a copied
+shard all end the same way, with each row once. Of an export's rows and of activity files staging has readings
+(readings.py), which take time: they are loaded regularly, so that a kill costs little of it.
 """
 
 import time
@@ -101,8 +101,8 @@ def _load_missing(bronze: Bronze, readings: Readings, layer: PointLayer, warehou
                 is_behind = points_are_behind(connection, layer)
                 break
             except (MemoryError, duckdb.OutOfMemoryException):
-                # a payload of unexpected size: try with as much memory as needed, in a file opened again, because DuckDB
-                # releases no memory of one in which it ran out
+                # a payload of unexpected size: try with as much memory as needed, in a file opened again, because
+                # DuckDB releases no memory of one in which it ran out
                 if not is_limited:
                     raise
     if is_behind:

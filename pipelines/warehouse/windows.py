@@ -1,4 +1,4 @@
-"""Windows: the part of its file that an activity is. A crop at Strava changes start or elapsed time, but not the file."""
+"""Windows: the part of its file that an activity is. A crop at Strava changes start or duration, but not the file."""
 
 from typing import NamedTuple
 

@@ -235,7 +235,7 @@ def test_folders_that_the_caller_may_not_write_are_one_sentence(athlete, clone):
     data.rmdir()
     athlete.home.chmod(0o555)
     ran = clone.make("flow")
-    assert f"error: {data} cannot be made" in ran.err, ran.err
+    assert f"error: {data} cannot be created" in ran.err, ran.err
 
 
 def test_the_demo_runs_in_a_container_and_leaves_what_it_made_to_the_caller(clone):

@@ -27,7 +27,7 @@ def test_a_first_run_saves_its_state_and_the_next_goes_on_from_it(forge, venv, r
     # with an environment of its own, as on a new machine
     first = forge.act("flow.yml")
     assert first.code == 0, first.log
-    assert "a first run, with the token of the secret" in first.log
+    assert "a first run, with the token in the secret" in first.log
     for secret in forge.secrets.values():
         assert secret not in first.log
     state = forge.state()
@@ -131,7 +131,7 @@ def test_a_wrong_token_in_the_secret_is_not_kept_and_the_right_one_is_taken_late
     strava.expire_access_tokens()
     renewed = forge.act("flow.yml", details="0", new_token="true")
     assert renewed.code == 0, renewed.log
-    assert "takes the place of the one in the bundle" in renewed.log
+    assert "replaces the one in the bundle" in renewed.log
     assert forge.state() != state
 
 

@@ -35,7 +35,7 @@ _SENDABLE = re.compile(r"[\x21-\x7e]+")
 
 @dataclass(frozen=True)
 class Tokens:
-    """The content of the token file. `expires_at` and `saved_at` are epoch seconds; only `refresh_token` is required."""
+    """The content of the token file. `expires_at` and `saved_at` are epoch seconds; `refresh_token` is required."""
 
     refresh_token: str
     access_token: str | None = None

@@ -305,7 +305,8 @@ class Budget:
             finally:
                 text = state.text().ljust(len(before))
                 if text != before and not self._read_only:
-                    # one write over the old content, and no flush: a kill leaves one or the other, a power cut loses little
+                    # one write over the old content, and no flush: a kill leaves one or the other, a power cut loses
+                    # little
                     os.pwrite(descriptor, text, 0)
                 self._known = text, state
         except OSError as error:

@@ -16,7 +16,8 @@ class StravaClient(RESTClient):
         """The payloads of a page.
 
         Raises:
-            StravaUnavailable: it is not a JSON array. Only an empty array ends the list: anything else could go on for ever.
+            StravaUnavailable: it is not a JSON array. Only an empty array ends the list: anything else could go on for
+            ever.
         """
         if not response.content.lstrip().startswith(b"["):
             raise StravaUnavailable("Strava answered with something other than a list of activities. Run again later.")

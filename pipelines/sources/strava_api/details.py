@@ -43,7 +43,7 @@ def ask(client: StravaClient, endpoint: Endpoint, id_: int | str | None = None) 
 
 
 def whole(endpoint: Endpoint, id_: int, payloads: list[Payload]) -> Payload:
-    """Strava's answer at `endpoint` for the activity `id_` as one payload: the object, or all pages of a list as one."""
+    """Strava's answer at `endpoint` for the activity `id_` as one payload: an object, or all pages of a list."""
     if endpoint.answers in ("object", "by type"):
         return payloads[0]
     text = b"[" + b",".join(payload.text for payload in payloads) + b"]"

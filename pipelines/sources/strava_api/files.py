@@ -1,7 +1,7 @@
 """Files that survive a kill and a power cut: written beside, fsynced, renamed; and locks that end with their holder.
 
-A link is kept, and its target is written. A replaced file keeps its mode, a new one gets that of the umask. What cannot be
-read never counts as missing or damaged.
+A link is kept, and its target is written. A replaced file keeps its mode, a new one gets that of the umask. What cannot
+be read never counts as missing or damaged.
 """
 
 import errno

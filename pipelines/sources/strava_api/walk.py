@@ -1,8 +1,8 @@
 """Walking Strava's list of activities in overlapping windows, so that a list that changes during a walk hides nothing.
 
-Numbered pages shift: a deletion on a page that was read pulls the next activity across the border, unseen. So after a full
-page comes a new window that begins with the last activity seen; a page number is only used if a window has more activities
-in one second than fit on a page, or if a page is not full.
+Numbered pages shift: a deletion on a page that was read pulls the next activity across the border, unseen. So after a
+full page comes a new window that begins with the last activity seen; a page number is only used if a window has more
+activities in one second than fit on a page, or if a page is not full.
 """
 
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from .client import StravaClient
 from .payloads import EPOCH, Payload
 from .transport import raise_for_refusal
 
-# windows overlap by one activity: with so many per window that is less than one in 100, and in a long walk less than one
-# in 400, so that even 100,000 activities cost at most three requests more than their full pages
+# windows overlap by one activity: with so many per window that is less than one in 100, and in a long walk less than
+# one in 400, so that even 100,000 activities cost at most three requests more than their full pages
 LEAST_IN_WINDOW = 100
 LONG_WALK = 50_000
 LEAST_IN_LONG_WALK = 400

@@ -46,7 +46,7 @@ class UnreadableMember(Exception):
 
 @dataclass(frozen=True)
 class Member:
-    """A file of an export: its name below the export's root, its size, and its checksum in the ZIP (None in a folder)."""
+    """A file of an export: its name below the root, its size, and its checksum in the ZIP (None in a folder)."""
 
     name: str
     size: int

@@ -56,7 +56,8 @@ class ExportRow:
 class ExportFile:
     """An activity file as it came, compressed or not.
 
-    `kind` is fit, gpx, tcx or other; `upload_id` is known for original uploads; `activity_id` for files that a row names.
+    `kind` is fit, gpx, tcx or other; `upload_id` is known for original uploads; `activity_id` for files that a row
+    names.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Which column of an activities.csv is which, in any language and of any year.
 
-Strava has added columns over the years and translates the titles, but has never changed the order. Two titles occur twice,
-elapsed time and distance: they show where the second block begins, and so where the first 52 columns are.
+Strava has added columns over the years and translates the titles, but has never changed the order. Two titles occur
+twice, elapsed time and distance: they show where the second block begins, and so where the first 52 columns are.
 """
 
 import re

@@ -110,7 +110,7 @@ def displayed_instant(text: str, *, month_first: bool = False) -> datetime:
 
 
 class DateOrder:
-    """Whether dates like 3/4/2024 begin with the month: a number above 12 is not a month, and all dates of an export are alike."""
+    """Whether dates like 3/4/2024 begin with the month: no month is above 12, and all dates of an export are alike."""
 
     def __init__(self) -> None:
         self._month_was_first = False

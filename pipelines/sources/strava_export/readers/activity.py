@@ -38,7 +38,7 @@ class UnreadableFile(ValueError):
 
 @dataclass(frozen=True)
 class Session:
-    """A part with one sport: a triathlon in one file has five. Distance in metres, times in seconds, instants in UTC."""
+    """A part with one sport: a triathlon in one file has five. Metres, seconds, instants in UTC."""
 
     start: datetime | None
     elapsed_s: float | None

@@ -18,8 +18,8 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 def read_activity_file(data: bytes, name: str) -> ActivityFile:
     """Read a FIT, GPX or TCX file, also within gzip.
 
-    Its content decides, not its suffix; `name` is only for messages. A file that is damaged or cut off is read as far as
-    possible, with `faults`. Raises `UnreadableFile` if nothing can be read.
+    Its content decides, not its suffix; `name` is only for messages. A file that is damaged or cut off is read as far
+    as possible, with `faults`. Raises `UnreadableFile` if nothing can be read.
     """
     content, faults = unwrapped(data)
     text = content.removeprefix(_UTF8_BOM).lstrip(_BLANK)

@@ -1,8 +1,8 @@
 """The CRC-16 at the end of a FIT file, in a hundredth of the time of a loop over its bytes.
 
-The CRC is linear: a byte that is followed by n - 1 others leaves a state of two bytes, which acts as if it were XORed into
-the two bytes after them. So the first n bytes can be folded into those that follow, with two tables and two XORs over whole
-blocks, repeatedly until few are left. The polynomial is FIT's, x16 + x15 + x2 + 1
+The CRC is linear: a byte that is followed by n - 1 others leaves a state of two bytes, which acts as if it were XORed
+into the two bytes after them. So the first n bytes can be folded into those that follow, with two tables and two XORs
+over whole blocks, repeatedly until few are left. The polynomial is FIT's, x16 + x15 + x2 + 1
 (developer.garmin.com/fit/protocol, "CRC").
 """
 

@@ -1,7 +1,7 @@
 """Heart rates that a strap stored itself, for example under water, and sent afterwards as `hr` messages.
 
-An anchor ties the strap's clock of 1/1024 s to a timestamp; the following ones have eight heart rates each, with the last 12
-bits of that clock (developer.garmin.com/fit/cookbook/decoding-activity-files, "Heart rate data").
+An anchor ties the strap's clock of 1/1024 s to a timestamp; the following ones have eight heart rates each, with the
+last 12 bits of that clock (developer.garmin.com/fit/cookbook/decoding-activity-files, "Heart rate data").
 """
 
 from bisect import bisect_right

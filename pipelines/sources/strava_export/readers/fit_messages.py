@@ -1,7 +1,7 @@
 """FIT's bytes as columns of its messages, without a loop over messages if many of a kind follow each other.
 
-A definition gives its messages a fixed size. So a run of them is cut out as a whole, and the k-th byte of a field in all
-of them is one slice with a step. According to Garmin's FIT protocol (developer.garmin.com/fit/protocol).
+A definition gives its messages a fixed size. So a run of them is cut out as a whole, and the k-th byte of a field in
+all of them is one slice with a step. According to Garmin's FIT protocol (developer.garmin.com/fit/protocol).
 """
 
 import struct

@@ -21,8 +21,8 @@ _OF_CHARACTERS: Final = (4, _UNKNOWN_ENCODING, 19)
 def read_xml(data: bytes) -> ActivityFile:
     """Read a GPX or a TCX file.
 
-    Raises `UnreadableFile` for other XML, for what is not XML, and for a file without an activity. What follows a damaged
-    place is lost, except after characters that XML does not allow: the file is read once more without them.
+    Raises `UnreadableFile` for other XML, for what is not XML, and for a file without an activity. What follows a
+    damaged place is lost, except after characters that XML does not allow: the file is read once more without them.
     """
     if _LONG_TAG.search(data):
         raise UnreadableFile("forbidden", "It has a tag of a million characters.")
