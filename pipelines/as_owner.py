@@ -19,7 +19,7 @@ FOLDERS = (*(HOME / name for name in ("data", "output", "warehouse", "secrets", 
 
 
 def become_owner() -> None:
-    """Change from root to the owner of the clone, who also gets the folders that the engine has just created for mounts.
+    """Change from root to the owner of the clone, who also gets the folders that the engine just created for mounts.
 
     If the clone belongs to root, root stays: that is what a rootless engine shows, whose root is the caller.
     """

@@ -260,7 +260,7 @@ def _tables_and_columns() -> str:
 
 
 def lineage() -> Mapping[str, set[str]]:
-    """The models of dbt, each with the models and sources (`staging.…`) that its SQL names, directly or through a macro."""
+    """The models of dbt, each with the models and sources (`staging.…`) that its SQL names, also through a macro."""
     macros: dict[str, str] = {}
     for path in sorted((DBT_PROJECT / "macros").glob("*.sql")):
         text = path.read_text(encoding="utf-8")

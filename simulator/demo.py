@@ -136,8 +136,12 @@ def _print_what_was_made() -> None:
         print_line(f"  data/                        {len(list((HOME / 'data').rglob('*.parquet')))} shards: the truth")
         if (HOME / "output").exists():
             print_line("  output/                      what the API sent, as JSON")
-        print_line(f"  warehouse/strava.duckdb      {activities} activities of {first} to {last}, {details} with details")
-        print_line(f"  site/index.html              the page: {PAGE.stat().st_size / 1e6:.1f} MB, opens by double click")
+        print_line(
+            f"  warehouse/strava.duckdb      {activities} activities of {first} to {last}, {details} with details"
+        )
+        print_line(
+            f"  site/index.html              the page: {PAGE.stat().st_size / 1e6:.1f} MB, opens by double click"
+        )
         print_line("\nThe newest of them, by the first of three queries to try:\n")
         print_line(str(warehouse.sql(QUERIES[0])))
     print_line("Three queries to try:\n")

@@ -1,4 +1,4 @@
-"""GPX tracks (topografix.com/GPX/1/1), with Garmin's, Cluetrust's and Strava's extensions for heart rate and the like."""
+"""GPX tracks (topografix.com/GPX/1/1), with Garmin's, Cluetrust's and Strava's extensions for heart rate and such."""
 
 from datetime import datetime
 from typing import Final
