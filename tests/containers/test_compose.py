@@ -75,13 +75,13 @@ def test_a_flow_by_compose_makes_folders_and_files_the_clone_owners(project, str
     assert str(strava.count) in asked.out
 
 
-def test_a_caller_who_gives_his_ids_is_taken_at_his_word(project):
+def test_files_belong_to_the_ids_that_the_caller_gives(project):
     who = {"STRAVA_UID": str(project.clone.uid), "STRAVA_GID": str(project.clone.gid)}
     told = project.compose("run", "--rm", "--entrypoint", "id", "flow", **who)
     assert told.out.startswith(f"uid={project.clone.uid} gid={project.clone.gid}")
 
 
-def test_without_env_file_compose_runs_and_the_newcomer_is_told(project):
+def test_without_env_file_compose_runs_and_tells_a_newcomer_what_to_do(project):
     (project.home / ".env").unlink()
     ran = project.compose("run", "--rm", "flow")
     assert ran.code == 3

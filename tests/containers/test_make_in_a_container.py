@@ -129,7 +129,7 @@ def test_stopping_a_container_that_has_only_just_begun_is_quick(clone):
     assert process.returncode in (0, 130), "it went by itself, and was not killed when the 30 seconds were over"
 
 
-def test_the_image_is_built_anew_when_the_code_has_changed_and_only_then(clone):
+def test_the_image_is_rebuilt_when_the_code_has_changed_and_only_then(clone):
     def image():
         return docker("image", "inspect", "--format", "{{.Id}}", IMAGE)
 
@@ -168,7 +168,7 @@ def test_credentials_come_from_env_file_without_entering_the_container_s_configu
         (clone.folder / ".env").unlink()
 
 
-def test_without_env_file_a_newcomer_is_told_what_to_do(clone):
+def test_without_env_file_a_newcomer_learns_what_to_do(clone):
     del clone.settings["STRAVA_CLIENT_SECRET"]
     ran = clone.make("flow")
     assert "error: STRAVA_CLIENT_SECRET is not set" in ran.err
@@ -190,7 +190,7 @@ def test_auth_catches_the_browser_although_it_runs_in_a_container(athlete, clone
     assert athlete.token_file.stat().st_uid == clone.uid
 
 
-def test_paths_outside_the_home_are_shown_to_the_container_too(athlete, clone):
+def test_paths_outside_the_home_are_mounted_in_the_container_too(athlete, clone):
     elsewhere = athlete.home.parent / "elsewhere"
     published = elsewhere / "for dashboards, all" / "mine.published.duckdb"
     paths = {"STRAVA_WAREHOUSE": str(elsewhere / "w" / "mine.duckdb"), "STRAVA_BRONZE_URL": "../elsewhere/shards"}
@@ -252,7 +252,7 @@ def test_the_demo_runs_in_a_container_and_leaves_what_it_made_to_the_caller(clon
         shutil.rmtree(clone.folder / "demo", ignore_errors=True)
 
 
-def test_no_engine_is_one_sentence_where_a_container_was_asked_for(clone):
+def test_a_missing_engine_is_one_sentence_if_a_container_was_asked_for(clone):
     ran = clone.make("flow", DOCKER_HOST="unix:///nowhere.sock")
     assert ran.code != 0
     assert "error: no container engine answers" in ran.err

@@ -144,7 +144,7 @@ def test_every_part_says_something_without_complaint_request_or_sideways_scroll(
         assert not re.search(r"\b(NaN|undefined|null|Infinity|\[object)\b", page.words())
 
 
-def test_thin_data_get_a_sentence_where_a_chart_would_be_empty(show):
+def test_a_chart_that_would_be_empty_is_a_sentence_instead(show):
     with show("empty") as page:
         page.look_at_all()
         assert page.page.locator(".chart, .map canvas, .heat").count() == 0
@@ -161,7 +161,7 @@ def test_thin_data_get_a_sentence_where_a_chart_would_be_empty(show):
         assert "Heart rate\n" not in page.page.locator('[data-panel="recent"]').inner_text()
 
 
-def test_hostile_names_stay_text_wherever_they_stand(show, variant):
+def test_hostile_names_stay_text_everywhere(show, variant):
     data = synthetic.athlete(1, seed=4, hostile=False)
     named = {"activities": "name", "left_out": "latest_activity_name"}
     for table, column in (named | dict.fromkeys(("records", "best_efforts"), "activity_name")).items():
@@ -197,7 +197,7 @@ def test_links_lead_to_strava_by_whole_ids_and_give_nothing_away(show, variant):
         assert "Powered by Strava" in page.words()
 
 
-def test_a_public_page_shows_what_it_holds_says_what_it_leaves_out_and_leads_to_nothing_that_is_not_there(show):
+def test_a_public_page_shows_its_data_says_what_it_leaves_out_and_has_no_dead_links(show):
     with show("public") as page:
         page.look_at_all()
         page.open_tables()
@@ -327,7 +327,7 @@ def number(text: str) -> float:
     return 0.0 if text in ("–", "") else float(text.replace(",", ""))  # noqa: RUF001
 
 
-def test_the_weeks_table_holds_the_sums_of_its_days(show, variant):
+def test_the_table_of_weeks_has_the_sums_of_its_days(show, variant):
     data = variant("three years")
     with show("three years") as page:
         head, *body = page.table("weekly")
@@ -343,7 +343,7 @@ def test_the_weeks_table_holds_the_sums_of_its_days(show, variant):
             monday += timedelta(weeks=1)
 
 
-def test_months_and_years_as_they_grow_hold_the_sums_of_their_days(show, variant):
+def test_months_and_growing_years_are_the_sums_of_their_days(show, variant):
     data = variant("three years")
     with show("three years", "#measure=moving_time_s&sport=Ride") as page:
         page.look_at("months")
@@ -365,7 +365,7 @@ def test_months_and_years_as_they_grow_hold_the_sums_of_their_days(show, variant
             assert months[13] == amount(so_far / 3600)
 
 
-def test_the_calendar_and_the_hours_hold_the_data(show, variant):
+def test_the_calendar_and_the_hours_show_the_data(show, variant):
     data = variant("one sport")
     with show("one sport", "#measure=activities") as page:
         calendar = page.table("calendar")[1:]
@@ -515,7 +515,7 @@ def test_the_keyboard_reaches_everything(show):
         page.page.locator('[data-panel="eddington"] table').wait_for(state="visible", timeout=5000)
 
 
-def test_a_switch_keeps_the_focus_when_its_panel_is_drawn_anew(show):
+def test_a_switch_keeps_the_focus_when_its_panel_is_drawn_again(show):
     with show("three years") as page:
         page.page.locator('input[name="span"]:checked').focus()
         page.page.keyboard.press("ArrowLeft")
@@ -523,7 +523,7 @@ def test_a_switch_keeps_the_focus_when_its_panel_is_drawn_anew(show):
         assert page.page.evaluate("[document.activeElement.name, document.activeElement.value]") == ["span", "month"]
 
 
-def test_the_map_moves_by_keyboard_wheel_and_buttons_and_tells_a_route(show):
+def test_the_map_moves_by_keyboard_wheel_and_buttons_and_names_a_route(show):
     with show("three years", viewport=DESK) as page:
         page.look_at("map")
         canvas = page.page.locator(".map .over")
@@ -595,7 +595,7 @@ def test_print_is_light_and_without_controls_and_has_every_chart(show):
         assert colour == "rgb(255, 255, 255)"
 
 
-def test_nothing_moves_for_who_asked_for_it(show):
+def test_nothing_moves_if_reduced_motion_is_set(show):
     with show("one sport", reduced_motion="no-preference") as page:
         assert page.page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "smooth"
         assert page.page.evaluate("document.getAnimations().length") == 0

@@ -106,7 +106,7 @@ def exact(warehouse: Path) -> set[tuple[str, str]]:
         }
 
 
-def test_hour_place_heart_rate_gear_name_and_ids_may_be_any_and_the_public_page_is_the_same(built, world):
+def test_a_public_page_does_not_depend_on_hour_place_heart_rate_gear_name_and_ids(built, world):
     newest = max(date.fromisoformat(one["start_date_local"][:10]) for one in built.strava.activities())
     # also the day before the newest activity and that day, whose difference is that activity
     days = (newest - timedelta(days=1), newest, last_day(datetime.now(UTC)))
@@ -123,7 +123,7 @@ def test_hour_place_heart_rate_gear_name_and_ids_may_be_any_and_the_public_page_
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_no_program_that_knows_half_of_the_activities_guesses_the_others_better_than_chance(built, world):
+def test_knowing_half_of_the_activities_does_not_help_to_guess_the_others(built, world):
     path = world(7)
     data = json.loads(public_data(path, last_day(datetime.now(UTC))))
     with duckdb.connect(str(path), read_only=True) as connection:
@@ -147,7 +147,7 @@ def test_no_program_that_knows_half_of_the_activities_guesses_the_others_better_
             assert right <= most, (name, way, right, len(guess))
 
 
-def test_the_attacker_finds_the_hours_gear_and_zones_that_tables_of_them_give_away(built):
+def test_the_attacker_finds_hours_gear_and_zones_if_the_page_had_their_tables(built):
     """Whoever finds nothing may not have looked: this is what a page with these tables gave away."""
     private = Parsed(page_file(built).read_text()).data
     listed = rows_of(private, "activities")
@@ -172,7 +172,7 @@ def test_the_attacker_finds_the_hours_gear_and_zones_that_tables_of_them_give_aw
     assert min(rights["weekday_hours.hour"], rights["name"]) > rights["usual"] + 5, rights
 
 
-def test_what_the_facts_add_up_to_is_what_the_marts_say(built):
+def test_what_is_computed_from_the_facts_equals_the_marts(built):
     with duckdb.connect(str(built.warehouse), read_only=True) as connection:
         (today,) = connection.execute("select today from strava.athletes_today").fetchone()
         found = connection.execute(

@@ -284,7 +284,7 @@ AN_HOUR_AND_A_MINUTE_EAST = int((START - FIT_EPOCH).total_seconds()) + 119 + 366
 
 
 @pytest.mark.parametrize("local_timestamp", [0, 0x10000001, 0xFFFFFFFE, None, AN_HOUR_AND_A_MINUTE_EAST])
-def test_a_local_time_that_no_clock_shows_is_none(local_timestamp: int | None) -> None:
+def test_an_impossible_local_time_is_none(local_timestamp: int | None) -> None:
     data = fit_file(RIDE, start=START, utc_offset_s=None, local_timestamp=local_timestamp)
     assert read_activity_file(data, "1.fit").utc_offset_s is None
 
@@ -421,7 +421,7 @@ def test_what_cannot_be_read_is_refused_with_the_reason(data: bytes, name: str, 
     assert refusal(data, name) == reason
 
 
-def test_xml_with_characters_that_it_does_not_know_is_read_without_them() -> None:
+def test_xml_with_characters_that_it_does_not_allow_is_read_without_them() -> None:
     for name, encoding in (("Bell \x07 hill", "UTF-8"), ("Köln", "UTF-16")):
         assert rows(gpx_file(RIDE, start=START, name=name, encoding=encoding)) == rows(gpx_file(RIDE, start=START))
     in_latin = gpx_file(RIDE, start=START, name="Köln", encoding="iso-8859-1")

@@ -42,7 +42,7 @@ def ask(athlete, auth):
     return requests.get(f"{athlete.strava.api_url}/athlete", auth=auth, timeout=10).status_code
 
 
-def test_no_token_is_asked_for_while_the_stored_one_lives(athlete, run):
+def test_no_token_is_requested_while_the_stored_one_is_valid(athlete, run):
     run("pull")
     athlete.strava.clear_requests()
     assert run("pull").code == 0
@@ -81,7 +81,7 @@ def test_a_401_costs_one_refresh_and_one_replay_of_the_same_request(athlete, run
     assert {request.status for request in rest} <= {200}
 
 
-def test_a_401_that_stays_is_said_after_one_refresh(athlete, run):
+def test_a_401_that_stays_is_reported_after_one_refresh(athlete, run):
     run("pull")
     athlete.strava.clear_requests()
     athlete.strava.fault("401", times=None)
@@ -91,7 +91,7 @@ def test_a_401_that_stays_is_said_after_one_refresh(athlete, run):
     assert run("pull").code == 0
 
 
-def test_a_missing_scope_is_said_and_not_refreshed(athlete, run):
+def test_a_missing_scope_is_reported_and_not_refreshed(athlete, run):
     athlete.authorise(refresh_token=athlete.strava.issue_refresh_token(scope="read"))
     assert_said(run("pull"), 3, "activity:read", "make auth")
     assert len(athlete.requests(TOKEN)) == 1
@@ -153,7 +153,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("content", BROKEN, ids=range(len(BROKEN)))
-def test_a_broken_token_file_is_said_and_left_as_it_is(athlete, run, content):
+def test_a_broken_token_file_is_reported_and_left_unchanged(athlete, run, content):
     athlete.token_file.write_bytes(content)
     assert_said(run("pull"), 3, str(athlete.token_file), "broken", "make auth")
     assert athlete.token_file.read_bytes() == content
@@ -166,7 +166,7 @@ def test_without_a_token_file_it_says_how_to_get_one(athlete, run):
     assert athlete.requests() == []
 
 
-def test_a_token_file_that_is_none_is_said(athlete, run):
+def test_a_file_that_is_not_a_token_file_is_reported(athlete, run):
     athlete.token_file.unlink()
     athlete.token_file.mkdir()
     assert_said(run("pull"), 6, str(athlete.token_file), "could not be read")
@@ -192,7 +192,7 @@ def test_what_strava_does_not_accept_is_named_and_no_token_is_lost(athlete, run,
 
 
 @pytest.mark.parametrize("path", [None, TOKEN], ids=["API", "OAuth"])
-def test_an_app_without_subscription_is_said(athlete, run, path):
+def test_an_app_without_subscription_is_reported(athlete, run, path):
     athlete.strava.fault("403", times=None, path=path)
     assert_said(run("pull"), 3, "Inactive", "subscription")
 
@@ -300,7 +300,7 @@ def files_that_hold(secrets, athlete):
     return [path for path in files for secret in secrets if secret.encode() in path.read_bytes()]
 
 
-def test_a_token_file_that_cannot_be_removed_is_said(tmp_path):
+def test_a_token_file_that_cannot_be_removed_is_reported(tmp_path):
     with pytest.raises(StorageFailed, match=str(tmp_path)):
         TokenFile(tmp_path).remove()
 
@@ -322,7 +322,7 @@ def test_secrets_are_nowhere_but_in_the_token_file(athlete, level):
 
 
 @pytest.mark.parametrize("kind", ["401", "403", "502", "drop", "html", "errors_string"])
-def test_errors_hold_no_secret(athlete, run, kind):
+def test_errors_contain_no_secret(athlete, run, kind):
     secrets = {athlete.strava.client_secret, held(athlete)["refresh_token"]}
     told = ""
     for path in (TOKEN, LIST):

@@ -144,7 +144,7 @@ def test_the_redirect_is_caught_and_nothing_need_be_typed(newcomer, auth, redire
     assert "code=" not in ran.out + ran.err
 
 
-def test_where_the_redirect_is_caught_it_may_be_pasted_too(newcomer, auth, redirect_uri):
+def test_the_address_may_also_be_pasted_while_auth_listens(newcomer, auth, redirect_uri):
     assert auth(lambda person: person.decide(), STRAVA_REDIRECT_URI=redirect_uri).code == 0
 
 
@@ -241,7 +241,7 @@ ADDRESS = UNCAUGHT + "?state={state}&code={code}&scope=read,profile:read_all,act
         "`{code}` ",
     ],
 )
-def test_an_address_is_understood_in_whatever_it_is_wrapped(newcomer, auth, pasted):
+def test_an_address_is_understood_whatever_surrounds_it(newcomer, auth, pasted):
     def paste(person):
         answer = {name: values[0] for name, values in parse_qs(urlsplit(person.decide()).query).items()}
         return pasted.format(**answer)
@@ -252,7 +252,7 @@ def test_an_address_is_understood_in_whatever_it_is_wrapped(newcomer, auth, past
     assert granted == ("read,profile:read_all,activity:read,activity:read_all" if "scope" in pasted else None)
 
 
-def test_an_address_that_comes_in_lines_is_waited_for(newcomer):
+def test_auth_waits_for_all_lines_of_an_address(newcomer):
     with newcomer.start("auth", STRAVA_REDIRECT_URI=UNCAUGHT) as process:
         address = see(process.stdout).decide()
         process.stdin.write(address[:90] + "\n")
@@ -265,7 +265,7 @@ def test_an_address_that_comes_in_lines_is_waited_for(newcomer):
 
 
 @pytest.mark.parametrize("wrong", ["scope=read%22,activity:read_all", "scope=read%1b[2J", "scope=Read"])
-def test_a_scope_that_is_none_is_refused_before_the_code_is_used(newcomer, auth, wrong):
+def test_an_invalid_scope_is_refused_before_the_code_is_used(newcomer, auth, wrong):
     ran = auth(lambda person: person.decide().partition("scope=")[0] + wrong + "&x=y")
     assert_said(ran, 3, "not as Strava made it", "make auth")
     assert newcomer.requests(TOKEN) == []
@@ -290,13 +290,13 @@ def test_auth_without_any_input_says_so(newcomer):
     ],
     ids=["wrong code", "wrong code in an address", "no code", "no address", "nothing"],
 )
-def test_what_is_no_code_is_said_and_a_token_file_stays(athlete, auth, typed, words):
+def test_a_wrong_code_is_reported_and_the_token_file_stays(athlete, auth, typed, words):
     before = athlete.token_file.read_bytes()
     assert_said(auth(lambda person: typed.format(state=person.asked["state"])), 3, *words)
     assert athlete.token_file.read_bytes() == before
 
 
-def test_a_code_is_good_for_one_time(newcomer, auth):
+def test_a_code_works_once(newcomer, auth):
     used = []
     auth(lambda person: used.append(parse_qs(urlsplit(person.decide()).query)["code"][0]) or used[0])
     before = held(newcomer)
@@ -304,7 +304,7 @@ def test_a_code_is_good_for_one_time(newcomer, auth):
     assert held(newcomer) == before
 
 
-def test_a_denial_is_said(newcomer, auth):
+def test_a_denial_is_reported(newcomer, auth):
     assert_said(auth(lambda person: person.decide("deny")), 3, "access_denied", "make auth")
     assert not newcomer.token_file.exists()
 
@@ -317,7 +317,7 @@ def test_a_denial_is_said(newcomer, auth):
         ("read", ["activity:read, activity:read_all", "nothing can be pulled"]),
     ],
 )
-def test_unticked_scopes_are_said(newcomer, auth, ticked, warned):
+def test_unticked_scopes_are_reported(newcomer, auth, ticked, warned):
     ran = auth(lambda person: person.decide(scope=ticked))
     assert (ran.code, held(newcomer)["scope"]) == (0, ticked)
     assert ran.err.startswith("warning: Not granted: ")
@@ -330,13 +330,13 @@ def test_spaces_between_scopes_do_not_matter(newcomer, auth):
 
 
 @pytest.mark.parametrize("wrong", ["STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET"])
-def test_a_wrong_app_is_said(newcomer, auth, wrong):
+def test_a_wrong_app_is_reported(newcomer, auth, wrong):
     ran = auth(lambda _person: "0123456789abcdef", **{wrong: "1"})
     assert_said(ran, 3, "STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET", "settings/api")
     assert newcomer.strava.client_secret not in ran.out + ran.err
 
 
-def test_auth_while_strava_is_down_is_said(newcomer, auth):
+def test_auth_while_strava_is_down_is_reported(newcomer, auth):
     newcomer.strava.fault("502", times=None, path=TOKEN)
     assert_said(auth(lambda person: person.decide()), 4, "run again later")
     assert not newcomer.token_file.exists()

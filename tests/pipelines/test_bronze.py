@@ -67,7 +67,7 @@ def test_a_shard_has_the_keys_as_typed_columns_and_the_payload_as_text(athlete, 
     }
 
 
-def test_output_holds_only_what_its_pull_landed(athlete, run, strava):
+def test_output_contains_only_what_its_pull_landed(athlete, run, strava):
     run("pull")
     strava.edit(strava.activities()[0]["id"], name="Renamed")
     # names have seconds
@@ -156,7 +156,7 @@ def test_nothing_is_left_beside_the_shards(athlete, run):
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "text"])
-def test_a_torn_shard_is_set_aside_and_named_and_what_it_held_is_fetched_again(athlete, run, strava, damage):
+def test_a_torn_shard_is_set_aside_and_named_and_its_content_is_fetched_again(athlete, run, strava, damage):
     run("pull")
     [shard] = athlete.shards()
     whole = shard.read_bytes()
@@ -174,7 +174,7 @@ def test_a_torn_shard_is_set_aside_and_named_and_what_it_held_is_fetched_again(a
 @pytest.mark.parametrize(
     ("share", "wrong"), [(0.5, b"\xff"), (0.7, b"\x00"), (0.9, b"\xff")], ids=["0.5", "0.7", "0.9"]
 )
-def test_damage_within_the_payloads_is_that_of_the_shard_and_tells_nothing_of_them(athlete, run, strava, wrong, share):
+def test_damage_within_the_payloads_is_reported_without_quoting_them(athlete, run, strava, wrong, share):
     run("pull")
     [shard] = athlete.shards()
     chunk = pq.read_metadata(shard).row_group(0).column(SCHEMA.names.index("payload"))
@@ -196,7 +196,7 @@ def test_damage_within_the_payloads_is_that_of_the_shard_and_tells_nothing_of_th
 
 
 @pytest.mark.slow
-def test_a_torn_shard_whose_rows_are_in_the_warehouse_is_written_anew_with_all_it_held(athlete, run, strava):
+def test_a_torn_shard_whose_rows_are_in_the_warehouse_is_rewritten_completely(athlete, run, strava):
     gone, renamed, *_ = [activity["id"] for activity in strava.activities()]
     assert run(ENRICH_LIMIT="3").code == 0
     strava.edit(renamed, name="renamed")
@@ -216,7 +216,7 @@ def test_a_torn_shard_whose_rows_are_in_the_warehouse_is_written_anew_with_all_i
     assert run("status").code == 0
 
 
-def test_a_damaged_shard_that_was_renamed_is_written_anew_too(athlete, run, strava):
+def test_a_damaged_shard_that_was_renamed_is_rewritten_too(athlete, run, strava):
     run("pull")
     renamed = athlete.shards()[0].rename(athlete.home / "data" / "activities" / "renamed.parquet")
     rows, content = pq.read_table(renamed).to_pylist(), renamed.read_bytes()
@@ -272,7 +272,7 @@ def test_output_that_a_killed_pull_did_not_write_comes_with_the_next_one(athlete
     assert len(json.loads(output(athlete)[0].read_bytes())) == 60
 
 
-def test_a_folder_that_cannot_be_written_is_said_and_loses_nothing(athlete, run, strava):
+def test_a_folder_that_cannot_be_written_is_reported_and_loses_nothing(athlete, run, strava):
     run("pull")
     before = contents(athlete.home / "data" / "activities")
     folder = athlete.home / "data" / "activity_details"

@@ -102,7 +102,7 @@ def test_a_limit_of_zero_shuts_its_window_and_the_next_one_is_tried(budget, cloc
         budget.take()
 
 
-def test_requests_without_headers_count_until_headers_tell_of_them(budget, clocks):
+def test_requests_without_headers_count_until_headers_include_them(budget, clocks):
     answer(budget, rates("10,1000", "5,5"), clocks)
     for _ in range(3):
         answer(budget, {}, clocks)
@@ -140,7 +140,7 @@ def test_answers_to_requests_of_the_window_before_do_not_shut_the_new_one(budget
     assert shown(budget) == [("15-minute", 0, 4), ("daily", 4, 100)]
 
 
-def test_a_request_of_a_killed_process_counts_until_headers_tell(budget, clocks):
+def test_a_request_of_a_killed_process_counts_until_headers_include_it(budget, clocks):
     answer(budget, rates("10,1000", "1,1"), clocks)
     budget.take()
     assert shown(budget)[0][1] == 2
@@ -176,7 +176,7 @@ def test_an_answer_from_the_window_before_does_not_open_the_new_one(budget, cloc
         budget.take()
 
 
-def test_what_later_headers_told_of_silent_requests_is_not_counted_again_after_a_late_answer(budget, clocks):
+def test_silent_requests_that_later_headers_include_are_not_counted_again_after_a_late_answer(budget, clocks):
     answer(budget, rates("10,100", "1,1"), clocks)
     budget.answered(budget.take(), {})
     early = budget.take()
@@ -239,7 +239,7 @@ def test_a_file_that_was_replaced_counts_even_if_it_is_as_old_and_as_long(budget
     assert len(json.loads(path.read_bytes())["in_flight"]) == 1
 
 
-def test_a_file_that_was_deleted_is_forgotten_and_made_anew(budget, clocks, path):
+def test_a_file_that_was_deleted_is_forgotten_and_made_again(budget, clocks, path):
     answer(budget, rates("1,100", "1,1"), clocks)
     path.unlink()
     assert budget.windows() == []

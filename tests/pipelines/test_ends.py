@@ -168,7 +168,7 @@ def test_a_run_under_nohup_outlives_its_terminal(athlete, strava):
     ],
     ids=lambda each: each if isinstance(each, str) else each[0],
 )
-def test_whoever_waits_for_another_process_ends_at_the_first_signal(athlete, run, strava, command, lock):
+def test_a_process_that_waits_for_another_ends_at_the_first_signal(athlete, run, strava, command, lock):
     state_file(athlete, "of this folder")
     athlete.warehouse.touch()
     (athlete.home / "b").write_bytes(b"")
@@ -217,7 +217,7 @@ def test_a_restore_leaves_the_lock_of_a_scheduler_that_runs_here_in_its_place(at
     ["  blanks at both ends \t", "x" * 16_384, "p\udce4ssw\udcf6rter sind lang", "-" * 16, "#'\"$(id)`id`\\ {}"],
     ids=["blanks", "longest", "no UTF-8", "dashes", "shell"],
 )
-def test_a_passphrase_of_any_characters_opens_what_it_has_locked(athlete, run, tmp_path, passphrase):
+def test_a_passphrase_of_any_characters_works(athlete, run, tmp_path, passphrase):
     file = tmp_path / "b.bundle"
     ran = run("backup", str(file), STRAVA_STATE_PASSPHRASE=passphrase)
     assert ran.code == 0, ran.err
@@ -259,7 +259,7 @@ def test_a_run_is_known_to_be_running_and_to_have_been_killed(athlete, run):
     assert "60 activities and 0 details landed" in line
 
 
-def test_a_number_that_another_process_bears_by_now_is_not_the_run(athlete, run):
+def test_another_process_with_the_same_number_is_not_the_run(athlete, run):
     settings = {"command": "flow", "started_at": "2026-03-01T07:00:00+00:00", "outcome": "running", "pid": os.getpid()}
     state_file(athlete, "last_run.json").write_text(json.dumps(settings))
     # its lock is free
@@ -268,7 +268,7 @@ def test_a_number_that_another_process_bears_by_now_is_not_the_run(athlete, run)
         assert last_run(run)[0]["outcome"] == "running"
 
 
-def test_a_crash_is_known_by_its_kind_and_place_and_tells_no_secret(athlete, run, monkeypatch):
+def test_a_crash_is_recorded_by_kind_and_place_without_a_secret(athlete, run, monkeypatch):
     for name, value in athlete.settings.items():
         monkeypatch.setenv(name, value)
     record = RunRecord(read_settings(), "flow")

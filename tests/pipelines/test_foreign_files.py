@@ -81,7 +81,7 @@ def test_a_command_refuses_to_write_over_what_is_not_its_own(athlete, run, kind)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "warehouse"])
-def test_a_copy_is_not_published_over_what_is_no_copy(athlete, kind):
+def test_a_copy_is_not_published_over_another_file(athlete, kind):
     path = foreign(athlete, kind)
     before = path.read_bytes()
     with pytest.raises(BadSetting, match="STRAVA_PUBLISH"):
@@ -146,7 +146,7 @@ def test_a_bundle_is_written_over_each_night_whoever_made_the_one_before(athlete
     assert run("backup", str(bundle), **PASSPHRASE).code == 0
 
 
-def test_what_was_not_written_is_no_place_of_ours(athlete, run, tmp_path):
+def test_a_place_that_was_not_written_is_not_ours(athlete, run, tmp_path):
     bundle, page = tmp_path / "strava.bundle", tmp_path / "page.html"
     notes = {path: path.read_bytes() for path in athlete.home.rglob("*places.json")}
     assert len(notes) == 2

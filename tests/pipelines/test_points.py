@@ -174,7 +174,7 @@ def test_nothing_is_made_where_there_are_no_files(athlete, land):
     assert athlete.sql("select 1 from duckdb_tables() where table_name like 'activity_point%'") == []
 
 
-def test_points_are_made_anew_where_they_are_lost_stale_or_damaged_and_only_then(athlete, world, land, monkeypatch):
+def test_points_are_made_again_where_they_are_lost_stale_or_damaged_and_only_then(athlete, world, land, monkeypatch):
     _, path = exported(world, athlete.home.parent / "1.zip", points=20)
     land(path)
     land.run("stage")

@@ -53,7 +53,7 @@ def test_status_shows_how_far_the_history_reaches_and_what_is_left(athlete, run,
     assert f"60 activities and 4 details landed, {requests} requests" in told["Last run"]
 
 
-def test_status_asks_nobody_and_writes_nothing(athlete, run, strava):
+def test_status_sends_no_request_and_writes_nothing(athlete, run, strava):
     run("pull")
     strava.clear_requests()
 
@@ -67,14 +67,14 @@ def test_status_asks_nobody_and_writes_nothing(athlete, run, strava):
     assert (strava.requests, files()) == ([], before)
 
 
-def test_status_tells_how_a_run_failed(athlete, run, strava):
+def test_status_shows_how_a_run_failed(athlete, run, strava):
     run("pull")
     strava.fault("503", times=None, path=LIST)
     assert_one_sentence(run("pull"), 4)
     assert "answered 503" in lines(run("status"))["Last run"]
 
 
-def test_status_works_while_another_program_holds_the_warehouse(athlete, run):
+def test_status_works_while_another_program_has_the_warehouse_open(athlete, run):
     run("pull")
     with duckdb.connect(str(athlete.warehouse)):
         assert lines(run("status"))["Activities"] == "60"
@@ -93,7 +93,7 @@ def test_without_a_terminal_there_are_plain_lines_on_standard_error_alone(athlet
 
 
 @pytest.mark.slow
-def test_a_long_pull_tells_how_far_it_is_and_a_second_run_that_it_waits(athlete, strava):
+def test_a_long_pull_shows_its_progress_and_a_second_run_that_it_waits(athlete, strava):
     strava.fault("slow", path=LIST, after=1, seconds=10.2)
     first = athlete.start("pull", "--per-page", "20")
     until(lambda: athlete.requests(LIST))

@@ -129,7 +129,7 @@ def test_a_purge_that_has_nothing_to_do_starts_no_dbt(athlete, run, strava):
 
 
 @pytest.mark.slow
-def test_a_flow_purges_where_the_settings_say_so_and_completes_what_a_held_warehouse_kept_back(
+def test_a_flow_purges_if_the_settings_say_so_and_completes_what_an_open_warehouse_delayed(
     athlete, run, strava, secret
 ):
     id_, name = secret

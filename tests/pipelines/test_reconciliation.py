@@ -139,7 +139,7 @@ def test_what_was_purged_since_the_sweep_still_adds_up(athlete, run, strava):
     assert (numbers["in_activities"], numbers["in_details"]) == (59, 0)
 
 
-def test_what_a_walk_missed_and_was_not_believed_is_said(athlete, run, strava):
+def test_what_an_untrusted_walk_missed_is_reported(athlete, run, strava):
     run("pull")
     for activity in strava.activities()[:20]:
         strava.delete(activity["id"])
@@ -152,7 +152,7 @@ def test_what_a_walk_missed_and_was_not_believed_is_said(athlete, run, strava):
     assert (held["activities"]["stored"], held["activities"]["deleted"], held["activities"]["kept"]) == (40, 20, 0)
 
 
-def test_missing_and_refused_details_are_said_with_what_they_cost(athlete, run, strava):
+def test_missing_and_refused_details_are_reported_with_what_they_cost(athlete, run, strava):
     refused = strava.activities()[1]["id"]
     strava.fault("500", times=None, id=refused)
     run(ENRICH_LIMIT="6")
@@ -166,7 +166,7 @@ def test_missing_and_refused_details_are_said_with_what_they_cost(athlete, run, 
 
 
 @pytest.mark.parametrize("after_inclusive", [False, True])
-def test_a_sweep_that_was_cut_and_went_on_counts_nothing_twice(athlete, run, strava, after_inclusive):
+def test_an_interrupted_sweep_that_continues_counts_nothing_twice(athlete, run, strava, after_inclusive):
     # a second or none apart, so that a walk that goes on meets again what it has met; and one more in mid-walk
     strava.after_inclusive = after_inclusive
     for number, activity in enumerate(strava.activities()):
@@ -184,7 +184,7 @@ def test_a_sweep_that_was_cut_and_went_on_counts_nothing_twice(athlete, run, str
 
 
 @pytest.mark.slow
-def test_a_sweep_that_was_cut_counts_once_what_moved_and_not_what_went_meanwhile(
+def test_an_interrupted_sweep_counts_moved_activities_once_and_deleted_ones_not(
     athlete, run, steps, strava, tmp_path_factory
 ):
     run("pull")
@@ -223,7 +223,7 @@ def assert_counted_once(run):
     assert status(run)["activities"]["listed"] == 59
 
 
-def test_a_shard_that_is_gone_does_not_add_up_and_the_next_step_mends_it(athlete, run, strava):
+def test_a_lost_shard_does_not_add_up_and_the_named_step_repairs_that(athlete, run, strava):
     run("pull")
     strava.add(name="alone in its shard")
     run("pull", "--all")
@@ -255,7 +255,7 @@ def test_shards_that_know_of_more_than_was_listed_do_not_add_up_until_the_next_s
 
 
 @pytest.mark.slow
-def test_a_warehouse_that_lags_behind_is_said_and_one_that_is_wrong_does_not_add_up(athlete, run, strava):
+def test_a_warehouse_that_is_behind_is_reported_and_a_wrong_one_does_not_add_up(athlete, run, strava):
     run(ENRICH_LIMIT="3")
     assert count_of(status(run), "make compact") == 60
     athlete.warehouse.unlink()
@@ -294,7 +294,7 @@ def test_a_warehouse_that_lags_behind_is_said_and_one_that_is_wrong_does_not_add
 
 
 @pytest.mark.slow
-def test_status_leaves_the_warehouse_to_a_run_that_is_going_on(athlete, run, strava):
+def test_status_leaves_the_warehouse_to_a_running_run(athlete, run, strava):
     run("pull")
     strava.fault("slow", times=None, path=LIST, seconds=30)
     strava.clear_requests()

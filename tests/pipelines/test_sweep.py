@@ -215,7 +215,7 @@ def test_a_walk_that_misses_everything_removes_nothing(athlete, run, strava):
 
 
 @pytest.mark.parametrize("strava", [{"activities": 60}], indirect=True)
-def test_five_deletions_at_once_need_no_word(athlete, run, strava):
+def test_five_deletions_at_once_need_no_confirmation(athlete, run, strava):
     run("pull")
     gone = sorted(activity["id"] for activity in strava.activities()[-5:])
     for id_ in gone:
@@ -228,7 +228,7 @@ def test_five_deletions_at_once_need_no_word(athlete, run, strava):
 
 
 @pytest.mark.parametrize("strava", [{"activities": 450}], indirect=True)
-def test_a_sweep_that_is_stopped_goes_on_where_it_had_got_to(athlete, run, strava):
+def test_a_sweep_that_is_stopped_continues_where_it_stopped(athlete, run, strava):
     run("pull")
     strava.delete(oldest(strava))
     gone_late = newest(strava, 20)

@@ -150,7 +150,7 @@ tell(
     assert set(told["filtered"]) == liked
 
 
-def test_duckdb_has_each_activity_once_and_details_are_asked_for_where_missing_or_changed(project, strava):
+def test_duckdb_has_each_activity_once_and_details_are_requested_if_missing_or_changed(project, strava):
     told = project.run("""
 pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
 
@@ -302,7 +302,7 @@ def test_a_spent_limit_may_be_waited_for(project, strava):
     assert told == {"listed": 250}
 
 
-def test_one_refused_activity_does_not_hold_up_the_others_and_a_deleted_one_is_not_asked_for_again(project, strava):
+def test_one_refused_activity_does_not_stop_the_others_and_a_deleted_one_is_not_requested_again(project, strava):
     corrupt, gone = (activity["id"] for activity in strava.activities()[:2])
     strava.fault("500", id=corrupt)
     strava.fault("empty404", id=gone)
