@@ -40,7 +40,7 @@ def _at_least_one(text: str) -> int:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Measure what the project promises: ratios, both sides in one run against one simulated Strava.",
+        description="Measure speed and size: ratios, both sides in one run against one simulated Strava.",
         epilog="example:\n  python -m bench --only 1,3 --activities 20000 --repeat 1",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -115,7 +115,7 @@ def _save(results: Sequence[Result], began_at: datetime, machine: dict[str, Any]
 
 
 def _interrupt_once(_number: int, _frame: FrameType | None) -> None:
-    # an impatient second Ctrl-C must not keep the children from being ended
+    # a second Ctrl-C must not keep the children from being ended
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -101,14 +101,14 @@ class Lab:
         return FirstSync(home, home.time("pull"), strava.requests())
 
     def large_sync(self) -> FirstSync:
-        """The one large home that measures go on with."""
+        """The one large home that measures continue with."""
         if self._large_sync is None:
             self._large_sync = self.first_sync(self.large)
             self.show(f"first pull of {self.large:,}: {self._large_sync.pull.seconds:.2f} s")
         return self._large_sync
 
     def keep_as_large(self, sync: FirstSync) -> None:
-        """Let measures go on with `sync`, or drop its files if there is a large home already."""
+        """Let measures continue with `sync`, or drop its files if there is a large home already."""
         if self._large_sync is None:
             self._large_sync = sync
         else:

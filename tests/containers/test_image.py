@@ -69,8 +69,8 @@ def test_no_secret_and_no_data_of_the_clone_get_into_the_image(engine, tmp_path)
             assert found.stdout.strip() == "0"
         finally:
             docker("rm", container)
-        held = docker("run", "--rm", "--entrypoint", "ls", image, "-A", "/app").split()
-        assert set(held) <= {".dlt", "dbt_project", "pipelines", "profiles.yml", "pyproject.toml", "simulator"} | {
+        stored = docker("run", "--rm", "--entrypoint", "ls", image, "-A", "/app").split()
+        assert set(stored) <= {".dlt", "dbt_project", "pipelines", "profiles.yml", "pyproject.toml", "simulator"} | {
             "requirements.txt"
         }
     finally:

@@ -49,12 +49,12 @@ def test_a_flow_makes_the_folders_and_files_the_callers_and_a_second_one_costs_t
     assert athlete.token_file.stat().st_mode & 0o777 == 0o600
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
     assert athlete.sql("select count(*) from strava.activity_details") == [(5,)]
-    held, before = athlete.shards() + athlete.shards("activity_details"), tables(athlete)
+    stored, before = athlete.shards() + athlete.shards("activity_details"), tables(athlete)
     strava.clear_requests()
     second = clone.make("flow", ENRICH_LIMIT="0")
     assert second.code == 0, second.err
     assert len(athlete.requests()) <= 3
-    assert athlete.shards() + athlete.shards("activity_details") == held
+    assert athlete.shards() + athlete.shards("activity_details") == stored
     assert tables(athlete) == before
     assert "Building the image" not in first.err + second.err, "it is there and up to date"
     asked = clone.make("sql", "Q=SELECT count(*) AS n FROM strava.activities")

@@ -165,9 +165,9 @@ def test_hostile_names_stay_text_everywhere(show, variant):
     data = synthetic.athlete(1, seed=4, hostile=False)
     named = {"activities": "name", "left_out": "latest_activity_name"}
     for table, column in (named | dict.fromkeys(("records", "best_efforts"), "activity_name")).items():
-        held = data["tables"][table]
-        for number, row in enumerate(held["rows"]):
-            row[held["columns"].index(column)] = synthetic.HOSTILE[number % len(synthetic.HOSTILE)]
+        stored = data["tables"][table]
+        for number, row in enumerate(stored["rows"]):
+            row[stored["columns"].index(column)] = synthetic.HOSTILE[number % len(synthetic.HOSTILE)]
     for number, row in enumerate(data["tables"]["gear"]["rows"]):
         row[data["tables"]["gear"]["columns"].index("name")] = synthetic.HOSTILE[number]
     with show(data) as page:
@@ -188,11 +188,11 @@ def test_links_lead_to_strava_by_whole_ids_and_give_nothing_away(show, variant):
     with show("three years") as page:
         page.look_at_all()
         links = page.page.locator('main a:not([href^="#"])')
-        told = links.evaluate_all("(all) => all.map((one) => [one.href, one.target, one.rel])")
+        reported = links.evaluate_all("(all) => all.map((one) => [one.href, one.target, one.rel])")
         ids = {row["id"] for row in rows(variant("three years"), "activities")}
-        assert len(told) > 50
-        assert {tuple(rest) for _, *rest in told} == {("_blank", "noopener noreferrer")}
-        assert {href.removeprefix("https://www.strava.com/activities/") for href, *_ in told} <= ids
+        assert len(reported) > 50
+        assert {tuple(rest) for _, *rest in reported} == {("_blank", "noopener noreferrer")}
+        assert {href.removeprefix("https://www.strava.com/activities/") for href, *_ in reported} <= ids
         assert "View on Strava" in page.words()
         assert "Powered by Strava" in page.words()
 
@@ -338,8 +338,8 @@ def test_the_table_of_weeks_has_the_sums_of_its_days(show, variant):
             found = days(data, monday, monday + timedelta(days=6))
             for column, cell in list(zip(head, row, strict=True))[1:]:
                 sport = "All" if column == "Total" else column
-                held = [one for one in found if sport in ("All", one["sport_group"])]
-                assert cell == amount(total(held, "distance_m") / 1000), (monday, column)
+                stored = [one for one in found if sport in ("All", one["sport_group"])]
+                assert cell == amount(total(stored, "distance_m") / 1000), (monday, column)
             monday += timedelta(weeks=1)
 
 
@@ -378,19 +378,19 @@ def test_the_calendar_and_the_hours_show_the_data(show, variant):
         assert sum(number(row[1]) for row in hours) == len(rows(data, "activities"))
         first = hours[0][0].split()
         weekday = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"].index(first[0]) + 1
-        held = [
+        stored = [
             row for row in rows(data, "weekday_hours") if (row["weekday"], row["hour"]) == (weekday, int(first[1][:2]))
         ]
-        assert number(hours[0][1]) == total(held, "activities")
+        assert number(hours[0][1]) == total(stored, "activities")
 
 
 def test_load_zones_and_eddington_days_are_the_marts_own(show, variant):
     data = variant("three years")
     with show("three years", "#year=2026") as page:
         load = page.table("load")[1:]
-        held = [row for row in rows(data, "training_load_daily") if row["date"].startswith("2026")]
-        assert len(load) == len(held)
-        for shown_row, row in zip(load, reversed(held), strict=True):
+        stored = [row for row in rows(data, "training_load_daily") if row["date"].startswith("2026")]
+        assert len(load) == len(stored)
+        for shown_row, row in zip(load, reversed(stored), strict=True):
             assert number(shown_row[3]) == row["fitness"]
             assert number(shown_row[4]) == row["fatigue"]
             assert shown_row[5] == f"{row['form']:.1f}"

@@ -135,12 +135,12 @@ def test_knowing_half_of_the_activities_does_not_help_to_guess_the_others(built,
     private_of = {row[:5]: row[5:] for row in found}
     listed = [private_of[tuple(row)] for row in data["tables"]["activities"]["rows"]]
     assert len(listed) > 140
-    told = attacker.ways(data)
+    reported = attacker.ways(data)
     for number, name in enumerate(PRIVATE):
         truth = dict(enumerate(row[number] for row in listed))
         assert len(set(truth.values())) >= 3
         known = {i: value for i, value in truth.items() if i % 2 and value is not None}
-        for way, guess in attacker.guesses(told, known, len(listed)):
+        for way, guess in attacker.guesses(reported, known, len(listed)):
             right = sum(truth[i] == value for i, value in guess.items())
             chance = max(list(truth.values()).count(value) for value in truth.values()) / len(truth)
             most = chance * len(guess) + 5 * sqrt(len(guess) * chance * (1 - chance))
@@ -156,18 +156,18 @@ def test_the_attacker_finds_hours_gear_and_zones_if_the_page_had_their_tables(bu
     for row in tables["activities"]["rows"]:
         row[0] = row[0][:10]
     tables |= {name: private["tables"][name] for name in ("weekday_hours", "zones", "gear", "year_in_review")}
-    told = attacker.ways({"tables": tables})
+    reported = attacker.ways({"tables": tables})
     hours = [int(one["started_local"][11:13]) for one in listed]
-    found = [(hour, true) for hour, true in zip(told["weekday_hours.hour"], hours, strict=True) if hour is not None]
+    found = [(hour, true) for hour, true in zip(reported["weekday_hours.hour"], hours, strict=True) if hour is not None]
     assert len(found) > 0.9 * len(listed)
     assert sum(hour == true for hour, true in found) > 0.95 * len(found)
-    assert sum(zone is not None for zone in told["zones.zone"]) > 10
+    assert sum(zone is not None for zone in reported["zones.zone"]) > 10
     # who knows half of them sees also what names and the tables of others give away
     known = {i: hour // 6 for i, hour in enumerate(hours) if i % 2}
-    told |= attacker.ways({"tables": {"activities": private["tables"]["activities"]}})
+    reported |= attacker.ways({"tables": {"activities": private["tables"]["activities"]}})
     rights = {
         way: sum(hours[i] // 6 == value for i, value in guess.items())
-        for way, guess in attacker.guesses(told, known, len(hours))
+        for way, guess in attacker.guesses(reported, known, len(hours))
     }
     assert min(rights["weekday_hours.hour"], rights["name"]) > rights["usual"] + 5, rights
 

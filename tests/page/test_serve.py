@@ -17,9 +17,9 @@ def serving(athlete, *options):
     (athlete.home / "site").mkdir(exist_ok=True)
     (athlete.home / "site" / "index.html").write_text("<!doctype html><title>a page</title>")
     with athlete.start("serve", "--port", "0", *options) as process:
-        told = process.stdout.readline()
+        reported = process.stdout.readline()
         try:
-            yield process, int(re.search(r"http://127\.0\.0\.1:(\d+)/", told)[1])
+            yield process, int(re.search(r"http://127\.0\.0\.1:(\d+)/", reported)[1])
         finally:
             process.kill()
 

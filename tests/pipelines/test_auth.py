@@ -19,12 +19,12 @@ LIST = "/athlete/activities"
 TOKEN = "/oauth/token"
 
 
-def held(athlete):
+def stored(athlete):
     return json.loads(athlete.token_file.read_bytes())
 
 
 def rewrite(athlete, **changed):
-    athlete.token_file.write_text(json.dumps(held(athlete) | changed))
+    athlete.token_file.write_text(json.dumps(stored(athlete) | changed))
 
 
 def mode(path):
@@ -102,7 +102,7 @@ def test_the_athlete_is_asked_for_once_then_remembered(athlete, run):
     run("pull")
     run("pull")
     assert [request.path for request in athlete.requests()].count("/api/v3/athlete") == 1
-    assert held(athlete)["athlete_id"] == athlete.strava.athlete_id
+    assert stored(athlete)["athlete_id"] == athlete.strava.athlete_id
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,10 @@ def test_a_token_file_of_another_tool_is_accepted_and_upgraded(athlete, run, bes
         beside["athlete_id"] = athlete.strava.athlete_id if known is True else str(athlete.strava.athlete_id)
     athlete.authorise(**beside)
     athlete.token_file.chmod(0o644)
-    before = held(athlete)
+    before = stored(athlete)
     ran = run("pull")
     assert (ran.code, len(athlete.shards())) == (0, 1)
-    after = held(athlete)
+    after = stored(athlete)
     assert after["refresh_token"] != before["refresh_token"]
     assert (after["athlete_id"], after["scope"]) == (athlete.strava.athlete_id, before.get("scope"))
     assert after["expires_at"] > time.time()
@@ -173,7 +173,7 @@ def test_a_file_that_is_not_a_token_file_is_reported(athlete, run):
 
 
 @pytest.mark.parametrize(
-    ("settings", "held_tokens", "words"),
+    ("settings", "stored_tokens", "words"),
     [
         ({}, {"refresh_token": "dead"}, ["invalid_grant", "make auth"]),
         ({"STRAVA_CLIENT_SECRET": "wrong"}, {}, ["STRAVA_CLIENT_SECRET", "settings/api"]),
@@ -181,12 +181,12 @@ def test_a_file_that_is_not_a_token_file_is_reported(athlete, run):
     ],
     ids=["dead refresh token", "wrong secret", "wrong id"],
 )
-def test_what_strava_does_not_accept_is_named_and_no_token_is_lost(athlete, run, settings, held_tokens, words):
-    before = held(athlete)
-    rewrite(athlete, **held_tokens)
+def test_what_strava_does_not_accept_is_named_and_no_token_is_lost(athlete, run, settings, stored_tokens, words):
+    before = stored(athlete)
+    rewrite(athlete, **stored_tokens)
     assert_said(run("pull", **settings), 3, *words)
     assert len(athlete.requests(TOKEN)) == 1
-    assert held(athlete) == before | held_tokens
+    assert stored(athlete) == before | stored_tokens
     rewrite(athlete, **before)
     assert run("pull").code == 0
 
@@ -202,7 +202,7 @@ def test_a_rotated_token_is_on_disk_before_its_access_token_is_used(athlete, run
     scopes_of = athlete.strava.tokens.scopes_of
 
     def watch(token):
-        used.append((token, held(athlete).get("access_token")))
+        used.append((token, stored(athlete).get("access_token")))
         return scopes_of(token)
 
     monkeypatch.setattr(athlete.strava.tokens, "scopes_of", watch)
@@ -215,7 +215,7 @@ def test_a_rotated_token_is_on_disk_before_its_access_token_is_used(athlete, run
 
 
 def test_a_process_killed_at_the_first_use_of_a_rotated_token_loses_nothing(athlete, run, monkeypatch):
-    before = held(athlete)
+    before = stored(athlete)
     process = athlete.start("pull")
     scopes_of = athlete.strava.tokens.scopes_of
 
@@ -228,7 +228,7 @@ def test_a_process_killed_at_the_first_use_of_a_rotated_token_loses_nothing(athl
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
     monkeypatch.undo()
-    assert held(athlete)["refresh_token"] != before["refresh_token"]
+    assert stored(athlete)["refresh_token"] != before["refresh_token"]
     assert run("pull").code == 0
     assert len(athlete.requests(TOKEN)) == 1
     assert athlete.sql("select count(*) from staging.activities") == [(60,)]
@@ -275,7 +275,7 @@ def test_readers_never_see_a_torn_or_open_token_file(athlete):
 
     def read():
         while not done.is_set():
-            seen.add(held(athlete)["refresh_token"])
+            seen.add(stored(athlete)["refresh_token"])
             for path in athlete.token_file.parent.iterdir():
                 try:
                     modes.add(mode(path))
@@ -307,30 +307,30 @@ def test_a_token_file_that_cannot_be_removed_is_reported(tmp_path):
 
 @pytest.mark.parametrize("level", [pytest.param("CRITICAL", marks=pytest.mark.slow), "DEBUG"])
 def test_secrets_are_nowhere_but_in_the_token_file(athlete, level):
-    secrets = {athlete.strava.client_secret, held(athlete)["refresh_token"]}
-    told = ""
+    secrets = {athlete.strava.client_secret, stored(athlete)["refresh_token"]}
+    reported = ""
     for command in (["pull"], ["pull", "--all"] if level == "DEBUG" else ["flow", "--limit", "2"]):
         ran = athlete.spawn(*command, RUNTIME__LOG_LEVEL=level, DBT_LOG_LEVEL_FILE="debug")
         assert ran.code == 0, ran.err
-        told += ran.out + ran.err
-        secrets |= {held(athlete)["refresh_token"], held(athlete)["access_token"]}
+        reported += ran.out + ran.err
+        secrets |= {stored(athlete)["refresh_token"], stored(athlete)["access_token"]}
         athlete.strava.expire_access_tokens()
     assert len(secrets) == 6
-    told += "".join(str(request.query) for request in athlete.requests())
-    assert [secret for secret in secrets if secret in told] == []
+    reported += "".join(str(request.query) for request in athlete.requests())
+    assert [secret for secret in secrets if secret in reported] == []
     assert files_that_hold(secrets, athlete) == []
 
 
 @pytest.mark.parametrize("kind", ["401", "403", "502", "drop", "html", "errors_string"])
 def test_errors_contain_no_secret(athlete, run, kind):
-    secrets = {athlete.strava.client_secret, held(athlete)["refresh_token"]}
-    told = ""
+    secrets = {athlete.strava.client_secret, stored(athlete)["refresh_token"]}
+    reported = ""
     for path in (TOKEN, LIST):
         athlete.strava.fault(kind, times=None, path=path)
         ran = run("pull")
         assert ran.code
-        told += ran.out + ran.err
+        reported += ran.out + ran.err
         athlete.strava.clear_faults()
-        secrets |= {str(value) for name, value in held(athlete).items() if name.endswith("_token")}
-    assert [secret for secret in secrets if secret in told] == []
+        secrets |= {str(value) for name, value in stored(athlete).items() if name.endswith("_token")}
+    assert [secret for secret in secrets if secret in reported] == []
     assert files_that_hold(secrets - {"None"}, athlete) == []

@@ -90,7 +90,7 @@ def redirect_uri():
     return f"http://127.0.0.1:{port}/exchange_token"
 
 
-def held(athlete):
+def stored(athlete):
     return json.loads(athlete.token_file.read_bytes())
 
 
@@ -115,7 +115,7 @@ def test_the_pasted_address_authorises_and_the_next_pull_works(newcomer, auth, r
     assert (ran.code, ran.err) == (0, "")
     assert f"athlete {newcomer.strava.athlete_id}" in ran.out
     assert newcomer.token_file.stat().st_mode & 0o777 == 0o600
-    assert held(newcomer)["scope"] == "read,profile:read_all,activity:read,activity:read_all"
+    assert stored(newcomer)["scope"] == "read,profile:read_all,activity:read,activity:read_all"
     newcomer.strava.clear_requests()
     assert run("pull").code == 0
     assert {request.path for request in newcomer.requests()} == {"/api/v3/athlete/activities"}
@@ -123,7 +123,7 @@ def test_the_pasted_address_authorises_and_the_next_pull_works(newcomer, auth, r
 
 def test_the_bare_code_authorises(newcomer, auth):
     ran = auth(lambda person: parse_qs(urlsplit(person.decide()).query)["code"][0])
-    assert (ran.code, held(newcomer)["athlete_id"]) == (0, newcomer.strava.athlete_id)
+    assert (ran.code, stored(newcomer)["athlete_id"]) == (0, newcomer.strava.athlete_id)
 
 
 def test_the_redirect_is_caught_and_nothing_need_be_typed(newcomer, auth, redirect_uri):
@@ -137,7 +137,7 @@ def test_the_redirect_is_caught_and_nothing_need_be_typed(newcomer, auth, redire
             pages.append(requests.get(person.url, timeout=5))
 
     ran = auth(press_authorize, STRAVA_REDIRECT_URI=redirect_uri)
-    assert (ran.code, held(newcomer)["athlete_id"]) == (0, newcomer.strava.athlete_id)
+    assert (ran.code, stored(newcomer)["athlete_id"]) == (0, newcomer.strava.athlete_id)
     assert [page.status_code for page in pages] == [404, 200]
     assert pages[1].url.startswith(redirect_uri)
     assert "close this tab" in pages[1].text
@@ -178,7 +178,7 @@ def test_what_does_not_come_from_strava_is_answered_and_forgotten(newcomer, auth
 
     def browse_meanwhile(person):
         state = person.asked["state"]
-        # somebody connects and says half a word, for as long as this goes on
+        # somebody connects and says half a word, for as long as this continues
         with socket.create_connection(("127.0.0.1", urlsplit(redirect_uri).port)) as slow:
             slow.sendall(b"GET /exch")
             queries = (
@@ -206,17 +206,17 @@ def test_what_does_not_come_from_strava_is_answered_and_forgotten(newcomer, auth
             requests.get(person.url, timeout=5)
 
     ran = auth(browse_meanwhile, STRAVA_REDIRECT_URI=redirect_uri)
-    assert (ran.code, ran.err, held(newcomer)["athlete_id"]) == (0, "", newcomer.strava.athlete_id)
+    assert (ran.code, ran.err, stored(newcomer)["athlete_id"]) == (0, "", newcomer.strava.athlete_id)
     assert {answer.status_code for answer in answers} == {404, 501}
     assert "\x1b" not in ran.out
 
 
 def test_what_strava_says_is_shown_without_its_control_characters(newcomer, auth, redirect_uri):
-    def be_told_something_odd(person):
+    def get_something_odd(person):
         odd = quote("no\x1b]0;pwned\x07\nerror: \u202e" + "x" * 999)
         requests.get(f"{redirect_uri}?state={person.asked['state']}&error={odd}", timeout=5)
 
-    ran = auth(be_told_something_odd, STRAVA_REDIRECT_URI=redirect_uri)
+    ran = auth(get_something_odd, STRAVA_REDIRECT_URI=redirect_uri)
     assert_said(ran, 3, r"no\x1b]0;pwned\x07\nerror: \u202exxx", "make auth")
     assert len(ran.err) < 400
 
@@ -248,7 +248,7 @@ def test_an_address_is_understood_whatever_surrounds_it(newcomer, auth, pasted):
 
     ran = auth(paste)
     assert (ran.code, ran.err) == (0, "")
-    granted = held(newcomer)["scope"]
+    granted = stored(newcomer)["scope"]
     assert granted == ("read,profile:read_all,activity:read,activity:read_all" if "scope" in pasted else None)
 
 
@@ -261,7 +261,7 @@ def test_auth_waits_for_all_lines_of_an_address(newcomer):
         process.stdin.write(address[90:] + "\n")
         process.stdin.flush()
         assert process.wait(20) == 0
-    assert held(newcomer)["scope"] == "read,profile:read_all,activity:read,activity:read_all"
+    assert stored(newcomer)["scope"] == "read,profile:read_all,activity:read,activity:read_all"
 
 
 @pytest.mark.parametrize("wrong", ["scope=read%22,activity:read_all", "scope=read%1b[2J", "scope=Read"])
@@ -299,9 +299,9 @@ def test_a_wrong_code_is_reported_and_the_token_file_stays(athlete, auth, typed,
 def test_a_code_works_once(newcomer, auth):
     used = []
     auth(lambda person: used.append(parse_qs(urlsplit(person.decide()).query)["code"][0]) or used[0])
-    before = held(newcomer)
+    before = stored(newcomer)
     assert_said(auth(lambda _person: used[0]), 3, "used before", "make auth")
-    assert held(newcomer) == before
+    assert stored(newcomer) == before
 
 
 def test_a_denial_is_reported(newcomer, auth):
@@ -319,14 +319,14 @@ def test_a_denial_is_reported(newcomer, auth):
 )
 def test_unticked_scopes_are_reported(newcomer, auth, ticked, warned):
     ran = auth(lambda person: person.decide(scope=ticked))
-    assert (ran.code, held(newcomer)["scope"]) == (0, ticked)
+    assert (ran.code, stored(newcomer)["scope"]) == (0, ticked)
     assert ran.err.startswith("warning: Not granted: ")
     assert not [word for word in warned if word not in ran.err]
 
 
 def test_spaces_between_scopes_do_not_matter(newcomer, auth):
     ran = auth(lambda person: person.decide(), STRAVA_SCOPE="read, activity:read_all")
-    assert (ran.code, ran.err, held(newcomer)["scope"]) == (0, "", "read,activity:read_all")
+    assert (ran.code, ran.err, stored(newcomer)["scope"]) == (0, "", "read,activity:read_all")
 
 
 @pytest.mark.parametrize("wrong", ["STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET"])
@@ -361,7 +361,7 @@ def test_ctrl_c_leaves_auth(newcomer):
 
 def test_revoke_withdraws_at_strava_and_removes_the_token_and_no_data(athlete, run):
     run("pull")
-    bearer = {"Authorization": f"Bearer {held(athlete)['access_token']}"}
+    bearer = {"Authorization": f"Bearer {stored(athlete)['access_token']}"}
     ran = run("revoke")
     assert (ran.code, "Revoked at Strava" in ran.out) == (0, True)
     assert not athlete.token_file.exists()
@@ -393,7 +393,10 @@ def test_revoke_with_a_wrong_secret_keeps_the_token(athlete, run):
 
 def test_no_secret_travels_in_an_address(athlete, auth, run):
     auth(lambda person: person.decide())
-    secrets = [athlete.strava.client_secret, *(str(held(athlete)[name]) for name in ("refresh_token", "access_token"))]
+    secrets = [
+        athlete.strava.client_secret,
+        *(str(stored(athlete)[name]) for name in ("refresh_token", "access_token")),
+    ]
     run("pull")
     run("revoke")
     assert len(athlete.requests()) >= 4

@@ -115,27 +115,27 @@ def test_every_shard_that_can_be_seen_is_whole(athlete, run, strava):
 
 def test_what_appears_is_on_the_disk_before_it_has_its_name_and_then_the_name_is(athlete, run, monkeypatch):
     # nobody cuts the power here: what is told to the disk, in which order, is all there is to see
-    told = []
+    reported = []
     fsync, replace = os.fsync, Path.replace
 
     def watched_fsync(descriptor):
-        told.append(("on disk", os.fstat(descriptor).st_ino))
+        reported.append(("on disk", os.fstat(descriptor).st_ino))
         fsync(descriptor)
 
     def watched_replace(path, target):
-        told.append(("appears", path.stat().st_ino, Path(target)))
+        reported.append(("appears", path.stat().st_ino, Path(target)))
         return replace(path, target)
 
     monkeypatch.setattr(os, "fsync", watched_fsync)
     monkeypatch.setattr(Path, "replace", watched_replace)
     assert run(ENRICH_LIMIT="2").code == 0
-    appeared = {step[2]: place for place, step in enumerate(told) if step[0] == "appears"}
+    appeared = {step[2]: place for place, step in enumerate(reported) if step[0] == "appears"}
     durable = [*(athlete.home / "data").rglob("*.parquet"), athlete.token_file]
     assert set(durable) <= appeared.keys()
     for path in durable:
         place = appeared[path]
-        assert ("on disk", path.stat().st_ino) in told[:place], path
-        assert ("on disk", path.parent.stat().st_ino) in told[place:], path
+        assert ("on disk", path.stat().st_ino) in reported[:place], path
+        assert ("on disk", path.parent.stat().st_ino) in reported[place:], path
 
 
 def test_shards_are_never_touched_again(athlete, run, strava):
@@ -145,8 +145,8 @@ def test_shards_are_never_touched_again(athlete, run, strava):
     strava.edit(strava.activities()[0]["id"], name="Renamed")
     run("pull", "--all")
     run(ENRICH_LIMIT="2")
-    for table, held in zip(tables, before, strict=True):
-        assert held.items() < contents(athlete.home / "data" / table).items()
+    for table, stored in zip(tables, before, strict=True):
+        assert stored.items() < contents(athlete.home / "data" / table).items()
 
 
 def test_nothing_is_left_beside_the_shards(athlete, run):
@@ -201,15 +201,15 @@ def test_a_torn_shard_whose_rows_are_in_the_warehouse_is_rewritten_completely(at
     assert run(ENRICH_LIMIT="3").code == 0
     strava.edit(renamed, name="renamed")
     assert run("pull").code == 0
-    held = {path: pq.read_table(path).to_pylist() for path in (athlete.home / "data").rglob("*.parquet")}
-    for path in held:
+    stored = {path: pq.read_table(path).to_pylist() for path in (athlete.home / "data").rglob("*.parquet")}
+    for path in stored:
         path.write_bytes(path.read_bytes()[:-20])
     # what is gone at Strava by then, and what was there before an edit, nobody could fetch again
     strava.delete(gone)
     ran = run("flow", ENRICH_LIMIT="3", STRAVA_SWEEP_HOURS="0")
     assert ran.code == 0, ran.err
-    assert ran.err.count("the warehouse had its rows, and it was written anew") == len(held)
-    assert {path: pq.read_table(path).to_pylist() for path in held} == held
+    assert ran.err.count("the warehouse had its rows, and it was written anew") == len(stored)
+    assert {path: pq.read_table(path).to_pylist() for path in stored} == stored
     assert "Activities: 59 listed, nothing new." in ran.err
     assert {id_ for (id_,) in athlete.sql("select id from strava.activities")} == all_ids(strava)
     assert athlete.sql("select id from strava.deleted_activities") == [(gone,)]

@@ -88,7 +88,7 @@ def test_a_run_that_may_not_wait_says_what_is_left_and_when_it_will_be_done(pull
 
 def test_a_run_that_its_own_limit_cut_short_says_what_the_next_one_fetches(pulled, run, strava):
     ran = run(ENRICH_LIMIT="5")
-    # in the minute that follows, whichever it is by now: Strava's clock goes on while the run does its work
+    # in the minute that follows, whichever it is by now: Strava's clock continues while the run does its work
     assert re.fullmatch(
         r"15 details left: 15 requests; the next run fetches 5 \(ENRICH_LIMIT\), `flow --backfill` all, "
         r"done today 12:2[1-9] UTC\.",

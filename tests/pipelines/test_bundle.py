@@ -80,9 +80,9 @@ def restore(user, run, file, *options, **settings):
 def test_a_new_machine_continues_from_a_bundle_as_if_it_were_the_old_one(athlete, run, strava, bundle, elsewhere):
     ran = restore(elsewhere, run, bundle)
     assert ran.code == 0, ran.err
-    held = state(athlete.home)
-    assert state(elsewhere.home) == held
-    assert {path.split("/")[0] for path in held} == {"data", "output", "warehouse", "secrets"}
+    stored = state(athlete.home)
+    assert state(elsewhere.home) == stored
+    assert {path.split("/")[0] for path in stored} == {"data", "output", "warehouse", "secrets"}
     assert elsewhere.token_file.stat().st_mode & 0o777 == 0o600
     elsewhere.authorise()
     late = strava.add(name="after the move")
@@ -254,16 +254,16 @@ def test_a_tar_without_its_manifest_or_with_unknown_files_is_refused(athlete, ru
 
 
 def test_state_that_is_there_is_replaced_only_by_force_and_then_wholly(athlete, run, strava, bundle):
-    held = state(athlete.home)
+    stored = state(athlete.home)
     athlete.authorise()
     strava.add(name="newer than the bundle")
     assert run("pull").code == 0
     newer = state(athlete.home)
-    assert len(newer) > len(held)
+    assert len(newer) > len(stored)
     assert_said(restore(athlete, run, bundle), 2, "state here already", "--force")
     assert state(athlete.home) == newer
     assert restore(athlete, run, bundle, "--force").code == 0
-    assert state(athlete.home) == held
+    assert state(athlete.home) == stored
 
 
 @pytest.mark.slow
@@ -350,11 +350,11 @@ def test_what_a_killed_program_left_in_the_write_ahead_log_is_in_the_bundle(athl
 
 
 def test_a_damaged_warehouse_does_not_stand_in_the_way_of_a_restore(athlete, run, bundle):
-    held = state(athlete.home)
+    stored = state(athlete.home)
     athlete.warehouse.write_bytes(b"rubbish" * 10_000)
     athlete.warehouse.with_name("strava.duckdb.wal").write_bytes(b"rubbish")
     assert restore(athlete, run, bundle, "--force").code == 0
-    assert state(athlete.home) == held
+    assert state(athlete.home) == stored
 
 
 def test_ctrl_c_ends_a_backup_and_a_restore_with_everything_unchanged(athlete, run, bundle):

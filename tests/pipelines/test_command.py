@@ -88,7 +88,7 @@ def test_status_before_anything_was_run_asks_nothing_and_ends_well(athlete, run)
 
 
 def test_build_needs_no_credentials_and_no_token(athlete, run):
-    # a warehouse that is none ends it before dbt would start
+    # a warehouse that is invalid ends it before dbt would start
     run("pull")
     athlete.token_file.unlink()
     shutil.move(athlete.warehouse, athlete.home / "away")
@@ -132,7 +132,7 @@ def test_a_model_that_fails_is_named_and_what_was_fetched_is_there(athlete, tmp_
             shutil.copy(REPO / file, copy)
     broken = copy / "dbt_project" / "models" / "broken.sql"
     # one fails in the database, the other before dbt has a result to tell of
-    for command, text, told in (
+    for command, text, reported in (
         ("flow", "select no_such_column from {{ ref('activities') }}", "no_such_column"),
         ("build", "select {{ no end", "Compilation Error"),
     ):
@@ -149,7 +149,7 @@ def test_a_model_that_fails_is_named_and_what_was_fetched_is_there(athlete, tmp_
         assert ran.returncode == 7, ran.stderr
         assert "error: dbt build failed." in ran.stderr
         assert "broken" in ran.stderr
-        assert told in ran.stderr
+        assert reported in ran.stderr
         for ugly in ("Traceback", "\x1b", "Warning"):
             assert ugly not in ran.stderr
     assert athlete.sql("select count(*) from staging.activities") == [(60,)]

@@ -154,7 +154,7 @@ def test_a_place_that_was_not_written_is_not_ours(athlete, run, tmp_path):
     assert_said(run("page", "--out", str(page)), 2, "is not built yet")
     assert_said(run("backup", str(athlete.token_file / "b"), **PASSPHRASE), 6, "could not be written")
     assert {path: path.read_bytes() for path in notes} == notes
-    # so that what somebody else puts there later is not taken for a bundle of ours that is damaged
+    # so that what another process puts there later is not taken for a bundle of ours that is damaged
     with tarfile.open(bundle, "w:gz") as mine:
         mine.add(athlete.home / "data", arcname="data")
     before = bundle.read_bytes()
@@ -311,9 +311,9 @@ def test_no_child_sees_a_secret_that_it_does_not_need(athlete, monkeypatch):
     seen.unlink()
     monkeypatch.setattr(schedule, "FLOW", [str(program)])
 
-    def stop_after_a_flow(told):
-        if told.startswith("The flow"):
-            raise Interrupted(told)
+    def stop_after_a_flow(reported):
+        if reported.startswith("The flow"):
+            raise Interrupted(reported)
 
     settings.schedule = "* * * * * *"
     schedule.run_on_schedule(settings, stop_after_a_flow, StopFlag())

@@ -50,7 +50,7 @@ def test_a_shard_with_more_payloads_than_fit_the_limit_stops_nothing(athlete, ru
     assert run("status").code == 0
     ran = run("sql", "select max(length(payload)) as widest from (from staging.activity_details order by payload)")
     assert (ran.code, str(widest) in ran.out) == (0, True), ran.err
-    # a damaged one is written anew from the warehouse, which holds all of it
+    # a damaged one is written again from the warehouse, which holds all of it
     before = sorted(pq.read_table(wide, columns=["payload_hash"]).column(0).to_pylist())
     wide.write_bytes(wide.read_bytes()[:-100])
     athlete.warehouse.with_name(".state").joinpath("told_activity_details.parquet").unlink()

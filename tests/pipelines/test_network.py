@@ -1,4 +1,4 @@
-"""Between us and Strava: proxies, certificates, names and redirects, on real sockets; each is said for what it is."""
+"""Between us and Strava: proxies, certificates, names and redirects, on real sockets, each with its own message."""
 
 import ipaddress
 import json

@@ -25,12 +25,12 @@ def lines(ran):
 
 
 def test_status_before_anything_was_run_says_so(athlete, run):
-    told = lines(run("status"))
-    assert told["Athlete"] == "not known: the next run asks"
-    assert told["Access token"] == "none yet: the next run asks for one"
-    assert told["Last run"] == "none"
-    assert told["Budget last seen"] == "nothing seen in this window"
-    assert "(not there yet)" in told["Warehouse"]
+    reported = lines(run("status"))
+    assert reported["Athlete"] == "not known: the next run asks"
+    assert reported["Access token"] == "none yet: the next run asks for one"
+    assert reported["Last run"] == "none"
+    assert reported["Budget last seen"] == "nothing seen in this window"
+    assert "(not there yet)" in reported["Warehouse"]
 
 
 def test_status_without_a_token_file_says_how_to_get_one(athlete, run):
@@ -40,17 +40,17 @@ def test_status_without_a_token_file_says_how_to_get_one(athlete, run):
 
 def test_status_shows_how_far_the_history_reaches_and_what_is_left(athlete, run, strava):
     run(ENRICH_LIMIT="4")
-    told = lines(run("status"))
+    reported = lines(run("status"))
     newest = datetime.fromisoformat(strava.activities()[0]["start_date"])
     expires_at = json.loads(athlete.token_file.read_text())["expires_at"]
-    assert told["Athlete"] == str(strava.athlete_id)
-    assert told["Access token"] == f"expires {datetime.fromtimestamp(expires_at, UTC):%Y-%m-%d %H:%M} UTC"
-    assert told["Cursor"] == f"{newest:%Y-%m-%d %H:%M:%S} UTC"
-    assert told["Activities"] == "60"
-    assert told["Details missing"] == "56"
-    assert re.fullmatch(BUDGET, told["Budget last seen"])
+    assert reported["Athlete"] == str(strava.athlete_id)
+    assert reported["Access token"] == f"expires {datetime.fromtimestamp(expires_at, UTC):%Y-%m-%d %H:%M} UTC"
+    assert reported["Cursor"] == f"{newest:%Y-%m-%d %H:%M:%S} UTC"
+    assert reported["Activities"] == "60"
+    assert reported["Details missing"] == "56"
+    assert re.fullmatch(BUDGET, reported["Budget last seen"])
     requests = len(athlete.requests("/api/v3/"))
-    assert f"60 activities and 4 details landed, {requests} requests" in told["Last run"]
+    assert f"60 activities and 4 details landed, {requests} requests" in reported["Last run"]
 
 
 def test_status_sends_no_request_and_writes_nothing(athlete, run, strava):

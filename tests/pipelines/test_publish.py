@@ -58,14 +58,14 @@ def test_readers_of_the_copy_never_meet_an_error_or_half_a_build(settled, run, s
         reading_until(end),
     ):
         # one more flow, while somebody has the copy open all the time
-        with duckdb.connect(str(copy), read_only=True) as held:
+        with duckdb.connect(str(copy), read_only=True) as stored:
             strava.add(name="one more")
             ran = run("flow", **settings)
             assert (ran.code, f"Published: {copy}." in ran.err) == (0, True), ran.err
-            assert held.execute("select count(*) from strava.activities").fetchone() == (60,)
+            assert stored.execute("select count(*) from strava.activities").fetchone() == (60,)
         strava.delete(strava.activities()[5]["id"])
         strava.delete(strava.activities()[6]["id"])
-        # a flow with a purge makes the warehouse anew
+        # a flow with a purge makes the warehouse again
         assert run("flow", STRAVA_PURGE_DELETED="true", **settings).code == 0
         time.sleep(1)
         end.touch()

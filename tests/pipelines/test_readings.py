@@ -583,9 +583,9 @@ def test_a_damaged_shard_is_not_made_again_from_readings(history, run, monkeypat
     shard = history.shards(table)[0]
     whole = shard.read_bytes()
     shard.write_bytes(whole[: len(whole) // 2])
-    told = run("status").out
-    assert f"damaged shard, left out here ({shard}" in told
-    assert "nothing else here has its rows: put it back from a backup" in told
+    reported = run("status").out
+    assert f"damaged shard, left out here ({shard}" in reported
+    assert "nothing else here has its rows: put it back from a backup" in reported
     # only a reader looks into it again
     monkeypatch.setattr(readings, "reader_version", lambda: "another")
     ran = run("pull")

@@ -189,7 +189,7 @@ def test_laps_zones_and_routes_are_there_on_demand_and_laps_need_no_details(athl
     names = [route["name"] for route in strava.routes() if not route["private"]]
     assert sorted(name for (name,) in athlete.sql("select name from strava.routes")) == sorted(names)
     laps = athlete.sql("select count(*) from strava.laps")
-    # fetched anew, without details: the same laps
+    # fetched again, without details: the same laps
     athlete.warehouse.unlink()
     for shard in athlete.shards("activity_details"):
         shard.unlink()

@@ -71,9 +71,9 @@ def test_after_a_flow_with_a_sweep_the_warehouse_equals_strava(athlete, run, str
     strava.add(start_date="2015-06-07T08:09:10Z")
     strava.edit(oldest(strava, 3), name="renamed", distance=4321.5)
     assert run("flow", ENRICH_LIMIT="all", **ALWAYS).code == 0
-    held = athlete.sql("select id, name, distance, sport_type from strava.activities order by id")
+    stored = athlete.sql("select id, name, distance, sport_type from strava.activities order by id")
     truth = [(a["id"], a["name"], a["distance"], a.get("sport_type")) for a in strava.activities()]
-    assert held == sorted(truth)
+    assert stored == sorted(truth)
     assert {id_ for (id_,) in athlete.sql("select id from strava.activity_details")} == all_ids(strava)
     assert athlete.sql("select sum(activities) from strava.activities_yearly") == [(N,)]
     assert athlete.sql("select id, reason from strava.deleted_activities") == [(gone, "deleted")]

@@ -126,7 +126,7 @@ def test_a_wrong_token_in_the_secret_is_not_saved_and_the_right_one_is_used_late
     ran = forge.act("flow.yml", details="0")
     assert ran.code == 0, ran.log
     state = forge.state()
-    # later the athlete authorises anew
+    # later the athlete authorises again
     forge.secrets["STRAVA_REFRESH_TOKEN"] = strava.issue_refresh_token()
     strava.expire_access_tokens()
     renewed = forge.act("flow.yml", details="0", new_token="true")

@@ -92,7 +92,7 @@
 ] -%}
 {#- What an athlete edits, besides the sport. -#}
 {%- set edited = ['name', 'commute', 'gear_id'] -%}
-{#- No activity has so many metres, seconds or kudos, and no upload such an id. Sums of smaller values cannot overflow. -#}
+{#- No activity has so many metres, seconds or kudos, no upload such an id. Sums of smaller values cannot overflow. -#}
 {%- set too_much = '1e15' -%}
 {%- set texts = {'id': 'string'} -%}
 {%- for field in fields %}{% do texts.update({field: 'string'}) %}{% endfor -%}

@@ -32,8 +32,8 @@ listed as (
     {{ elements_of('profiles', 'shoes', ['athlete_id', 'fetched_at', 'payload_hash']) }}
 ),
 
--- The state of gear is in details of an activity with it, even an old one, in the profile, which lists what is in use, and
--- in the gear itself, which is fetched if the profile lacks it.
+-- The state of gear is in details of an activity with it, even an old one, in the profile, which lists what is in use,
+-- and in the gear itself, which is fetched if the profile lacks it.
 sayings as (
     select
         athlete_id,
