@@ -304,7 +304,7 @@ class Erasure:
         called = self._doomed.called
         _, damaged = self._bronze.erase_set_aside(self._doomed.tables, self._doomed.erases)
         for aside, shard in damaged:
-            odd = f"{aside}: damaged, so nobody can say whether {called} is in there."
+            odd = f"{aside}: damaged, so it is unknown whether {called} is in it."
             if is_there(shard):
                 self._report.warn(f"{odd} {shard.name} has its rows: delete {aside.name}.")
             else:
@@ -317,12 +317,12 @@ class Erasure:
             path for folder in folders for table in self._doomed.tables for path in (folder / table).glob("*.torn")
         )
         if torn:
-            self._report.warn(f"{', '.join(map(str, torn))}: damaged, and may hold {called}.")
+            self._report.warn(f"{', '.join(map(str, torn))}: damaged, and may contain {called}.")
         bundles = [path for path in self._places.paths("bundle") if _written_before(path, self._doomed.intended_at)]
         if bundles:
             self._report.warn(
                 f"{', '.join(map(str, bundles))}: made before this {self._doomed.title.lower()}, so {called} is in "
-                "there. Make a new backup in its place, or delete it."
+                "there. Replace it by a new backup, or delete it."
             )
         buckets = [url for url in self._places.of("bucket") if url != self._settings.bronze_store]
         if buckets:
@@ -332,7 +332,7 @@ class Erasure:
         away = [path for path in elsewhere if not _is_there(path.parent)]
         if away:
             self._report.warn(
-                f"{', '.join(map(str, away))}: written once, in a folder that is not there now. It may hold "
+                f"{', '.join(map(str, away))}: written once, in a folder that does not exist now. It may contain "
                 f"{self._doomed.called}."
             )
 
