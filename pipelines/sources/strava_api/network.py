@@ -96,7 +96,7 @@ class Route:
         except ValueError:
             to = "an address that is none"
         return StravaUnavailable(
-            f"Strava ({self.host}) sent us on to {to}, which is not followed, so that no secret goes there. If that is the "
+            f"Strava ({self.host}) sent us on to {to}, which is not followed, to protect your secrets. If that is the "
             f"login page of your network, log in; else check {_addresses()}. {CALLED['later']}"
         )
 
