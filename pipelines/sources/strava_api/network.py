@@ -94,10 +94,10 @@ class Route:
             target = urljoin(self.url, location)
             to = f"{urlsplit(target).scheme}://{host_of(target)}"
         except ValueError:
-            to = "an address that is none"
+            to = "an invalid address"
         return StravaUnavailable(
             f"Strava ({self.host}) sent us on to {to}, which is not followed, to protect your secrets. If that is the "
-            f"login page of your network, log in; else check {_addresses()}. {CALLED['later']}"
+            f"login page of your network, log in; otherwise check {_addresses()}. {CALLED['later']}"
         )
 
     @property
