@@ -187,7 +187,7 @@ def test_silent_requests_that_later_headers_include_are_not_counted_again_after_
 
 
 @pytest.mark.parametrize(
-    "held", [b"", b"[]", b"\xff", b'{"anchor":', b'{"read":[[100,100]],"seen_at_s":9e99}', b"[" * 9999]
+    "stored", [b"", b"[]", b"\xff", b'{"anchor":', b'{"read":[[100,100]],"seen_at_s":9e99}', b"[" * 9999]
 )
 def test_a_file_that_cannot_be_read_stops_nothing(budget, clocks, tmp_path, stored):
     (tmp_path / "budget.json").write_bytes(stored)
