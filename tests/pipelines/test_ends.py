@@ -305,7 +305,7 @@ def test_the_record_of_an_older_version_is_read_as_it_was_meant(athlete, run, co
 
 
 @pytest.mark.parametrize(
-    "held",
+    "stored",
     ["", "{}", "[]", "[" * 5000, '{"command": 7, "started_at": null}', '{"command": "", "started_at": "", "pid": "x"}'],
 )
 def test_a_record_that_makes_no_sense_stops_no_status(athlete, run, stored):
