@@ -1,7 +1,7 @@
-# The pipeline as an image: `make build`. What is read-only lies in /app, what a run writes in mounts and /tmp.
+# The pipeline as an image: `make build`. /app is read-only; a run writes to mounts and /tmp.
 FROM python:3.13-slim AS dependencies
 
-# pip stays behind in this stage: the environment it fills has none
+# pip stays in this stage: the environment that it fills has none
 RUN python -m venv --without-pip /opt/venv
 COPY requirements.txt /tmp/
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check --no-warn-script-location \
@@ -9,7 +9,7 @@ RUN pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-versi
 
 FROM python:3.13-slim
 
-# HOME for callers that have none: an unknown uid would otherwise be sent to /, where nobody may write
+# HOME for callers without one: an unknown uid would otherwise get /, which is not writable
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/app \
     PYTHONUNBUFFERED=1 \
@@ -23,7 +23,7 @@ WORKDIR /app
 
 COPY --from=dependencies /opt/venv /opt/venv
 COPY . .
-# at run time the code is read-only and could not keep what Python compiles
+# at run time the code is read-only, so Python could not save what it compiles
 RUN python -m compileall -q pipelines simulator
 
 USER 1000:1000

@@ -1,4 +1,4 @@
-# Each target sets up what it needs, the image or .venv from the locked requirements, once and again when they change.
+# Each target sets up what it needs, the image or .venv from the locked requirements, and renews it when they change.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help build demo auth run run-all import compact enrich flow schedule purge withdraw status sql page serve
@@ -8,12 +8,12 @@ SHELL := /bin/bash
 VENV := .venv
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
-# in a container when an engine answers, else in .venv; RUNNER=container or RUNNER=venv decides
+# in a container if an engine answers, otherwise in .venv; RUNNER=container or RUNNER=venv decides
 STRAVA := ./runner.sh
 
 # What was typed after `make` (Q=…, FILE=…, PER_PAGE=…) goes to the recipes through the environment, byte for byte.
-# Recipes quote it ("$$Q"): written as $(Q), make would expand its `$`, and the shell its quotes and backticks. Make
-# hands variables of the environment on as they are, but expands those of its command line, unless they are simple.
+# Recipes quote it ("$$Q"): with $(Q), make would expand its `$`, and the shell its quotes and backticks. Make passes on
+# variables of the environment unchanged, but expands those of its command line, unless they are simple.
 define as_typed
 override $(1) := $$(value $(1))
 export $(1)
@@ -28,12 +28,12 @@ help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 	@echo
 	@echo "  with PER_PAGE=150 (activities per request), ENRICH_LIMIT=50 (details per run, 0 or all), DAYS=21 (lookback)"
-	@echo "  with RUNNER=container or RUNNER=venv; without it the pipeline runs in a container when an engine answers"
+	@echo "  with RUNNER=container or RUNNER=venv; without it the pipeline runs in a container if an engine answers"
 
-build: ## the container image, anew (the other targets build it when it is missing or out of date)
+build: ## rebuild the container image (the other targets build it if it is missing or out of date)
 	@$(STRAVA) image
 
-demo: ## the main job on a simulated athlete, no account needed; under demo/ only; DOOR=export or api, else both
+demo: ## everything on a simulated athlete, without an account; only under demo/; DOOR=export or api instead of both
 	@$(STRAVA) demo $${DOOR:+--door="$$DOOR"}
 
 auth: ## authorise this program at Strava, once
@@ -42,10 +42,10 @@ auth: ## authorise this program at Strava, once
 run: ## pull new and changed activities into bronze and staging
 	@$(STRAVA) pull
 
-run-all: ## pull, ignoring the cursor: walk the whole list
+run-all: ## pull the whole list, ignoring the cursor
 	@$(STRAVA) pull --all
 
-import: ## land your own export of Strava or an activity file, and build: make import FILE=export_123.zip
+import: ## import your own export of Strava or an activity file, and build: make import FILE=export_123.zip
 	@$(STRAVA) import $${FILE:+-- "$$FILE"}
 
 compact: ## dbt build: merge staging into strava.* and roll up
@@ -57,79 +57,79 @@ enrich: ## fetch missing details, newest first, and merge them into strava.activ
 flow: ## pull, enrich, and dbt build if anything landed
 	@$(STRAVA) flow
 
-schedule: ## stay and run the flow by STRAVA_SCHEDULE, one at a time
+schedule: ## keep running and start a flow by STRAVA_SCHEDULE, one at a time
 	@$(STRAVA) schedule
 
 purge: ## erase for good what was deleted at Strava
 	@$(STRAVA) purge
 
-withdraw: ## erase all that came through one door, and keep the rest: make withdraw DOOR=api, export or file; YES=1 does not ask
+withdraw: ## erase everything that came through one door, and keep the rest: make withdraw DOOR=api, export or file; YES=1 does not ask
 	@$(STRAVA) withdraw --door="$${DOOR:?which door? make withdraw DOOR=api}" $${YES:+--yes}
 
-status: ## whether Strava, bronze and warehouse add up, what is missing and why
+status: ## show whether Strava, bronze and warehouse add up, what is missing and why
 	@$(STRAVA) status
 
-sql: ## query the warehouse, read only: make sql Q="FROM strava.activities_yearly"; FORMAT=csv, json, markdown or table
+sql: ## query the warehouse, read-only: make sql Q="FROM strava.activities_yearly"; FORMAT=csv, json, markdown or table
 	@$(STRAVA) sql $${FORMAT:+--format="$$FORMAT"} $${Q:+-- "$$Q"}
 
-page: ## the page to look at, one HTML file: site/index.html; with PUBLIC=1 one for others: site/public/index.html
+page: ## make the page, one HTML file: site/index.html; PUBLIC=1 makes one for others: site/public/index.html
 	@$(STRAVA) page $${PUBLIC:+--public}
 
 serve: ## serve the page at http://127.0.0.1:8000/, for this machine only; PORT=8001 for another port
 	@$(STRAVA) serve $${PORT:+--port="$$PORT"}
 
-backup: $(RUNTIME) ## shards, warehouse, output and tokens as one encrypted file: make backup FILE=strava.bundle
+backup: $(RUNTIME) ## write shards, warehouse, output and tokens into one encrypted file: make backup FILE=strava.bundle
 	@$(VENV)/bin/python pipelines/strava.py backup -- "$${FILE:-strava.bundle}"
 
-restore: $(RUNTIME) ## put the state back from it: make restore FILE=strava.bundle, with FORCE=1 over what is there
+restore: $(RUNTIME) ## restore the state from such a file: make restore FILE=strava.bundle; FORCE=1 replaces existing state
 	@$(VENV)/bin/python pipelines/strava.py restore $${FORCE:+--force} -- "$${FILE:-strava.bundle}"
 
 revoke: ## withdraw the authorisation at Strava and remove the token file
 	@$(STRAVA) revoke
 
-shell: ## a shell where the pipeline runs
+shell: ## open a shell where the pipeline runs
 	@$(STRAVA) shell
 
-# workers that take tests from each other in the end: none is left alone with a long file
+# workers take tests from each other at the end, so that none is left alone with a long file
 PYTEST := $(VENV)/bin/python -m pytest
 SIDE_BY_SIDE := -n 2 --dist worksteal
 
-test: $(DEV) ## the test suite, offline; what each file takes is in tests/results/test.json
+test: $(DEV) ## run the test suite, offline; tests/results/test.json has the time of each file
 	@$(PYTEST) $(SIDE_BY_SIDE) --times=test -m "not deep and not container and not workflows and not browser"
 
-test-fast: $(DEV) ## the tests that take less than a few seconds each
+test-fast: $(DEV) ## run the tests that take less than a few seconds each
 	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-fast -m "not slow and not deep and not container and not workflows and not browser"
 
-test-deep: $(DEV) ## long histories, kills at every moment, fuzzing at length: what `make test` has in short
+test-deep: $(DEV) ## long histories, kills at every moment, fuzzing at length; `make test` has short versions
 	@FUZZ_TIMES=5 $(PYTEST) $(SIDE_BY_SIDE) --times=test-deep -m "deep or fuzz"
 
-test-times: $(DEV) ## write what each test file took in `make test` and `make test-deep` into CONTRIBUTING.md
+test-times: $(DEV) ## write the times of `make test` and `make test-deep` by file into CONTRIBUTING.md
 	@$(VENV)/bin/python tests/times.py
 
-test-browser: $(DEV) ## the page in Debian's Chromium (apt-get install chromium)
+test-browser: $(DEV) ## test the page in Debian's Chromium (apt-get install chromium)
 	@$(PYTEST) -m browser tests/page
 
-test-container: $(DEV) ## the tests of the image, make, compose and the scheduler; they need a container engine
+test-container: $(DEV) ## test image, make, compose and scheduler; needs a container engine
 	@$(PYTEST) -m container tests/containers
 
-test-workflows: $(DEV) ## GitHub's workflows, executed by act; ACT_SETUP_PYTHON names its stand-in for setup-python
+test-workflows: $(DEV) ## test GitHub's workflows with act; ACT_SETUP_PYTHON names the stand-in for setup-python
 	@$(PYTEST) -m workflows tests/workflows
 
-# bash counts in a SECONDS of its own
+# SECONDS is a variable of bash's own
 soak: export SOAK_SECONDS := $(value SECONDS)
-soak: $(DEV) ## random histories against the mirror until SECONDS=600 or EXAMPLES=; SEED= FROM= repeat one; DOORS=1 by exports too
+soak: $(DEV) ## test the mirror with random histories for SECONDS=600 or EXAMPLES=; SEED= FROM= repeat one; DOORS=1 also uses exports
 	@PYTHONPATH=tests $(VENV)/bin/python -m soak $${SEED:+--seed="$$SEED"} $${FROM:+--first="$$FROM"} \
 	  $${EXAMPLES:+--examples="$$EXAMPLES"} $${SOAK_SECONDS:+--seconds="$$SOAK_SECONDS"} $${STEPS:+--steps="$$STEPS"} $${DOORS:+--doors}
 
-mutate: $(DEV) ## break the modules that decide, N=300 times by SEED=1, JOBS=2 at a time; AGAIN=1 tries survivors again
+mutate: $(DEV) ## mutate the modules that decide N=300 times with SEED=1, JOBS=2 at a time; AGAIN=1 repeats the survivors
 	@PYTHONPATH=tests nice $(VENV)/bin/python -m mutation $${N:+--number="$$N"} $${SEED:+--seed="$$SEED"} $${ONLY:+--only="$$ONLY"} \
 	  $${JOBS:+--jobs="$$JOBS"} $${MAP:+--map} $${AGAIN:+--again} $${TABLE:+--table} $${PATIENCE:+--patience="$$PATIENCE"}
 
-mutate-models: $(DEV) ## break each dbt model N=10 times by SEED=1, JOBS=2 at a time; ONLY=streaks for a part, TABLE=1 for what is known
+mutate-models: $(DEV) ## mutate each dbt model N=10 times with SEED=1, JOBS=2 at a time; ONLY=streaks for a part, TABLE=1 for the results so far
 	@PYTHONPATH=.:tests:tests/dbt nice $(VENV)/bin/python -m mutation.models $${SEED:+--seed="$$SEED"} \
 	  $${ONLY:+--only="$$ONLY"} $${N:+--number="$$N"} $${JOBS:+--jobs="$$JOBS"} $${TABLE:+--table}
 
-lint: $(DEV) ## ruff, mypy, import-linter, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, documents up to date, no dead link
+lint: $(DEV) ## ruff, mypy, import-linter, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, whether documents are up to date, dead links
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
@@ -143,7 +143,7 @@ lint: $(DEV) ## ruff, mypy, import-linter, sqlfluff, hadolint, actionlint, zizmo
 	@$(VENV)/bin/python -m pipelines.documentation --check
 	@$(SITE)
 
-format: $(DEV) ## let ruff and sqlfluff rewrite what they can
+format: $(DEV) ## format the code with ruff and sqlfluff
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/sqlfluff fix --disable-progress-bar dbt_project/models dbt_project/tests dbt_project/macros
@@ -151,17 +151,17 @@ format: $(DEV) ## let ruff and sqlfluff rewrite what they can
 # strict: a dead link is an error
 SITE := NO_COLOR=1 $(VENV)/bin/zensical build --strict --config-file zensical.toml
 
-bench: $(DEV) ## speed and memory, as ratios of one run
+bench: $(DEV) ## measure speed and memory, as ratios within one run
 	@$(VENV)/bin/python -m bench
 
-docs: $(DEV) ## write the documents' tables and .env.example from the code, then build the site: build/docs/index.html
+docs: $(DEV) ## write the generated parts of the documents and .env.example, then build the site: build/docs/index.html
 	@$(VENV)/bin/python -m pipelines.documentation
 	@$(SITE)
 
-cookbook: $(DEV) ## run the queries of README and the cookbook on the demo's athlete, and write their answers
+cookbook: $(DEV) ## run the queries in README and the cookbook on the demo's athlete, and write their answers
 	@PYTHONPATH=.:tests $(VENV)/bin/python tests/cookbook.py
 
-screenshots: $(DEV) ## the documents' pictures of the page, from the demo athlete (after make demo); whole pages in demo/site/screenshots
+screenshots: $(DEV) ## make the documents' pictures of the page (after make demo); whole pages in demo/site/screenshots
 	@PYTHONPATH=.:tests/page $(VENV)/bin/python tests/page/screenshots.py demo docs/page
 
 lock: $(DEV) ## compile requirements.in and requirements-dev.in into the lock files
@@ -174,17 +174,17 @@ clean: ## remove .venv, demo/ and caches; never data/, output/, warehouse/, secr
 	@rm -rf dbt_project/target dbt_project/logs logs target build .cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# with the newest Python of 3.11 to 3.13 that really starts (pyenv's shims need not); PYTHON=… chooses another
+# with the newest Python of 3.11 to 3.13 that really starts (pyenv's shims may not); PYTHON=… chooses another
 $(RUNTIME): requirements.txt
-	@NEEDED="Python 3.11, 3.12 or 3.13 is needed (newer ones are not tried yet): install one, or say where it is with PYTHON=…"; \
+	@NEEDED="Python 3.11, 3.12 or 3.13 is needed (newer ones are not supported yet): install one, or name it with PYTHON=…"; \
 	will_do() { "$$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; }; \
 	if [ -x $(VENV)/bin/python ]; then \
-	  will_do $(VENV)/bin/python || { echo "$(VENV) is of another Python. $$NEEDED, after make clean"; exit 2; }; \
+	  will_do $(VENV)/bin/python || { echo "$(VENV) has another Python. $$NEEDED, after make clean"; exit 2; }; \
 	else \
 	  for name in python3.13 python3.12 python3.11 python3; do \
 	    [ -n "$$PYTHON" ] || ! will_do "$$name" || PYTHON=$$name; done; \
 	  [ -n "$$PYTHON" ] || { echo "$$NEEDED"; exit 2; }; \
-	  will_do "$$PYTHON" || { echo "$$PYTHON will not do. $$NEEDED"; exit 2; }; \
+	  will_do "$$PYTHON" || { echo "$$PYTHON is not one of these. $$NEEDED"; exit 2; }; \
 	  echo "Making $(VENV) with $$PYTHON, once (about a minute) …"; "$$PYTHON" -m venv $(VENV); \
 	fi
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt

@@ -1,49 +1,49 @@
 #!/usr/bin/env bash
-# Runs the pipeline in a container when an engine answers, else in .venv; RUNNER=container or RUNNER=venv decides.
+# Runs the pipeline in a container if an engine answers, otherwise in .venv; RUNNER=container or RUNNER=venv decides.
 #   runner.sh image                 builds the image
 #   runner.sh shell | demo          a shell in it, the demo
 #   runner.sh auth | pull | …       a command of pipelines/strava.py
-# What it says goes to standard error, so that the output of `sql` stays usable.
+# Its messages go to standard error, so that the output of `sql` stays usable.
 set -euo pipefail
-# standard error may be a pipe that nobody reads
+# standard error may be a pipe without a reader
 trap '' PIPE
 
 cd "$(dirname "$0")"
 REPO=$PWD
 IMAGE=${STRAVA_IMAGE:-strava-stats}
 RUNNER=${RUNNER:-}
-# what decides about the image
+# what the image depends on
 INPUTS=(Dockerfile .dockerignore requirements.txt pyproject.toml profiles.yml .dlt/config.toml pipelines simulator dbt_project)
-# variables that the commands read (docs/reference/settings.md; dlt and S3 have theirs)
+# variables that the commands read (docs/reference/settings.md; dlt and S3 have their own)
 PROXIES='(HTTP|HTTPS|ALL|NO)_PROXY$|(http|https|all|no)_proxy$'
 OURS="^(STRAVA_|PER_PAGE\$|ENRICH_LIMIT\$|TZ\$|SOURCES__|DESTINATION__|AWS_|NO_COLOR\$|COLUMNS\$|$PROXIES)"
 # those of them that name a file, which the container has to see
 FILES="REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE AWS_CA_BUNDLE AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE"
 FILES+=" AWS_WEB_IDENTITY_TOKEN_FILE"
 
-# that nobody can read it is no reason not to run
+# a message that cannot be written does not stop the run
 say() { if [ -t 2 ]; then printf '\033[2m%s\033[0m\n' "$*" >&2; else printf '%s\n' "$*" >&2; fi || true; }
 die() { printf 'error: %s\n' "$*" >&2 || true; exit 2; }
 
-# the engine that answers within five seconds: docker or podman; and whether it is a rootless one, whose root is the caller
+# the engine that answers within five seconds, docker or podman, and whether it is rootless: its root is then the caller
 find_engine() {
-  local limit=(timeout 5) told
+  local limit=(timeout 5) answer
   command -v timeout >/dev/null || limit=(perl -e 'alarm shift; exec @ARGV' 5)
   ROOTLESS=false
   for ENGINE in docker podman; do
     command -v "$ENGINE" >/dev/null || continue
     case $ENGINE in
-      docker) told=$("${limit[@]}" docker info --format '{{.ServerVersion}} {{.SecurityOptions}}' 2>/dev/null) || continue ;;
-      podman) told=$("${limit[@]}" podman info --format '{{.Version.Version}} rootless={{.Host.Security.Rootless}}' 2>/dev/null) || continue ;;
+      docker) answer=$("${limit[@]}" docker info --format '{{.ServerVersion}} {{.SecurityOptions}}' 2>/dev/null) || continue ;;
+      podman) answer=$("${limit[@]}" podman info --format '{{.Version.Version}} rootless={{.Host.Security.Rootless}}' 2>/dev/null) || continue ;;
     esac
-    [[ $told == [0-9]* ]] || continue
-    [[ $told != *name=rootless* && $told != *rootless=true* ]] || ROOTLESS=true
+    [[ $answer == [0-9]* ]] || continue
+    [[ $answer != *name=rootless* && $answer != *rootless=true* ]] || ROOTLESS=true
     return 0
   done
   return 1
 }
 
-# a fingerprint of what the image is made from: names and contents
+# a fingerprint of the image's inputs: names and contents
 fingerprint() {
   find "${INPUTS[@]}" -type f ! -path '*/__pycache__/*' ! -path 'dbt_project/target/*' ! -path 'dbt_project/logs/*' \
     ! -path 'dbt_project/dbt_packages/*' ! -name .user.yml -exec cksum {} + | LC_ALL=C sort | cksum | tr ' ' -
@@ -54,15 +54,15 @@ build_image() {
   version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
   revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
   [ -z "$(git status --porcelain 2>/dev/null)" ] || revision+=-dirty
-  # what it installs may lie behind a proxy
+  # it may have to install through a proxy
   for name in $(compgen -e | grep -E "^($PROXIES)"); do behind+=(--build-arg "$name"); done
   "$ENGINE" build --tag "$IMAGE" --build-arg VERSION="$version" --build-arg REVISION="$revision" \
     "${behind[@]+"${behind[@]}"}" --build-arg INPUTS="$(fingerprint)" "$@" . >&2 || return 1
-  # the image that bore this name until now
+  # the image that had this name until now
   "$ENGINE" image prune --force --filter label=org.opencontainers.image.title=strava-stats >/dev/null
 }
 
-# the image, built if it is missing or if what it is made from has changed
+# the image, built if it is missing or its inputs have changed
 ensure_image() {
   local built
   built=$("$ENGINE" image inspect --format '{{index .Config.Labels "strava-stats.inputs"}}' "$IMAGE" 2>/dev/null) || built=
@@ -76,7 +76,7 @@ under() { case $1 in /*) printf '%s' "$1" ;; *) printf '%s/%s' "$2" "$1" ;; esac
 OPTIONS=(--rm)
 SHOWN=()
 
-# Binds $1 of this machine, at the path it has here unless $2 is another, so that messages name it rightly; $3: readonly.
+# Mounts $1 of this machine, at the same path unless $2 is given, so that messages name the right one; $3: readonly.
 bind_mount() {
   local at=${2:-$1} known field mount=type=bind
   for known in "${SHOWN[@]+"${SHOWN[@]}"}"; do [ "$known" != "$at" ] || return 0; done
@@ -89,14 +89,14 @@ bind_mount() {
   OPTIONS+=(--mount "$mount")
 }
 
-# Shows folder $1 to the container, to be written to; makes it if it is missing.
+# Mounts folder $1 in the container for writing; creates it if it is missing.
 show() {
-  mkdir -p -- "$1" || die "$1 cannot be made: change the owner or mode of the folder above it."
-  [ "$1" != / ] || die "a setting names a file in /, which cannot be shown to a container: choose another folder."
+  mkdir -p -- "$1" || die "$1 cannot be created: change the owner or mode of the folder above it."
+  [ "$1" != / ] || die "a setting names a file in /, which cannot be mounted in a container: choose another folder."
   bind_mount "$@"
 }
 
-# Shows the folder of file $1 and, where that is a link, the folder of what it leads to.
+# Mounts the folder of file $1 and, if that is a link, the folder of its target.
 show_folder_of() {
   show "$(dirname -- "$1")"
   [ ! -L "$1" ] || show "$(dirname -- "$(readlink -f -- "$1")")"
@@ -120,12 +120,12 @@ show_settings() {
 
 # the folders of the history and the network that a command needs
 show_history() {
-  local asked told home token warehouse bronze publish watch network
-  # a tilde is the caller's home, and what the image says of STRAVA_HOME is nothing that the caller has said
+  local asked answer home token warehouse bronze publish watch network
+  # a tilde is the caller's home, and STRAVA_HOME is the caller's, not the image's
   asked=(--network none --env "HOME=${HOME:-/}" --env "STRAVA_HOME=${STRAVA_HOME:-}" --entrypoint python)
-  told=$("$ENGINE" run "${OPTIONS[@]}" "${asked[@]}" "$IMAGE" -m pipelines.places "$REPO") || exit
-  eval "$told"
-  mkdir -p -- "$home" || die "$home cannot be made: choose another STRAVA_HOME."
+  answer=$("$ENGINE" run "${OPTIONS[@]}" "${asked[@]}" "$IMAGE" -m pipelines.places "$REPO") || exit
+  eval "$answer"
+  mkdir -p -- "$home" || die "$home cannot be created: choose another STRAVA_HOME."
   home=$(cd -- "$home" && pwd -P)
   warehouse=$(under "$warehouse" "$home")
   token=$(under "$token" "$home")
@@ -149,13 +149,13 @@ show_history() {
     [ ! -d "$watch" ] || bind_mount "$watch" "$watch" readonly
     OPTIONS+=(--env "STRAVA_WATCH=$watch")
   fi
-  # `auth` catches the browser, `serve` answers it, and so does a Strava or a proxy on this machine, on its own loopback
+  # `auth` and `serve` listen on the host's loopback address, and a Strava or a proxy on this machine may do so too
   case "${1:-} $network" in
     auth\ * | serve\ * | *\ host) OPTIONS+=(--network host) ;;
   esac
 }
 
-# Hands on standard input. An engine's client complains of a reader that has had enough: it shall not notice.
+# Passes on standard input. An engine's client complains if the reader closes the pipe: this hides that from it.
 relay() {
   local code=0
   (trap - PIPE && exec cat) || code=$?
@@ -166,7 +166,7 @@ relay() {
   esac
 }
 
-# Shows the exports and folders that `import` is to read, where they are, and names them by these paths.
+# Mounts the exports and folders that `import` is to read at their own paths, and passes these paths on.
 show_exports() {
   local argument options=true
   IMPORT=()
@@ -184,7 +184,7 @@ show_exports() {
 
 run_container() {
   local codes=(0 0)
-  # read-only: what would be written beside the folders is refused, not lost with the container
+  # read-only: what would be written outside the folders is refused instead of lost with the container
   OPTIONS+=(--read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges)
   if [ "$ROOTLESS" = true ]; then OPTIONS+=(--user 0:0); else OPTIONS+=(--user "$(id -u):$(id -g)"); fi
   [ "$ENGINE" = docker ] || OPTIONS+=(--security-opt label=disable)

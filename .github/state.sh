@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What flow.yml keeps between two runs: one encrypted bundle, in parts, as the only commit of an orphan branch.
-# `check` whether the secrets are there, `restore` before a run, `save` after it. A save replaces what the restore of
-# the same run found, and nothing else.
+# The state of flow.yml between two runs: one encrypted bundle, in parts, as the only commit of an orphan branch.
+# `check` the secrets, `restore` before a run, `save` after it. A save only replaces what the restore of the same run
+# found.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 branch=refs/heads/strava-state
-# GitHub takes files of up to 100 MB
+# GitHub accepts files of up to 100 MB
 part_size=${STATE_PART_SIZE:-95M}
 work=${RUNNER_TEMP:?is where this works}/strava-state
 bundle=$work/bundle
@@ -23,10 +23,10 @@ stop() {
 in_state() { git --git-dir "$work/git" "$@"; }
 
 check() {
-  [ -n "${STRAVA_STATE_PASSPHRASE:-}" ] || stop "The secret STRAVA_STATE_PASSPHRASE is not set: without it your activities and tokens would lie open in this repository. Nothing was asked of Strava. docs/guides/github-actions.md says how to set it."
+  [ -n "${STRAVA_STATE_PASSPHRASE:-}" ] || stop "The secret STRAVA_STATE_PASSPHRASE is not set: without it anybody with access to this repository could read your activities and tokens. No request was sent to Strava. docs/guides/github-actions.md says how to set it."
 }
 
-# the token by which git gets to the repository, in the environment: not in an argument, not in a file
+# the token for git is in the environment, not in an argument or a file
 let_git_in() {
   [ -z "${GITHUB_TOKEN:-}" ] && return
   local basic
@@ -58,9 +58,9 @@ restore() {
 
   local found
   found=$(in_state ls-remote origin "$branch") ||
-    stop "The branch strava-state cannot be asked for. Nothing was changed; run again later."
+    stop "The branch strava-state cannot be reached. Nothing was changed; run again later."
   if [ -z "$found" ]; then
-    echo "There is no branch strava-state yet: a first run, with the token of the secret."
+    echo "There is no branch strava-state yet: this is a first run, with the token in the secret."
     begin_with_secret_token
     : > "$restored"
     return
@@ -73,9 +73,9 @@ restore() {
   for part in $(in_state ls-tree --name-only "$commit"); do
     in_state cat-file blob "$commit:$part" >> "$bundle"
   done
-  "${strava[@]}" restore "$bundle" || stop "The state was not restored. The branch strava-state is as it was."
+  "${strava[@]}" restore "$bundle" || stop "The state was not restored. The branch strava-state is unchanged."
   if [ "${NEW_TOKEN:-false}" = true ]; then
-    echo "The token of the secret takes the place of the one in the bundle."
+    echo "The token in the secret replaces the one in the bundle."
     begin_with_secret_token
   fi
   echo "$commit" > "$restored"
@@ -84,9 +84,9 @@ restore() {
 save() {
   [ -f "$restored" ] || stop "No state was restored in this run, so none is saved."
   let_git_in
-  # else a wrong secret would be kept, and the right one never looked at
+  # otherwise a wrong secret would be saved, and the right one never read
   if [ -f "$work/token-of-secret" ] && cmp --silent "$token_file" "$work/token-of-secret"; then
-    echo "Strava has not taken the token of the secret, so there is nothing to save."
+    echo "Strava has not accepted the token in the secret, so there is nothing to save."
     return
   fi
   "${strava[@]}" backup "$bundle"
@@ -104,15 +104,15 @@ save() {
   for wait in 5 20 0; do
     if in_state push --quiet --force-with-lease="$branch:$(cat "$restored")" origin "$commit:$branch"; then
       echo "$commit" > "$restored"
-      echo "The state is saved in branch strava-state."
+      echo "The state is saved in the branch strava-state."
       return
     fi
     sleep "$wait"
   done
-  stop "The state could not be pushed to the branch strava-state, which is as it was: Strava's newest refresh token may be lost: see docs/guides/github-actions.md (A new token)."
+  stop "The state could not be pushed to the branch strava-state, which is unchanged. Strava's newest refresh token may be lost: see docs/guides/github-actions.md (A new token)."
 }
 
 case "${1:-}" in
   check | restore | save) "$1" ;;
-  *) stop "Say check, restore or save." ;;
+  *) stop "Use check, restore or save." ;;
 esac

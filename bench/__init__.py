@@ -1,1 +1,1 @@
-"""What the project promises of its speed and size, measured: `python -m bench`, or `make bench`."""
+"""The promises about speed and size, measured: `python -m bench`, or `make bench`."""

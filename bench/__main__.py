@@ -40,7 +40,7 @@ def _at_least_one(text: str) -> int:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Measure what the project promises: ratios, both sides in one run against one simulated Strava.",
+        description="Measure speed and size: ratios, both sides in one run against one simulated Strava.",
         epilog="example:\n  python -m bench --only 1,3 --activities 20000 --repeat 1",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -115,7 +115,7 @@ def _save(results: Sequence[Result], began_at: datetime, machine: dict[str, Any]
 
 
 def _interrupt_once(_number: int, _frame: FrameType | None) -> None:
-    # an impatient second Ctrl-C must not keep the children from being ended
+    # a second Ctrl-C must not keep the children from being ended
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -133,16 +133,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{machine['cores']} cores, load {machine['load']}, {machine['system']}")
     print(f"Python {machine['python']}, {packages}", flush=True)
 
-    def tell(text: str) -> None:
+    def show(text: str) -> None:
         print(f"{time.monotonic() - began_at_s:6.1f} s  {text}", flush=True)
 
     results: list[Result] = []
     trouble = None
     try:
         with tempfile.TemporaryDirectory(prefix="strava-bench-") as folder, ExitStack() as stack:
-            lab = Lab(Path(folder), options.activities, options.repeat, tell, stack)
+            lab = Lab(Path(folder), options.activities, options.repeat, show, stack)
             for point in options.only:
-                tell(f"-- {point}: {(MEASURES[point].__doc__ or '').splitlines()[0].split(': ', 1)[1]}")
+                show(f"-- {point}: {(MEASURES[point].__doc__ or '').splitlines()[0].split(': ', 1)[1]}")
                 results.extend(MEASURES[point](lab))
     except KeyboardInterrupt:
         print("Stopped; nothing is left running.", file=sys.stderr)

@@ -142,7 +142,7 @@ class Home:
         return {str(path): path.stat().st_mtime_ns for path in files}
 
     def drop_warehouse(self) -> None:
-        """Remove the DuckDB file, which is a cache: the next `build` makes it anew from the shards."""
+        """Remove the DuckDB file, which is a cache: the next `build` makes it again from the shards."""
         (self.folder / "warehouse" / "strava.duckdb").unlink()
 
     def model_runs(self) -> list[tuple[datetime, datetime, str]]:

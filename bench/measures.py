@@ -85,12 +85,12 @@ class Lab:
     """What the measures share: a folder, simulated Stravas by size, and homes at them."""
 
     def __init__(
-        self, folder: Path, activities: int, repeat: int, tell: Callable[[str], None], stack: ExitStack
+        self, folder: Path, activities: int, repeat: int, show: Callable[[str], None], stack: ExitStack
     ) -> None:
         self.folder = folder
         self.large = activities
         self.repeat = repeat
-        self.tell = tell
+        self.show = show
         self._stack = stack
         self._stravas: dict[int, Strava] = {}
         self._large_sync: FirstSync | None = None
@@ -99,7 +99,7 @@ class Lab:
     def strava(self, activities: int) -> Strava:
         """The simulated Strava of that size; started once."""
         if activities not in self._stravas:
-            self.tell(f"starting a simulated Strava with {activities:,} activities")
+            self.show(f"starting a simulated Strava with {activities:,} activities")
             self._stravas[activities] = self._stack.enter_context(simulated_strava(activities, self.folder))
         return self._stravas[activities]
 
@@ -112,14 +112,14 @@ class Lab:
         return FirstSync(home, home.time("pull"), strava.requests())
 
     def large_sync(self) -> FirstSync:
-        """The one large home that measures go on with."""
+        """The one large home that measures continue with."""
         if self._large_sync is None:
             self._large_sync = self.first_sync(self.large)
-            self.tell(f"first pull of {self.large:,}: {self._large_sync.pull.seconds:.2f} s")
+            self.show(f"first pull of {self.large:,}: {self._large_sync.pull.seconds:.2f} s")
         return self._large_sync
 
     def keep_as_large(self, sync: FirstSync) -> None:
-        """Let measures go on with `sync`, or drop its files if there is a large home already."""
+        """Let measures continue with `sync`, or drop its files if there is a large home already."""
         if self._large_sync is None:
             self._large_sync = sync
         else:
@@ -143,7 +143,7 @@ def pull(lab: Lab) -> Iterator[Result]:
         sync = lab.first_sync(lab.large)
         ours.append(sync.pull)
         peak_mb = sync.pull.peak_bytes / MB
-        lab.tell(f"floor {floors[-1].seconds:.2f} s, pull {ours[-1].seconds:.2f} s, at most {peak_mb:.0f} MB")
+        lab.show(f"floor {floors[-1].seconds:.2f} s, pull {ours[-1].seconds:.2f} s, at most {peak_mb:.0f} MB")
         lab.keep_as_large(sync)
     what = f"pull of {lab.large:,} activities"
     samples = {
@@ -183,7 +183,7 @@ def details(lab: Lab) -> Iterator[Result]:
         if fetched != SMALL:
             raise CommandFailed(f"enrich asked for {fetched:,} details instead of {SMALL:,}.")
         idles.append(home.time(enrich_limit=SMALL).seconds)
-        lab.tell(f"loop {floors[-1]:.2f} s, run {wholes[-1]:.2f} s less an idle one of {idles[-1]:.2f} s")
+        lab.show(f"loop {floors[-1]:.2f} s, run {wholes[-1]:.2f} s less an idle one of {idles[-1]:.2f} s")
     ours = min(wholes) - min(idles)
     yield Result(
         2,
@@ -199,11 +199,11 @@ def details(lab: Lab) -> Iterator[Result]:
 def nothing_new(lab: Lab) -> Iterator[Result]:
     """Point 3: `flow` once more. The small home has all its details; the large one has none and asks for none."""
     small = lab.first_sync(SMALL).home
-    lab.tell("flow, with all details and dbt build")
+    lab.show("flow, with all details and dbt build")
     small.time("flow", "--limit", "all")
     yield from _idle_flow(lab, small, ["flow"], most_requests=3)
     large = lab.large_sync().home
-    lab.tell("flow, with dbt build")
+    lab.show("flow, with dbt build")
     large.time("flow", "--limit", "0")
     # of no person: 100,000 activities in 16 years are 570 in the lookback, more pages than 3 requests can walk
     yield from _idle_flow(lab, large, ["flow", "--limit", "0"], most_requests=None)
@@ -222,7 +222,7 @@ def _idle_flow(lab: Lab, home: Home, command: list[str], most_requests: int | No
         requests.append(len(home.strava.requests()))
         starts += NOTHING_LANDED not in flow.printed or home.dbt_traces() != before
         listed = next((line for line in flow.printed.splitlines() if line.startswith("Activities: ")), "")
-        lab.tell(f"{' '.join(command)} at {home.strava.activities:,}: {times[-1]:.2f} s, {requests[-1]:.0f} requests")
+        lab.show(f"{' '.join(command)} at {home.strava.activities:,}: {times[-1]:.2f} s, {requests[-1]:.0f} requests")
     what = f"flow with nothing new at {home.strava.activities:,}"
     yield Result(3, f"{what}, time", median(times), 3, "s", "whole process", {"flow_s": times})
     yield Result(3, f"{what}, requests", max(requests), most_requests, "requests", listed, {"requests": requests})
@@ -249,7 +249,7 @@ def build(lab: Lab) -> Iterator[Result]:
     large = lab.large_sync().home
     took: dict[Home, list[float]] = {small: [], large: []}
     for home in took:
-        lab.tell(f"first dbt build of {home.strava.activities:,}")
+        lab.show(f"first dbt build of {home.strava.activities:,}")
         home.time("flow", "--limit", "0")
     for _ in range(lab.repeat):
         for home, seconds in took.items():
@@ -259,7 +259,7 @@ def build(lab: Lab) -> Iterator[Result]:
             if told is None:
                 raise CommandFailed("build did not run dbt though an activity had landed.")
             seconds.append(float(told[1]))
-        lab.tell(f"dbt build after one activity: {took[small][-1]:.1f} s, {took[large][-1]:.1f} s at {lab.large:,}")
+        lab.show(f"dbt build after one activity: {took[small][-1]:.1f} s, {took[large][-1]:.1f} s at {lab.large:,}")
     yield Result(
         5,
         f"dbt build after one new activity at {lab.large:,}",
@@ -275,7 +275,7 @@ def marts(lab: Lab) -> Iterator[Result]:
     """Point 6: DuckDB's time for all models, as dbt tells it: a rebuild, and the build after one new activity."""
     home = lab.large_sync().home
     details = min(DETAILS_OF_LARGE, lab.large)
-    lab.tell(f"fetching {details:,} details")
+    lab.show(f"fetching {details:,} details")
     home.time("enrich", "--limit", str(details))
     rebuilds: list[float] = []
     news: list[float] = []
@@ -291,7 +291,7 @@ def marts(lab: Lab) -> Iterator[Result]:
         home.time("pull")
         home.time("enrich", "--limit", "1")
         news.append(_busy_s(home.model_runs()))
-        lab.tell(f"all models {rebuilds[-1]:.2f} s ({slowest[-1]}), after one activity {news[-1]:.2f} s")
+        lab.show(f"all models {rebuilds[-1]:.2f} s ({slowest[-1]}), after one activity {news[-1]:.2f} s")
     how = f"{_span(rebuilds)}; {details:,} with details; longest {slowest[rebuilds.index(min(rebuilds))]}"
     yield Result(6, f"all models anew at {lab.large:,}", min(rebuilds), 10, "s", how, {"models_s": rebuilds})
     what = f"all models after one activity with details at {lab.large:,}"
@@ -314,7 +314,7 @@ def page(lab: Lab) -> Iterator[Result]:
     Routes are drawn once and kept; the first page, which draws them all, is shown without a target.
     """
     home = lab.first_sync(SHOWN).home
-    lab.tell(f"flow of {SHOWN:,}, with dbt build")
+    lab.show(f"flow of {SHOWN:,}, with dbt build")
     home.time("flow", "--limit", "100", more=SHOWN_WITH)
     file = home.folder / "site" / "index.html"
     routes = home.folder / "warehouse" / ".state" / "routes.json"
@@ -327,7 +327,7 @@ def page(lab: Lab) -> Iterator[Result]:
         for runs in (first, again):
             file.unlink(missing_ok=True)
             runs.append(home.time("page", more=SHOWN_WITH))
-        lab.tell(f"page {again[-1].seconds:.2f} s, with all routes drawn anew {first[-1].seconds:.2f} s")
+        lab.show(f"page {again[-1].seconds:.2f} s, with all routes drawn anew {first[-1].seconds:.2f} s")
     size_mb = file.stat().st_size / MB
     for what, finished, target in ((f"page of {SHOWN:,}", again, 1), ("the same, all routes drawn anew", first, None)):
         seconds = [run.seconds for run in finished]
@@ -351,7 +351,7 @@ def files(lab: Lab) -> Iterator[Result]:
         for what, count in (("fitdecode", "8"), ("ours", "160")):
             records, cpu_s = map(float, run(what, count).printed.split())
             samples[what].append(records / cpu_s)
-        lab.tell(f"records/s: ours {samples['ours'][-1]:,.0f}, fitdecode {samples['fitdecode'][-1]:,.0f}")
+        lab.show(f"records/s: ours {samples['ours'][-1]:,.0f}, fitdecode {samples['fitdecode'][-1]:,.0f}")
     ours, theirs = max(samples["ours"]), max(samples["fitdecode"])
     how = f"records/s of processor time: {ours:,.0f}, fitdecode {theirs:,.0f}"
     # a ratio like the others, that may be so much at most: our time for a record against theirs
@@ -381,7 +381,7 @@ def exports(lab: Lab) -> Iterator[Result]:
         floors.append(run("floor", str(folder)))
         landings.append(run("land"))
         again.append(run("land"))
-        lab.tell(f"floor {floors[-1].seconds:.2f} s, landing {landings[-1].seconds:.2f} s")
+        lab.show(f"floor {floors[-1].seconds:.2f} s, landing {landings[-1].seconds:.2f} s")
     seconds, least = ([each.seconds for each in runs] for runs in (landings, floors))
     samples = {"landing_s": seconds, "floor_s": least}
     how = f"{_span(seconds)}, floor {_span(least)}; whole processes"
@@ -398,7 +398,7 @@ def exports(lab: Lab) -> Iterator[Result]:
 def age(lab: Lab) -> Iterator[Result]:
     """Point 10: each command in a home after 10,000 runs, against one with the same rows in few files."""
     young = lab.first_sync(SMALL).home
-    lab.tell("flow of the young home, with details and dbt build")
+    lab.show("flow of the young home, with details and dbt build")
     young.time("flow", "--limit", str(SMALL // 2))
     old = young.copied(lab.folder / "old")
     for home, kind in ((young, "large"), (old, "small")):
@@ -407,7 +407,7 @@ def age(lab: Lab) -> Iterator[Result]:
             clean_environment(home.folder),
         )
         first = home.time("flow", "--limit", "0")
-        lab.tell(f"the first flow over {RUNS:,} runs in {kind} files: {first.seconds:.1f} s")
+        lab.show(f"the first flow over {RUNS:,} runs in {kind} files: {first.seconds:.1f} s")
     for command in OF_EVERY_DAY:
         samples: dict[str, list[float]] = {"old_s": [], "young_s": []}
         for _ in range(lab.repeat):
@@ -418,7 +418,7 @@ def age(lab: Lab) -> Iterator[Result]:
         how = f"{_span(samples['old_s'])}, young {_span(samples['young_s'])}"
         ratio = min(samples["old_s"]) / min(samples["young_s"])
         yield Result(10, f"{command[0]} after {RUNS:,} runs", ratio, 1.3, "x the young home", how, samples)
-        lab.tell(f"{command[0]}: {how}")
+        lab.show(f"{command[0]}: {how}")
 
 
 MEASURES: Mapping[int, Callable[[Lab], Iterator[Result]]] = {

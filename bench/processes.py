@@ -61,10 +61,10 @@ def run_timed(command: Sequence[str], environment: Mapping[str, str], typed: str
         finally:
             end(process)
         printed.seek(0)
-        told = printed.read()
+        text = printed.read()
     if process.returncode:
-        raise CommandFailed(f"{' '.join(command)} ended with {process.returncode}:\n{told[-2000:]}")
-    return Finished(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * KIB_ON_LINUX, told)
+        raise CommandFailed(f"{' '.join(command)} ended with {process.returncode}:\n{text[-2000:]}")
+    return Finished(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * KIB_ON_LINUX, text)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -1,6 +1,6 @@
-"""The image's way in: a container started as root becomes the owner of the clone, then runs the command given.
+"""The image's entry point: a container started as root becomes the owner of the clone, then runs the command.
 
-Compose does not know who calls it. The folder `.dlt` of the clone is mounted, and its owner is the one who cloned.
+Compose does not know its caller. The folder `.dlt` of the clone is mounted, and its owner is the one who cloned.
 """
 
 import os
@@ -8,7 +8,7 @@ import signal
 import sys
 
 if __name__ == "__main__" and any(argument.endswith("/strava.py") for argument in sys.argv):
-    # process 1 never hears of a signal that comes before it has a handler: blocked ones wait until strava.py has
+    # process 1 ignores a signal that comes before it has a handler: these are blocked until strava.py has one
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 from pathlib import Path
@@ -19,15 +19,15 @@ FOLDERS = (*(HOME / name for name in ("data", "output", "warehouse", "secrets", 
 
 
 def become_owner() -> None:
-    """Give up root for the owner of the clone, who also gets the folders that the engine has just made for the mounts.
+    """Change from root to the owner of the clone, who also gets the folders that the engine just created for mounts.
 
-    A clone that is root's own stays with root: so it appears to a rootless engine, whose root is the caller.
+    If the clone belongs to root, root stays: that is what a rootless engine shows, whose root is the caller.
     """
     owner = CLONED.stat()
     if os.getuid() != 0 or owner.st_uid == 0:
         return
     for folder in FOLDERS:
-        # an empty folder of root's is one that was missing; what has something in it is not ours to give away
+        # an empty folder of root's was missing before; one with content is not ours to give away
         if folder.is_dir() and folder.stat().st_uid == 0 and not any(folder.iterdir()):
             os.chown(folder, owner.st_uid, owner.st_gid)
     os.setgroups([])

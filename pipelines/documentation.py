@@ -1,4 +1,4 @@
-"""Tables of the documentation and the packages, `.env.example`: `python -m pipelines.documentation [--check]`."""
+"""The generated parts of the documentation, and `.env.example`: `python -m pipelines.documentation [--check]`."""
 
 import argparse
 import ast
@@ -24,24 +24,24 @@ SOURCE_README = PACKAGE / "sources" / "strava_api" / "README.md"
 ENV_EXAMPLE = REPO / ".env.example"
 DBT_PROJECT = REPO / "dbt_project"
 Node = TypeVar("Node")
-# the folders of the marts, in the order in which they are shown
+# the folders of the marts, in the order of the page
 MART_FOLDERS = {
     "core": "Activities",
     "statistics": "Statistics",
     "efforts": "Efforts, load and gear",
-    "athlete": "The athlete, and what is asked for",
+    "athlete": "The athlete, and what is fetched on demand",
 }
-# of a setting whose default would say nothing
+# defaults that have to be described
 SHOWN_DEFAULTS = {"home": "this repository"}
 
 
 def main(arguments: list[str]) -> int:
-    """Write what is out of date, or with --check only say so; the exit code."""
+    """Write what is out of date, or with --check only report it; returns the exit code."""
     wanted = {path: _with_tables(path) for path in TABLES} | {ENV_EXAMPLE: _env_example()}
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in arguments:
         for path in stale:
-            sys.stderr.write(f"{path.relative_to(REPO)} does not say what the code says: run `make docs`.\n")
+            sys.stderr.write(f"{path.relative_to(REPO)} is out of date: run `make docs`.\n")
         return 1 if stale else 0
     for path in stale:
         path.write_text(wanted[path], encoding="utf-8")
@@ -54,7 +54,7 @@ def _with_tables(path: Path) -> str:
         begin, end = f"<!-- {name}: from the code, by `make docs` -->", f"<!-- /{name} -->"
         pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
         if not pattern.search(text):
-            raise SystemExit(f"{path.name} has lost the place of its {name}: {begin} … {end}")
+            raise SystemExit(f"{path.name} lacks the place for its {name}: {begin} … {end}")
         before, after = pattern.split(text, maxsplit=1)
         text = f"{before}{begin}\n{table()}\n{end}{after}"
     return text
@@ -86,7 +86,7 @@ def _commands_table() -> str:
             raise SystemExit(f"The Makefile has no target for the command {command.name}.")
         rows.append((f"`make {target}`", f"`{command.example}`", command.help))
     known = {called_by.get(command.name, command.name) for command in COMMANDS}
-    rows += [(f"`make {target}`", "", told) for target, told in targets.items() if target not in known]
+    rows += [(f"`make {target}`", "", text) for target, text in targets.items() if target not in known]
     return _table(("make", "without make, for example", "what it does"), rows)
 
 
@@ -95,7 +95,7 @@ def _exit_codes_table() -> str:
 
 
 class _OptionRecorder(argparse.ArgumentParser):
-    """Takes the options of a command as its parser does, and keeps them as (name, help)."""
+    """Accepts the options of a command like its parser, and keeps them as (name, help)."""
 
     def __init__(self) -> None:
         super().__init__(add_help=False)
@@ -132,7 +132,7 @@ def _modules_table() -> str:
 
 
 def _layers_diagram() -> str:
-    """Which folder imports which, as Mermaid draws it; an arrow that follows from others is left out."""
+    """Which folder imports which, as a Mermaid diagram; an arrow that follows from others is left out."""
     imports = {
         folder: set().union(*(_imported_folders(path) for path in _modules(folder))) - {folder} for folder in _folders()
     }
@@ -144,7 +144,7 @@ def _layers_diagram() -> str:
 
 
 def _reached(node: Node, edges: Mapping[Node, set[Node]]) -> set[Node]:
-    """All that `node` leads to, itself left out."""
+    """Everything that `node` leads to, without itself."""
     others = edges[node]
     return others.union(*(_reached(other, edges) for other in others))
 
@@ -193,8 +193,8 @@ def _resources_table() -> str:
 
 def _env_example() -> str:
     lines = [
-        "# Copy to .env and fill in the first two lines; the rest are the defaults.",
-        "# The environment beats this file, this file beats .dlt/secrets.toml and .dlt/config.toml.",
+        "# Copy to .env and fill in the first two settings; the rest are the defaults.",
+        "# The environment overrides this file, and this file overrides .dlt/secrets.toml and .dlt/config.toml.",
     ]
     for field, setting in SETTINGS.items():
         default = getattr(StravaSettings, field)
@@ -209,7 +209,7 @@ def _as_typed(value: object) -> str:
 
 @cache
 def _declared(folder: str, kind: str) -> list[dict[str, Any]]:
-    """What the YAML files of a folder of models declare of a kind, by file and in their order."""
+    """The declarations of a kind in the YAML files of a folder of models, by file and in their order."""
     files = sorted((DBT_PROJECT / "models" / folder).rglob("_*.yml"))
     return [each for file in files for each in yaml.safe_load(file.read_text(encoding="utf-8")).get(kind, [])]
 
@@ -226,14 +226,14 @@ def _inputs_table() -> str:
 def _models_table() -> str:
     rows = []
     for model in _declared("marts", "models"):
-        # the first sentence; the point after an initial ends none
+        # the first sentence; a point after an initial does not end it
         grain = re.split(r"(?<=[^A-Z]\.) ", " ".join(model["description"].split()))[0]
         rows.append((f"`{model['name']}`", grain))
     return _table(("model", "its rows"), rows)
 
 
 def _tables_and_columns() -> str:
-    """Every model of the marts, by its folder: what its rows are, then its columns."""
+    """Every model of the marts, by folder: its description, then its columns."""
     texts = dict(
         re.findall(
             r"{% docs (\w+) %}\n(.*?)\n{% enddocs %}",
@@ -260,7 +260,7 @@ def _tables_and_columns() -> str:
 
 
 def lineage() -> Mapping[str, set[str]]:
-    """The models of dbt, each with the models and sources (`staging.…`) that its SQL names, by itself or by a macro."""
+    """The models of dbt, each with the models and sources (`staging.…`) that its SQL names, also through a macro."""
     macros: dict[str, str] = {}
     for path in sorted((DBT_PROJECT / "macros").glob("*.sql")):
         text = path.read_text(encoding="utf-8")

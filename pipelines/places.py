@@ -1,4 +1,4 @@
-"""What a container has to be shown, by the settings in force, for runner.sh: `python -m pipelines.places REPO`.
+"""The paths that a container needs, from the settings in force, for runner.sh: `python -m pipelines.places REPO`.
 
 It runs in the image, with the caller's `.env`, `.dlt/`, environment and HOME, and prints assignments for a shell.
 """
@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 from pipelines.ground.errors import StravaError
 from pipelines.ground.settings import StravaSettings, read_settings
 
-# whose addresses may be those of a service on the caller's own machine
+# settings whose address may be a service on the caller's own machine
 CALLED_BY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
 
 
 def places(settings: StravaSettings, repo: str) -> dict[str, str]:
-    """The paths as the settings have them, those that are not absolute relative to `home`; empty where there is none.
+    """The paths in the settings, relative to `home` unless absolute; empty if not set.
 
-    `home` is absolute: `repo`, the caller's clone, is where a relative one starts. `network` is `host` where something
-    that is called listens on the caller's own loopback addresses.
+    `home` is absolute; a relative one starts at `repo`, the caller's clone. `network` is `host` if an address that is
+    called is one of the caller's own loopback addresses.
     """
 
     def path(field: str) -> str:
@@ -50,7 +50,7 @@ def _is_on_this_machine(address: str) -> bool:
 
 
 def main(repo: str) -> int:
-    """Print the places, or one sentence why there are none; the exit code."""
+    """Print the places, or one sentence with the error; returns the exit code."""
     try:
         found = places(read_settings(), repo)
     except StravaError as error:

@@ -12,39 +12,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if __name__ == "__main__":
-    # what is imported below takes a second, in which process 1 of a container would not even notice a signal
+    # the imports below take a second, in which process 1 of a container would not even notice a signal
     for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # nohup ignores the last one, and means it
+        # nohup ignores the last one, and it must stay ignored
         if _number != signal.SIGHUP or signal.getsignal(_number) != signal.SIG_IGN:
             signal.signal(_number, lambda *_: os._exit(130))
-    # as_owner.py has them wait in a container
+    # in a container, as_owner.py has blocked them
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-    # all of it stays: looking for garbage in between is a tenth of that second
+    # everything imported stays in memory: collecting garbage in between takes a tenth of that second
     gc.disable()
 
 REPO = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
-    # run as a script, Python looks beside this file; the package is one up
+    # Python searches the folder of a script; the package is one folder up
     sys.path[0] = str(REPO)
     from pipelines.ground.streams import flush_streams, prepare_streams
 
     # before anything opens a file
     prepare_streams()
-# dlt reads .dlt/ of this repository, wherever the command is called from
+# dlt reads .dlt/ of this repository, in whatever folder the command is called
 os.environ.setdefault("DLT_PROJECT_DIR", str(REPO))
 
-# each command imports what it needs: all of it takes as long again as dlt's settings, and a page is made in less
+# each command imports what it needs: importing everything takes as long as dlt's settings, and longer than a page
 from pipelines.ground.durable import is_there  # noqa: E402
 from pipelines.ground.errors import BadSetting, DoesNotAddUp, Interrupted, StravaError, exit_codes  # noqa: E402
 from pipelines.ground.memory import share_one_arena  # noqa: E402
-from pipelines.ground.output import Heedless, answering, tell  # noqa: E402
+from pipelines.ground.output import BestEffort, answering, print_line  # noqa: E402
 from pipelines.ground.progress import TOKENS_IN_USE, Report  # noqa: E402
 from pipelines.ground.settings import SETTINGS, StravaSettings, read_settings  # noqa: E402
 from pipelines.ground.stop import StopFlag  # noqa: E402
 from pipelines.sources.strava_api.settings import CALLED  # noqa: E402
 from pipelines.sources.strava_api.terminal import printable  # noqa: E402
 
-# what the source's sentences call things is what they are called here
+# the source's messages use our names
 CALLED.update(
     {field: SETTINGS[field].names[0] for field in CALLED.keys() & SETTINGS.keys()},
     auth="`make auth`",
@@ -67,26 +67,28 @@ class Command:
 
 
 def _pull_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--all", action="store_true", help="walk the whole list (a sweep), whenever the last one was")
+    parser.add_argument("--all", action="store_true", help="walk the whole list (a sweep), even if none is due")
     parser.add_argument(
-        "--confirm-deletions", action="store_true", help="walk the whole list and trust it, however much is gone"
+        "--confirm-deletions", action="store_true", help="walk the whole list and accept any number of deletions"
     )
     parser.add_argument("--per-page", metavar="N", help="activities per request, 1 to 200")
     parser.add_argument("--lookback-days", metavar="N", help="how far behind the cursor to start")
 
 
 def _enrich_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--limit", metavar="N", help="details to fetch at most: a number, 0 for none, or all")
-    parser.add_argument("--ids", metavar="1,2", help="exactly these activities, even if they have details")
-    parser.add_argument("--since", metavar="DATE", help="only activities of this local date or later (2026-01-31)")
-    parser.add_argument("--until", metavar="DATE", help="only activities of this local date or earlier")
+    parser.add_argument("--limit", metavar="N", help="fetch at most so many details: a number, 0 for none, or all")
+    parser.add_argument("--ids", metavar="1,2", help="only these activities, even if they have details")
+    parser.add_argument("--since", metavar="DATE", help="only activities on this local date or later (2026-01-31)")
+    parser.add_argument("--until", metavar="DATE", help="only activities on this local date or earlier")
 
 
 def _flow_options(parser: argparse.ArgumentParser) -> None:
     _pull_options(parser)
     _enrich_options(parser)
     parser.add_argument(
-        "--backfill", action="store_true", help="wait for Strava's limits, over days if need be, until all is there"
+        "--backfill",
+        action="store_true",
+        help="wait for Strava's limits, over days if necessary, until nothing is missing",
     )
 
 
@@ -96,18 +98,18 @@ def _import_options(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="PATH",
         type=Path,
-        help="the ZIP that Strava has sent, or the folder it unpacks to, or a FIT, GPX or TCX file; several at once",
+        help="the ZIP from Strava, the folder into which it unpacks, or a FIT, GPX or TCX file; several at once",
     )
     parser.add_argument(
         "--watch",
         metavar="DIR",
         type=Path,
-        help="read what is new in this folder of activity files (default: that of STRAVA_WATCH)",
+        help="import what is new in this folder of activity files (default: STRAVA_WATCH)",
     )
     parser.add_argument(
         "--confirm-deletions",
         action="store_true",
-        help="trust an export however much it lacks: what is missing was deleted",
+        help="accept any number of deletions: activities that an export lacks were deleted",
     )
 
 
@@ -116,9 +118,9 @@ def _withdraw_options(parser: argparse.ArgumentParser) -> None:
         "--door",
         required=True,
         choices=("api", "export", "file"),
-        help="what to erase: what Strava's API sent, what your exports have, or activity files by themselves",
+        help="the door to withdraw: Strava's API, your exports, or single activity files",
     )
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
 def _settings(options: argparse.Namespace) -> StravaSettings:
@@ -133,7 +135,7 @@ def _settings(options: argparse.Namespace) -> StravaSettings:
 
 
 def _typed(path: Path) -> Path:
-    """`path` as the caller means it; make hands on a tilde as it was typed."""
+    """`path` relative to the caller's folder; make passes on a tilde unchanged."""
     return Path.cwd() / path.expanduser()
 
 
@@ -184,8 +186,8 @@ def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], No
         paths = tuple(map(_typed, given.get("paths", ())))
         if "import" in steps and not paths and settings.watch is None:
             raise BadSetting(
-                "There is nothing to import: name the ZIP that Strava has sent or an activity file (make import "
-                "FILE=export_123.zip), or a folder that a watch writes to (--watch DIR, or the setting STRAVA_WATCH)."
+                "There is nothing to import: name the ZIP from Strava or an activity file (make import "
+                "FILE=export_123.zip), or the folder of your watch (--watch DIR, or the setting STRAVA_WATCH)."
             )
         choices = Choices(
             pull_choice,
@@ -199,17 +201,17 @@ def _does(*steps: "Step") -> Callable[[argparse.Namespace, Report, StopFlag], No
 
 
 def _says_yes(stop: StopFlag) -> bool:
-    """Ask on the terminal whether to go on.
+    """Ask on the terminal whether to go ahead.
 
     Raises:
-        BadSetting: there is none.
+        BadSetting: there is no terminal.
     """
     from pipelines.ground.terminal import typed_line
 
     if not (sys.stdin and sys.stdin.isatty()):
-        raise BadSetting("There is no terminal to ask on, and nothing was erased. Say --yes if that is to be erased.")
-    Heedless(sys.stderr).write("Erase them? Type yes: ")
-    Heedless(sys.stderr).flush()
+        raise BadSetting("There is no terminal to ask on, and nothing was erased. To erase without a question: --yes.")
+    BestEffort(sys.stderr).write("Erase them? Type yes: ")
+    BestEffort(sys.stderr).flush()
     return typed_line(sys.stdin, stop).strip().lower() in ("y", "yes")
 
 
@@ -222,11 +224,13 @@ def _withdraw(options: argparse.Namespace, report: Report, stop: StopFlag) -> No
     settings = _settings(options)
     _withdraw_steps(options, report, stop)
     if options.door == "api" and is_there(TokenFile(settings.token_path).path):
-        tell("This program is still authorised: the next pull or flow fetches all of it anew. To end that: make revoke")
+        print_line(
+            "This program is still authorised: the next pull or flow fetches it all again. To prevent that: make revoke"
+        )
 
 
 def _finish_restore(settings: StravaSettings) -> None:
-    """Bring a restore that was killed to its end, if there is one; call under the run's lock."""
+    """Complete a restore that was killed, if there is one; call under the run's lock."""
     if is_there(settings.restoring_path):
         from pipelines.runs.backup import finish_restore
 
@@ -234,7 +238,7 @@ def _finish_restore(settings: StravaSettings) -> None:
 
 
 def _complete_restore(settings: StravaSettings, report: Report, stop: StopFlag) -> None:
-    """As `_finish_restore`, before something is written without the run's lock that a restore would replace."""
+    """Like `_finish_restore`, before a command without the run's lock writes what a restore would replace."""
     if is_there(settings.restoring_path):
         from pipelines.ground.durable import locked
         from pipelines.runs.last_run import another_run
@@ -254,16 +258,16 @@ def _auth(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     file.ensure_replaceable()
 
     tokens, unticked = authorise(
-        app_of(settings, stop), file, settings.redirect_uri, settings.scope, tell, stop, sys.stdin
+        app_of(settings, stop), file, settings.redirect_uri, settings.scope, print_line, stop, sys.stdin
     )
-    tell(f"Authorised for athlete {tokens.athlete_id}; the tokens are in {file.path}.")
+    print_line(f"Authorised for athlete {tokens.athlete_id}; the tokens are in {file.path}.")
     if unticked:
         report.warn(f"Not granted: {', '.join(sorted(unticked))}.")
         if "activity:read_all" in unticked:
             report.warn("Without activity:read_all, activities that only you can see are missing.")
         if "activity:read" in unticked and "activity:read_all" in unticked:
             report.warn("Without activity:read nothing can be pulled: run `make auth` again and leave its box ticked.")
-    tell("Next: make flow")
+    print_line("Next: make flow")
 
 
 def _revoke(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
@@ -273,19 +277,21 @@ def _revoke(options: argparse.Namespace, report: Report, stop: StopFlag) -> None
     settings = _settings(options)
     _complete_restore(settings, report, stop)
     file = TokenFile(settings.token_path)
-    # a run that refreshed meanwhile would write the file anew
+    # a run that refreshes meanwhile would write the file again
     with file.locked(stop, lambda: report.say(TOKENS_IN_USE)):
         known = app_of(settings, stop).revoke(file.load())
         file.remove()
-    tell(f"{'Revoked at Strava' if known else 'Strava did not know the token any more'}; {file.path} is removed.")
-    tell(
+    print_line(f"{'Revoked at Strava' if known else 'Strava did not know the token any more'}; {file.path} is removed.")
+    print_line(
         "Your data stay where they are. To erase what came through the API, and keep what your exports have: "
         "make withdraw DOOR=api. To erase everything, delete data/, output/, warehouse/ and site/ yourself."
     )
 
 
 def _status_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="for programs; docs/reference/status.md names the keys")
+    parser.add_argument(
+        "--json", action="store_true", help="output for programs; docs/reference/status.md describes the keys"
+    )
 
 
 def _status(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
@@ -308,22 +314,22 @@ def _status(options: argparse.Namespace, _report: Report, stop: StopFlag) -> Non
 def _schedule(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
     from pipelines.runs.schedule import run_on_schedule
 
-    def tell_when(text: str) -> None:
-        tell(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {text}")
+    def print_when(text: str) -> None:
+        print_line(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {text}")
 
-    run_on_schedule(_settings(options), tell_when, stop)
+    run_on_schedule(_settings(options), print_when, stop)
 
 
 def _sql_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "query",
         nargs="?",
-        help="SQL; without it what standard input holds, on a terminal one statement after the other",
+        help="SQL; without it, statements are read from standard input, on a terminal one after the other",
     )
     parser.add_argument(
         "--format",
         choices=("table", "csv", "json", "markdown"),
-        help="table unless given: cut to its size on a terminal; else, as in the others, all rows and columns",
+        help="default: table, which shows what fits on a terminal; otherwise all rows and columns are written",
     )
 
 
@@ -345,10 +351,12 @@ def _page_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--public",
         action="store_true",
-        help="dates, sports, rounded figures and what follows from them, for others; goes to site/public/index.html",
+        help="a page for others, with dates, sports and rounded figures only: site/public/index.html",
     )
-    parser.add_argument("--out", metavar="FILE", type=Path, help="where to write it instead")
-    parser.add_argument("--force", action="store_true", help="replace what is there, though it is no page of ours")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="write it to FILE instead")
+    parser.add_argument(
+        "--force", action="store_true", help="replace the file even if it is not a page of this program"
+    )
 
 
 def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
@@ -367,29 +375,31 @@ def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
 
 
 def _serve_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", metavar="N", default="8000", help="8000 unless given; 0 for any that is free")
+    parser.add_argument("--port", metavar="N", default="8000", help="the port, by default 8000; 0 for any free one")
 
 
 def _serve(options: argparse.Namespace, _report: Report, stop: StopFlag) -> None:
     from pipelines.page.serve import serve
 
     port = _whole_number("--port", options.port)
-    serve(_settings(options).site_path, port or 0, tell, stop)
+    serve(_settings(options).site_path, port or 0, print_line, stop)
 
 
 def _bundle_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", type=Path, help="the bundle; STRAVA_STATE_PASSPHRASE is its passphrase")
-    parser.add_argument("--unencrypted", action="store_true", help="the bundle is open to everybody who gets the file")
+    parser.add_argument("file", metavar="FILE", type=Path, help="the bundle; its passphrase is STRAVA_STATE_PASSPHRASE")
+    parser.add_argument(
+        "--unencrypted", action="store_true", help="without encryption: anybody who gets the file can read it"
+    )
 
 
 def _backup_options(parser: argparse.ArgumentParser) -> None:
     _bundle_options(parser)
-    parser.add_argument("--force", action="store_true", help="replace FILE, though it is no bundle")
+    parser.add_argument("--force", action="store_true", help="replace FILE even if it is not a bundle")
 
 
 def _restore_options(parser: argparse.ArgumentParser) -> None:
     _bundle_options(parser)
-    parser.add_argument("--force", action="store_true", help="replace the state that is here")
+    parser.add_argument("--force", action="store_true", help="replace the existing state")
 
 
 def _backup(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
@@ -429,39 +439,39 @@ COMMANDS = (
     ),
     Command(
         "import",
-        "land your own export of Strava (ZIP or folder), or activity files, and build; needs no account, no network",
+        "import your own export of Strava (ZIP or folder) or activity files, and build; needs no account or network",
         "python pipelines/strava.py import export_123.zip",
         _does("import", "watch", "purge_if_wanted", "stage", "build_if_needed", "page_if_wanted"),
         _import_options,
     ),
     Command(
         "build",
-        "bring staging up to the shards and run `dbt build`",
+        "bring staging up to date with the shards and run `dbt build`",
         "python pipelines/strava.py build",
         _does("stage", "build"),
     ),
     Command(
         "schedule",
-        "stay and run the flow by a cron expression (STRAVA_SCHEDULE, TZ), one at a time",
+        "keep running and start a flow by a cron expression (STRAVA_SCHEDULE, TZ), one at a time",
         "python pipelines/strava.py schedule",
         _schedule,
     ),
     Command(
         "purge",
-        "erase what was deleted at Strava from shards, JSON files and warehouse, for good",
+        "erase for good what was deleted at Strava, from shards, JSON files and warehouse",
         "python pipelines/strava.py purge",
         _does("purge", "stage", "build_after_purge"),
     ),
     Command(
         "withdraw",
-        "erase all that came through one door (api, export or file), and keep what the others have",
+        "erase everything that came through one door (api, export or file), and keep what the others have",
         "python pipelines/strava.py withdraw --door api",
         _withdraw,
         _withdraw_options,
     ),
     Command(
         "status",
-        "whether Strava, bronze and warehouse add up, what is missing and why, the last run",
+        "show whether Strava, bronze and warehouse add up, what is missing and why, and the last run",
         "python pipelines/strava.py status --json",
         _status,
         _status_options,
@@ -475,7 +485,7 @@ COMMANDS = (
     ),
     Command(
         "page",
-        "make the page to look at, one HTML file: site/index.html",
+        "make the page, one HTML file: site/index.html",
         "python pipelines/strava.py page",
         _page,
         _page_options,
@@ -489,14 +499,14 @@ COMMANDS = (
     ),
     Command(
         "backup",
-        "shards, warehouse, output and tokens as one encrypted file",
+        "write shards, warehouse, output and tokens into one encrypted file",
         "python pipelines/strava.py backup strava.bundle",
         _backup,
         _backup_options,
     ),
     Command(
         "restore",
-        "restore the state from such a file, after checking all of it",
+        "restore the state from such a file, after verifying all of it",
         "python pipelines/strava.py restore strava.bundle",
         _restore,
         _restore_options,
@@ -512,7 +522,7 @@ _DEFAULT = _does("pull", "enrich", "stage")
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line, its helps included."""
+    """The parser of the command line, with all help texts."""
     codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in exit_codes().items())
     parser = argparse.ArgumentParser(
         prog="strava.py",
@@ -535,7 +545,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; what it raises becomes one sentence on standard error and an exit code."""
+    """Run a command; an error becomes one sentence on standard error and an exit code."""
     options = make_parser().parse_args(arguments)
     report = Report()
     stop = StopFlag()
@@ -562,5 +572,5 @@ if __name__ == "__main__":
         # argparse has shown a help or the usage
         code = int(said.code or 0)
     flush_streams()
-    # no more Python: it would wait for a request that is still under way when somebody wanted out at once
+    # no more Python: it would wait for a request in flight when the run had to stop at once
     os._exit(code)

@@ -29,16 +29,23 @@ def _limits(text: str) -> dict[str, int]:
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m simulator",
-        description="Serve a simulated Strava: OAuth, a made-up athlete's activities, rate limits, faults on demand.",
+        description="Serve a simulated Strava: OAuth, a generated athlete's activities, rate limits, faults on demand.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8090, help="0 for a free one (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=7, help="which athlete (default: %(default)s)")
-    parser.add_argument("--activities", type=int, default=400, help="how many (default: %(default)s)")
-    parser.add_argument("--account", type=Path, metavar="FILE", help="a JSON array of SummaryActivities instead")
-    parser.add_argument("--after", choices=("exclusive", "inclusive"), default="exclusive", help="how `after` is read")
+    parser.add_argument("--port", type=int, default=8090, help="the port, 0 for a free one (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="the seed of the athlete (default: %(default)s)")
+    parser.add_argument("--activities", type=int, default=400, help="how many activities (default: %(default)s)")
+    parser.add_argument(
+        "--account", type=Path, metavar="FILE", help="a file with a JSON array of SummaryActivities instead"
+    )
+    parser.add_argument(
+        "--after",
+        choices=("exclusive", "inclusive"),
+        default="exclusive",
+        help="whether `after` includes the second itself",
+    )
     parser.add_argument(
         "--clock", type=datetime.fromisoformat, metavar="ISO", help="where its clock starts (default: now)"
     )
@@ -46,9 +53,12 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--limits", type=_limits, metavar="100,1000", help="reads per 15 minutes and day; overall is twice that"
     )
-    parser.add_argument("--auto-authorize", action="store_true", help="approve at the consent page without asking")
+    parser.add_argument("--auto-authorize", action="store_true", help="approve every authorisation at once")
     parser.add_argument(
-        "--ready-file", type=Path, metavar="PATH", help="write url, client id and secret here once it serves"
+        "--ready-file",
+        type=Path,
+        metavar="PATH",
+        help="write address, client id and secret to this file once it serves",
     )
     return parser.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""An account from a file: a JSON array of SummaryActivities, as the list hands them out or a pull has saved them."""
+"""An account from a file: a JSON array of SummaryActivities, as the list returns them or a pull has saved them."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,7 @@ from simulator.json_text import decode, parse
 
 @dataclass
 class Account:
-    """What a file tells about an athlete; each row keeps the activity's own text, byte for byte."""
+    """What a file says about an athlete; each row keeps the activity's own text, byte for byte."""
 
     athlete_id: int = 0
     rows: list[Row] = field(default_factory=list)
@@ -23,7 +23,7 @@ def read_account(path: Path) -> Account:
     """
     text, account = path.read_text(encoding="utf-8-sig"), Account()
     if not text.lstrip().startswith("["):
-        raise ValueError(f"{path} is no JSON array of SummaryActivities")
+        raise ValueError(f"{path} is not a JSON array of SummaryActivities")
     try:
         parse(text)  # all of it is JSON: the walk below need not look out for its end
         position = text.index("[") + 1
@@ -40,7 +40,7 @@ def read_account(path: Path) -> Account:
                 worn = account.gear.setdefault(gear_id, Gear(gear_id, "Gear", gear_id))
                 worn.distance_m += summary.get("distance") or 0
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{path} is no JSON array of SummaryActivities: {error}") from error
+        raise ValueError(f"{path} is not a JSON array of SummaryActivities: {error}") from error
     return account
 
 

@@ -1,4 +1,4 @@
-"""Files as devices write them: FIT, GPX and TCX of made-up samples, with every defect that real ones have.
+"""Files as devices write them: FIT, GPX and TCX of generated samples, with every defect that real ones have.
 
 FIT after Garmin's protocol (developer.garmin.com/fit/protocol), GPX 1.1 (topografix.com), TCX v2 (Garmin). Nothing here
 shares code with the readers in `pipelines`, so that neither can hide the other's mistakes.

@@ -163,7 +163,7 @@ class Faults:
         self._faults: list[Fault] = []
 
     def add(self, kind: str, times: int | None, path: str | None, after: int, options: dict[str, Any]) -> None:
-        """Set a fault; raises ValueError for a kind that is none, or an option that it has not."""
+        """Set a fault; raises ValueError for a kind that is invalid, or an option that it has not."""
         if kind not in KINDS:
             raise ValueError(f"unknown fault: {kind!r}; there are {', '.join(KINDS)}")
         bound_to = options.pop("id", None)

@@ -41,7 +41,7 @@ class Row(NamedTuple):
 class _Urn(Generic[T]):
     """Values to draw from by weight.
 
-    `random.choices` sums the weights anew each time: too slow for 100,000 activities.
+    `random.choices` sums the weights again each time: too slow for 100,000 activities.
     """
 
     def __init__(self, weights: Sequence[float], values: Sequence[T]) -> None:

@@ -1,4 +1,4 @@
-"""`make demo`: the main job, by the API, an export or both, on a simulated athlete, under `demo/` only."""
+"""`make demo`: everything on a simulated athlete, by the API, an export or both, only under `demo/`."""
 
 import argparse
 import os
@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import requests
 
-from pipelines.ground.output import tell
+from pipelines.ground.output import print_line
 from pipelines.ground.streams import flush_streams, prepare_streams
 from simulator.server import Simulator
 
@@ -24,7 +24,7 @@ WAREHOUSE = HOME / "warehouse" / "strava.duckdb"
 ACTIVITIES = 400
 DOORS = ("both", "export", "api")
 PAGE = HOME / "site" / "index.html"
-# what an athlete tells of themselves, so that the page has nothing to miss
+# the athlete's own numbers, so that nothing is missing on the page
 ATHLETE = {
     "STRAVA_REST_HR": "52",
     "STRAVA_MAX_HR": "188",
@@ -34,7 +34,7 @@ ATHLETE = {
     "STRAVA_UNITS": "km",
     "STRAVA_GOALS": "Run 1000 km/year, Ride 4000 km/year, All 6 h/week, All 15 days/month",
 }
-# settings and secrets of the user's own history, which are none of the demo's business
+# settings and secrets of the user's own history, which the demo must not use
 USERS = ("STRAVA_", "SOURCES__", "DESTINATION__", "AWS_")
 QUERIES = (
     "SELECT id, start_date, name, sport_type, distance FROM strava.activities ORDER BY start_date DESC LIMIT 10;",
@@ -56,13 +56,13 @@ def _strava_at(url: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _settings(url: str, state: dict[str, Any], redirect_uri: str) -> dict[str, str]:
-    """Every setting that says where something is read or written, so that a user's `.env` has no say in the demo."""
+    """Every setting that says where something is read or written, so that a user's `.env` does not affect the demo."""
     return {
         "STRAVA_HOME": str(HOME),
         "STRAVA_TOKEN_FILE": "secrets/strava_token.json",
         "STRAVA_WAREHOUSE": "warehouse/strava.duckdb",
         "STRAVA_BRONZE_URL": "data",
-        # an empty one would leave it to `.env`, and the demo's copy would take the place of the user's
+        # with an empty one `.env` would decide, and the demo's copy would replace the user's
         "STRAVA_PUBLISH": "warehouse/strava.published.duckdb",
         "STRAVA_API_URL": f"{url}/api/v3",
         "STRAVA_OAUTH_URL": f"{url}/oauth",
@@ -87,13 +87,13 @@ def _strava(*arguments: str) -> list[str]:
 
 
 def _step(name: str, *arguments: str, environment: dict[str, str]) -> None:
-    tell(f"\n$ python pipelines/strava.py {name}")
+    print_line(f"\n$ python pipelines/strava.py {name}")
     subprocess.run(_strava(name, *arguments), env=environment, check=True)  # noqa: S603 - our own command
 
 
 def _authorise(environment: dict[str, str]) -> None:
     """Run `auth` and be the browser: open the page it prints, which the simulator approves at once."""
-    tell("\n$ python pipelines/strava.py auth")
+    print_line("\n$ python pipelines/strava.py auth")
     with (
         TemporaryFile() as nothing_typed,
         subprocess.Popen(  # noqa: S603 - our own command
@@ -101,7 +101,7 @@ def _authorise(environment: dict[str, str]) -> None:
         ) as auth,
     ):
         for line in auth.stdout or ():
-            tell(line.rstrip("\n"))
+            print_line(line.rstrip("\n"))
             if line.strip().startswith("http"):
                 requests.get(line.strip(), timeout=30).raise_for_status()
     if auth.returncode:
@@ -115,7 +115,7 @@ def _import_export(url: str, athlete_id: int, environment: dict[str, str]) -> No
     answer = requests.get(f"{url}/_control/export", timeout=300)
     answer.raise_for_status()
     export.write_bytes(answer.content)
-    tell(f"\n$ python pipelines/strava.py import {export.relative_to(REPO)}")
+    print_line(f"\n$ python pipelines/strava.py import {export.relative_to(REPO)}")
     subprocess.run(_strava("import", str(export)), env=environment, check=True)  # noqa: S603 - our own command
 
 
@@ -128,36 +128,42 @@ def _print_what_was_made() -> None:
             from strava.activities
             """
         ).fetchall()[0]
-        tell(f"\nMade in {HOME.relative_to(REPO)}/:")
+        print_line(f"\nMade in {HOME.relative_to(REPO)}/:")
         if (HOME / "secrets" / "strava_token.json").exists():
-            tell("  secrets/strava_token.json    the tokens, readable by you only")
+            print_line("  secrets/strava_token.json    the tokens, readable by you only")
         for export in HOME.glob("export_*.zip"):
-            tell(f"  {export.name:<28} the export, as Strava would send it; not needed any more")
-        tell(f"  data/                        {len(list((HOME / 'data').rglob('*.parquet')))} shards: the truth")
+            print_line(f"  {export.name:<28} the export, as Strava would send it; no longer needed")
+        print_line(f"  data/                        {len(list((HOME / 'data').rglob('*.parquet')))} shards: the truth")
         if (HOME / "output").exists():
-            tell("  output/                      what the API sent, as JSON")
-        tell(f"  warehouse/strava.duckdb      {activities} activities of {first} to {last}, {details} with details")
-        tell(f"  site/index.html              the page: {PAGE.stat().st_size / 1e6:.1f} MB, opens by double click")
-        tell("\nThe newest of them, by the first of three queries to try:\n")
-        tell(str(warehouse.sql(QUERIES[0])))
-    tell("Three queries to try:\n")
+            print_line("  output/                      what the API sent, as JSON")
+        print_line(
+            f"  warehouse/strava.duckdb      {activities} activities of {first} to {last}, {details} with details"
+        )
+        print_line(
+            f"  site/index.html              the page: {PAGE.stat().st_size / 1e6:.1f} MB, opens by double click"
+        )
+        print_line("\nThe newest of them, by the first of three queries to try:\n")
+        print_line(str(warehouse.sql(QUERIES[0])))
+    print_line("Three queries to try:\n")
     for query in QUERIES:
-        tell(f'  STRAVA_HOME=demo make sql Q="{query}"\n')
-    tell("With your own history: docs/start/export.md and docs/start/api.md.")
-    tell(f"\nThe page to look at: {PAGE.relative_to(REPO)}")
+        print_line(f'  STRAVA_HOME=demo make sql Q="{query}"\n')
+    print_line("With your own history: docs/start/export.md and docs/start/api.md.")
+    print_line(f"\nThe page: {PAGE.relative_to(REPO)}")
 
 
 def main() -> int:
-    """Run the demo from scratch; the exit code of the step that failed, or 0."""
+    """Run the demo from scratch; returns the exit code of the step that failed, or 0."""
     parser = argparse.ArgumentParser(prog="python -m simulator.demo", description=main.__doc__)
-    parser.add_argument("--strava", metavar="URL", help="a simulator that runs already, with --auto-authorize")
-    parser.add_argument("--door", choices=DOORS, default="both", help="how the history comes in (default: %(default)s)")
+    parser.add_argument("--strava", metavar="URL", help="the address of a running simulator with --auto-authorize")
+    parser.add_argument(
+        "--door", choices=DOORS, default="both", help="the doors through which the history comes (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     prepare_streams()
     shutil.rmtree(HOME, ignore_errors=True)
     try:
         with _strava_at(arguments.strava) as (url, state):
-            tell(
+            print_line(
                 f"A simulated Strava with {state['activities']} activities of athlete {state['athlete_id']} is at {url}"
             )
             redirect_uri = f"http://localhost:{_free_port()}/exchange_token"

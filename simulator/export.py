@@ -1,4 +1,4 @@
-"""Strava's bulk export of a simulated athlete: a ZIP with activities.csv, the activities' files, and all the rest.
+"""Strava's bulk export of a simulated athlete: a ZIP with activities.csv, the activities' files, and everything else.
 
 What is private in a real one (addresses, logins, messages, other people) is there too, each value bearing
 `PRIVATE_MARK`: who reads an export can be tested for leaving it alone.

@@ -25,22 +25,34 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m simulator export",
         description="Write the bulk export that Strava would send to a made-up athlete.",
-        epilog=f"{_EXAMPLE}\ndefects:\n  {MIXED}: all that leave something to read\n{defects}",
+        epilog=f"{_EXAMPLE}\ndefects:\n  {MIXED}: all defects that leave something to read\n{defects}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("out", type=Path, metavar="OUT.zip", help="the ZIP, or with --folder the folder")
-    parser.add_argument("--seed", type=int, default=7, help="which athlete (default: %(default)s)")
-    parser.add_argument("--activities", type=int, default=400, help="how many (default: %(default)s)")
-    parser.add_argument("--account", type=Path, metavar="FILE", help="a JSON array of SummaryActivities instead")
+    parser.add_argument("--seed", type=int, default=7, help="the seed of the athlete (default: %(default)s)")
+    parser.add_argument("--activities", type=int, default=400, help="how many activities (default: %(default)s)")
+    parser.add_argument(
+        "--account", type=Path, metavar="FILE", help="a file with a JSON array of SummaryActivities instead"
+    )
     parser.add_argument("--clock", type=datetime.fromisoformat, metavar="ISO", help="when (default: now)")
-    parser.add_argument("--from", dest="url", metavar="URL", help="of a running simulator's athlete, as it is now")
+    parser.add_argument(
+        "--from",
+        dest="url",
+        metavar="URL",
+        help="the address of a running simulator, whose athlete is exported as of now",
+    )
     parser.add_argument("--language", choices=LANGUAGES, default="en", help="of the athlete (default: %(default)s)")
     parser.add_argument(
-        "--year", type=int, choices=WIDTHS, help="how the export looks (default: as of the simulator's clock)"
+        "--year",
+        type=int,
+        choices=WIDTHS,
+        help="the year whose layout the export has (default: that of the simulator's clock)",
     )
     parser.add_argument("--width", type=int, help="how many columns activities.csv has, instead of its year's")
-    parser.add_argument("--points", type=int, default=POINTS, help="samples a file at most (default: %(default)s)")
-    parser.add_argument("--defect", action="append", default=[], metavar="NAME", help="what is wrong; see below")
+    parser.add_argument(
+        "--points", type=int, default=POINTS, help="maximum number of samples in a file (default: %(default)s)"
+    )
+    parser.add_argument("--defect", action="append", default=[], metavar="NAME", help="a defect; see below")
     parser.add_argument("--folder", action="store_true", help="write an unpacked export")
     return parser.parse_args(argv)
 

@@ -33,7 +33,7 @@ _ALONE: Final = REFUSED | {"unknown-width", "cut-csv", "other-athlete"}
 def apply(draft: Draft, names: Iterable[str]) -> tuple[str, ...]:
     """Put defects into a draft and return their names; `mixed` is all that leave something to read and have room.
 
-    Raises ValueError for a name that is none, NoRoom if there are too few activities for it.
+    Raises ValueError for a name that is invalid, NoRoom if there are too few activities for it.
     """
     done: list[str] = []
     for name in names:
@@ -152,7 +152,7 @@ def unknown_sport(draft: Draft) -> None:
 
 @_defect
 def bad_date(draft: Draft) -> None:
-    """A date that is none."""
+    """A date that is invalid."""
     draft.pick().cells["Activity Date"] = "31.02.2024, 25:61:00"
 
 
@@ -459,6 +459,6 @@ def consent_strip(draft: Draft) -> None:
 
 @_defect
 def no_gzip(draft: Draft) -> None:
-    """A `.gz` that is none."""
+    """A `.gz` that is invalid."""
     row = draft.pick_with_file(".gz")
     row.file = lambda: b"this is no gzip"

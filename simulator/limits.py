@@ -38,12 +38,12 @@ class Limits:
         return (int(self._now_s()) // length_s + 1) * length_s
 
     def set_limits(self, **limits: int) -> None:
-        """Change limits; raises ValueError for a name that is none."""
+        """Change limits; raises ValueError for a name that is invalid."""
         self._known(limits)
         self.limits.update(limits)
 
     def set_usage(self, **usage: int) -> None:
-        """Change what is counted so far; raises ValueError for a name that is none."""
+        """Change what is counted so far; raises ValueError for a name that is invalid."""
         self._known(usage)
         self.usage.update(usage)
 

@@ -106,7 +106,7 @@ class World:
         return datetime.fromtimestamp(self.now_s(), UTC)
 
     def set_clock(self, moment: datetime) -> None:
-        """Set the simulator's clock (a time without zone is UTC); it goes on ticking."""
+        """Set the simulator's clock (a time without zone is UTC); it continues ticking."""
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         self._clock_s, self._set_at_s = moment.timestamp(), time.monotonic()
 
@@ -334,7 +334,7 @@ class World:
         """Change fields of an activity (of its detail, if a summary has no such field) and return its summary.
 
         `start_date_local`, `type` and `private` follow from `start_date`, `sport_type` and `visibility` unless given.
-        Raises KeyError if there is no such activity, ValueError for a date that is none.
+        Raises KeyError if there is no such activity, ValueError for a date that is invalid.
         """
         with self.lock:
             summary = self.summary(activity_id)
@@ -365,7 +365,7 @@ class World:
             self._detail_only.setdefault(activity_id, {}).update(fields)
 
     def set_summary(self, activity_id: int, text: bytes) -> None:
-        """Let the list hand out `text`, which need not be JSON, as the summary of an activity.
+        """Let the list serve `text`, which need not be JSON, as the summary of an activity.
 
         Its place in the list stays. All else that follows from a summary (details, `edit`, `restore`, …) is read from
         the text, so it needs one that is a summary. Raises KeyError if there is no such activity.

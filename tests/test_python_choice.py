@@ -56,7 +56,7 @@ def make(tmp_path):
         ({"python3_13": "3, 10", "python3_11": "3, 11"}, "python3.11"),
     ],
 )
-def test_the_newest_python_that_will_do_is_taken(make, there, taken):
+def test_the_newest_supported_python_is_used(make, there, taken):
     ran = make(**there)
     assert ran.returncode == 0, ran.stderr
     assert f"with {taken}," in ran.stdout
@@ -71,7 +71,7 @@ def test_the_newest_python_that_will_do_is_taken(make, there, taken):
         ({}, []),
     ],
 )
-def test_without_a_python_that_will_do_make_says_which_ones_do(make, tmp_path, there, arguments):
+def test_without_a_supported_python_make_names_the_supported_ones(make, tmp_path, there, arguments):
     ran = make(*arguments, **there)
     assert ran.returncode == 2
     assert "Python 3.11, 3.12 or 3.13 is needed" in ran.stdout

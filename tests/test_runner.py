@@ -55,7 +55,7 @@ def make(athlete, tmp_path):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_with_an_engine_that_is_of_no_help_the_pipeline_runs_in_venv_and_says_so(make, engine):
+def test_with_an_engine_that_does_not_work_the_pipeline_runs_in_venv_and_says_so(make, engine):
     began_at_s = time.monotonic()
     ran = make(ENGINES[engine], "status")
     assert ran.code == 0, ran.err
@@ -65,7 +65,7 @@ def test_with_an_engine_that_is_of_no_help_the_pipeline_runs_in_venv_and_says_so
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_container_that_was_asked_for_and_cannot_be_is_one_sentence(make, engine):
+def test_a_container_that_was_asked_for_but_cannot_start_is_one_sentence(make, engine):
     ran = make(ENGINES[engine], "status", RUNNER="container")
     assert ran.code != 0
     assert ran.out == ""
@@ -79,7 +79,7 @@ def test_venv_that_was_asked_for_asks_no_engine(make, tmp_path):
     assert not (tmp_path / "asked").exists()
 
 
-def test_a_runner_that_there_is_not_is_one_sentence(make):
+def test_an_unknown_runner_is_one_sentence(make):
     ran = make("exit 1", "status", RUNNER="kubernetes")
     assert "error: RUNNER is 'kubernetes': it must be container or venv." in ran.err
     assert ran.code != 0
@@ -151,7 +151,7 @@ def test_in_a_container_the_page_goes_to_site_and_only_serve_uses_the_machines_o
     assert "--publish" not in serve.out
 
 
-def test_the_export_that_is_to_be_imported_is_shown_to_the_container_and_nothing_beside_it(make, tmp_path):
+def test_the_export_to_import_is_mounted_in_the_container_and_nothing_beside_it(make, tmp_path):
     (tmp_path / "of mine, new").mkdir()
     export = tmp_path / "of mine, new" / "export_1.zip"
     export.touch()
@@ -191,7 +191,7 @@ def test_a_variable_in_a_path_of_env_is_refused_and_makes_no_folder(make, clone,
     assert [path for path in clone.rglob("*") if "$" in path.name] == []
 
 
-def test_every_path_that_a_setting_names_is_shown_to_the_container(make, clone, athlete, tmp_path):
+def test_every_path_in_a_setting_is_mounted_in_the_container(make, clone, athlete, tmp_path):
     linked = tmp_path / "linked, too"
     linked.mkdir()
     (athlete.home / "watch").mkdir()
@@ -235,7 +235,7 @@ def test_proxies_reach_the_container_and_its_build_and_one_on_this_machine_is_re
 
 
 @pytest.mark.parametrize(("where", "code"), [("| head -n 1", 0), ("> /dev/full", 6), ("| cat >&2", 3)])
-def test_an_answer_from_a_container_that_nobody_reads_to_its_end_ends_well_and_one_that_is_lost_does_not(
+def test_an_answer_from_a_container_into_a_closed_pipe_is_no_error_and_a_lost_one_is(
     make, athlete, tmp_path, where, code
 ):
     # as an engine's client does: it says that its reader is gone, and ends with a code of its own
@@ -253,7 +253,7 @@ def test_an_answer_from_a_container_that_nobody_reads_to_its_end_ends_well_and_o
 
 
 @pytest.mark.parametrize("stderr", ["full", "unread"])
-def test_a_standard_error_that_takes_nothing_keeps_nothing_from_being_run(make, athlete, stderr):
+def test_a_standard_error_that_cannot_be_written_does_not_stop_the_run(make, athlete, stderr):
     ours, theirs = os.pipe() if stderr == "unread" else (None, os.open("/dev/full", os.O_WRONLY))
     if ours is not None:
         os.close(ours)

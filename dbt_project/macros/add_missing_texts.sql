@@ -1,6 +1,6 @@
 {#
-    A hook before a merge whose query reads columns of the table it merges into: columns of text that a table of an older
-    version lacks are added, empty. `on_schema_change` comes after the query.
+    A hook before a merge whose query reads columns of its own table: it adds text columns that a table of an older
+    version lacks, empty, because `on_schema_change` comes after the query.
 #}
 {% macro add_missing_texts(names) %}
     {%- set relation = load_relation(this) if execute -%}

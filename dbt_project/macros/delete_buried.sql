@@ -1,6 +1,6 @@
 {#
-    A merge never deletes. This hook, in the transaction of the merge, takes out what must not be there any more:
-    activities that are gone (their details with them), and rows made of versions that a purge has erased since.
+    A merge never deletes. This hook, in the transaction of the merge, deletes activities that are gone (with their
+    details), and rows made from versions that a purge has erased since.
 #}
 {% macro delete_buried() %}
 delete from {{ this }}

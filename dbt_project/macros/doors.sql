@@ -1,9 +1,8 @@
-{# How what the API, an export and a file say of one activity becomes one row. #}
+{# How API, export and file become one row per activity. #}
 
 
 {#
-    Whether two ids of gear are of the same: exports from before 2025 round them as a float of 32 bits does, and say
-    nothing of it.
+    Whether two ids of gear mean the same piece: exports from before 2025 silently round them to a 32-bit float.
 #}
 {% macro is_same_gear(one, other) -%}
     coalesce(
@@ -18,15 +17,15 @@
     )
 {%- endmacro %}
 
-{# The furthest that a float of 32 bits may be off: half a unit in its last place, of 24 bits. #}
+{# The largest error of a 32-bit float: half a unit in the last of its 24 bits. #}
 {% macro float32_error(value) -%}
     abs({{ value }}) / 16777216e0
 {%- endmacro %}
 
 
 {#
-    Whether an export names another sport than the API. It names the coarser `type`, so a Run is no other sport than a
-    TrailRun; where one of the two is not known there is no difference.
+    Whether an export names another sport than the API. It names the coarser `type`, so a Run is not another sport than
+    a TrailRun; an unknown sport is no difference.
 #}
 {% macro is_other_sport(api, export) -%}
     coalesce(
@@ -40,8 +39,8 @@
 {%- endmacro %}
 
 {#
-    `type` or `sport_type` out of the CTEs `sent`, `exported` and `recorded`: the API's, unless a newer export names
-    another sport. A file may know better than an export which kind of that type it was.
+    `type` or `sport_type` from the CTEs `sent`, `exported` and `recorded`: the API's, unless a newer export names
+    another sport. A file may know better than an export which sport type of that type it was.
 #}
 {% macro sport_of(field) -%}
     case
@@ -59,7 +58,7 @@
     end
 {%- endmacro %}
 
-{# A field that an athlete edits, out of the same: the newer one's, of the API and the export, where both have one. #}
+{# A field that an athlete edits, from the same CTEs: the newer of API and export, if both have a value. #}
 {% macro newest_edit_of(field) -%}
     {%- set export = "nullif(exported.name, '')" if field == 'name' else 'exported.' ~ field -%}
     case
@@ -75,9 +74,9 @@
 
 
 {#
-    A hook after a merge into `activities`, in its transaction: what neither the API nor a file gives a time zone takes
-    that of the activity nearest in time that has one, so that it hangs on all rows there are and on no order of theirs.
-    Without any it is left in UTC. The zone counts and not its offset: between the two the clocks may have changed.
+    A hook after a merge into `activities`, in its transaction: an activity without a time zone from the API or a file
+    takes that of the activity nearest in time that has one, so it depends on all rows and not on their order. Without
+    any, it stays in UTC. It takes the zone and not its offset, because the clocks may have changed between the two.
 #}
 {% macro take_time_zones_of_neighbours() %}
 merge into {{ this }} as merged
@@ -103,7 +102,7 @@ using (
         where is_lost
     ),
 
-    -- One for each instant; without anything lost, none at all.
+    -- One for each instant; none at all if no activity lacks a zone.
     signposts as (
         select
             athlete_id,
@@ -153,7 +152,7 @@ using (
             id,
             athlete_id,
             start_date,
-            -- Of two as near, the earlier.
+            -- Of two equally near ones, the earlier.
             case
                 when
                     date_after is null
@@ -195,7 +194,7 @@ when matched and (
     time_zone_source = neighbours.time_zone_source
 {% endmacro %}
 
-{# The name of a zone in Strava's way of writing it, `(GMT+05:45) Asia/Kathmandu`. #}
+{# The name of a zone as Strava writes it, `(GMT+05:45) Asia/Kathmandu`. #}
 {% macro zone_name(timezone) -%}
     coalesce(nullif(split_part({{ timezone }}, ') ', 2), ''), {{ timezone }})
 {%- endmacro %}

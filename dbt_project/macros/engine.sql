@@ -1,19 +1,19 @@
-{# Everything that DuckDB and Spark spell differently, and nothing else. #}
+{# Everything that differs between DuckDB and Spark, and nothing else. #}
 
 
 {#
-    A JSON object as a struct, parsed once, however many fields are asked for.
+    A JSON object as a struct, parsed once, however many fields are read.
 
     fields: name -> type. A type is bigint, integer, double, boolean, string, timestamp, `array<double>`, a mapping
-    for a nested object, or a list of one mapping for an array of objects. Fields the text does not hold, and values
-    that do not fit, become NULL, also inside an element of an array, whose neighbours keep theirs; so does the whole
-    struct when the text is no JSON.
+    for a nested object, or a list of one mapping for an array of objects. Missing fields and values that do not fit
+    become NULL, also within an element of an array, whose neighbours keep theirs; so does the whole struct if the text
+    is not JSON.
 #}
 {% macro parse_json(column, fields) -%}
     {{ return(adapter.dispatch('parse_json', 'strava_stats')(column, fields)) }}
 {%- endmacro %}
 
-{# try: a text that is no JSON is no error. #}
+{# try: a text that is not JSON is not an error. #}
 {% macro duckdb__parse_json(column, fields) -%}
     try(from_json({{ column }}, '{{ tojson(duckdb_json_structure(fields)) }}'))
 {%- endmacro %}
@@ -55,8 +55,8 @@
 
 
 {#
-    The elements of an array, a row each, as a query: the columns of `kept`, `item`, and `position`, which counts from 1.
-    A row whose array is NULL or empty has none.
+    A query with a row for each element of an array: the columns of `kept`, `item`, and `position`, which counts from 1.
+    A row whose array is NULL or empty has no elements.
 #}
 {% macro elements_of(relation, array, kept) -%}
     {{ return(adapter.dispatch('elements_of', 'strava_stats')(relation, array, kept)) }}
@@ -81,11 +81,11 @@
 
 
 {#
-    JSON text as the engine reads it: half a surrogate pair, which JSON admits as an escape and DuckDB refuses together
-    with all around it, becomes U+FFFD. Any other text stays as it is.
+    JSON text as the engine can read it: half a surrogate pair, which JSON permits as an escape but which makes DuckDB
+    refuse the whole text, becomes U+FFFD. Everything else stays unchanged.
 
-    DuckDB's way cuts the text into what has no backslash, whole pairs, halves and other escapes. Bronze reads payloads
-    the same way (READABLE in pipelines/bronze/store.py).
+    For DuckDB, it splits the text into parts without a backslash, whole pairs, halves and other escapes. Bronze reads
+    payloads in the same way (READABLE in pipelines/bronze/store.py).
 #}
 {% macro readable_json(column) -%}
     {{ return(adapter.dispatch('readable_json', 'strava_stats')(column)) }}
@@ -110,7 +110,7 @@
 {%- endmacro %}
 
 
-{# A column of JSON text as the engine's own JSON, NULL when it is no JSON; Spark keeps JSON as text. #}
+{# A column of JSON text as the engine's own JSON, NULL if it is not JSON; Spark keeps JSON as text. #}
 {% macro as_json(column) -%}
     {{ return(adapter.dispatch('as_json', 'strava_stats')(column)) }}
 {%- endmacro %}
@@ -124,12 +124,12 @@
 {%- endmacro %}
 
 
-{# The members of a JSON object, name -> JSON, for `changed_members`; NULL when the text is no object. #}
+{# The members of a JSON object, name -> JSON, for `changed_members`; NULL if the text is not an object. #}
 {% macro members_of_json(column) -%}
     {{ return(adapter.dispatch('members_of_json', 'strava_stats')(column)) }}
 {%- endmacro %}
 
-{# try: of an object that names a member twice there is no map. #}
+{# try: an object that names a member twice cannot become a map. #}
 {% macro duckdb__members_of_json(column) -%}
     try(cast(cast({{ column }} as json) as map(varchar, json)))
 {%- endmacro %}
@@ -141,11 +141,11 @@
 
 {#
     Names of the members that only one of two objects has or whose values differ, in order, comma-separated; empty
-    when there is none, `payload` when one of the two is no object.
+    if there are none, `payload` if one of the two is not an object.
 
     Values are compared as JSON: neither the order of members nor the spelling of a number (1, 1.0, 1e0) is a
-    difference. DuckDB has no such comparison, so its way looks two levels into a value (summaries have one) and compares what
-    is below as text: that can name a member too many, never one too few.
+    difference. DuckDB has no such comparison, so for DuckDB it compares two levels of a value (summaries have one), and
+    what is deeper as text: that can name a member too many, never one too few.
 
     before, after: columns of `members_of_json`; columns, because each is used for every member.
 #}
@@ -158,7 +158,7 @@
     {%- set new = 'map_extract(' ~ after ~ ', name)' -%}
     case when {{ before }} is null or {{ after }} is null then 'payload' else array_to_string(list_sort(list_filter(
         list_distinct(list_concat(map_keys({{ before }}), map_keys({{ after }}))),
-        -- A list of one value, or of none where the name is missing. Only where the texts differ is a closer look due.
+        -- A list of one value, or of none if the name is missing. Only texts that differ are compared more closely.
         lambda name: case
             when {{ old }} is not distinct from {{ new }} then false
             when len({{ old }}) <> len({{ new }}) then true
@@ -198,7 +198,7 @@
 {%- endmacro %}
 
 
-{# Tells one row of a table from all others while one statement runs. #}
+{# Identifies a row of a table while one statement runs. #}
 {% macro row_locator() -%}
     {{ return(adapter.dispatch('row_locator', 'strava_stats')()) }}
 {%- endmacro %}
@@ -212,7 +212,7 @@
 {%- endmacro %}
 
 
-{# The instant at which the statement runs, in UTC without zone. #}
+{# The instant of the statement, in UTC without zone. #}
 {% macro utc_now() -%}
     {{ return(adapter.dispatch('utc_now', 'strava_stats')()) }}
 {%- endmacro %}
@@ -227,7 +227,7 @@
 {%- endmacro %}
 
 
-{# An instant, in UTC without zone, on the wall clock of a zone by name; NULL where the engine has no such zone. #}
+{# An instant, in UTC without zone, on the wall clock of a named zone; NULL if the engine does not know the zone. #}
 {% macro local_time(instant, zone) -%}
     {{ return(adapter.dispatch('local_time', 'strava_stats')(instant, zone)) }}
 {%- endmacro %}

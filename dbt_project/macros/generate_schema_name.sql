@@ -1,9 +1,9 @@
 {#
-    Where the models live as long as this is the project that dbt is called in. Installed as a package, dbt never asks
-    here: the rule of the installing project decides, of which this is a default.
+    The schema of the models if this is the project that dbt runs. In an installed package dbt does not call this: the
+    rule of the installing project decides, of which this is a default.
 
     DuckDB names the catalog after the file. In a catalog `strava` a schema `strava` would make
-    `strava.activities` ambiguous, so there the models live in `main`; in any other, in `strava`.
+    `strava.activities` ambiguous, so there the models are in `main`; in any other, in `strava`.
 #}
 {% macro default__generate_schema_name(custom_schema_name, node) -%}
     {%- if custom_schema_name == 'strava_staging' -%}

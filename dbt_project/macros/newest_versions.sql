@@ -1,11 +1,11 @@
 {#
-    The keys of the versions a merge has to write: `row_id` of the newest version of each live id, and in an incremental
-    run only where it is newer than what the model holds. Newer is by fetched_at, then by payload_hash, so that every
-    order in which shards arrive ends in the same table. A watermark would miss an old shard that arrives late. What is
-    gone stays out here, and not only in `delete_buried`: the model lacks it, so each run would merge it again.
+    The keys of the versions that a merge has to write: `row_id` of the newest version of each live id, in an incremental
+    run only if it is newer than the one in the model. Newer is by fetched_at, then by payload_hash, so that shards in any
+    order end in the same table. A watermark would miss an old shard that arrives late. Activities that are gone are left
+    out here, and not only in `delete_buried`: the model lacks them, so each run would merge them again.
 
     versions: a relation with id, fetched_at, payload_hash, row_id. Only these narrow columns are read here: the
-    payloads of versions already merged stay untouched.
+    payloads of merged versions are not read.
 #}
 {% macro newest_versions(versions) %}
     select row_id
@@ -36,10 +36,10 @@
 {% endmacro %}
 
 {#
-    `row_id`, id, fetched_at and payload_hash of the newest version of each live id, whatever a model holds; the same
-    order as above.
+    `row_id`, id, fetched_at and payload_hash of the newest version of each live id, whatever a model contains; in the
+    same order as above.
 
-    among: a relation with the ids that are asked for; all without one.
+    among: a relation with the ids that are wanted; all without one.
 #}
 {% macro newest_of_live(versions, among=none) %}
     select

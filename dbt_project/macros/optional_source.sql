@@ -1,6 +1,6 @@
 {#
-    The rows of a source, or none with the same columns where `strava__using_<table>` is false: what stands on it is
-    there all the same, and empty.
+    The rows of a source, or none with the same columns if `strava__using_<table>` is false: what depends on it exists
+    nevertheless, and is empty.
 
     columns: name -> type.
 #}
@@ -13,8 +13,8 @@
 {%- endmacro %}
 
 {#
-    Versions with typed keys, of the CTE `source`, which has their `row_id`. The payload is as the engine reads it, and
-    for the marts to parse, of the versions that they merge.
+    Versions with typed keys from the CTE `source`, which has their `row_id`. The payload is as the engine can read it;
+    the marts parse it, for the versions that they merge.
 #}
 {% macro typed_versions() -%}
 typed as (
@@ -36,18 +36,18 @@ typed as (
 select * from typed
 {%- endmacro %}
 
-{# The rows of a source with their locators, of tables whose versions a merge looks for. #}
+{# The rows of a source with their locators, for tables whose versions are merged. #}
 {% macro located_rows(table) -%}
     select
         *,
         {{ row_locator() }} as row_id
-    -- render(): dbt's --empty and --sample would put a subquery here, whose rows have no locator.
+    -- render(): dbt's --empty and --sample would insert a subquery, whose rows have no locator.
     from {{ source('strava', table).render() }}
 {%- endmacro %}
 
 {#
-    Versions by a door that a warehouse may never have had: none where the table is missing or `strava__using_<table>`
-    is false. The table is looked for, so that a warehouse from before there was such a door needs no variable.
+    Versions through a door that a warehouse may never have had: none if the table is missing or `strava__using_<table>`
+    is false. This checks whether the table exists, so that a warehouse from before that door needs no variable.
 #}
 {% macro optional_versions(table) -%}
 with source as (
@@ -62,7 +62,7 @@ with source as (
 {%- endmacro %}
 
 {#
-    The rows of a source that a warehouse may never have had, or none with the same columns: looked for, as above.
+    The rows of a source that a warehouse may never have had, or none with the same columns; checked as above.
 
     columns: name -> type.
 #}
@@ -74,7 +74,7 @@ with source as (
     {%- endif -%}
 {%- endmacro %}
 
-{# Versions of what there are few of: typed keys, and `said`, the payload's `fields` (see `parse_json`) as a struct. #}
+{# Versions in small tables: typed keys, and `said`, the payload's `fields` (see `parse_json`) as a struct. #}
 {% macro parsed_versions(table, fields) -%}
 with source as (
     {{ optional_rows(table, columns_of_notes()) }}
@@ -99,8 +99,8 @@ select * from typed
 {%- endmacro %}
 
 {#
-    The elements of the newest list of each `id`, a row each: its `item` as a struct of `fields`, its `position`, and
-    the `keys` of the row with the list (name -> column).
+    A row for each element of the newest list of each `id`: its `item` as a struct of `fields`, its `position`, and the
+    `keys` of the row with the list (name -> column).
 #}
 {% macro elements_of_newest_lists(table, fields, keys) -%}
 {%- set items = {'items': [fields]} -%}
@@ -108,7 +108,7 @@ with source as (
     select * from {{ source('strava', table) }}
 ),
 
--- The payload is a list, and what parses it takes objects.
+-- The payload is a list, but the macro that parses it takes objects.
 parsed as (
     select
         *,
@@ -135,7 +135,7 @@ unnested as (
 select * from unnested
 {%- endmacro %}
 
-{# Whether there is such a table, as far as dbt has connected yet. #}
+{# Whether there is such a table, once dbt has connected. #}
 {% macro has_source(table) -%}
     {%- if not var('strava__using_' ~ table, true) -%}
         {{ return(false) }}
@@ -156,7 +156,7 @@ select * from unnested
     where 1 = 0
 {%- endmacro %}
 
-{# The columns of what the pipeline has to say of itself, as far as the models read them. #}
+{# The columns of the pipeline's own records that the models read. #}
 {% macro columns_of_notes() -%}
     {{ return({
         'id': 'bigint',
@@ -167,7 +167,7 @@ select * from unnested
     }) }}
 {%- endmacro %}
 
-{# The tables of what is fetched on demand: used where a variable says so. #}
+{# The tables of what is fetched on demand: used if a variable says so. #}
 {% macro tables_on_demand() -%}
     {{ return([
         'activity_kudos', 'activity_comments', 'activity_photos', 'activity_zones', 'activity_laps', 'routes'

@@ -1,13 +1,13 @@
 {#
-    What makes no sense, what it is left out of, and why: the one place for it. Where in doubt, a value stays. Sums are
-    never changed: what no record counts still counts in the distances, as it does at Strava.
+    What makes no sense, which figures leave it out, and why, all in one place. In doubt, a value stays. Sums never
+    change: what is no record still counts in the distances, as it does at Strava.
 #}
 
 
 {#
-    The figures that leave things out: reason -> the column or expression that is beyond `limit`, its unit, what is left
-    out, and why in words. `activity` are the reasons of int_activities__plausibility, a column `is_<reason>` each;
-    `effort` those of a single effort.
+    reason -> the column or expression that is beyond `limit`, its unit, the figures that leave it out, and the reason in
+    words. `activity` has the reasons in int_activities__plausibility, each with a column `is_<reason>`; `effort` has
+    those of a single effort.
 #}
 {% macro plausibility_reasons(of) -%}
     {%- set records = ['longest_distance', 'longest_time', 'most_elevation', 'highest_point', 'fastest'] -%}
@@ -104,7 +104,7 @@
 {%- endmacro %}
 
 
-{# A heart rate; NULL where a missing strap says 0, or a broken one 65,535. The rule for every heart rate there is. #}
+{# A heart rate; NULL if a missing strap sends 0, or a broken one 65,535. All heart rates go through this. #}
 {% macro heart_rate(column) -%}
     case when {{ column }} between {{ lowest_heart_rate() }} and {{ highest_heart_rate() }} then {{ column }} end
 {%- endmacro %}
@@ -114,8 +114,8 @@
 
 
 {#
-    Which speeds, climbs and durations are possible, by sport type and not by group: a group is the athlete's to choose,
-    what a body can do is not. A type that is missing here, and every one that Strava adds, has no limits.
+    Which speeds, climbs and durations are possible, by sport type and not by group: an athlete can change the group, but
+    not what a body can do. A type that is missing here, and every one that Strava adds, has no limits.
 #}
 {% macro ways_of_moving() -%}
     {{ return({
@@ -151,11 +151,11 @@
 {%- endmacro %}
 
 {#
-    The mean speed beyond which an average over `distance_m` makes no sense, in m/s: the best of the world, and 5 % for a
-    newer one, a downhill course and the GPS. NULL where nobody knows.
+    The mean speed beyond which an average over `distance_m` makes no sense, in m/s: the world's best plus 5 %, for a
+    newer record, a downhill course and the GPS. NULL if unknown.
 
-    way -> (metres from which it holds, m/s, source). The best over a distance bounds what can be kept up over any longer
-    one. World Athletics' lists of records and bests, as of 2025, unless another source is named.
+    way -> (metres from which it applies, m/s, source). The best over a distance limits any longer distance too. From
+    World Athletics' lists of records and bests, as of 2025, unless another source is named.
 #}
 {% macro highest_average_speed(way, distance_m) -%}
     {%- set bests = {
@@ -221,8 +221,9 @@
 {%- endmacro %}
 
 {#
-    The highest speed that a recording can hold, in m/s: the best of the world with more room, for a single jump of the
-    GPS is enough. 12.4 m/s on foot (Bolt), 36 on a bike, 71 on skis; a swimmer's watch loses the GPS at every stroke.
+    The highest plausible speed at any moment, in m/s: the world's best with more room, because a single jump of the GPS
+    is enough to exceed it. 12.4 m/s on foot (Bolt), 36 on a bike, 71 on skis; a swimmer's watch loses the GPS at every
+    stroke.
 #}
 {% macro highest_top_speed(way) -%}
     {%- set speeds = {
@@ -237,8 +238,8 @@
 {%- endmacro %}
 
 {#
-    The average from which on such a top speed is no jump of the GPS but a vehicle, in m/s. Tunnels and towers give many
-    a city marathon a jump: its efforts stay, up to a marathon in 2:36.
+    The average from which on such a top speed means a vehicle and not a jump of the GPS, in m/s. Tunnels and towers cause
+    such jumps in many city marathons: their efforts stay, down to a marathon in 2:36.
 #}
 {% macro average_of_a_vehicle(way) -%}
     case {{ way }} when 'run' then 4.5e0 when 'walk' then 2.5e0 when 'ride' then 14e0 when 'e-ride' then 14e0 end
@@ -257,12 +258,12 @@
 {%- endmacro %}
 
 {#
-    From how many seconds in motion a recording was left on, rather than an activity so long; NULL for never.
+    The seconds in motion from which on a recording counts as left on instead of as a long activity; NULL for never.
 
-    By the pace that nobody is as slow as for eight hours, with each metre climbed as eight on the flat (Naismith's rule:
-    P. Scarf, Journal of Sports Sciences 25, 2007): on a bike slower than a walk; 0.6 m/s running (the Tor des Geants is
-    finished at 1), 0.2 on a mountain or in the Channel. Without any distance by twelve hours. Who sails, skis or drifts
-    may rest.
+    Nobody moves so slowly for eight hours, with each metre climbed counting as eight on the flat (Naismith's rule: P.
+    Scarf, Journal of Sports Sciences 25, 2007): slower than a walk on a bike; 0.6 m/s running (the last at the Tor des
+    Geants do 1), 0.2 on a mountain or in the Channel. Without any distance, twelve hours. Sailors, skiers and drifters may
+    rest.
 #}
 {% macro longest_recording(way, distance_m, climbed_m, moving_time_s) -%}
     {%- set paces = {
@@ -291,8 +292,8 @@
 {%- endmacro %}
 
 {#
-    Whether an effort is longer than its activity: by more than a hundredth, for Strava names round distances, and ten
-    metres. A distance that is edited, as after a treadmill, leaves the efforts as they were.
+    Whether an effort is longer than its activity, by more than a hundredth and ten metres, because Strava names round
+    distances. If a distance is edited, as after a treadmill run, the efforts stay unchanged.
 #}
 {% macro is_effort_too_long(distance_m, activity_distance_m) -%}
     coalesce({{ distance_m }} > {{ activity_distance_m }} * 1.01 + 10, false)

@@ -1,11 +1,11 @@
 {#
-    Runs at the end of every dbt command. After one that built all models and seeds without a failure it leaves one row in
-    staging.dbt_builds: how much of staging this build saw. The pipeline skips dbt while these counts still hold, so
-    a partial, failed or empty build must not be recorded. `dbt run` leaves seeds out, so it is a partial one. Of the
-    partial builds that the pipeline asks for itself it notes what they saw: then built_at is later than whole_at.
+    Runs at the end of every dbt command. After one that built all models and seeds without a failure, it leaves one row in
+    staging.dbt_builds: how much of staging this build saw. The pipeline skips dbt while these counts are still right, so a
+    partial, failed or empty build must not be recorded. `dbt run` leaves seeds out, so it is partial. The pipeline notes
+    its own partial builds itself: then built_at is later than whole_at.
 #}
 {% macro record_build() %}
-    {#- Of another project's warehouse nothing is recorded. -#}
+    {#- Nothing is recorded in the warehouse of another project. -#}
     {%- if project_name != 'strava_stats' or not execute or flags.WHICH != 'build' or flags.EMPTY or flags.SAMPLE -%}
         {{ return('') }}
     {%- endif -%}

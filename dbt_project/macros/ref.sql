@@ -1,6 +1,6 @@
 {#
-    Names without a database, so that a view finds its tables whatever the file is called, and under whatever name
-    somebody attaches it: DuckDB looks them up where the view is. Installed as a package, names are dbt's own, for the
+    Names without a database, so that a view finds its tables whatever the name of the file, and under whatever name it is
+    attached: DuckDB looks them up in the view's own catalog. In an installed package, names are dbt's own, because the
     installing project may have its models and sources in any database.
 #}
 {% macro ref() %}

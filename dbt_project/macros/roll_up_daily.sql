@@ -1,6 +1,6 @@
 {#
-    The daily rollup by a longer period: week (ISO, from Monday), month or year, named by its first day.
-    One definition, so that a measure added to the days reaches all three.
+    The daily rollup by a longer period: week (ISO, from Monday), month or year, identified by its first day. There is one
+    definition, so that a measure that is added to the days reaches all three.
 #}
 {% macro roll_up_daily(period) -%}
 with days as (

@@ -1,6 +1,6 @@
 {#
-    The five zones of heart rate with their bounds in whole beats, both of which belong to the zone: what is shown is what
-    counts. They start at per cent of the reserve above rest; without a rest, of the maximum. None without a maximum.
+    The five heart-rate zones with their bounds in whole beats, both of which belong to the zone. They start at per cent of
+    the reserve above the resting heart rate; without that, of the maximum. None without a maximum.
 #}
 {% macro heart_rate_zones() -%}
     select

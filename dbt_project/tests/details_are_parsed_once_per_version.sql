@@ -1,4 +1,4 @@
--- Of each activity with details there are the parsed ones, of that version; of others there are none.
+-- Each activity with details has parsed details of the same version; others have none.
 select coalesce(details.id, parsed.id) as id
 from {{ ref('activity_details') }} as details
 full join {{ ref('int_details__parsed') }} as parsed on details.id = parsed.id

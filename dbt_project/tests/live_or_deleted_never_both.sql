@@ -1,5 +1,5 @@
--- Every activity that was ever seen is in one of the two tables, and in one only; but for those that were known by a
--- file alone until Strava's own version came, which are in neither.
+-- Every activity that was ever seen is in exactly one of the two tables, except those that were known by a file alone
+-- until Strava's own version came, which are in neither.
 with seen as (
     {%- for relation in (
         ref('stg_strava__activities'), ref('stg_strava__export_activities'), ref('stg_strava__activity_files')

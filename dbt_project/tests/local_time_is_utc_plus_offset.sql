@@ -1,4 +1,4 @@
--- It held in all real activities seen. Where it does not, the local dates of the rollups deserve a look.
+-- This was true for all real activities seen. If it is not, check the local dates of the rollups.
 {{ config(severity='warn') }}
 
 select

@@ -1,5 +1,5 @@
--- The grain of activity_streams: an activity has one sample a second at most. A bit for each second of a minute, so
--- that millions of samples are looked at in little memory.
+-- The grain of activity_streams: an activity has at most one sample a second. It uses a bit for each second of a
+-- minute, so that millions of samples are checked in little memory.
 select
     activity_id,
     minute_of_it

@@ -1,4 +1,4 @@
--- Pulled from one account, written by another athlete: two token files may have been mixed up.
+-- Pulled from one account, but by another athlete: two token files may have been mixed up.
 {{ config(severity='warn') }}
 
 select

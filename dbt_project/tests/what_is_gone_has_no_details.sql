@@ -1,4 +1,4 @@
--- Details follow their activity, and what a purge has erased is nobody's business any more.
+-- Details follow their activity, and a purge erases them too.
 select details.id
 from {{ ref('activity_details') }} as details
 inner join {{ ref('int_activities__buried') }} as buried on details.id = buried.id

@@ -1,1 +1,1 @@
-"""What is kept: shards that appear whole, how they are read, records of sweeps, the same in a bucket."""
+"""Bronze, which keeps everything: shards that appear whole, reading them, records of sweeps, the same in a bucket."""

@@ -1,4 +1,4 @@
-"""Doors: what of bronze came through which of them, and what the others prove without it."""
+"""Doors: what came into bronze through each of them, and what the others prove without it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ class _Tombstone(NamedTuple):
 
     @property
     def door(self) -> Door:
-        """Through which it was noticed."""
+        """The door through which it was noticed."""
         noticed_by = read_tombstone(self.payload).get("noticed_by")
         return noticed_by if noticed_by in ("export", "file") else "api"
 
@@ -65,10 +65,10 @@ class Proof(NamedTuple):
 
 @dataclass(frozen=True)
 class CameThrough:
-    """What came through a door: the `withdrawal` that takes it, and how many `rows` of each table that are.
+    """What came through a door: the `withdrawal` that erases it, and how many `rows` of each table that concerns.
 
-    leaving, staying, returning: activities that are live by it alone, that are live without it too, and that are gone
-    by its word alone. proofs: what has to land before the rows go.
+    leaving, staying, returning: activities that are live only because of it, live without it too, and gone only
+    because of it. proofs: what has to land before the rows are erased.
     """
 
     withdrawal: Withdrawal
@@ -80,7 +80,7 @@ class CameThrough:
 
 
 def came_through(bronze: BronzeReader, door: Door) -> CameThrough:
-    """Look what came through `door`.
+    """Find what came through `door`.
 
     Raises:
         StorageFailed: bronze cannot be read.
@@ -120,7 +120,7 @@ def _take(
     kept: dict[str, frozenset[Key]],
     counts: dict[str, int],
 ) -> None:
-    """Add those `rows` of a table that `is_taken` says yes to, and what else is in their shards as `kept`."""
+    """Add the `rows` of a table for which `is_taken` is true, and the other rows of their shards as `kept`."""
     taken: list[_Row] = []
     others: list[_Row] = []
     for row in rows:
@@ -131,10 +131,10 @@ def _take(
 
 
 def _is_file_of(bronze: BronzeReader, door: Door) -> Callable[[_Row], bool]:
-    """Whether an activity file came through `door`, and through no other."""
+    """Whether an activity file came through `door` and no other."""
     tables = (EXPORTS, EXPORT_ACTIVITIES, EXPORT_RECORDS)
     union = " union ".join(f"select fetched_at from {{{table}}}" for table in tables)
-    # the rows of an export bear its instant, and no others do
+    # rows of an export have its instant, and no others do
     exported_at = {at for (at,) in bronze.query(union)}
     notes = [note for athlete_id in athletes_known(bronze) for note in export_notes(bronze, athlete_id)]
     noted = {(file.activity_id, file.sha256) for note in notes for file in note.files}
@@ -155,9 +155,9 @@ def _is_file_of(bronze: BronzeReader, door: Door) -> Callable[[_Row], bool]:
 def _is_taken(
     door: Door, tombstones: Iterable[_Tombstone], leaving: set[int], known: set[int]
 ) -> Callable[[_Row], bool]:
-    """Whether a tombstone goes: what only `door` noticed, or is about what only `door` knows (`leaving`).
+    """Whether a tombstone is erased: only `door` noticed it, or only `door` knows the activity (`leaving`).
 
-    What was purged stays so, as long as another door may bring it back (`known`).
+    What was purged stays purged as long as another door may bring it back (`known`).
     """
     taken = set()
     for each in tombstones:
@@ -178,12 +178,12 @@ def _proofs(
     left: dict[str, list[_Row]],
     left_ids: set[int],
 ) -> list[Proof]:
-    """The tombstones that the other doors prove of what only those had buried that are taken."""
+    """The tombstones that other doors prove for activities that only erased tombstones had buried."""
     taken = [each for each in tombstones if is_taken(each.row)]
     buried = {each.row.id: each for each in taken if each.row.id in left_ids and not each.is_purge}
-    # by an attempt that was killed before its withdrawal had landed
+    # left by an attempt that was killed before its withdrawal landed
     known = {(each.row.id, each.row.fetched_at) for each in tombstones if not is_taken(each.row)}
-    # a file by itself says nothing of what there was at Strava
+    # a file by itself does not show what was at Strava
     newest: dict[int, _Row] = {}
     for row in (row for table, rows in left.items() if TABLES[table].door in ("api", "export") for row in rows):
         if row.id is not None and row.id in buried:
@@ -209,7 +209,7 @@ def _proofs(
 def _gone_by_exports(
     bronze: BronzeReader, athlete_id: int, buried: Mapping[int, _Tombstone], last_seen: Mapping[int, datetime]
 ) -> dict[int, datetime]:
-    """Those of `buried` that an export lacks, each with the instant of the first such one."""
+    """Those of `buried` that an export lacks, each with the instant of the first such export."""
     notes = export_notes(bronze, athlete_id)
     seen = dict(last_seen)
     for note in notes:
@@ -221,7 +221,7 @@ def _gone_by_exports(
 def _gone_by_sweeps(
     bronze: BronzeReader, athlete_id: int, buried: Mapping[int, _Tombstone], last_seen: Mapping[int, datetime]
 ) -> dict[int, datetime]:
-    """Those of `buried` that a complete walk has not seen: what it lists of what is buried becomes a version."""
+    """Those of `buried` that a complete walk did not see: if it lists a buried activity, that becomes a version."""
     sweeps = bronze.sweeps_begun(athlete_id)
     gone_at = {}
     for id_, each in buried.items():
@@ -233,7 +233,7 @@ def _gone_by_sweeps(
 
 
 def _live(versions: dict[str, list[_Row]], tombstones: Iterable[tuple[int | None, datetime]]) -> set[int]:
-    """Ids of the live activities, by the rule of `with_live`."""
+    """Ids of the live activities, by the rule in `with_live`."""
     newest: dict[int, datetime] = {}
     in_lists = _ids({table: versions[table] for table in _IN_LISTS})
     for table in (*_IN_LISTS, ACTIVITY_DETAILS, ACTIVITY_FILES):
@@ -265,12 +265,12 @@ def _tombstones(bronze: BronzeReader) -> list[_Tombstone]:
 
 
 def _shards(bronze: BronzeReader, table: str) -> frozenset[str]:
-    """The names of all shards of `table`, by what is inside and by what they are called, also of those set aside."""
+    """The names of all shards of `table`, those inside and those of the files, including shards that are set aside."""
     paths = [*bronze.shards(table), *(place for _, place in files_set_aside(bronze.folder / table))]
     return frozenset({*bronze.rows_by_shard(table), *(path.stem for path in paths)})
 
 
 def _listed_in_exports(bronze: BronzeReader) -> set[int]:
-    """Ids in any export that was imported, also of rows that could not be read."""
+    """Ids in any imported export, including those of unreadable rows."""
     athletes = athletes_known(bronze)
     return {id_ for each in athletes for note in export_notes(bronze, each) for id_ in note.activity_ids}

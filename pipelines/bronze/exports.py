@@ -1,4 +1,4 @@
-"""Exports: what bronze notes of each import of the athlete's own export, and which activities an export lacks."""
+"""Exports: what bronze notes about each import of the athlete's export, and which activities an export lacks."""
 
 import hashlib
 import json
@@ -23,9 +23,9 @@ from pipelines.sources.strava_export import Problem
 
 @dataclass(frozen=True)
 class NotedFile:
-    """An activity file of an export: its name, what it is, whose, and by what it is known again without being read.
+    """An activity file of an export: name, kind, activity, and what identifies it without reading it.
 
-    `crc32` is the ZIP's checksum, None of a file in a folder.
+    `crc32` is the ZIP's checksum, None for a file in a folder.
     """
 
     name: str
@@ -38,17 +38,17 @@ class NotedFile:
 
     @property
     def looks(self) -> tuple[str, int, int | None]:
-        """What a ZIP says of it."""
+        """What a ZIP says about it."""
         return self.name, self.size, self.crc32
 
 
 @dataclass(frozen=True)
 class ExportNote:
-    """An import that came to its end. Instants are UTC.
+    """A complete import. Instants are UTC.
 
-    is_dated: `exported_at` is what Strava wrote. is_complete: all rows could be read, so that an activity which is not
-    there was gone by then. activity_ids: ids in activities.csv, also of rows that could not be read, as far as they are
-    known. problems: what was not read, or not as it should be; without the text of rows.
+    is_dated: `exported_at` is what Strava wrote. is_complete: all rows could be read, so an activity that is not
+    there was gone by then. activity_ids: ids in activities.csv, those of unreadable rows included as far as they are
+    known. problems: what was not read, or only with a fault; without the text of rows.
     """
 
     athlete_id: int
@@ -66,7 +66,7 @@ class ExportNote:
 
     @classmethod
     def read(cls, athlete_id: int, text: str) -> "ExportNote | None":
-        """The note in a payload of bronze; None if it is of a version that is not known."""
+        """The note in a payload of bronze; None if its version is unknown."""
         try:
             noted = json.loads(text)
             return cls(
@@ -92,15 +92,15 @@ class ExportNote:
         return self.exported_at, self.csv_sha256
 
     def is_of(self, csv_sha256: str, exported_at: datetime | None) -> bool:
-        """Whether it is of the export with this activities.csv; `exported_at` is None where that is not known."""
+        """Whether it is about the export with this activities.csv; `exported_at` is None if unknown."""
         is_then = exported_at is None or not self.is_dated or exported_at == self.exported_at
         return csv_sha256 == self.csv_sha256 and is_then
 
     def payload(self) -> Payload:
-        """As bronze keeps it."""
+        """The payload in bronze."""
         problems = [asdict(problem) for problem in self.problems]
         for problem in problems:
-            # the text of a row is a row of its own: a purge finds it there
+            # the text of a row is in a row of its own, where a purge finds it
             del problem["text"]
         noted = {
             "origin": self.origin,
@@ -119,7 +119,7 @@ class ExportNote:
         return Payload(None, self.athlete_id, None, text, hashlib.sha256(text).digest())
 
     def adds_to(self, known: "ExportNote | None") -> bool:
-        """Whether it says something that a note of the same export does not."""
+        """Whether it says more than an earlier note of the same export."""
         if known is None:
             return True
         named = {(problem.kind, problem.name, problem.reason) for problem in self.problems}
@@ -127,7 +127,7 @@ class ExportNote:
         if named != known_by_name:
             return True
         contents = {(file.name, file.sha256) for file in known.files}
-        # with checksums a ZIP is known again without reading its files
+        # with checksums a ZIP is recognised without reading its files
         looks = {file.looks for file in known.files}
         return any(
             (file.name, file.sha256) not in contents or (file.crc32 is not None and file.looks not in looks)
@@ -166,7 +166,7 @@ def athletes_known(bronze: BronzeReader) -> set[int]:
 
 
 def unfinished_imports(bronze: BronzeReader, athlete_id: int) -> list[datetime]:
-    """Instants of exports of which something has landed, but whose import did not come to its end.
+    """Instants of exports whose import landed something but is not complete.
 
     Raises:
         StorageFailed: bronze cannot be read.
@@ -183,10 +183,10 @@ def unfinished_imports(bronze: BronzeReader, athlete_id: int) -> list[datetime]:
 
 
 def absent(bronze: BronzeReader, athlete_id: int, notes: Iterable[ExportNote]) -> dict[int, ExportNote]:
-    """Ids of the live activities that an export lacks though they were known before, each with the first such export.
+    """Ids of the live activities that were known before an export that lacks them, each with the first such export.
 
-    What any door has seen since that export lives on: a version, a row of a later export, changed or not, and a walk
-    over the whole list, which lands nothing of what is as it was.
+    What any door has seen since that export stays live: a version, a row of a later export, changed or not, or a walk
+    over the whole list, which lands nothing for unchanged activities.
 
     Raises:
         StorageFailed: bronze cannot be read.
@@ -202,19 +202,19 @@ def absent(bronze: BronzeReader, athlete_id: int, notes: Iterable[ExportNote]) -
 
 
 def origins(notes: Iterable[ExportNote]) -> list[str]:
-    """The names of the ZIPs or folders that `notes` are of, each once."""
+    """The names of the ZIPs or folders of `notes`, each once."""
     return list(dict.fromkeys(note.origin for note in notes))
 
 
 def confirm_deletions(names: Iterable[str]) -> str:
-    """The command by which a person says that what these exports lack was deleted."""
+    """The command with which a person confirms that what these exports lack was deleted."""
     return shlex.join(["python", "pipelines/strava.py", "import", "--confirm-deletions", *names])
 
 
 def first_lacking(
     ids: Iterable[int], last_seen: Mapping[int, datetime], exports: Iterable[ExportNote]
 ) -> dict[int, ExportNote]:
-    """Those of `ids` that a complete export lacks which is newer than what has seen them last, each with the first one.
+    """Those of `ids` that a complete export newer than their last sighting lacks, each with the first such export.
 
     `exports` are in the order in which they were made; instants are UTC.
     """
@@ -234,7 +234,7 @@ def _last_seen(bronze: BronzeReader, athlete_id: int) -> dict[int, datetime]:
     union = " union all ".join(
         f"select id, fetched_at from {{{table}}} where athlete_id = $athlete_id" for table in tables
     )
-    # a file from a watch says nothing of what there is at Strava
+    # a file from a watch does not show what is at Strava
     union += f" and fetched_at not in (select fetched_at from {{{WATCHED_FILES}}})"
     rows = bronze.query(
         f"select id, max(fetched_at) from ({union}) where id is not null group by id", athlete_id=athlete_id

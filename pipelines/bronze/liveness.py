@@ -1,8 +1,8 @@
-"""Which activities are live: the one rule, in Python and as the start of a query on bronze.
+"""Which activities are live: the rule, in Python and as the start of a query on bronze.
 
-An activity is live iff its newest version is newer than its newest tombstone. Its versions are those of its summary and
-its rows in exports; where there is neither, those of its details or its file, which may be all that is known of it. dbt
-says the same in `int_activities__buried`, and a test compares the two.
+An activity is live if its newest version is newer than its newest tombstone. Its versions are those of its summary and
+its rows in exports; if there are none, those of its details or its file, which may be all that is known of it. dbt has
+the same rule in `int_activities__buried`, and a test compares the two.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from datetime import datetime
 from pipelines.bronze.sweep import erased_instants
 from pipelines.sources.strava_api.payloads import EPOCH
 
-# newest version last; the hash breaks a tie the same way everywhere (dbt's models order alike)
+# newest version last; the hash breaks ties in the same way everywhere (also in dbt's models)
 VERSION_ORDER = "struct_pack(fetched_at := fetched_at, payload_hash := payload_hash)"
 OF_ATHLETE = "athlete_id = $athlete_id"
 OF_ANYBODY = "true"
@@ -22,14 +22,14 @@ _IN_NO_LIST = """
 
 
 def is_live(version_at: datetime, buried_at: datetime | None) -> bool:
-    """Whether an activity whose newest version was fetched at `version_at` outlives its newest tombstone, if any."""
+    """Whether a newest version fetched at `version_at` is newer than the activity's newest tombstone, if any."""
     return buried_at is None or version_at > buried_at
 
 
 def with_live(of: str = OF_ATHLETE, in_range: str = "") -> str:
     """The start of a query: `live` has id, fetched_at and start_date of the newest version of each live activity.
 
-    of: whose activities, OF_ATHLETE (parameter `athlete_id`) or OF_ANYBODY. in_range: what else a version has to meet.
+    of: whose activities, OF_ATHLETE (parameter `athlete_id`) or OF_ANYBODY. in_range: further conditions on a version.
     """
     return f"""
         with known as (
@@ -58,7 +58,7 @@ def with_live(of: str = OF_ATHLETE, in_range: str = "") -> str:
 
 
 def with_enriched() -> str:
-    """As `with_live`; `enriched` has those of an athlete with details, and when these were fetched (`enriched_at`)."""
+    """Like `with_live`; `enriched` has an athlete's activities with details, fetched at `enriched_at`."""
     return f"""
         {with_live()},
         enriched as (
@@ -73,15 +73,15 @@ def live_at(
     seen: Mapping[int, tuple[datetime, datetime | None]],
     tombstones: Iterable[tuple[int, int, datetime | None, datetime, str]],
 ) -> dict[int, datetime | None]:
-    """Ids of the activities that lived at `instant` (UTC), each with its start; also of those that are purged by now.
+    """Ids of the activities that were live at `instant` (UTC), each with its start, including those purged since.
 
-    seen: instant and start of the newest summary until then. tombstones: all there are, oldest first.
+    seen: instant and start of the newest summary up to then. tombstones: all of them, oldest first.
     """
     newest, buried = dict(seen), dict[int, datetime]()
     for _, id_, start, at, payload in tombstones:
         if at <= instant:
             buried[id_] = at
-        # what a purge has erased since was there all the same
+        # what a purge has erased since was there at the time
         erased = max((each for each in erased_instants(payload) if each <= instant), default=EPOCH)
         if erased > newest.get(id_, (EPOCH, None))[0]:
             newest[id_] = erased, start

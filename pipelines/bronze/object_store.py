@@ -1,6 +1,6 @@
-"""Bronze in an object store (`STRAVA_BRONZE_URL=s3://…`): dlt writes the shards there, a local copy of them is read.
+"""Bronze in an object store (`STRAVA_BRONZE_URL=s3://…`): dlt writes the shards there, and a local copy is read.
 
-Shards never change, so the copy is right as far as it goes; what it lacks is fetched. Credentials are AWS's own: the
+Shards never change, so the copy is right as far as it goes; missing shards are fetched. Credentials are AWS's own: the
 variables AWS_ACCESS_KEY_ID and so on, a profile, a role; AWS_ENDPOINT_URL names another store than Amazon's.
 """
 
@@ -25,12 +25,12 @@ TROUBLES = (BotoCoreError, ClientError, OSError)
 
 
 def aws_credentials() -> AwsCredentials:
-    """Credentials by AWS's own rules, and whose store it is.
+    """Credentials by AWS's own rules, and the address of the store.
 
     Raises:
         BadSetting: there are none.
     """
-    # a quarter of a second, for those who use it
+    # a quarter of a second, only for those who use it
     from botocore.session import get_session  # type: ignore[import-untyped]  # noqa: PLC0415
 
     if get_session().get_credentials() is None:
@@ -44,7 +44,7 @@ def aws_credentials() -> AwsCredentials:
 
 
 def store_error(url: str, error: BaseException) -> StravaError:
-    """What the object store at `url` refused, or the setting that is wrong, as a sentence with the next step."""
+    """What the object store at `url` refused, or which setting is wrong, as a sentence with the next step."""
     try:
         wrong = BucketRoute(_endpoint() or AMAZON).wrong_setting(error)
     except BadSetting as no_proxy:
@@ -63,7 +63,7 @@ def _endpoint() -> str | None:
 
 
 def fetch_missing(pipeline: dlt.Pipeline, url: str, tables: Iterable[str], folder: Path) -> None:
-    """Bring into `folder` the shards of `tables` that `pipeline`'s destination at `url` has and `folder` has not.
+    """Fetch into `folder` the shards of `tables` that `pipeline`'s destination at `url` has and `folder` lacks.
 
     Raises:
         StorageFailed: the store, or the disk, refuses.
@@ -73,7 +73,7 @@ def fetch_missing(pipeline: dlt.Pipeline, url: str, tables: Iterable[str], folde
         with pipeline.destination_client() as client:
             assert isinstance(client, FilesystemClient)  # noqa: S101 - for the type checker: we chose it
             store = client.fs_client
-            # what another machine has landed since is of interest, not what this process has seen before
+            # not from a cache: another machine may have landed shards since
             store.invalidate_cache()
             for table in tables:
                 for path, facts in store.find(f"{client.dataset_path.rstrip('/')}/{table}", detail=True).items():
@@ -85,7 +85,7 @@ def fetch_missing(pipeline: dlt.Pipeline, url: str, tables: Iterable[str], folde
 
 
 def _fetch(store: AbstractFileSystem, path: str, size: int, local: Path) -> None:
-    # another size: a purge elsewhere has taken rows out of it
+    # another size: a purge on another machine has erased rows of it
     if local.suffix != ".parquet" or (is_there(local) and local.stat().st_size == size):
         return
     content = store.cat_file(path)
@@ -96,16 +96,16 @@ def _fetch(store: AbstractFileSystem, path: str, size: int, local: Path) -> None
 
 
 def put_back(pipeline: dlt.Pipeline, url: str, local: Path) -> None:
-    """Make the shard in `pipeline`'s destination at `url` what `local`, its copy, is by now; or remove it like that.
+    """Make the shard in `pipeline`'s destination at `url` equal to `local`, its copy, or remove it if that is gone.
 
     Raises:
-        StorageFailed: the store refuses; it still has what it had.
+        StorageFailed: the store refuses; it is unchanged.
     """
     try:
         with pipeline.destination_client() as client:
             assert isinstance(client, FilesystemClient)  # noqa: S101 - for the type checker: we chose it
             path = f"{client.dataset_path.rstrip('/')}/{local.parent.name}/{local.name}"
-            # an error is no "no": what is not here is removed there
+            # an error must not count as absence: what is absent here is removed there
             if is_there(local):
                 client.fs_client.put_file(str(local), path)
             elif client.fs_client.exists(path):

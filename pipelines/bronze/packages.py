@@ -1,7 +1,7 @@
-"""dlt's packages: loaded and forgotten, and what a kill or a power cut leaves of them in dlt's working folder.
+"""dlt's packages: loading and forgetting them, and what a kill or a power cut leaves in dlt's working folder.
 
-dlt goes on with a package only where it was stopped between two of its steps. A kill comes at any moment; so the files
-of a package, which are ours and whole, are taken out and landed anew, and dlt begins with an empty folder.
+dlt continues with a package only if it was stopped between two of its steps. A kill comes at any moment, so the files
+of a package, which are ours and complete, are taken out and landed again, and dlt begins with an empty folder.
 """
 
 import json
@@ -19,15 +19,15 @@ from pipelines.ground.durable import entries, read_whole, storage_error
 from pipelines.ground.engine import LEAVE_ALONE, engine_error
 from pipelines.ground.errors import StravaError
 
-# where the working folder has packages whose data is whole; what is in `load/new` is in `normalize/extracted` as well
+# the folders whose packages have complete data; what is in `load/new` is in `normalize/extracted` as well
 _PACKAGES = ("normalize/extracted", "load/normalized")
 _NOT_LOADED = ("new_jobs", "started_jobs", "failed_jobs")
 
 
 def open_pipeline(name: str, work_path: Path, take_out_to: Path | None = None, **how: Any) -> dlt.Pipeline:
-    """A pipeline whose working folder is in `work_path`; `how` is what `dlt.pipeline` takes besides.
+    """A pipeline whose working folder is in `work_path`; `how` are further arguments of `dlt.pipeline`.
 
-    take_out_to: where files of packages go before a folder is given up that a power cut has damaged.
+    take_out_to: where the files of packages go before a folder that a power cut damaged is dropped.
 
     Raises:
         StorageFailed: the folder cannot be written.
@@ -41,13 +41,13 @@ def open_pipeline(name: str, work_path: Path, take_out_to: Path | None = None, *
         pipeline: dlt.Pipeline = dlt.pipeline(name, pipelines_dir=str(work_path), **how)
     except OSError as error:
         raise storage_error(Path(error.filename or work_path), error) from error
-    # what has landed is read from the shards: dlt's state has nothing worth a look on a fresh machine
+    # what has landed is read from the shards: dlt's state is not needed on a fresh machine
     pipeline.config.restore_from_destination = False
     return pipeline
 
 
 def holds_packages(pipeline: dlt.Pipeline) -> bool:
-    """Whether a killed run has left any."""
+    """Whether a killed run has left any packages."""
     return any(entries(Path(pipeline.working_dir) / folder) for folder in _PACKAGES)
 
 
@@ -55,8 +55,8 @@ def take_out_files(working: Path, to: Path) -> None:
     """Move the files that the packages in `working` have not loaded to a folder per table in `to`, which is made.
 
     Raises:
-        OSError: one cannot be moved; the next call goes on.
-        StorageFailed: a folder cannot be listed; the same.
+        OSError: one cannot be moved; the next call continues.
+        StorageFailed: a folder cannot be listed; the next call continues.
     """
     to.mkdir(parents=True, exist_ok=True)
     for jobs in [package / jobs for package in _packages(working) for jobs in _NOT_LOADED]:
@@ -75,18 +75,18 @@ def _packages(working: Path) -> Iterator[Path]:
 
 
 def forget_packages(pipeline: dlt.Pipeline) -> None:
-    """Let dlt begin with an empty working folder, also if this is killed in the middle of it."""
+    """Let dlt begin with an empty working folder, even if this is killed halfway."""
     _forget_state(Path(pipeline.working_dir))
     pipeline.drop()
 
 
 def _forget_state(working: Path) -> None:
-    # the first thing that dlt asks for: without it, it takes what is there for nothing
+    # dlt looks for this first: without it, it ignores everything else
     (working / dlt.Pipeline.STATE_FILE).unlink(missing_ok=True)
 
 
 def _is_sound(working: Path) -> bool:
-    """Whether what dlt reads first can be read: it renames such a file to its place, but does not fsync it."""
+    """Whether the files that dlt reads first are readable: it renames them into place, but does not fsync them."""
     try:
         schemas = [working / "schemas" / entry.name for entry in entries(working / "schemas")]
         for path in (working / dlt.Pipeline.STATE_FILE, *(path for path in schemas if path.suffix == ".json")):
@@ -99,11 +99,11 @@ def _is_sound(working: Path) -> bool:
 
 
 def load_package(pipeline: dlt.Pipeline) -> None:
-    """Load what `pipeline` has normalized, and forget it: dlt would keep a folder per package for ever."""
-    # with one worker dlt 1.31 sleeps a second after a job that is done already
+    """Load what `pipeline` has normalized, then remove it: dlt would keep a folder per package for ever."""
+    # with one worker, dlt 1.31 sleeps for a second after a finished job
     pipeline.load(workers=2)
     rmtree(Path(pipeline.working_dir, "load", "loaded"), ignore_errors=True)
-    # 3,000 notes per package on where each of dlt's settings was found, kept for a trace that is switched off
+    # 3,000 notes per package on where dlt found its settings, kept for a trace that is switched off
     get_resolved_traces().clear()
 
 
@@ -115,7 +115,7 @@ def root(error: BaseException) -> BaseException:
 
 
 def known_cause(error: BaseException, path: Path) -> BaseException:
-    """The typed error inside dlt's wrappings, or dlt's own where there is none; `path` is what was being written."""
+    """The typed error inside dlt's wrappings, or dlt's own if there is none; `path` is what was being written."""
     cause: BaseException | None = error
     while cause is not None:
         # dlt wraps even a second Ctrl-C

@@ -1,7 +1,7 @@
-"""One shard: what its rows are made of, how its file is written, read and rewritten, and whether it is damaged.
+"""One shard: its columns, how its file is written, read and rewritten, and whether it is damaged.
 
-Only bytes that were read can be found damaged: the file is read whole first, then what was read is parsed in memory.
-What the system cannot hand out (a disk that errs, too many open files, no permission) is an error, and moves nothing.
+Only bytes that were read can be damaged: the file is first read completely, then parsed in memory.
+What the system cannot read (a failing disk, too many open files, no permission) is an error, and moves nothing.
 """
 
 import hashlib
@@ -26,23 +26,23 @@ from pipelines.ground.engine import Config
 from pipelines.ground.errors import StorageFailed
 
 SUFFIX = ".parquet"
-# what a damaged shard is called once it is set aside; a second one of the same name gets a number
+# the suffix of a damaged shard that is set aside; a second one of the same name gets a number
 SET_ASIDE = re.compile(r"(.+\.parquet)(\.\d+)?\.torn")
 # how the columns of a shard are written
 PARQUET: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["shard"]}
 LONGEST_REASON = 200
-# a ceiling, not what is used: too little memory must never look like damage
-# as much memory as the widest row takes and the machine has; nothing of it goes to disk
+# a limit, not what is used: too little memory must never look like damage
+# as much memory as the widest row needs and the machine has; nothing goes to disk
 _TO_ITS_END: Config = {"threads": 1, "temp_directory": ""}
 
 # whether a row (its id, when it was fetched) was erased for good
 IsPurged = Callable[[int | None, datetime], bool]
-# which of the rows of a shard, with all their columns, are to be erased
+# which rows of a shard, given with all their columns, are to be erased
 Erases = Callable[[pa.Table], list[bool]]
 
 
 class ShardDamaged(StorageFailed):
-    """A file among the shards that was read to its end and is no whole shard; `reason` is what parsed wrongly."""
+    """A file among the shards that was read completely and is not a whole shard; `reason` says what is wrong."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"The shard {path} is damaged ({reason}).")
@@ -51,10 +51,10 @@ class ShardDamaged(StorageFailed):
 
 
 def shard_files(folder: Path, is_one: Callable[[str], bool] = lambda name: name.endswith(SUFFIX)) -> list[Path]:
-    """The shard files in `folder`, by name, or those whose names are as `is_one` says.
+    """The shard files in `folder`, by name, or the files for whose names `is_one` is true.
 
     Raises:
-        StorageFailed: the folder cannot be listed, or one of them is no file.
+        StorageFailed: the folder cannot be listed, or one of them is not a file.
     """
     found = []
     for entry in entries(folder):
@@ -75,7 +75,7 @@ def shard_files(folder: Path, is_one: Callable[[str], bool] = lambda name: name.
 
 
 def files_set_aside(folder: Path) -> list[tuple[Path, Path]]:
-    """The shards of `folder` that are set aside, each with the path it had as a shard.
+    """The shards of `folder` that are set aside, each with its path as a shard.
 
     Raises:
         StorageFailed: as `shard_files`.
@@ -85,29 +85,29 @@ def files_set_aside(folder: Path) -> list[tuple[Path, Path]]:
 
 
 def write_new_shard(rows: pa.Table, pull: str, folder: Path) -> Path:
-    """Write `rows`, which have no `shard` yet, to a file in `folder` called after `pull`; where that is.
+    """Write `rows`, which have no `shard` yet, to a file in `folder` named after `pull`; returns its path.
 
     Only dlt's load job makes it a shard. dlt's own writer would resolve its configuration for each file and build a
     dictionary of payloads.
     """
-    # unique within a second and a pull: two files of one name would be one file
+    # unique within a second and a pull: two files with one name would be one file
     name = f"{pull}_{secrets.token_hex(4)}"
     path = folder / f"{name}.parquet"
     named = rows.append_column("shard", pa.repeat(pa.scalar(name), len(rows)))
-    # as SCHEMA has them, whatever order they were made in
+    # in the order of SCHEMA
     pq.write_table(named.select(SCHEMA.names), path, **PARQUET)
     return path
 
 
 def taken_by_dlt(path: Path, rows: int) -> Iterator[DataItemWithMeta]:
     """The file at `path`, with so many rows, as an item for dlt; removed once dlt has linked it into its package."""
-    # no rows beside the file: dlt's incremental would take None for an item that was filtered out
+    # with an empty list of rows: dlt's incremental drops an item that is None
     yield dlt.mark.with_file_import(str(path), "parquet", rows, hints=[])
     path.unlink()
 
 
 def write_shard_anew(rows: pa.Table, path: Path) -> None:
-    """Let the shard at `path`, which is not there, have `rows` (its table's schema, maybe more) again, all at once.
+    """Write the missing shard at `path` again from `rows` (its table's schema, maybe more), in one step.
 
     Raises:
         StorageFailed: it could not be written.
@@ -117,13 +117,13 @@ def write_shard_anew(rows: pa.Table, path: Path) -> None:
 
 
 def rewrite_shard(path: Path, erases: Erases) -> int:
-    """Take the rows out of the shard at `path` that `erases` says yes to; how many those were.
+    """Erase the rows of the shard at `path` for which `erases` is true; returns how many.
 
-    What is left keeps its order, its bytes and columns of versions to come; a shard without rows is removed.
+    What is left keeps its order, its bytes and columns of later versions; a shard without rows is removed.
 
     Raises:
-        ShardDamaged: it is no whole shard.
-        StorageFailed: it could not be read or written; the shard is as it was.
+        ShardDamaged: it is not a whole shard.
+        StorageFailed: it could not be read or written; the shard is unchanged.
     """
     with opened(path) as file:
         rows = file.read()
@@ -139,12 +139,12 @@ def rewrite_shard(path: Path, erases: Erases) -> int:
 
 
 def without_erased(rows: pa.Table, erases: Erases) -> pa.Table:
-    """`rows` but for those that `erases` says yes to."""
+    """`rows` without those for which `erases` is true."""
     return rows.filter(pa.array([not erased for erased in erases(rows)], pa.bool_()))
 
 
 def erases_purged(is_purged: IsPurged) -> Erases:
-    """Which rows `is_purged` says yes to, by their id and instant."""
+    """A function for the rows for which `is_purged` is true, by their id and instant."""
 
     def erases(rows: pa.Table) -> list[bool]:
         keys = zip(rows["id"].to_pylist(), rows["fetched_at"].to_pylist(), strict=True)
@@ -155,12 +155,12 @@ def erases_purged(is_purged: IsPurged) -> Erases:
 
 @contextmanager
 def opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """The shard at `path`, read whole, to be parsed in here.
+    """The shard at `path`, read completely, to be parsed in this block.
 
     Raises:
         FileNotFoundError: there is none.
-        ShardDamaged: what was read parses wrongly.
-        StorageFailed: the system could not hand it out.
+        ShardDamaged: what was read cannot be parsed.
+        StorageFailed: the system could not read it.
     """
     content = read_whole(path)
     with _parsing(path), pq.ParquetFile(pa.BufferReader(content)) as file:
@@ -169,20 +169,19 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
 
 @contextmanager
 def _parsing(path: Path) -> Iterator[None]:
-    """What goes wrong in here is about bytes in memory: no error of the system can look like damage."""
+    """Errors in this block are about bytes in memory, so that no error of the system can look like damage."""
     try:
         yield
     except (MemoryError, duckdb.OutOfMemoryException) as error:
         raise StorageFailed(
-            f"{path} could not be looked through: the memory does not suffice. Nothing was changed; free some and run "
-            "again."
+            f"{path} could not be read: memory does not suffice. Nothing was changed; free some and run again."
         ) from error
     except (OSError, ValueError, LookupError, pa.ArrowException, duckdb.Error) as error:
         raise ShardDamaged(path, _reason(error)) from error
 
 
 def _reason(error: BaseException) -> str:
-    """What is wrong, in a line; DuckDB quotes the value that it cannot read, which may be all of an activity."""
+    """What is wrong, in one line; DuckDB quotes the value that it cannot read, which may be a whole activity."""
     return (str(error).splitlines() or ["no reason given"])[0].partition(' value "')[0][:LONGEST_REASON]
 
 
@@ -204,7 +203,7 @@ def names_in(path: Path) -> frozenset[str]:
 
 
 def shard_name(path: Path) -> str:
-    """The name that the rows of the shard at `path` bear, whatever the file is called.
+    """The name inside the shard at `path`, whatever the file is called.
 
     Raises:
         FileNotFoundError, ShardDamaged, StorageFailed: as `opened`.
@@ -214,7 +213,7 @@ def shard_name(path: Path) -> str:
 
 
 def bytes_and_rows(path: Path) -> tuple[int, int]:
-    """What the rows of the shard at `path` take in memory, and how many there are.
+    """The bytes that the rows of the shard at `path` take in memory, and their number.
 
     Raises:
         FileNotFoundError, ShardDamaged, StorageFailed: as `opened`.
@@ -225,20 +224,20 @@ def bytes_and_rows(path: Path) -> tuple[int, int]:
 
 
 def look_through(path: Path) -> str:
-    """Read and parse every value of the shard at `path`, as its type; the name that its rows bear.
+    """Read and parse every value of the shard at `path` as its type; returns the name inside.
 
-    A name can be read of a shard with damage elsewhere; this takes as long as to load it.
+    The name of a shard can be read even if it is damaged elsewhere. This takes as long as loading the shard.
 
     Raises:
         FileNotFoundError: there is none.
         ShardDamaged: there is damage, or a column is missing or of another type.
-        StorageFailed: the system could not hand it out.
+        StorageFailed: the system could not read it.
     """
     content = read_whole(path)
     with _parsing(path):
         with pq.ParquetFile(pa.BufferReader(content)) as file:
             name = _name(file)
-        # by the engine that asks for the rows, of what was read: it opens no file here
+        # by the engine that queries the rows, from what was read: it opens no file
         memory = MemoryFileSystem()
         place = f"/{id(content)}.parquet"
         memory.pipe_file(place, content)

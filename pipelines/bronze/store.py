@@ -1,6 +1,6 @@
-"""Bronze: immutable Parquet shards, one row per version of an activity that was seen; all else is rebuilt from them.
+"""Bronze: immutable Parquet shards, one row per version of an activity; everything else is rebuilt from them.
 
-A shard appears whole or not at all, is named after what its rows say, and is never written twice.
+A shard appears completely or not at all, has the name that its rows contain, and is never written twice.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -87,11 +87,11 @@ from pipelines.ground.settings import StravaSettings
 from pipelines.sources.strava_api.pause import Pause
 from pipelines.sources.strava_api.payloads import EPOCH
 
-# a purge takes shards away while others read
+# a purge may remove shards while another process reads
 TRIES = 3
 
-# the payload as DuckDB reads it: it refuses half a surrogate pair, which Strava may send as an escape, and with it all
-# else. The macro `readable_json` is the same for dbt.
+# the payload as DuckDB can read it: half a surrogate pair, which Strava may send as an escape, makes it refuse the
+# whole text. The macro `readable_json` does the same in dbt.
 READABLE = r"""
     case when regexp_matches(payload, '\\u[dD]') and not json_valid(payload) then array_to_string(list_transform(
         regexp_extract_all(payload, '(?s)[^\\]+|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u[dD][89a-fA-F]..|\\.'),
@@ -105,30 +105,30 @@ OUTPUT_BYTES = 2**23
 
 @dataclass(frozen=True)
 class Landed:
-    """What bronze holds of one table: newest hash by id (by hash, for a payload without id), and the newest instant."""
+    """What bronze has of one table: newest hash by id (by hash for a payload without id), and the newest instant."""
 
     hashes: dict[int | bytes, bytes]
     newest_fetched_at: datetime | None
 
 
 class _AppearWholeJob(FilesystemLoadJob):
-    """Copies a file of a load package to its place: beside, fsync, rename. dlt's own copies in place.
+    """Copies a file of a load package to its place: written beside, fsynced, renamed. dlt's own job copies in place.
 
-    An object store has no half-written objects: there dlt's own will do. `client` is whose load it is.
+    An object store has no half-written objects, so dlt's own job is enough there. `client` is the loading client.
     """
 
     client: FilesystemClient
 
     @property
     def path(self) -> Path:
-        """Where the file is by now: dlt moves it when the job begins."""
+        """Where the file is: dlt moves it when the job begins."""
         return Path(self.metrics().file_path)
 
     def run(self) -> None:
         target = self.make_remote_path()
         there = self._what_is_there(target) if self.load_table_name in TABLES else None
         if there is not None:
-            # a job repeated after a kill finds its own file; another one's must not be overwritten
+            # a job repeated after a kill finds its own file; the file of another job must not be overwritten
             if there != self.path.read_bytes():
                 raise StorageFailed(f"The shard {target} exists with other content; shards are never overwritten.")
             return
@@ -139,7 +139,7 @@ class _AppearWholeJob(FilesystemLoadJob):
             copyfileobj(source, file, 1 << 20)
 
     def _what_is_there(self, target: str) -> bytes | None:
-        """The bytes at `target`, None if there is nothing; what cannot be asked is an error, not a no."""
+        """The bytes at `target`, None if there is nothing; if that cannot be determined, it is an error."""
         try:
             if self.client.is_local_filesystem:
                 return read_whole(Path(target))
@@ -151,11 +151,11 @@ class _AppearWholeJob(FilesystemLoadJob):
     def make_remote_file_path(self, file_name: str) -> str:
         if self.load_table_name not in TABLES:
             return super().make_remote_file_path(file_name)
-        # from the rows, not from this run's settings: the package may be one that a killed run left
+        # from the rows, not from this run's settings: a killed run may have left the package
         return f"{self.load_table_name}/{shard_name(self.path)}.parquet"
 
     def metrics(self) -> LoadJobMetrics:
-        # the filesystem's own add the remote path, which cannot be read any more: the file is with the completed jobs
+        # dlt's own metrics add the remote path, which can no longer be read: the file is among the completed jobs
         metrics = super(FilesystemLoadJob, self).metrics()
         assert metrics is not None  # noqa: S101 - for the type checker: of a job that has begun there are some
         return metrics
@@ -163,16 +163,16 @@ class _AppearWholeJob(FilesystemLoadJob):
 
 class _ShardClient(FilesystemClient):
     def create_dataset(self) -> None:
-        # dlt's own fails when the folder is there: a mounted volume, shards put back from a backup
+        # dlt's own fails if the folder exists: a mounted volume, shards restored from a backup
         self.fs_client.makedirs(self.dataset_path, exist_ok=True)
 
     def get_load_job_class(self, table: PreparedTableSchema, file_path: str) -> type[FilesystemLoadJob]:
-        # dlt makes a job of the path alone
+        # dlt creates a job from the path alone
         return type("AppearWholeJob", (_AppearWholeJob,), {"client": self})
 
 
 class shards(filesystem):  # noqa: N801 - dlt names its destinations so
-    """dlt's filesystem destination with shards that appear whole."""
+    """dlt's filesystem destination, with shards that appear completely or not at all."""
 
     @property
     def client_class(self) -> type[FilesystemClient]:
@@ -182,14 +182,14 @@ class shards(filesystem):  # noqa: N801 - dlt names its destinations so
     def capabilities(
         self, config: FilesystemDestinationClientConfiguration | None = None, naming: NamingConvention | None = None
     ) -> DestinationCapabilitiesContext:
-        """What it can do: the URL alone decides. dlt would resolve all settings to tell, a dozen times a commit."""
+        """Its capabilities: the URL alone decides. dlt would resolve all settings for this, a dozen times a commit."""
         return super().capabilities(config or self.spec(bucket_url=self.config_params["bucket_url"]), naming)
 
 
 class BronzeReader:
-    """What the shards in `folder` know, for those who only look: nothing is moved, repaired or written.
+    """What the shards in `folder` contain, for commands that only read: nothing is moved, repaired or written.
 
-    A damaged shard is left out, as if it were not there, and noted in `damaged`.
+    A damaged shard is left out, as if it did not exist, and noted in `damaged`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -198,11 +198,11 @@ class BronzeReader:
         self.damaged: dict[Path, str] = {}
         # (path, size) of a compacted file -> the names of its shards
         self._names: dict[tuple[Path, int], frozenset[str]] = {}
-        # Arrow's own pool keeps what it has freed: 40 MB more at 100,000 activities, and not faster
+        # Arrow's own pool keeps freed memory: 40 MB more at 100,000 activities, and no faster
         pa.set_memory_pool(pa.system_memory_pool())
 
     def shards(self, table: str) -> list[Path]:
-        """The shard files of `table`, by name, but for those known to be damaged and those that another one covers.
+        """The shard files of `table`, by name, without those known to be damaged or covered by another one.
 
         Raises:
             StorageFailed: the folder cannot be listed.
@@ -227,10 +227,10 @@ class BronzeReader:
         return self._names[key]
 
     def leave_out_damaged(self) -> int:
-        """Look through all shards, and leave out those that are damaged; how many there were.
+        """Look through all shards, and leave out those that are damaged; returns how many there were.
 
         Raises:
-            StorageFailed: the system could not hand one out; that is no damage.
+            StorageFailed: the system could not read one; that is not damage.
         """
         found = self._find_damaged()
         self.damaged |= found
@@ -244,17 +244,17 @@ class BronzeReader:
             except ShardDamaged as damage:
                 found[path] = damage.reason
             except FileNotFoundError:
-                # taken away just now by a purge
+                # just removed by a purge
                 continue
         return found
 
     def shards_set_aside(self) -> list[Path]:
-        """What is set aside as damaged, by the path it had as a shard, where that is not taken again."""
+        """What is set aside as damaged, by its path as a shard, unless a shard has that path again."""
         places = {place for table in TABLES for _, place in files_set_aside(self.folder / table)}
         return sorted(place for place in places if not is_there(place))
 
     def landed(self, table: str) -> Landed:
-        """What is known of `table`, so that only new or changed payloads land; what is buried lands anew."""
+        """What is known of `table`, so that only new or changed payloads land; what is buried lands again."""
         rows = self.query(
             f"""
             select coalesce(cast(id as varchar), payload_hash), any_value(id),
@@ -277,8 +277,8 @@ class BronzeReader:
     def cursor(self, athlete_id: int) -> datetime | None:
         """The newest `start_date` (UTC) that has landed of `athlete_id`, or None.
 
-        Read from the shards, so it can never be ahead of them. A start in the future of its own fetch (a watch with a
-        wrong clock) would hide all that follows: it does not count.
+        It is read from the shards, so it can never be ahead of them. A start that is later than its own fetch (a watch
+        with a wrong clock) does not count, because it would hide everything that follows.
         """
         rows = self.query(
             f"select max(start_date) from {{{ACTIVITIES}}} where athlete_id = $athlete_id and start_date <= fetched_at",
@@ -289,7 +289,7 @@ class BronzeReader:
     def live(self, athlete_id: int, start: datetime = EPOCH) -> dict[int, datetime | None]:
         """Ids of the activities that are not buried and start at `start` (UTC) or later, each with its start.
 
-        One without a start counts as one of 1970.
+        Without a start, an activity counts as one of 1970.
         """
         rows = self.query(
             f"{with_live()} select id, start_date from live "
@@ -300,7 +300,7 @@ class BronzeReader:
         return dict(rows)
 
     def live_at_strava(self, athlete_id: int, start: datetime = EPOCH) -> dict[int, datetime | None]:
-        """As `live`, of those that Strava may have: one that is known by its file alone has a negative id."""
+        """Like `live`, without activities that are known by a file alone, which have negative ids."""
         return {id_: at for id_, at in self.live(athlete_id, start).items() if id_ > 0}
 
     def live_of_all(self) -> set[int]:
@@ -308,7 +308,7 @@ class BronzeReader:
         return {id_ for (id_,) in self.query(f"{with_live(OF_ANYBODY)} select id from live")}
 
     def exported(self, athlete_id: int) -> set[int]:
-        """Ids of all activities of an export, buried or not, by their rows or their files."""
+        """Ids of all activities in exports, buried or not, from their rows or their files."""
         rows = self.query(
             f"select id from {{{EXPORT_ACTIVITIES}}} where athlete_id = $athlete_id union "
             f"select id from {{{ACTIVITY_FILES}}} where athlete_id = $athlete_id and id is not null",
@@ -317,7 +317,7 @@ class BronzeReader:
         return {id_ for (id_,) in rows}
 
     def live_at_api(self, athlete_id: int, start: datetime = EPOCH) -> dict[int, datetime | None]:
-        """As `live`, of those that came through the API at least once."""
+        """Like `live`, for those that came through the API at least once."""
         known = self.query(
             f"select distinct id from {{{ACTIVITIES}}} where athlete_id = $athlete_id union "
             f"select distinct id from {{{ACTIVITY_DETAILS}}} where athlete_id = $athlete_id",
@@ -337,7 +337,7 @@ class BronzeReader:
         return rows[0] if rows else None
 
     def newest_fetched_at(self) -> datetime | None:
-        """The newest instant in any table: what comes later than this is later than all."""
+        """The newest instant in any table."""
         instants = " union all ".join(f"select fetched_at from {{{table}}}" for table in TABLES)
         rows = self.query(f"select max(fetched_at) from ({instants})")
         return rows[0][0] if rows else None
@@ -360,29 +360,29 @@ class BronzeReader:
         )
 
     def purged(self) -> dict[int, datetime]:
-        """Ids of what was purged, each with the newest intent's instant."""
+        """Ids of what was purged, each with the instant of the newest intent."""
         return {
             id_: instant for _, id_, _, instant, payload in self.tombstones() if read_tombstone(payload).get("purged")
         }
 
     def is_purged(self, table: str) -> IsPurged:
-        """Whether a row of `table`, by its id and instant, was erased for good."""
+        """Whether a row of `table`, with this id and instant, was erased for good."""
         purged_at = self.purged() if table in ERASED_FROM else {}
         return lambda id_, fetched_at: id_ is not None and id_ in purged_at and fetched_at <= purged_at[id_]
 
     def withdrawn(self) -> Withdrawn:
-        """What was withdrawn."""
+        """All withdrawals together."""
         rows = self.query(f"select payload, fetched_at from {{{WITHDRAWALS}}}")
         read = [Withdrawal.read(payload) for payload, _ in rows]
         return Withdrawn(filter(None, read), max((at for _, at in rows), default=EPOCH))
 
     def rows_by_shard(self, table: str) -> dict[str, int]:
-        """The names inside the shards of `table`, each with how many rows bear it; a copied shard counts once."""
+        """The names inside the shards of `table`, each with its number of rows; a copied shard counts once."""
         rows = self.query(f"select shard, count(*) from {{{table}}} group by shard, filename")
         return dict(rows)
 
     def versions(self, table: str, ids: Iterable[int]) -> list[tuple[int, datetime, str, str]]:
-        """Id, instant, payload hash and file of each row of `table` that is of one of `ids`."""
+        """Id, instant, payload hash and file of each row of `table` about one of `ids`."""
         return self.query(
             f"select id, fetched_at, payload_hash, filename from {{{table}}} where id in (select unnest($ids))",
             ids=list(ids),
@@ -400,7 +400,7 @@ class BronzeReader:
         return {id_ for id_, has_details in self._activities(athlete_id) if has_details}
 
     def sweeps_begun(self, athlete_id: int) -> list[datetime]:
-        """For each complete sweep an instant by which it had begun, later than all that landed before, oldest first."""
+        """For each complete sweep, an instant after its begin and after all that landed before it, oldest first."""
         rows = self.query(
             f"""
             select min(fetched_at) from {{{SWEEPS}}} where athlete_id = $athlete_id
@@ -421,7 +421,7 @@ class BronzeReader:
     ) -> list[tuple[int, bool]]:
         in_range = ""
         if since is not None or until is not None:
-            # the payload is only opened when dates are asked for; the local date is what an athlete means
+            # the payload is only parsed if dates are given; an athlete means the local date
             local = f"try_cast(left(try(json_extract_string({READABLE}, '$.start_date_local')), 10) as date)"
             in_range = (
                 f"and {local} between coalesce($since, date '0001-01-01') and coalesce($until, date '9999-12-31')"
@@ -440,15 +440,15 @@ class BronzeReader:
         )
 
     def query(self, sql: str, **parameters: Any) -> list[Any]:
-        """Rows of `sql`, in which `{table}` stands for the rows of that table's shards; none where it has no shard.
+        """Rows of `sql`, in which `{table}` stands for the rows of that table's shards, of which there may be none.
 
         Raises:
-            StorageFailed: a shard, or what else `sql` reads, cannot be read, though it is not damaged.
+            StorageFailed: a shard, or another file that `sql` reads, cannot be read although it is not damaged.
         """
         return self._asked(lambda: self._run_query(sql, parameters))
 
     def query_shard(self, table: str, shard: Path, sql: str, **parameters: Any) -> list[Any]:
-        """As `query`, of one shard of `table`; none where it is damaged or was taken away just now."""
+        """Like `query`, for one shard of `table`; no rows if it is damaged or was just removed."""
 
         def ask() -> list[Any]:
             is_left = shard not in self.damaged and is_there(shard)
@@ -457,17 +457,17 @@ class BronzeReader:
         return self._asked(ask)
 
     def _asked(self, ask: Callable[[], list[Any]]) -> list[Any]:
-        """What `ask` says; where it cannot, first without what is damaged."""
+        """The answer of `ask`; if it fails, again without damaged shards."""
         for left in reversed(range(TRIES)):
             try:
                 return ask()
             except duckdb.OutOfMemoryException as error:
                 raise StorageFailed(
-                    f"The shards in {self.folder} could not be read: the memory does not suffice. Nothing was changed; "
+                    f"The shards in {self.folder} could not be read: memory does not suffice. Nothing was changed; "
                     "free some and run again."
                 ) from error
             except duckdb.Error as error:
-                # damaged, or taken away just now by a purge, or not to be had from the system, which this raises
+                # damaged, or just removed by a purge, or unreadable, which this raises
                 self.leave_out_damaged()
                 if not left:
                     reason = (str(error).splitlines() or ["no reason given"])[0]
@@ -484,7 +484,7 @@ class BronzeReader:
         used = {table: list(map(literal, paths)) for table, paths in found.items()}
         if not any(used.values()):
             return []
-        # a lone shard with other types would be read as it is, and be no error before Python meets its values
+        # a single shard with other types would be read without an error, which would only show in Python
         readers = {
             table: f"(select {TABLES[table].typed}, filename from {read_parquet(f'$shards_of_{table}')})"
             if paths
@@ -496,11 +496,10 @@ class BronzeReader:
 
 
 class Bronze(BronzeReader):
-    """The shards of one folder: landing new ones, and what they know. For a run that holds the lock.
+    """The shards of one folder: landing new ones, and querying them. For a run that holds the lock.
 
-    url: where they live, if that is an object store; `folder` is a copy of it then. rows_of: the rows of the shards
-    of a table whose names are in a span, as the warehouse has them; None where it has none; it raises where it cannot
-    be asked.
+    url: where they are, if that is an object store, of which `folder` is then a copy. rows_of: the rows of the shards
+    of a table whose names are in a span, from the warehouse; None if it lacks them; raises if that cannot be read.
     """
 
     def __init__(
@@ -514,10 +513,10 @@ class Bronze(BronzeReader):
         super().__init__(folder)
         self._rows_of = rows_of
         self._url = url
-        # where new shards wait until dlt has taken them into its package
+        # where new shards wait until dlt takes them into its package
         self.waiting_path = work_path / "waiting"
         self._warn = warn
-        # files of a package that a killed run has left, until they have landed
+        # files from a package that a killed run left, until they have landed
         self._taken_out_path = work_path / "taken_out"
         self._pipeline = open_pipeline(
             "strava_bronze",
@@ -537,7 +536,7 @@ class Bronze(BronzeReader):
         return shards(bucket_url=self._url.rpartition("/")[0], credentials=aws_credentials(), **options)
 
     def fetch(self) -> None:
-        """Bring the copy up to what the object store has, if there is one.
+        """Bring the copy up to date with the object store, if there is one.
 
         Raises:
             StorageFailed: it cannot be reached, or the disk is full.
@@ -546,7 +545,7 @@ class Bronze(BronzeReader):
             fetch_missing(self._pipeline, self._url, TABLES, self.folder)
 
     def land(self, *resources: DltResource) -> None:
-        """Extract `resources` and make their rows shards; when this returns they survive a power cut.
+        """Extract `resources` and land their rows as shards; when this returns, they survive a power cut.
 
         Raises:
             StorageFailed: a file could not be written; what was extracted waits for `finish_pending`.
@@ -554,7 +553,7 @@ class Bronze(BronzeReader):
         try:
             self.waiting_path.mkdir(parents=True, exist_ok=True)
             for resource in resources:
-                # dlt makes these folders too, but a power cut may take them, and the first shards with them
+                # dlt creates these folders too, but a power cut could undo that and lose the first shards
                 make_folder(self.folder / resource.name)
             self._pipeline.extract(resources, loader_file_format="parquet")
             self._pipeline.normalize()
@@ -564,12 +563,12 @@ class Bronze(BronzeReader):
         self.fetch()
 
     def finish_pending(self) -> None:
-        """Land what a killed run had extracted, and forget what it had not.
+        """Land what a killed run had extracted, and drop the rest.
 
         Raises:
             StorageFailed: a file could not be read or written; nothing of it is lost.
         """
-        # of a run that was killed between two steps: what it had landed, and what it had not
+        # from a run that was killed between two steps: what it had landed, and what it had not
         for leftover in (Path(self._pipeline.working_dir, "load", "loaded"), self.waiting_path):
             rmtree(leftover, ignore_errors=True)
         self.fetch()
@@ -593,14 +592,14 @@ class Bronze(BronzeReader):
             try:
                 look_through(path)
             except ShardDamaged:
-                # a power cut: the shards' cursor has not moved past it, so it is asked for again
+                # a power cut: the cursor has not moved past it, so it is requested again
                 self._warn("What a killed run had fetched but not landed is damaged; it will be fetched again.")
             else:
                 whole.append(path)
         return whole
 
     def _cause(self, error: Exception) -> BaseException:
-        """The typed error behind `error`; what an object store says has no types of its own that reach here."""
+        """The typed error behind `error`; errors of an object store arrive without types of their own."""
         cause = known_cause(error, self.folder)
         if self._url is None or isinstance(cause, StravaError | KeyboardInterrupt):
             return cause
@@ -656,7 +655,7 @@ class Bronze(BronzeReader):
                 remove(path, durable=False)
 
     def erase(self, shard: Path, erases: Erases) -> int:
-        """Take the rows out of `shard` that `erases` says yes to; how many those were.
+        """Erase the rows of `shard` for which `erases` is true; returns how many.
 
         Raises:
             StorageFailed: it could not be written; as long as a row is left somewhere, the next run finds it.
@@ -667,10 +666,10 @@ class Bronze(BronzeReader):
         return rows
 
     def whole_shards(self, table: str, but: set[str]) -> dict[str, Path]:
-        """The files of the shards of `table` not called as in `but`, by the name inside; several may share a file.
+        """The files of the shards of `table`, by the name inside, except those in `but`; several may share a file.
 
         Raises:
-            ShardDamaged: one of them has none: `leave_out_damaged` sees to it.
+            ShardDamaged: one of them has no name; `leave_out_damaged` handles it.
             StorageFailed: one cannot be read.
         """
         found: dict[str, Path] = {}
@@ -684,13 +683,13 @@ class Bronze(BronzeReader):
         return found
 
     def leave_out_damaged(self) -> int:
-        """Look through all shards, and set those aside that are damaged; how many there were.
+        """Look through all shards, and set damaged ones aside; returns how many there were.
 
-        A shard whose rows the warehouse has is written anew from them.
+        A shard whose rows the warehouse has is rewritten from them.
 
         Raises:
-            StorageFailed: the system could not hand one out; that is no damage, and nothing has moved.
-            WarehouseBusy: nobody can say now whether the warehouse has the rows of one, which stays where it is.
+            StorageFailed: the system could not read one; that is not damage, and nothing has moved.
+            WarehouseBusy: the warehouse may have the rows of one but cannot be read now; the shard stays in place.
         """
         found = self._find_damaged()
         for path, reason in found.items():
@@ -727,7 +726,7 @@ class Bronze(BronzeReader):
             self._warn(f"{found}; nothing else here has its rows: restore it from a backup, and keep {aside.name}.")
 
     def _place_aside(self, shard: Path) -> Path:
-        """A name that is not taken, unless by the same bytes."""
+        """A name that no other file has, unless with the same bytes."""
         content = read_whole(shard)
         for number in count(1):
             aside = shard.with_name(f"{shard.name}{'' if number == 1 else f'.{number}'}.torn")
@@ -736,9 +735,9 @@ class Bronze(BronzeReader):
         raise AssertionError
 
     def put_back(self) -> None:
-        """Put back what was set aside and can be: as it is where it is whole, else as the warehouse has its rows.
+        """Put back what was set aside: unchanged if it is whole, otherwise from the warehouse if that has its rows.
 
-        Earlier versions set aside what a disk that erred could not hand out. What was purged or withdrawn since stays
+        Earlier versions set aside what a failing disk could not read. What was purged or withdrawn since stays
         erased.
 
         Raises:
@@ -747,7 +746,7 @@ class Bronze(BronzeReader):
         if self._url is not None:
             # a bucket has the shard itself
             return
-        # withdrawals and tombstones first: they say what was erased
+        # withdrawals and tombstones first: they record what was erased
         for table in reversed(TABLES):
             for aside, shard in files_set_aside(self.folder / table):
                 if not is_there(shard):
@@ -773,7 +772,7 @@ class Bronze(BronzeReader):
         try:
             rows = self._rows_in_warehouse(shard)
         except WarehouseBusy:
-            # the next run asks again
+            # the next run tries again
             return
         if rows is None:
             return
@@ -786,9 +785,9 @@ class Bronze(BronzeReader):
     def erase_set_aside(
         self, tables: Iterable[str], erases: Callable[[str], Erases]
     ) -> tuple[int, list[tuple[Path, Path]]]:
-        """Take the rows of `tables` that `erases` says yes to out of what is set aside; how many those were.
+        """Erase the rows of `tables` for which `erases` is true from what is set aside; returns how many.
 
-        With them, what cannot be parsed, each with the path it had as a shard.
+        Also returns what cannot be parsed, each with its path as a shard.
 
         Raises:
             StorageFailed: one could not be read or written; the next run finds it.
@@ -805,8 +804,8 @@ class Bronze(BronzeReader):
     def write_outputs(self, output: Path, this_pull: str) -> None:
         """Write one JSON array per pull that landed activities, byte for byte as Strava sent them.
 
-        This pull gets its own, whatever the clock says, and so do pulls that are newer than the newest file there: a
-        killed pull gets its own from the next run, and files that somebody deleted stay deleted.
+        This pull gets its file, whatever the clock says, and so do pulls that are newer than the newest file: the next
+        run writes the file of a killed pull, and deleted files stay deleted.
         """
         names = (Path(entry.name) for entry in entries(output))
         newest = max((_stamp(name.stem) for name in names if name.match(f"strava_{ACTIVITIES}_*.json")), default="")
@@ -828,7 +827,7 @@ class Bronze(BronzeReader):
 
 
 def resource_of(table: str, shards: Iterator[DataItemWithMeta]) -> DltResource:
-    """`shards`, as files for dlt to take, as a resource of `table`."""
+    """`shards`, given as files, as a dlt resource of `table`."""
 
     @dlt.resource(name=table, columns=TABLES[table].columns, write_disposition="append")
     def files() -> Iterator[DataItemWithMeta]:

@@ -1,4 +1,4 @@
-"""Sweeps: complete walks of the list, as bronze records them; and what a walk says about activities that are gone.
+"""Sweeps: complete walks over the list, as bronze records them, and what a walk shows about activities that are gone.
 
 A cursor on `start_date` cannot see late uploads, edits and deletions behind it; a complete walk sees them all.
 """
@@ -15,18 +15,18 @@ from pipelines.sources.strava_api.payloads import EPOCH, Payload
 
 # a daily schedule is never quite 24 hours apart
 SLACK = 0.9
-# removing more than so many, and more than this share of all, is rather an outage or a lost scope
+# if more than so many, and more than this share of all, are missing, it is rather an outage or a lost scope
 FEW = 5
 SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A walk of the whole list; one that was interrupted goes on where it had got to. Instants are UTC.
+    """A walk over the whole list; if interrupted, it continues where it stopped. Instants are UTC.
 
-    reached: up to which start the list has been read. listed: how many activities that were. gone: ids that bronze
-    knows up to there and the list no longer has. reason: why they were not removed, if so. kept: how many live on
-    though the list lacks them, for that reason or because Strava knows them by id.
+    reached: the start up to which the list was read. listed: how many activities it had. gone: ids up to there that
+    bronze knows and the list lacks. reason: why they were not removed, if so. kept: how many stay live although the
+    list lacks them, for that reason or because Strava knows them by id.
     """
 
     started_at: datetime
@@ -41,12 +41,12 @@ class Sweep:
 
     @classmethod
     def begin(cls, now: datetime) -> "Sweep":
-        """A sweep that has seen nothing yet."""
+        """A new sweep."""
         return cls(now, now)
 
     @classmethod
     def read(cls, text: str) -> "Sweep | None":
-        """The sweep in a payload of bronze; None if it is of a version that is not known."""
+        """The sweep in a payload of bronze; None if its version is unknown."""
         try:
             fields = json.loads(text)
             return cls(
@@ -64,7 +64,7 @@ class Sweep:
             return None
 
     def payload(self, athlete_id: int) -> Payload:
-        """As bronze keeps it."""
+        """The payload in bronze."""
         fields = {
             "after": None,
             "reached": _text(self.reached) if self.reached > EPOCH else None,
@@ -81,7 +81,7 @@ class Sweep:
         return _payload(None, athlete_id, None, fields)
 
     def is_recent(self, now: datetime, hours: float) -> bool:
-        """Whether it began less than `hours` ago; one of the future began under a clock that has been set since."""
+        """Whether it began less than `hours` ago; a begin in the future comes from a clock that was corrected since."""
         return now - timedelta(hours=hours * SLACK) < self.started_at <= now + timedelta(hours=min(hours, 1))
 
 
@@ -93,21 +93,21 @@ def sweep_to_do(last: Sweep | None, now: datetime, hours: float) -> Sweep | None
 
 
 class RollCall:
-    """Which activities a walk has met, and which of those that bronze knows (`expected`: id → start) it has not.
+    """Which activities a walk has met, and which of those that bronze knows (`expected`: id → start) it misses.
 
-    Those that start before `start` were called by an earlier part of the walk, which missed `missed`. All in UTC.
+    An earlier part of the walk covered those that start before `start`, and missed `missed`. All in UTC.
     """
 
     def __init__(self, expected: dict[int, datetime | None], start: datetime, missed: Iterable[int] = ()) -> None:
         self._absent = expected
         self._start = start
         self._missed = set(missed)
-        # 16 bytes for each activity, not 100: a history may have 100,000
+        # 16 bytes for each activity instead of 100: a history may have 100,000
         self._met = array("q")
         self._met_starts_s = array("q")
 
     def answer(self, page: Iterable[Payload]) -> None:
-        """The activities of `page` are there."""
+        """Note that the activities of `page` are there."""
         for payload in page:
             if payload.id is not None:
                 self._absent.pop(payload.id, None)
@@ -118,24 +118,24 @@ class RollCall:
                     self._met_starts_s.append(_seconds(starts_at))
 
     def met_again(self, ids: Iterable[int]) -> set[int]:
-        """Those of `ids` that it has met."""
+        """Those of `ids` that the walk has met."""
         return set(ids) & set(self._met)
 
     def met(self, until: datetime | None = None) -> int:
-        """How many there are that start before `until` (None: all), each counted once however often it was listed."""
+        """How many activities start before `until` (None: all), each counted once however often it was listed."""
         if until is None:
             return len(set(self._met))
         until_s = _seconds(until)
         return len({id_ for id_, start_s in zip(self._met, self._met_starts_s, strict=True) if start_s < until_s})
 
     def absent(self, until: datetime | None = None) -> set[int]:
-        """Ids of those not met that start before `until`, up to which the walk has come (None: to the end)."""
+        """Ids of those not met that start before `until`, up to which the walk has read (None: to the end)."""
         passed = {id_ for id_, start in self._absent.items() if until is None or (start or EPOCH) < until}
         return passed | self._missed
 
 
 def why_not_remove(gone: int, live: int, where: str = "at Strava") -> str | None:
-    """Why a walk, or an export, that misses `gone` of `live` activities removes none of them; None if it may."""
+    """Why a walk, or an export, that misses `gone` of `live` activities removes none of them; None if it does."""
     if gone == 0 or (gone < live and (gone <= FEW or gone <= SHARE * live)):
         return None
     return f"{gone:,} of {live:,} activities are missing {where}"
@@ -156,16 +156,16 @@ def tombstone(
 def purge_tombstone(
     id_: int, athlete_id: int, start_date: datetime | None, buried: str, erased: Iterable[datetime]
 ) -> Payload:
-    """The event that the versions of an activity are to be erased: the tombstone `buried` once more, and purged.
+    """The event that the versions of an activity are to be erased: the tombstone `buried` again, with `purged`.
 
-    erased: when those versions had been fetched (UTC), which is all that stays of them; `status` counts on it.
+    erased: when those versions were fetched (UTC), which is all that stays of them; `status` needs it.
     """
     fields = {**read_tombstone(buried), "purged": True, "erased_fetched_at": [_text(instant) for instant in erased]}
     return _payload(id_, athlete_id, start_date, fields)
 
 
 def read_tombstone(text: str) -> dict[str, Any]:
-    """What the payload of a tombstone holds; nothing if it is of a version that is not known."""
+    """The content of a tombstone's payload; empty if its version is unknown."""
     try:
         fields = json.loads(text)
     except ValueError:
@@ -174,7 +174,7 @@ def read_tombstone(text: str) -> dict[str, Any]:
 
 
 def erased_instants(text: str) -> list[datetime]:
-    """When the versions that a tombstone's payload erased had been fetched (UTC)."""
+    """When the versions that a tombstone's payload erased were fetched (UTC)."""
     fields = read_tombstone(text).get("erased_fetched_at")
     return [_instant(instant) for instant in fields] if isinstance(fields, list) else []
 
@@ -202,7 +202,7 @@ def utc_now() -> datetime:
 
 
 def continued(sweep: Sweep, *, reached: datetime, listed: int, landed: int, gone: set[int]) -> Sweep:
-    """`sweep` after a further part of the list: up to `reached`, with `listed` and `landed` of that part alone."""
+    """`sweep` after a further part of the list: up to `reached`, with `listed` and `landed` of that part."""
     return replace(
         sweep,
         ended_at=utc_now(),

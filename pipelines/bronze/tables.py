@@ -1,4 +1,4 @@
-"""The tables of bronze: one declaration each, which landing, staging, purge, reconciliation and backup go by."""
+"""The tables of bronze: one declaration each, which landing, staging, purge, reconciliation and backup use."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,7 +30,7 @@ DOORS: tuple[Door, ...] = get_args(Door)
 # one row per activity file that came by itself: from a watch folder, or named on the command line
 WATCHED_FILES = "watched_files"
 
-# The keys that the pipeline itself needs, typed once and for ever, and the payload as it came.
+# The keys that the pipeline itself needs, with types that never change, and the payload as it came.
 SCHEMA = pa.schema(
     [
         ("id", pa.int64()),
@@ -56,9 +56,9 @@ class Table:
     """A table of bronze: a folder of shards, one row per version of something.
 
     is_of_activity: a row is about the activity `id`, so purging that activity erases it. holds_bytes: its payloads are
-    files as they came, no JSON text. is_read: in staging its rows have what a reader makes of their payloads, a JSON
-    object under the names of Strava's API; so bronze alone has the payloads. is_on_demand: staging has the table once
-    there are rows. door: the one through which all of its rows came; None where that differs by row.
+    files as they came, not JSON text. is_read: staging has what a reader makes of its payloads, a JSON
+    object with the names of Strava's API, so only bronze has the payloads. is_on_demand: staging has the table once
+    there are rows. door: the one through which all of its rows came; None if that differs by row.
     """
 
     is_of_activity: bool = False
@@ -90,7 +90,7 @@ class Table:
 
     @cached_property
     def no_rows(self) -> str:
-        """What a table without shards is read as."""
+        """The query for a table without shards."""
         columns = ", ".join(f"cast(null as {_DUCKDB_TYPES[field.type]}) as {field.name}" for field in self.schema)
         return f"(select {columns} where false)"
 
@@ -102,7 +102,7 @@ def _columns(schema: pa.Schema) -> TTableSchemaColumns:
 def _column(field: pa.Field) -> TColumnSchema:
     column = TColumnSchema(name=field.name, data_type=_DLT_TYPES[field.type], nullable=True)
     if column["data_type"] == "timestamp":
-        # UTC without zone, so that no session's time zone has a say
+        # UTC without zone, so that no session's time zone matters
         column["timezone"] = False
         column["precision"] = 6
     return column
@@ -119,7 +119,7 @@ TABLES = {
     **{endpoint.name: _table_of(endpoint) for endpoint in (*ALWAYS, *ON_DEMAND.values())},
     EXPORTS: Table(door="export"),
     EXPORT_ACTIVITIES: Table(is_of_activity=True, is_read=True, door="export"),
-    # those that belong to an activity, like the caption of a photo, bear its id
+    # those that belong to an activity, like the caption of a photo, have its id
     EXPORT_RECORDS: Table(is_of_activity=True, door="export"),
     ACTIVITY_FILES: Table(is_of_activity=True, holds_bytes=True, is_read=True),
     WATCHED_FILES: Table(is_of_activity=True, is_on_demand=True, door="file"),
@@ -127,7 +127,7 @@ TABLES = {
     TOMBSTONES: Table(),
     WITHDRAWALS: Table(is_on_demand=True),
 }
-# of which staging has readings instead of payloads
+# tables for which staging has readings instead of payloads
 READ = tuple(name for name, table in TABLES.items() if table.is_read)
-# what a purge takes rows out of
+# tables from which a purge erases rows
 ERASED_FROM = tuple(name for name, table in TABLES.items() if table.is_of_activity)

@@ -1,8 +1,8 @@
-"""Activity files that came by themselves, from a watch folder or a command: what bronze notes of each.
+"""Activity files from a watch folder or the command line: what bronze notes about each.
 
-A file of no known activity is an activity of its own. Its id is negative, which none of Strava's is, and hangs on the
-file's content alone. Once an export or the API brings the activity, the file's rows are repeated under Strava's id, and
-a tombstone with the reason SUPERSEDED buries the negative one.
+A file of no known activity is an activity of its own. Its id is negative, unlike any of Strava's, and depends only on
+the file's content. Once an export or the API brings the activity, the file's rows are repeated under Strava's id, and a
+tombstone with the reason SUPERSEDED buries the negative one.
 """
 
 import hashlib
@@ -18,17 +18,17 @@ from pipelines.bronze.tables import ACTIVITY_FILES, WATCHED_FILES
 from pipelines.sources.strava_api.payloads import Payload
 
 SUPERSEDED = "superseded"
-# whose files these are as long as no token, profile or export says so; Strava counts its athletes from 1
+# the athlete of these files as long as no token, profile or export names one; Strava counts its athletes from 1
 NOBODY = 0
-# JavaScript, and whoever reads JSON as it does, knows no larger integers exactly
+# JavaScript, and everything that reads JSON as it does, represents no larger integers exactly
 _LARGEST_ID = 2**52
 
 
 @dataclass(frozen=True)
 class WatchedFile:
-    """A file that was taken in: from where, what it is, and what identifies its activity. Instants are UTC.
+    """A file that was imported: from where, what it is, and what identifies its activity. Instants are UTC.
 
-    origin: the folder it was found in. name: its path in there. upload_id: the one in its name, if there is one.
+    origin: the folder in which it was found. name: its path in there. upload_id: the one in its name, if any.
     """
 
     activity_id: int
@@ -49,7 +49,7 @@ class WatchedFile:
     def payload(self, athlete_id: int) -> Payload:
         """As bronze keeps it."""
         noted = asdict(self)
-        # the row says these
+        # the row itself has these
         for key in ("activity_id", "taken_at", "start_date"):
             del noted[key]
         text = json.dumps(noted, ensure_ascii=False).encode("utf-8", "replace")
@@ -57,12 +57,12 @@ class WatchedFile:
 
 
 def own_id(sha256: str) -> int:
-    """The id of the activity that a file is where no other is known, by the hash of its content: negative."""
+    """The negative id of a file that belongs to no known activity, from the hash of its content."""
     return -1 - int(sha256, 16) % _LARGEST_ID
 
 
 def watched_files(bronze: BronzeReader, athlete_id: int, ids: Iterable[int] | None = None) -> list[WatchedFile]:
-    """What is noted of the files of an athlete, oldest first; only of the activities `ids`, if they are given.
+    """The notes on the files of an athlete, oldest first; only on those of the activities `ids`, if given.
 
     Raises:
         StorageFailed: bronze cannot be read.
@@ -81,13 +81,13 @@ def watched_files(bronze: BronzeReader, athlete_id: int, ids: Iterable[int] | No
             noted = json.loads(text)
             files.append(WatchedFile(id_, taken_at, start_date=start_date, **noted))
         except (ValueError, TypeError):
-            # of a version that is not known
+            # its version is unknown
             continue
     return files
 
 
 def superseded(bronze: BronzeReader) -> set[int]:
-    """Ids of activities that were known by their files alone until Strava's own version of them came.
+    """Ids of activities that were known by their files alone until Strava's own version arrived.
 
     Raises:
         StorageFailed: bronze cannot be read.
@@ -96,7 +96,7 @@ def superseded(bronze: BronzeReader) -> set[int]:
 
 
 def athletes_of_history(bronze: BronzeReader) -> set[int]:
-    """Whose activities bronze has: NOBODY where there are files alone, and nothing says whose they are.
+    """The athletes whose activities bronze has: NOBODY if there are only files and nothing names their athlete.
 
     Raises:
         StorageFailed: bronze cannot be read.

@@ -1,6 +1,6 @@
-"""Withdrawals: which rows of bronze somebody wanted erased because of the door through which they came.
+"""Withdrawals: which rows of bronze a person wanted erased because of the door through which they came.
 
-A withdrawal is a row of bronze, and names the shards that it takes, so that whatever lands later is none of its.
+A withdrawal is a row of bronze and names the shards that it erases, so what lands later is not affected.
 """
 
 import hashlib
@@ -15,13 +15,13 @@ from pipelines.bronze.shard import Erases
 from pipelines.bronze.tables import DOORS, TABLES, Door
 from pipelines.sources.strava_api.payloads import Payload
 
-# a row within its table, whichever shard it is in
+# identifies a row within its table, whichever shard it is in
 Key = tuple[int | None, str]
 
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """All rows of `shards` (by table, the names inside) but for those that other doors prove too (`kept`)."""
+    """All rows of `shards` (by table, the names inside) except those that other doors prove too (`kept`)."""
 
     door: Door
     shards: Mapping[str, frozenset[str]]
@@ -29,7 +29,7 @@ class Withdrawal:
 
     @classmethod
     def read(cls, text: str) -> "Withdrawal | None":
-        """The withdrawal in a payload of bronze; None if it is of a version that is not known."""
+        """The withdrawal in a payload of bronze; None if its version is unknown."""
         try:
             noted = json.loads(text)
             door: Door = DOORS[DOORS.index(noted["door"])]
@@ -58,7 +58,7 @@ class Withdrawal:
 
 
 class Withdrawn:
-    """What all withdrawals together take; the newest was at `newest_at` (UTC)."""
+    """All withdrawals together; the newest was at `newest_at` (UTC)."""
 
     def __init__(self, withdrawals: Iterable[Withdrawal], newest_at: datetime) -> None:
         self.withdrawals = tuple(withdrawals)
@@ -66,7 +66,7 @@ class Withdrawn:
         self.tables = tuple(table for table in TABLES if any(each.shards.get(table) for each in self.withdrawals))
 
     def shards(self, table: str) -> frozenset[str]:
-        """The names of the shards of `table` of which rows are to be erased."""
+        """The names of the shards of `table` with rows to be erased."""
         return frozenset().union(*(each.shards.get(table, frozenset()) for each in self.withdrawals))
 
     def takes(self, table: str, shard: str, key: Key) -> bool:

@@ -1,1 +1,1 @@
-"""What all of the above stands on: settings, folders and locks, progress, signals, DuckDB as we open it."""
+"""The base of all other folders: settings, folders and locks, progress, signals, and how we open DuckDB."""

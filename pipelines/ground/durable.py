@@ -1,4 +1,4 @@
-"""Files: those of the source's `files.py`, and what this program asks of its folders and locks besides."""
+"""Files, folders and locks: the functions of the source's `files.py`, and those that only this program needs."""
 
 import fcntl
 import os
@@ -47,12 +47,12 @@ __all__ = [
 
 
 def entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in `folder`, by name; nothing where it is not there.
+    """What is in `folder`, by name; nothing if there is no such folder.
 
     `Path.glob` finds nothing in a folder that it may not read.
 
     Raises:
-        StorageFailed: the system could not list it, or it is no folder.
+        StorageFailed: the system could not list it, or it is not a folder.
     """
     try:
         with os.scandir(folder) as found:
@@ -64,10 +64,10 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def size_of(path: Path) -> int:
-    """The bytes of the file at `path`; 0 where it is gone by now.
+    """The size of the file at `path` in bytes; 0 if it is gone.
 
     Raises:
-        StorageFailed: the system does not say.
+        StorageFailed: the system gives no answer.
     """
     try:
         return path.stat().st_size
@@ -78,10 +78,10 @@ def size_of(path: Path) -> int:
 
 
 def require_readable(path: Path) -> None:
-    """Look whether the system hands out the file at `path`, if it is there.
+    """Check that the file at `path` can be read, if it exists.
 
     Raises:
-        StorageFailed: it does not.
+        StorageFailed: it cannot.
     """
     try:
         with path.open("rb") as file:
@@ -93,10 +93,10 @@ def require_readable(path: Path) -> None:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is anything at `path`; `Path.exists` takes some errors for a no.
+    """Whether there is anything at `path`; `Path.exists` answers no to some errors.
 
     Raises:
-        StorageFailed: the system does not say.
+        StorageFailed: the system gives no answer.
     """
     try:
         path.stat()
@@ -122,7 +122,7 @@ def move(path: Path, to: Path) -> None:
 
 @contextmanager
 def locked_if_there(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """As `locked`, for those who only look: nothing is made or written, and without a lock file nobody has ever run."""
+    """Like `locked`, for commands that only read: nothing is created, and without a lock file nothing has ever run."""
     try:
         descriptor = os.open(path, os.O_RDWR)
     except FileNotFoundError:
@@ -144,11 +144,11 @@ def _opened_to_read(path: Path) -> int:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether somebody holds the lock at `path`; nothing is written."""
+    """Whether a process holds the lock at `path`; nothing is written."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
-        # nobody ever had it; or it cannot be asked
+        # nothing ever took it, or it cannot be opened
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""DuckDB, as this project opens it: paths letter by letter, memory by the widest rows, errors of our own types."""
+"""DuckDB as this project opens it: literal paths, memory for the widest rows, errors of our own types."""
 
 import errno
 import os
@@ -16,24 +16,24 @@ from pipelines.ground.errors import StorageFailed, StravaError, WarehouseBusy
 Config = dict[str, str | bool | int | float | list[str]]
 # enough for 100,000 activities of two kilobytes: with more, DuckDB only keeps more of what it has read
 LEASH_MB = 128
-# of DuckDB's 122,880 rows a group, payloads weigh 200 MB, kept in memory until the group is full; it never takes fewer
+# 122,880 payloads, DuckDB's own row group, take 200 MB, which stay in memory until the group is full
 ROWS_PER_GROUP = 2048
 # what sorts or hashes rows holds a group several times
 GROUPS_AT_A_TIME = 4
-# the next steps where all else fails: of the warehouse, which is a cache, and of the shards, which are the truth
+# the next step if nothing else helps: for the warehouse, which is a cache, and for the shards, which are the truth
 MOVE_AWAY = "Everything in it can be rebuilt: move the file away and run again."
-LEAVE_ALONE = "Nothing was changed: run again, and please report it where it happens again."
+LEAVE_ALONE = "Nothing was changed: run again, and please report it if it happens again."
 OUT_OF_MEMORY = "Out of Memory Error"
 WILDCARDS = re.compile(r"[*?\[]")
 
 
 def memory_mb(bytes_per_row: int, bytes_in_all: int, least_mb: int = LEASH_MB) -> int:
-    """The memory that DuckDB is given for rows of that width, of which there are so many bytes in all."""
+    """The memory that DuckDB gets for rows of that width with so many bytes in total."""
     return max(least_mb, GROUPS_AT_A_TIME * min(bytes_per_row * ROWS_PER_GROUP, bytes_in_all) // 2**20)
 
 
 def limit_memory(connection: duckdb.DuckDBPyConnection, limit_mb: int | None) -> None:
-    """Give `connection` so much memory, at most (and for None) what DuckDB takes by itself: 80 % of the machine's."""
+    """Limit the memory of `connection`, at most (and for None) to DuckDB's default: 80 % of the machine's."""
     connection.execute("reset memory_limit")
     most = connection.execute("select parse_formatted_bytes(current_setting('memory_limit'))").fetchone()
     if limit_mb is not None and most is not None and limit_mb * 10**6 < most[0]:
@@ -47,7 +47,7 @@ def read_parquet(parameter: str) -> str:
 
 
 def literal(path: Path) -> str:
-    """`path` as `read_parquet` takes it for this one file, whatever letters it has: each is a pattern to DuckDB."""
+    """`path` escaped so that `read_parquet`, to which every path is a pattern, takes it literally."""
     return WILDCARDS.sub(r"[\g<0>]", str(path))
 
 
@@ -66,12 +66,12 @@ def rows_of(sql: str, parameters: dict[str, Any]) -> list[Any]:
     try:
         return _rows_of(sql, parameters, f"{LEASH_MB}MB")
     except duckdb.OutOfMemoryException:
-        # half a gigabyte of details in one shard: then memory is what it takes
+        # half a gigabyte of details in one shard: then as much memory as needed
         return _rows_of(sql, parameters, None)
 
 
 def _rows_of(sql: str, parameters: dict[str, Any], memory: str | None) -> list[Any]:
-    # nothing of it goes to disk, where a kill would leave it, in whatever folder the command was called
+    # nothing goes to disk: a kill would leave it in the folder in which the command was called
     config: Config = {"threads": 2, "temp_directory": ""}
     with duckdb.connect(":memory:", config=config | ({"memory_limit": memory} if memory else {})) as connection:
         return connection.execute(sql, parameters).fetchall()
@@ -79,12 +79,12 @@ def _rows_of(sql: str, parameters: dict[str, Any], memory: str | None) -> list[A
 
 @contextmanager
 def typed_errors(path: Path, advice: str) -> Iterator[None]:
-    """What DuckDB says of the file or folder at `path` becomes an error of ours, also where memory runs out.
+    """Turn DuckDB's errors about the file or folder at `path` into ours, also if memory runs out.
 
-    `advice` is the next step where the error is none of those that have one.
+    `advice` is the next step for errors that have none of their own.
 
     Raises:
-        WarehouseBusy: another process holds it; the text names that process.
+        WarehouseBusy: another process has it open; the text names that process.
         StorageFailed: all else.
     """
     try:
@@ -94,7 +94,7 @@ def typed_errors(path: Path, advice: str) -> Iterator[None]:
 
 
 def engine_error(path: Path, error: BaseException, advice: str) -> StravaError:
-    """What DuckDB or Arrow could not do with the file or folder at `path`, as a typed error; `advice` as above."""
+    """The typed error for what DuckDB or Arrow could not do with the file or folder at `path`; `advice` as above."""
     text = str(error)
     if isinstance(error, MemoryError):
         text = f"{OUT_OF_MEMORY}: {text}"
@@ -103,14 +103,14 @@ def engine_error(path: Path, error: BaseException, advice: str) -> StravaError:
 
 
 def known_error(path: Path, text: str) -> StravaError | None:
-    """The typed error if `text` is about who holds the file at `path`, memory, or the system."""
+    """The typed error if `text` is about another process at the file at `path`, about memory, or about the system."""
     if "Could not set lock on file" in text:
         holder = re.search(r"held in (\S+) \(PID (\d+)\)", text)
         who = f"by {holder[1]} (process {holder[2]})" if holder else "by another program"
         return WarehouseBusy(f"The warehouse {path} is held open {who}: close that program and run again.")
     if OUT_OF_MEMORY in text:
         return StorageFailed(
-            f"Memory ran out over {path}, and nothing is lost: close other programs, or give the machine or container "
+            f"Memory ran out at {path}, and nothing is lost: close other programs, or give the machine or container "
             "more memory, and run again."
         )
     if "read-only" in text.lower():
@@ -119,7 +119,7 @@ def known_error(path: Path, text: str) -> StravaError | None:
 
 
 def refused_write(path: Path, text: str) -> StorageFailed | None:
-    """The typed error for what the operating system refused, if `text`, which a program printed, speaks of that."""
+    """The typed error for what the operating system refused, if `text`, which a program printed, says so."""
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EROFS):
         if os.strerror(number) in text:
             return storage_error(path, OSError(number, os.strerror(number)))

@@ -1,4 +1,4 @@
-"""What can go wrong, as types: those of the source and ours. Each is one sentence and one exit code for a script."""
+"""The types of errors: those of the source and ours. Each has one sentence for people and one exit code for scripts."""
 
 from pipelines.sources.strava_api.errors import (
     ActivityNotFound,
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class WarehouseBusy(StravaError):
-    """Another process holds the DuckDB file."""
+    """Another process has the DuckDB file open."""
 
     exit_code = 5
     meaning = "the warehouse is open in another program; what was fetched is kept"
@@ -46,7 +46,7 @@ class BuildFailed(StravaError):
 
 
 class BadExport(StravaError):
-    """What was to be imported is no export or activity file, is damaged, or is somebody else's."""
+    """What was to be imported is not an export or activity file, is damaged, or belongs to another athlete."""
 
     exit_code = 8
     meaning = "an export or a file could not be imported: it is not one, is damaged, or belongs to another athlete"

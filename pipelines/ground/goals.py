@@ -1,4 +1,4 @@
-"""Goals: what STRAVA_GOALS says, as measures, periods and targets in SI units."""
+"""Goals: STRAVA_GOALS as measures, periods and targets in SI units."""
 
 import re
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ GOAL = re.compile(
 
 @dataclass(frozen=True, order=True)
 class Goal:
-    """A target for what a group of sports is to add up to in a period: metres, seconds or a number."""
+    """A target for the sum over a group of sports in a period: metres, seconds or a number."""
 
     sport_group: str
     measure: str
@@ -40,7 +40,7 @@ def parse_goals(text: str) -> tuple[Goal, ...]:
     """The goals of a text like `Run 1000 km/year, All 10 h/week`, in order.
 
     Raises:
-        BadSetting: one of them says something else, or two say something of the same.
+        BadSetting: one of them is not a goal, or two are about the same group and period.
     """
     goals: dict[tuple[str, str, str], Goal] = {}
     for part in filter(None, map(str.strip, text.split(","))):

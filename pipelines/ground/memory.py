@@ -1,4 +1,4 @@
-"""Keeping small: two words to glibc's allocator, which holds on to what is freed; other C libraries need none."""
+"""Saving memory: two calls of glibc's allocator, which keeps freed memory; other C libraries do not need them."""
 
 import ctypes
 from contextlib import suppress
@@ -7,7 +7,7 @@ ARENA_MAX = -8
 
 
 def share_one_arena() -> None:
-    """Let all threads allocate from one arena: what each of dlt's threads frees stays with it otherwise, 10 MB."""
+    """Let all threads allocate from one arena: otherwise each of dlt's threads keeps what it frees, 10 MB."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(ARENA_MAX, 1)
 

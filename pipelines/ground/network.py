@@ -1,4 +1,4 @@
-"""What a failure on the way to a bucket means: the source's reading of the network, as botocore goes it."""
+"""What a network failure on the way to a bucket means: the source's rules, applied to botocore."""
 
 import os
 
@@ -11,7 +11,7 @@ CA_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 
 
 class BucketRoute(Route):
-    """How a request gets to an object store at `url`.
+    """How a request reaches an object store at `url`.
 
     Raises:
         BadSetting: the proxy has no host.
@@ -22,7 +22,7 @@ class BucketRoute(Route):
         super().__init__(url, get_environ_proxies(url), path, CA_VARIABLES)
 
     def wrong_setting(self, error: BaseException) -> BadSetting | None:
-        """The setting at which `error` of botocore's lies, if it is one."""
+        """The setting that caused botocore's `error`, if it was one."""
         causes = list(causes_of(error))
         kinds = {type(cause).__name__ for cause in causes}
         if "InvalidProxiesConfigError" in kinds:

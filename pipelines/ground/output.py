@@ -1,4 +1,4 @@
-"""What is written to standard output and standard error, which may be full, or a pipe that nobody reads."""
+"""Writing to standard output and standard error, which may be full, or a pipe without a reader."""
 
 import io
 import sys
@@ -10,8 +10,8 @@ from pipelines.ground.errors import StorageFailed
 from pipelines.sources.strava_api.terminal import printable
 
 
-class Heedless(io.TextIOBase):
-    """A stream for what a person may read along: what cannot be written is lost, and nothing else happens."""
+class BestEffort(io.TextIOBase):
+    """A stream for people who may read along: what cannot be written is dropped, and nothing else happens."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
@@ -43,9 +43,9 @@ class Heedless(io.TextIOBase):
                 self._stream.flush()
 
 
-def tell(text: str) -> None:
-    """Print a line that a person may read along; that nobody can read it is no reason to stop."""
-    stream = Heedless(sys.stdout)
+def print_line(text: str) -> None:
+    """Print a line for a person; if it cannot be written, the run goes on."""
+    stream = BestEffort(sys.stdout)
     stream.write(f"{printable(text)}\n")
     stream.flush()
 
@@ -56,9 +56,9 @@ class _NobodyReadsError(Exception):
 
 @contextmanager
 def answering() -> Iterator[Callable[[str], None]]:
-    """A function that writes to standard output what the command was asked for.
+    """A function that writes the command's answer to standard output.
 
-    Its block ends early, and well, when the reader has had enough (`| head -1`).
+    Its block ends early, without an error, when the reader closes the pipe (`| head -1`).
 
     Raises:
         StorageFailed: standard output is closed or cannot be written.

@@ -20,7 +20,7 @@ Point = tuple[int, int]
 
 
 def decode(polyline: str) -> list[Point]:
-    """The points (latitude, longitude) of a polyline; none if it is cut, leaves the Earth or is no polyline at all."""
+    """The points (latitude, longitude) of a polyline; none if it is cut, leaves the Earth or is not a polyline."""
     if not POLYLINE.fullmatch(polyline):
         return []
     numbers = list(map(_decoded, NUMBERS.findall(polyline)))
@@ -30,7 +30,7 @@ def decode(polyline: str) -> list[Point]:
     if not lats or max(map(abs, lats)) > 90 * UNITS_PER_DEGREE or max(map(abs, lngs)) > 180 * UNITS_PER_DEGREE:
         return []
     if max(lngs) - min(lngs) > 180 * UNITS_PER_DEGREE:
-        # it crosses the 180th meridian: go on counting instead of jumping round the Earth
+        # it crosses the 180th meridian: count on instead of jumping round the Earth
         lngs = [lng + 360 * UNITS_PER_DEGREE if lng < 0 else lng for lng in lngs]
     return list(zip(lats, lngs, strict=True))
 
@@ -64,7 +64,7 @@ def _encoded(number: int) -> str:
 def simplify(points: Sequence[Point], tolerance_m: float, most: int) -> list[Point]:
     """Of `points` (1e-5 degree), first and last and those without which one would be farther off than `tolerance_m`.
 
-    Where that takes more than `most`, those farthest off are kept. Distances are of a plane that touches the Earth at
+    If that takes more than `most`, those farthest off are kept. Distances are on a plane that touches the Earth at
     the first point, good to 1 % on a day's route.
     """
     if len(points) <= 2:

@@ -1,4 +1,4 @@
-"""What is mirrored of Strava besides activities and their details, as declarations of the source."""
+"""What is mirrored besides activities and their details, as declarations of the source."""
 
 from pipelines.sources.strava_api import ENDPOINTS
 

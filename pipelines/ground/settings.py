@@ -1,6 +1,6 @@
-"""Settings: one dlt configuration, fed by options, STRAVA_* variables, `.env` and dlt's own files.
+"""Settings: one dlt configuration, from options, STRAVA_* variables, `.env` and dlt's own files.
 
-dlt resolves each field: an explicit value (an option of the command) beats its providers, and those are asked in
+dlt resolves each field: an explicit value (an option of the command) overrides its providers, which are asked in
 order: the environment, `.env`, then dlt's `secrets.toml` and `config.toml`.
 """
 
@@ -33,16 +33,16 @@ from pipelines.ground.resources import ON_DEMAND
 REPO = Path(__file__).resolve().parents[2]
 SECTIONS = ("sources", "strava")
 MAX_PER_PAGE = 200
-# of a host all but what separates the parts of an address
+# the characters of a host: all but those that separate the parts of an address
 _HOST = re.compile(r"[^\x00-\x20\x7f/?#@\\<>^`{|}*]+")
 # a hundred years
 MOST_HOURS = 876_600
-# systems take 255 and 4,096 bytes: what is written beside a file has a longer name, and dbt's files lie deep
+# systems allow 255 and 4,096 bytes: files written beside another have a longer name, and dbt's files are deep below
 LONGEST_NAME = 220
 LONGEST_PATH = 3500
-# the schemas in the warehouse whose names are asked for without a catalog before them
+# the schemas in the warehouse that queries name without a catalog
 SCHEMAS = ("staging",)
-# what a number of the athlete's may be: beyond it is another unit, or a slip
+# the range of the athlete's numbers: a value beyond it is in another unit, or a mistake
 POSSIBLE = {
     "rest_hr": (20, 150, "beats per minute"),
     "max_hr": (80, 250, "beats per minute"),
@@ -51,13 +51,13 @@ POSSIBLE = {
 }
 # the settings that are paths, or may be
 PATHS = ("home", "token_file", "warehouse", "bronze_url", "publish", "watch")
-# what a shell would replace; a folder of that name would be made instead
+# a shell would replace these; here, a folder of that name would be created
 VARIABLE = re.compile(r"\$([A-Z_][A-Z0-9_]*|\{[A-Z_][A-Z0-9_]*\})")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How a field of `StravaSettings` is called outside, newest name first, and what it is for."""
+    """The names of a field of `StravaSettings` outside, newest first, and what it is for."""
 
     names: tuple[str, ...]
     help: str
@@ -68,12 +68,12 @@ SETTINGS: Mapping[str, Setting] = {
     "client_secret": Setting(("STRAVA_CLIENT_SECRET",), "Client Secret of your app, from the same page"),
     "redirect_uri": Setting(
         ("STRAVA_REDIRECT_URI",),
-        "where Strava sends the browser after `auth`; on a loopback address with a free port it is caught",
+        "where Strava sends the browser after `auth`, which listens there if it is a loopback address with a free port",
     ),
     "scope": Setting(
         ("STRAVA_SCOPE",),
-        "what `auth` asks for; without `activity:read_all` only-me activities are missing, without `profile:read_all` "
-        "your zones",
+        "what `auth` requests; without `activity:read_all` your only-me activities are missing, without "
+        "`profile:read_all` your zones",
     ),
     "api_url": Setting(("STRAVA_API_URL",), "Strava's API (from 2027-01-04: https://api-v3.strava.com)"),
     "oauth_url": Setting(("STRAVA_OAUTH_URL",), "Strava's OAuth pages"),
@@ -91,8 +91,8 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "watch": Setting(
         ("STRAVA_WATCH",),
-        "a folder into which watches and sync programs write FIT, GPX and TCX files (also `.gz`, also in folders "
-        "below): each `flow` and `import` reads what is new there; nothing is ever written to it",
+        "a folder into which watches and sync programs write FIT, GPX and TCX files (also `.gz`, also in "
+        "subfolders): each `flow` and `import` reads what is new there; nothing is ever written to it",
     ),
     "purge_deleted": Setting(
         ("STRAVA_PURGE_DELETED",), "whether each `flow` purges what was deleted at Strava: `true` or `false`"
@@ -100,59 +100,61 @@ SETTINGS: Mapping[str, Setting] = {
     "page": Setting(("STRAVA_PAGE",), "whether each `flow` makes the page: `true` or `false`"),
     "per_page": Setting(("PER_PAGE",), "activities per request of the list, 1 to 200"),
     "enrich_limit": Setting(
-        ("ENRICH_LIMIT", "STRAVA_ENRICH_MAX"), "details to fetch per run at most: a number, 0 for none, or `all`"
+        ("ENRICH_LIMIT", "STRAVA_ENRICH_MAX"), "how many details a run fetches at most: a number, 0 for none, or `all`"
     ),
     "enrich_sleep_ms": Setting(
-        ("STRAVA_ENRICH_SLEEP_MS",), "shortest time between two requests for details, milliseconds"
+        ("STRAVA_ENRICH_SLEEP_MS",), "minimum time between two requests for details, in milliseconds"
     ),
     "retry_wait_s": Setting(
         ("STRAVA_RETRY_WAIT_S",),
-        "wait before the second try of a failed request, seconds; each further wait is twice as long",
+        "wait before the second try of a failed request, in seconds; each further wait is twice as long",
     ),
     "reserve": Setting(
-        ("STRAVA_RESERVE",), "requests of each day that fetching details leaves to pulls; 0 to leave none"
+        ("STRAVA_RESERVE",), "requests of each day that are left to pulls when details are fetched; 0 for none"
     ),
     "max_wait_s": Setting(
         ("STRAVA_MAX_WAIT_S",),
-        "longest wait for the next 15-minute window, seconds; 0 for none (schedulers); `flow --backfill` always waits",
+        "maximum wait for the next 15-minute window, in seconds; 0 not to wait, for schedulers; `flow --backfill` "
+        "always waits",
     ),
     "lookback_days": Setting(
-        ("STRAVA_LOOKBACK_DAYS",), "how far behind the cursor each pull starts, for late uploads and edits, days"
+        ("STRAVA_LOOKBACK_DAYS",), "how far behind the cursor each pull starts, for late uploads and edits, in days"
     ),
     "sweep_hours": Setting(
         ("STRAVA_SWEEP_HOURS",),
-        "how often a pull walks the whole list, for late uploads, edits and deletions of any age, hours; 0 for always",
+        "how often a pull walks the whole list, for late uploads, edits and deletions of any age, in hours; "
+        "0 for always",
     ),
     "details_days": Setting(
         ("STRAVA_DETAILS_DAYS",),
-        "how old details may get before they are fetched again, days (a description edited alone shows nowhere else); "
+        "after how many days details are fetched again (a description that was edited alone shows nowhere else); "
         "at most 20 a day; 0 for never",
     ),
     "resources": Setting(
         ("STRAVA_RESOURCES",),
-        f"what else to mirror, separated by commas: {', '.join(f'`{name}`' for name in ON_DEMAND)}; costs a request "
-        "for each activity that has any",
+        f"what else to mirror, separated by commas: {', '.join(f'`{name}`' for name in ON_DEMAND)}; each costs one "
+        "request for each activity that has any",
     ),
     "schedule": Setting(
         ("STRAVA_SCHEDULE",), "when `schedule` runs the flow: minute, hour, day, month, weekday, as in cron"
     ),
     "time_zone": Setting(("TZ",), "the time zone of STRAVA_SCHEDULE, like `Europe/Berlin`"),
-    "rest_hr": Setting(("STRAVA_REST_HR",), "your heart rate at rest, beats per minute"),
-    "max_hr": Setting(("STRAVA_MAX_HR",), "your highest heart rate, beats per minute"),
+    "rest_hr": Setting(("STRAVA_REST_HR",), "your heart rate at rest, in beats per minute"),
+    "max_hr": Setting(("STRAVA_MAX_HR",), "your highest heart rate, in beats per minute"),
     "threshold_hr": Setting(
-        ("STRAVA_THRESHOLD_HR",), "your heart rate at threshold (what you can hold for an hour), beats per minute"
+        ("STRAVA_THRESHOLD_HR",), "your heart rate at threshold (what you can hold for an hour), in beats per minute"
     ),
-    "ftp": Setting(("STRAVA_FTP",), "your functional threshold power, watts"),
-    "sex": Setting(("STRAVA_SEX",), "`m` or `f`: decides which constants turn a heart rate into load"),
+    "ftp": Setting(("STRAVA_FTP",), "your functional threshold power, in watts"),
+    "sex": Setting(("STRAVA_SEX",), "`m` or `f`: which constants turn a heart rate into load"),
     "units": Setting(("STRAVA_UNITS",), "the page's units when it opens: `km` or `mi`"),
     "goals": Setting(
         ("STRAVA_GOALS",),
         "goals, separated by commas, like `Run 1000 km/year, Ride 100 km/week, All 10 h/week`: a group of sports or "
-        "`All`; `km`, `mi`, `m` (climbed; of Swim and Water a distance), `h`, `x` (activities) or `days`; per `week`, "
+        "`All`; `km`, `mi`, `m` (climbed; in Swim and Water a distance), `h`, `x` (activities) or `days`; per `week`, "
         "`month` or `year`",
     ),
     "state_passphrase": Setting(
-        ("STRAVA_STATE_PASSPHRASE",), "what `backup` encrypts with and `restore` decrypts with, at least 16 characters"
+        ("STRAVA_STATE_PASSPHRASE",), "the passphrase of `backup` and `restore`, at least 16 characters"
     ),
 }
 
@@ -202,7 +204,7 @@ class StravaSettings(BaseConfiguration):
         """Refuse what cannot be right.
 
         Raises:
-            BadSetting: naming the setting, what it holds and what it may hold.
+            BadSetting: it names the setting, its value and what is allowed.
         """
         if not 1 <= self.per_page <= MAX_PER_PAGE:
             raise BadSetting(f"PER_PAGE is {self.per_page}: Strava takes 1 to {MAX_PER_PAGE} activities per page.")
@@ -269,7 +271,7 @@ class StravaSettings(BaseConfiguration):
         """What else to mirror, each once, by its name in `ON_DEMAND`.
 
         Raises:
-            BadSetting: naming what there is not.
+            BadSetting: it names what does not exist.
         """
         names = tuple(dict.fromkeys(name.strip().lower() for name in (self.resources or "").split(",") if name.strip()))
         if unknown := [name for name in names if name not in ON_DEMAND]:
@@ -281,15 +283,15 @@ class StravaSettings(BaseConfiguration):
         """The goals.
 
         Raises:
-            BadSetting: naming the one that is none.
+            BadSetting: it names the one that is not a goal.
         """
         return parse_goals(self.goals or "")
 
     def path(self, field: str) -> Path:
-        """The path of setting `field`, where `~` is the caller's home; relative where that was said.
+        """The path in setting `field`, with `~` replaced by the caller's home; relative if it was given so.
 
         Raises:
-            BadSetting: it names a variable, which nobody here would replace, or a home that there is not.
+            BadSetting: it contains a variable, which is not replaced here, or a home that does not exist.
         """
         text: str = getattr(self, field) or ""
         name = SETTINGS[field].names[0]
@@ -298,10 +300,12 @@ class StravaSettings(BaseConfiguration):
                 f"{name} is {text!r}: {variable} is not replaced here. Write the path itself; ~ is your home."
             )
         try:
-            # ./~ is a folder of that name, as to a shell
+            # ./~ is a folder of that name, as in a shell
             return Path(text).expanduser() if text.startswith("~") else Path(text)
         except RuntimeError:
-            raise BadSetting(f"{name} is {text!r}: there is no such home here. Write the path itself.") from None
+            raise BadSetting(
+                f"{name} is {text!r}: there is no such home on this machine. Write the path itself."
+            ) from None
 
     @property
     def home_path(self) -> Path:
@@ -309,7 +313,7 @@ class StravaSettings(BaseConfiguration):
         try:
             return (REPO / self.path("home")).resolve()
         except (OSError, RuntimeError, ValueError) as error:
-            raise BadSetting(f"STRAVA_HOME is {self.home!r}, which is no folder: {error}.") from None
+            raise BadSetting(f"STRAVA_HOME is {self.home!r}, which is not a folder: {error}.") from None
 
     @property
     def token_path(self) -> Path:
@@ -321,13 +325,13 @@ class StravaSettings(BaseConfiguration):
         """The absolute path of the DuckDB file.
 
         Raises:
-            BadSetting: no file, or none of ours, can be called so.
+            BadSetting: no file, or none of ours, can have that name.
         """
         path = self._path("warehouse")
         if catalog_of(path).lower() in SCHEMAS:
             raise BadSetting(
                 f"STRAVA_WAREHOUSE is {self.warehouse!r}: {path.name} has a schema of the same name inside, and DuckDB "
-                "could not tell the two apart. Call the file otherwise."
+                "could not distinguish the two. Choose another name."
             )
         if "?" in str(path) or "%" in str(path.parent):
             raise BadSetting(
@@ -338,17 +342,17 @@ class StravaSettings(BaseConfiguration):
 
     @property
     def publish_path(self) -> Path | None:
-        """The absolute path of the read-only copy of the warehouse, if there is to be one.
+        """The absolute path of the read-only copy of the warehouse, if one is wanted.
 
         Raises:
-            BadSetting: it is the warehouse itself, or called otherwise.
+            BadSetting: it is the warehouse itself, or has the wrong name.
         """
         if self.publish is None:
             return None
         path = self._path("publish")
         if path.resolve() == self.warehouse_path.resolve():
             raise BadSetting(f"STRAVA_PUBLISH is {self.publish!r}, the warehouse itself: name another file.")
-        # DuckDB names the catalog after the file, and where the models are depends on that
+        # DuckDB names the catalog after the file, and the place of the models depends on it
         catalog, wanted = map(catalog_of, (path, self.warehouse_path))
         if catalog != wanted or path.is_dir():
             raise BadSetting(
@@ -360,28 +364,28 @@ class StravaSettings(BaseConfiguration):
 
     @property
     def watch_path(self) -> Path | None:
-        """The absolute folder of activity files to take in, if there is one."""
+        """The absolute folder whose activity files are imported, if there is one."""
         return None if self.watch is None else self._path("watch")
 
     @property
     def watch_cache_path(self) -> Path:
-        """The absolute path of what is known of the files there."""
+        """The absolute path of the cache of what is known about the files there."""
         return self.state_path / "watch.json"
 
     @property
     def bronze_path(self) -> Path:
         """The absolute folder of the shards, or of the copy of those in an object store."""
         if self.bronze_store is not None:
-            # one copy for each place: shards of another one are another history
+            # one copy for each place: the shards of another place are another history
             place = hashlib.sha256(self.bronze_store.encode()).hexdigest()[:8]
             return self.state_path / f"bronze-{place}"
         return self._path("bronze_url")
 
     def _path(self, field: str) -> Path:
-        """The absolute path that setting `field` says, checked before anything is asked or written.
+        """The absolute path in setting `field`, checked before anything is requested or written.
 
         Raises:
-            BadSetting: the system, dlt or DuckDB could not take it as it stands.
+            BadSetting: the system, dlt or DuckDB could not use it.
         """
         path = self.home_path / self.path(field)
         if why := why_no_path(path):
@@ -390,7 +394,7 @@ class StravaSettings(BaseConfiguration):
 
     @property
     def bronze_store(self) -> str | None:
-        """The address of the shards in an object store; None where they are in a folder.
+        """The address of the shards in an object store; None if they are in a folder.
 
         Raises:
             BadSetting: it is an address of another kind.
@@ -416,7 +420,7 @@ class StravaSettings(BaseConfiguration):
 
     @property
     def state_path(self) -> Path:
-        """The absolute folder of what may be lost: dlt's working folder, the budget seen last, the last run."""
+        """The absolute folder of what may be lost: dlt's working folder, the last known budget, the last run."""
         return self.warehouse_path.parent / ".state"
 
     @property
@@ -426,7 +430,7 @@ class StravaSettings(BaseConfiguration):
 
     @property
     def restoring_path(self) -> Path:
-        """The absolute path of a file that names what a restore moves in: as long as it is there, that is not done."""
+        """The absolute path of the file that lists what a restore moves; while it exists, the restore is not done."""
         return self.state_path / ".restoring.json"
 
     @property
@@ -466,32 +470,32 @@ def without_password(url: str) -> str:
 
 
 def catalog_of(path: Path) -> str:
-    """What DuckDB calls the catalog of the file at `path` when it opens it."""
+    """The name that DuckDB gives the catalog of the file at `path`."""
     return next((part for part in path.name.partition("?")[0].split(".") if part), "")
 
 
 def why_no_path(path: Path) -> str:
-    """Why the file or folder at `path` cannot be used, as the rest of a sentence; empty where it can."""
+    """Why the file or folder at `path` cannot be used, as the rest of a sentence; empty if it can."""
     try:
         encoded = str(path).encode()
     except UnicodeEncodeError:
         return "is not UTF-8 text, which DuckDB needs: choose another name"
     if b"\0" in encoded:
-        return "holds a zero byte: choose another name"
+        return "contains a zero byte: choose another name"
     if len(encoded) > LONGEST_PATH or max(map(len, encoded.split(b"/"))) > LONGEST_NAME:
         return (
             f"is too long: a name may have {LONGEST_NAME} bytes, and a path {LONGEST_PATH}, so that the files beside "
             "and below it fit: choose a shorter one"
         )
     if "\\" in str(path) and set("*?[") & set(str(path)):
-        return "holds a backslash and one of * ? [, which DuckDB cannot tell from a pattern: choose another name"
+        return "contains a backslash and one of * ? [, which DuckDB takes for a pattern: choose another name"
     return ""
 
 
 def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        # a port or a host that is none is only met when it is read
+        # an invalid port or host is only noticed when it is read
         host = parts.hostname or ""
         host.encode("idna")
         return parts.scheme in ("http", "https") and bool(_HOST.fullmatch(host)) and parts.port != 0
@@ -522,17 +526,17 @@ class StravaNames(ConfigProvider):
 
     @property
     def supports_sections(self) -> bool:
-        """Asked with sections: a bare HOME or CLIENT_ID in the environment is somebody else's."""
+        """Asked with sections: a bare HOME or CLIENT_ID in the environment belongs to another program."""
         return True
 
     @property
     def name(self) -> str:
-        """What dlt's messages call it."""
+        """Its name in dlt's messages."""
         return self._label
 
 
 def _dotenv(path: Path) -> Mapping[str, str | None]:
-    """The settings of the file `.env`; its one reader: runner.sh asks this one, by `pipelines.places`."""
+    """The settings in the file `.env`. This is its only reader: runner.sh asks it through `pipelines.places`."""
     try:
         return dotenv_values(path, interpolate=False)
     except UnicodeDecodeError:
@@ -543,7 +547,7 @@ def _dotenv(path: Path) -> Mapping[str, str | None]:
 
 @contextmanager
 def _our_providers() -> Iterator[None]:
-    """Put ours in the place of dlt's environment provider, which would take HOME for `home`."""
+    """Replace dlt's environment provider, which would use HOME for `home`, by ours."""
     context = Container()[PluggableRunContext].providers
     before = context.providers
     context.providers = [
@@ -558,10 +562,10 @@ def _our_providers() -> Iterator[None]:
 
 
 def read_settings(**options: Any) -> StravaSettings:
-    """The settings in force; `options` (by field name, None = not given) beat every other place.
+    """The settings in force; `options` (by field name, None = not given) override every other place.
 
     Raises:
-        BadSetting: a value cannot be right (the text names the setting and what it may hold), or a file cannot be read.
+        BadSetting: a value cannot be right (the text names the setting and what is allowed), or a file cannot be read.
     """
     given = {field: value for field, value in options.items() if value is not None}
     try:
@@ -573,7 +577,7 @@ def read_settings(**options: Any) -> StravaSettings:
         raise BadSetting(f"{name} is {error.field_value!r}: it must be {kind}.") from None
     except ValueNotSecretException as error:
         raise BadSetting(
-            f"{error.provider_name} holds {error.key}, a secret: move it to .env or to .dlt/secrets.toml."
+            f"{error.provider_name} contains {error.key}, a secret: move it to .env or to .dlt/secrets.toml."
         ) from None
     except TomlProviderReadException as error:
         reason = str(error).splitlines()[-1]

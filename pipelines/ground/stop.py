@@ -8,27 +8,27 @@ from types import FrameType
 from pipelines.ground.errors import Interrupted
 from pipelines.sources.strava_api.pause import Pause
 
-# what a person or the machine asks a process to end by: Ctrl-C, a stop of the service, a terminal that closes, and what
-# batch systems warn by before they kill. SIGQUIT stays the system's: a way out for whom nothing else helps.
+# the signals that ask a process to end: Ctrl-C, a stop of the service, a terminal that closes, and those with which
+# batch systems warn before they kill. SIGQUIT stays the system's, as a way out if nothing else helps.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
-# kernel and shell each send one when a terminal closes, and one comes every second past a processor limit: no hurry
+# kernel and shell each send one when a terminal closes, and a processor limit repeats its own: these are never urgent
 INSISTING = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopFlag(Pause):
-    """Set by a signal, looked at before each request; what was fetched still lands."""
+    """Set by a signal and checked before each request; what was fetched still lands."""
 
     def __init__(self) -> None:
         self._is_set = False
-        # no event: that has a lock, and a signal that came while it is taken would wait for it for ever; a simple queue
+        # not an event: that has a lock, and a signal that comes while it is taken would wait for ever; a simple queue
         # is made for signal handlers
         self._came: SimpleQueue[int] = SimpleQueue()
         self._insisted = False
 
     def install(self) -> None:
-        """Take the signals that ask a process to end; call from the main thread.
+        """Handle the signals that ask a process to end; call from the main thread.
 
-        A SIGHUP that is ignored stays so: `nohup` has asked for that.
+        An ignored SIGHUP stays ignored: `nohup` wants that.
         """
         for number in SIGNALS:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
@@ -43,15 +43,15 @@ class StopFlag(Pause):
         self._came.put(number)
 
     def wait(self, seconds: float) -> None:
-        """Sleep, but not past a signal.
+        """Sleep until the time is over or a signal comes.
 
         Raises:
             Interrupted: a signal came, now or before.
         """
-        # most waits are over when they begin
+        # most waits take no time
         if seconds > 0 and not self._is_set:
             with suppress(Empty):
-                # put back, for whoever else waits
+                # put back, for the next wait
                 self._came.put(self._came.get(timeout=seconds))
         if self._is_set:
             raise Interrupted("Stopped. What was fetched has landed; the next run goes on from there.")

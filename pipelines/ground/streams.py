@@ -1,4 +1,4 @@
-"""The three standard streams at the start and at the end of a process; imported before all else, so by itself."""
+"""The three standard streams at the start and end of a process; a module of its own, because it is imported first."""
 
 import io
 import os
@@ -6,9 +6,9 @@ import sys
 
 
 def prepare_streams() -> None:
-    """Open what is closed of the three standard streams, and let them write any character in some way.
+    """Open those of the three standard streams that are closed, and let them write any character in some form.
 
-    A file that is opened later would get the number of a closed stream, and be written what is meant for that stream.
+    Otherwise the next file would get the number of a closed stream, and what is meant for that stream would go into it.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
@@ -21,11 +21,11 @@ def prepare_streams() -> None:
 
 
 def flush_streams() -> None:
-    """Write what is still to be written where that can be; what cannot be keeps nobody from ending."""
+    """Write what is still buffered, if possible; otherwise the process ends without it."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
                 stream.flush()
         except OSError:
-            # else Python would try again at its end, and end with a code of its own
+            # otherwise Python would try again at its end, and end with its own exit code
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -11,7 +11,7 @@ def typed_line(terminal: TextIO, pause: Pause) -> str:
     """What a person types until the end of the line, or of the input.
 
     Raises:
-        Interrupted: somebody wants out.
+        Interrupted: a signal came.
     """
     typed = b""
     while not typed.endswith(b"\n"):

@@ -1,6 +1,6 @@
 """Every place where a history was ever written: noted before the first byte goes there, so that a purge finds it again.
 
-The note stands beside the warehouse and beside the shards: whoever names another place for one of them forgets nothing.
+There is one note beside the warehouse and one beside the shards, so nothing is forgotten if one of them moves.
 """
 
 import json
@@ -20,7 +20,7 @@ Kind = Literal["shards", "bucket", "output", "warehouse", "copy", "page", "bundl
 
 
 class Places:
-    """The places of one history; nobody else may note any meanwhile."""
+    """The places of one history; no other process may note any meanwhile."""
 
     def __init__(self, settings: StravaSettings) -> None:
         self._home = settings.home_path
@@ -29,7 +29,7 @@ class Places:
             self._files.append(settings.bronze_path / NOTE_AMONG_SHARDS)
 
     def of(self, kind: Kind) -> list[str]:
-        """The places of a kind, as they are noted."""
+        """The places of a kind, as noted."""
         return sorted({place for file in self._files for place in read_note(file).get(kind, [])})
 
     def paths(self, kind: Kind) -> list[Path]:
@@ -51,16 +51,16 @@ class Places:
 
     @contextmanager
     def noting(self, kind: Kind, place: Path) -> Iterator[None]:
-        """As `note`, for as long as `place` is written; where that fails, it was not written, and is noted no more.
+        """Like `note`, while `place` is being written; if that fails, it was not written, and the note is removed.
 
-        A kill leaves the note, by which what it left half written is found.
+        A kill leaves the note, so that a half-written file is found.
         """
         before = [read_note(file) for file in self._files]
         self.note(kind, place)
         try:
             yield
         except BaseException:
-            # what went wrong is what is to be heard
+            # the first error is the one to report
             with suppress(StorageFailed):
                 for file, noted in zip(self._files, before, strict=True):
                     if noted != read_note(file):
@@ -68,7 +68,7 @@ class Places:
             raise
 
     def _text(self, path: Path) -> str:
-        # below the home it goes where the home goes
+        # relative to the home, so that it moves with the home
         return str(path.relative_to(self._home) if path.is_relative_to(self._home) else path)
 
 
@@ -79,10 +79,10 @@ def merged(*notes: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 def read_note(file: Path) -> dict[str, list[str]]:
-    """The places noted in `file`, by kind; none where it is missing or nobody's.
+    """The places noted in `file`, by kind; none if it is missing or not such a note.
 
     Raises:
-        StorageFailed: it cannot be read; without it the next note would forget all others.
+        StorageFailed: it cannot be read; the next note would otherwise forget all others.
     """
     try:
         noted = json.loads(read_whole(file))

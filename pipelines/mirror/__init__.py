@@ -1,1 +1,1 @@
-"""What is decided: what to ask for, what is new, what counts as deleted, what waits."""
+"""The decisions: what to request, what is new, what counts as deleted, what has to wait."""

@@ -1,4 +1,4 @@
-"""Strava as a run may ask it: in the athlete's name, within the budget, waiting for a window where that is wanted."""
+"""A run's access to Strava: in the athlete's name, within the budget, waiting for a window if that is wanted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from pipelines.sources.strava_api.transport import StravaAdapter, open_session
 
 
 class Access:
-    """One run's access to Strava, which waits for a window of the list: in a `backfill` however long."""
+    """One run's access to Strava, which waits for a window while it walks the list: in a `backfill` however long."""
 
     def __init__(
         self, settings: StravaSettings, report: Report, stop: StopFlag, budget: Budget, backfill: bool
@@ -42,13 +42,13 @@ class Access:
 
     @cached_property
     def client(self) -> StravaClient:
-        """The way to Strava; a run that stays at home needs no credentials."""
+        """The client for Strava; a run that sends no requests needs no credentials."""
         settings = self._settings
         auth = RefreshTokenAuth(app_of(settings, self._stop), self._token_file, self._stop)
         return StravaClient(settings.api_url, auth=auth, session=open_session(self._adapter))
 
     def require_authorisation(self) -> None:
-        """Look whether Strava can be asked at all; a newcomer hears of the credentials before the token file.
+        """Check that Strava can be asked at all: first the credentials, then the token file.
 
         Raises:
             NotAuthorised: the credentials, or the tokens, are missing.
@@ -58,15 +58,15 @@ class Access:
 
     @property
     def scopes(self) -> set[str] | None:
-        """What the athlete granted; None where that is not known."""
+        """What the athlete granted; None if unknown."""
         return self._token_file.load().scopes
 
     def known_athlete_id(self) -> int | None:
-        """Whose history this is, by the token file alone; None where it does not say or is not there."""
+        """The athlete of this history according to the token file; None if it does not say or is missing."""
         return self._token_file.athlete_id()
 
     def athlete_id(self) -> int:
-        """Whose history this is: from the token file, else asked for once and noted there."""
+        """The athlete of this history: from the token file, otherwise requested once and noted there."""
         known = self._token_file.load().athlete_id
         if known is not None:
             return known
@@ -83,21 +83,21 @@ class Access:
         return athlete_id
 
     def athlete(self) -> Payload:
-        """The profile of the athlete, asked for once a run.
+        """The profile of the athlete, requested once per run.
 
         Raises:
-            StravaUnavailable: what came is none.
+            StravaUnavailable: the answer is not a profile.
         """
         if self._athlete is None:
             payloads = ask(self.client, ATHLETE)
             if len(payloads) != 1 or payloads[0].id is None:
-                raise StravaUnavailable("Strava did not say whose token this is. Run again later.")
+                raise StravaUnavailable("Strava did not say to whom this token belongs. Run again later.")
             self._athlete = payloads[0]
         return self._athlete
 
     @contextmanager
     def sparing(self) -> Iterator[None]:
-        """Requests meanwhile are as far apart, and leave as much of the day to others, as the settings say."""
+        """In this block, requests keep the distance and the daily reserve of the settings."""
         self._adapter.min_interval_s = self._settings.enrich_sleep_ms / 1000
         self._adapter.reserve = self._settings.reserve
         try:
@@ -107,11 +107,11 @@ class Access:
             self._adapter.reserve = 0
 
     def wait_for_list(self, spent: BudgetSpent, task: Task) -> StravaError | None:
-        """Wait for the window to open again; what ends the run instead, if so.
+        """Wait for the window to open again; returns what ends the run instead, if anything.
 
-        A list is better walked in one go. Whoever wants details waits between two rounds: see `run_steps`.
+        A list is better walked in one go. For details, a run waits between two rounds: see `run_steps`.
         """
-        # refused again at once after a wait: somebody else uses all there is
+        # refused again right after a wait: another program uses everything
         in_vain = 0 < self._sent_before_wait >= self.requests_sent - 1
         if not self.backfill and (in_vain or is_too_long(spent, self.budget, self._settings.max_wait_s)):
             return spent

@@ -1,4 +1,4 @@
-"""Burying what is gone at Strava: tombstones land in bronze, after a look at whether that can be true."""
+"""Burying what is gone at Strava: tombstones land in bronze, after a check that this is plausible."""
 
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from pipelines.mirror.landing import Notes
 from pipelines.sources.strava_api.payloads import EPOCH
 from pipelines.sources.strava_api.transport import raise_for_refusal
 
-# so many are asked for by id before they count as gone; more than that are believed to the list
+# up to so many are requested by id before they count as gone; for more, the list is trusted
 ASKED_BY_ID = 20
 READ_ALL = "activity:read_all"
 
@@ -32,10 +32,10 @@ class Burial:
         self.count = 0
 
     def bury(self, gone: set[int], noticed_by: str, confirmed: bool = False) -> str | None:
-        """Land a tombstone for each of `gone` that lives; if not, why not, for people to read.
+        """Land a tombstone for each of `gone` that is live; otherwise return the reason in words.
 
-        A walk that misses a tenth of all, or everything, is not believed unless `confirmed`. Until a later sweep is,
-        nothing else is either: else lookbacks and details would remove bit by bit what the sweep has kept.
+        A walk that misses a tenth of all, or everything, is not trusted unless `confirmed`. Until a later sweep is,
+        nothing else is either: otherwise lookbacks and details would remove bit by bit what the sweep kept.
         """
         if gone and noticed_by != "sweep" and (kept := self._kept_by_sweep()) is not None:
             return kept
@@ -44,8 +44,8 @@ class Burial:
         doubt = None if confirmed else why_not_remove(len(gone), len(live))
         if doubt is not None:
             self._report.warn(
-                f"{doubt}, more than somebody deletes in a day: rather a lost permission (see `make auth`) or an "
-                "outage at Strava. Nothing was removed. If you did delete them, say so with: "
+                f"{doubt}, more than anybody deletes in a day: rather a lost permission (see `make auth`) or an "
+                "outage at Strava. Nothing was removed. If you did delete them, confirm it with: "
                 "python pipelines/strava.py pull --confirm-deletions"
             )
             return doubt
@@ -56,16 +56,16 @@ class Burial:
                 tombstone(id_, self._athlete_id, live[id_], hashes.get(id_), self._reason, noticed_by)
                 for id_ in sorted(gone)
             ]
-            # later than what exports say of them, too
+            # later also than their versions in exports
             self._notes.land(TOMBSTONES, tombstones, self._bronze.newest_fetched_at(), self._athlete_id)
             self.count += len(tombstones)
             self._report.say(f"Gone at Strava: {len(tombstones):,}, see strava.deleted_activities.")
         return None
 
     def expected(self, start: datetime) -> dict[int, datetime | None]:
-        """Which activities the list should have that start at `start` (UTC) or later, each with its start.
+        """The activities that the list should have from `start` (UTC) on, each with its start.
 
-        A token that sees only part of them says nothing about what the API has never shown.
+        A token that sees only some of them shows nothing about activities that the API has never sent.
         """
         if self._reason == "deleted":
             return self._bronze.live_at_strava(self._athlete_id, start)
@@ -78,9 +78,9 @@ class Burial:
         return last.reason if last is not None else None
 
     def unknown_by_id(self, ids: set[int]) -> set[int]:
-        """Those of `ids`, all missing in the list, that Strava does not know by id either.
+        """Those of `ids`, which are all missing from the list, that Strava does not know by id either.
 
-        An activity whose start was edited in mid-walk is in no window, though it is there.
+        An activity whose start was edited during the walk is in no window, although it exists.
         """
         if len(ids) > ASKED_BY_ID:
             return ids
@@ -91,7 +91,7 @@ class Burial:
             except ActivityNotFound:
                 unknown.add(id_)
             except StravaUnavailable:
-                # one corrupt activity may answer 500 for ever: not the same as gone
+                # one corrupt activity may answer 500 for ever, which does not mean that it is gone
                 continue
         return unknown
 

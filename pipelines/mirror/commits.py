@@ -1,4 +1,4 @@
-"""Fetching in commits: what came lands every now and then, so that a kill or an error costs a commit at most."""
+"""Fetching in commits: what was fetched lands regularly, so that a kill or an error costs at most one commit."""
 
 import sys
 import time
@@ -22,9 +22,9 @@ SWITCH_INTERVAL_S = 0.0002
 
 
 class InCommits:
-    """Something that is fetched in commits. It is `finished` at its end, or because of `error`.
+    """Something that is fetched in commits, until it is `finished`, possibly because of `error`.
 
-    `waits_for` is a spent window that ended a commit: what came before it can land, then `go_on` says what next.
+    `waits_for` is the spent window that ended a commit: what came before it lands, then `go_on` continues or ends.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class InCommits:
         self.waits_for: BudgetSpent | None = None
 
     def stop(self, error: StravaError) -> None:
-        """No more for now: a spent window can be waited for, anything else is the end."""
+        """Stop for now: for a spent window one can wait, anything else is the end."""
         if isinstance(error, BudgetSpent):
             self.waits_for = error
         else:
@@ -41,14 +41,14 @@ class InCommits:
             self.finished = True
 
     def go_on(self, stopped_by: StravaError | None) -> None:
-        """The window is open again; or it was not waited for, because of `stopped_by`."""
+        """Continue, because the window is open again; or end, because of `stopped_by`."""
         self.waits_for = None
         self.error = stopped_by
         self.finished = stopped_by is not None
 
 
 class ListInCommits(ActivityWalk, InCommits):
-    """One walk of the list of activities in commits; an error ends it, with what came before it kept."""
+    """One walk over the list of activities in commits; an error ends it, and what came before is kept."""
 
     def __init__(self, client: StravaClient, per_page: int) -> None:
         ActivityWalk.__init__(self, client, per_page)
@@ -66,7 +66,7 @@ class ListInCommits(ActivityWalk, InCommits):
                 page = next(self._pages, None)
             except StravaError as error:
                 self.stop(error)
-                # an iterator that raised has ended: whoever goes on opens it anew, behind the last page
+                # an iterator that raised has ended: to continue, a new one is opened after the last page
                 self._pages = None
                 return
             # the end, or the empty page before it
@@ -75,15 +75,15 @@ class ListInCommits(ActivityWalk, InCommits):
                 return
             yield self.take(page)
             pages += 1
-            # newest first, a commit in mid-walk would put the cursor past what is still to come: all is one then
+            # newest first, a commit during the walk would move the cursor past what is still to come: then there is one
             if self.oldest_first and (pages >= COMMIT_PAGES or time.monotonic() - began_at_s >= COMMIT_S):
                 return
 
 
 def _fetched_ahead(pages: Iterator[list[Payload]]) -> Iterator[list[Payload]]:
-    """The same pages; while some are worked on, the next are on their way."""
+    """The same pages; while some are processed, the next are being fetched."""
     pool = ThreadPoolExecutor(max_workers=1)
-    # who comes back from writing a shard should not wait 5 ms each time until the fetching thread lets go
+    # a thread that has written a shard should not wait 5 ms each time until the fetching thread yields
     switch_interval_s = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
@@ -92,13 +92,13 @@ def _fetched_ahead(pages: Iterator[list[Payload]]) -> Iterator[list[Payload]]:
             coming.append(pool.submit(next, pages, None))
             yield page
     finally:
-        # somebody who wants out at once does not wait for the answer that is on its way
+        # a run that ends at once does not wait for the answer that is on its way
         pool.shutdown(wait=False, cancel_futures=True)
         sys.setswitchinterval(switch_interval_s)
 
 
 class AnswersInCommits(InCommits):
-    """Asks for what an endpoint has of activities, one by one; a refused one does not stop the others."""
+    """Requests an endpoint for activities, one by one; a refused one does not stop the others."""
 
     def __init__(self, client: StravaClient, endpoint: Endpoint, ids: Iterable[int]) -> None:
         super().__init__()
@@ -108,11 +108,11 @@ class AnswersInCommits(InCommits):
         self._refusals = Refusals[int]()
 
     def next_commit(self) -> Iterator[tuple[int, Payload | StravaError]]:
-        """Ids of the next commit, each with what Strava has of it, or why it refuses that."""
+        """Ids of the next commit, each with Strava's answer, or the reason why Strava refuses it."""
         began_at_s = time.monotonic()
         fetched = 0
         while self._ids and fetched < COMMIT_DETAILS and time.monotonic() - began_at_s < COMMIT_S:
-            # an error that ends the run, or a spent window, leaves it the next one to ask for
+            # after an error that ends the run, or a spent window, it is the next one to be requested
             id_ = self._ids[0]
             try:
                 payload = whole(self._endpoint, id_, ask(self._client, self._endpoint, id_))
@@ -132,7 +132,7 @@ class AnswersInCommits(InCommits):
             yield from self._refusals.settled()
             yield id_, payload
             fetched += 1
-        # known now: else a commit with nothing in it would follow
+        # known now: otherwise an empty commit would follow
         self.finished = not self._ids
         if self.finished:
             yield from self._refusals.settled()

@@ -1,4 +1,4 @@
-"""Rows of bronze that say themselves when they were seen: an export's and a file's instants are not those of a run."""
+"""Rows of bronze with instants of their own: those of an export or a file, not that of the run."""
 
 from array import array
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from pipelines.bronze.store import Bronze, resource_of
 from pipelines.bronze.tables import TABLES
 from pipelines.mirror.landing import ROWS_PER_SHARD, pull_of
 
-# what is in memory at a time, three times: as files, as a table, as Parquet
+# what is in memory at a time, in three forms: as files, as a table, as Parquet
 BYTES_PER_SHARD = 2**23
 
 
@@ -29,7 +29,7 @@ class DatedRow(NamedTuple):
 
 
 class DatedRows:
-    """Lands rows of an athlete as they are; `began_at` is the run's, and part of the names of shards."""
+    """Lands rows of an athlete unchanged; `began_at` is the run's, and part of the names of shards."""
 
     def __init__(self, bronze: Bronze, athlete_id: int, began_at: datetime) -> None:
         self._bronze = bronze
@@ -57,10 +57,10 @@ class DatedRows:
             yield from self._shard(table, batch)
 
     def _shard(self, table: str, rows: list[DatedRow]) -> Iterator[DataItemWithMeta]:
-        """A shard of `rows`, which are empty afterwards."""
+        """A shard of `rows`; the list is empty afterwards."""
         count, pull = len(rows), pull_of(table, self._athlete_id, self._began_at)
         path = write_new_shard(self._table(table, rows), pull, self._bronze.waiting_path)
-        # what waits for dlt is on the disk by now
+        # what waits for dlt is on disk
         rows.clear()
         yield from taken_by_dlt(path, count)
 
@@ -79,7 +79,7 @@ class DatedRows:
 
 
 def _joined(payloads: list[bytes], kind: pa.DataType) -> pa.Array:
-    """`payloads` as an array, copied once: `pa.array` would copy them again and again while it grows."""
+    """`payloads` as an array, copied once: `pa.array` would copy them repeatedly while it grows."""
     offsets = array("i", accumulate(map(len, payloads), initial=0))
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(payloads))]
     return pa.Array.from_buffers(kind, len(payloads), buffers)

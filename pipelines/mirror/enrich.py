@@ -26,7 +26,7 @@ from pipelines.sources.strava_api.payloads import Payload
 
 @dataclass(frozen=True)
 class DetailChoice:
-    """Which details to fetch: `ids` if given, else at most `limit` (None: all) missing ones between local dates."""
+    """Which details to fetch: `ids`, otherwise at most `limit` (None: all) missing ones between local dates."""
 
     limit: int | None
     ids: tuple[int, ...] = ()
@@ -34,14 +34,14 @@ class DetailChoice:
     until: date | None = None
 
     def without(self, asked: set[int], others: int = 0) -> "DetailChoice":
-        """What is left of it once `asked` have been asked for, and `others`, which are no details."""
+        """What is left of it once `asked` and `others`, which are not details, have been requested."""
         limit = None if self.limit is None else max(self.limit - len(asked) - others, 0)
         return replace(self, limit=limit, ids=tuple(id_ for id_ in self.ids if id_ not in asked))
 
 
 @dataclass
 class Enriched:
-    """What was done: details that landed, refusals, activities that were buried; and ids that were `asked` for."""
+    """What was done: details landed, refusals, activities buried, and the ids that were requested (`asked`)."""
 
     landed: int = 0
     refused: int = 0
@@ -50,7 +50,7 @@ class Enriched:
 
 
 class Enrichment:
-    """Fetches the details of one run's choice; `enriched` says how far it came, also after an error."""
+    """Fetches the details of one run's choice; `enriched` says how far it got, also after an error."""
 
     def __init__(self, access: Access, bronze: Bronze, notes: Notes, settings: StravaSettings, report: Report) -> None:
         self._access = access
@@ -71,7 +71,7 @@ class Enrichment:
         return Refresh(self._bronze, path, settings.details_days, self._access.budget.now())
 
     def run(self, choice: DetailChoice) -> None:
-        """Land the details of activities that have none, newest first, then today's share of old ones; or the chosen.
+        """Land the details that are missing, newest first, then today's share of old ones; or the chosen ones.
 
         Raises:
             BadSetting: an id that is not in the history.
@@ -107,14 +107,14 @@ class Enrichment:
     def _versions(self, asked: list[int], athlete_id: int) -> NewVersions:
         landed = self._bronze.landed(ACTIVITY_DETAILS)
         for id_ in asked:
-            # what was asked for lands, changed or not: it says what the summary was when it was fetched
+            # what was requested lands, changed or not: it shows what the summary was at that time
             landed.hashes.pop(id_, None)
         return NewVersions(ACTIVITY_DETAILS, landed, athlete_id, self._notes.began_at, self._bronze.waiting_path)
 
     def _fetch(self, ids: list[int], wanted: list[int], versions: NewVersions, fetched: set[int]) -> StravaError | None:
-        """Land the details of `ids`; what ended it early, if so. `fetched` takes what has come.
+        """Land the details of `ids`; returns what ended it early, if anything. `fetched` collects what came.
 
-        A spent window is no end where only what is looked at again is left: that can wait for another run.
+        A spent window is not an early end if only old details are left: they can wait for another run.
         """
         with self._access.sparing(), self._report.task("Details") as task:
 
@@ -124,7 +124,7 @@ class Enrichment:
                         self._note_refusal(id_, answer)
                         continue
                     fetched.add(id_)
-                    task.tell(f"{len(fetched):,} of {len(ids):,}", len(fetched) / len(ids), self._access.budget.left)
+                    task.show(f"{len(fetched):,} of {len(ids):,}", len(fetched) / len(ids), self._access.budget.left)
                     yield [answer]
 
             fetch = AnswersInCommits(self._access.client, DETAILS, ids)
@@ -135,7 +135,7 @@ class Enrichment:
         return fetch.error
 
     def say_what_is_left(self, choice: DetailChoice) -> None:
-        """How many details are left, and when they will be there; nothing where none are."""
+        """Report how many details are left and when they will be fetched, unless none are."""
         if choice.limit == 0:
             return
         if self._left is None:
@@ -148,12 +148,12 @@ class Enrichment:
             self._report.say(details_left(self._left, done_at, budget.now(), limit, self._access.backfill))
 
     def forget(self, ids: set[int]) -> None:
-        """Drop what is noted, beside the data, of activities that are erased."""
+        """Drop the notes, outside bronze, about activities that are erased."""
         self._quarantine.release(ids)
         self._refresh.forget(ids)
 
     def _bury_not_found(self, athlete_id: int) -> None:
-        """A 404 counts as a deletion only where the list says so too."""
+        """A 404 counts as a deletion only if the list lacks the activity too."""
         burial = Burial(athlete_id, self._access, self._bronze, self._notes, self._report)
         gone = burial.unlisted(self._not_found)
         if burial.bury(gone, "detail") is None:
@@ -174,7 +174,7 @@ class Enrichment:
         return [id_ for id_ in wanted if not self._quarantine.waits(id_)]
 
     def _out_of_date(self, choice: DetailChoice, athlete_id: int) -> list[int]:
-        """Ids of activities whose details are to be fetched again, because their summary says something else."""
+        """Ids of activities whose details are fetched again, because they contradict their summary."""
         kudos_since = days_before(utc_now(), self._settings.lookback_days)
         differing = Differing(self._bronze, self._settings.state_path, PATHS).from_summaries(athlete_id)
         sweeps = self._bronze.sweeps_begun(athlete_id) if differing else []
@@ -183,7 +183,7 @@ class Enrichment:
         return [id_ for id_ in stale if id_ in in_range]
 
     def _old(self, wanted: list[int], choice: DetailChoice, athlete_id: int) -> list[int]:
-        """Ids of activities whose details are old and due today, beside those that are `wanted` anyway."""
+        """Ids of activities whose details are old and due today, besides those that are `wanted` anyway."""
         due = self._refresh.due(athlete_id)
         in_range = self._bronze.ids(athlete_id, choice.since, choice.until) if due else set()
         return [id_ for id_ in due if id_ in in_range - set(wanted) and not self._quarantine.waits(id_)]
@@ -194,4 +194,6 @@ class Enrichment:
         if isinstance(error, ActivityNotFound):
             self._not_found.add(id_)
         self.enriched.refused += 1
-        self._report.warn(f"Activity {id_} has no details for now: {error} The others go on; it is tried again later.")
+        self._report.warn(
+            f"Activity {id_} has no details for now: {error} The others continue; it is tried again later."
+        )

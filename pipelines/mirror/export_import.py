@@ -1,7 +1,7 @@
-"""Importing exports: what is new or changed in them lands in bronze, and what they lack is buried.
+"""Importing exports: what is new or changed in them lands in bronze, and activities that they lack are buried.
 
-An export lands in this order: rows, other records, files, tombstones, and the note that says it is complete. Whatever
-a kill leaves undone, the next import of the same export finds, because it compares each row and file with bronze.
+An export lands in this order: rows, other records, files, tombstones, and the note that it is complete. Whatever
+a kill leaves undone, the next import of the same export completes, because it compares each row and file with bronze.
 """
 
 import hashlib
@@ -47,9 +47,9 @@ from pipelines.sources.strava_export import Export, ExportError, ExportFile, Exp
 
 COMMIT_BYTES = 2**28
 COMMIT_S = 30
-# what is read before it is written
+# bytes that are read before they are written
 BYTES_AHEAD, FILES_AHEAD = 2**22, 64
-# further ones are in `status --json`
+# `status --json` has the rest
 MOST_PROBLEMS = 20
 _GEAR_FILES = {"bike": "bikes.csv", "shoes": "shoes.csv", "component": "components.csv"}
 _BEGINS_WITH_ID = re.compile(r'"?(\d{1,18})"?[,;\t]')
@@ -60,7 +60,7 @@ _CHANGES: tuple[Change, ...] = ("new", "changed", "unchanged", "purged")
 
 @dataclass(frozen=True)
 class ImportChoice:
-    """What to import, and whether deletions are `confirmed` however many there are."""
+    """What to import, and whether any number of deletions is `confirmed`."""
 
     paths: tuple[Path, ...] = ()
     confirmed: bool = False
@@ -68,7 +68,7 @@ class ImportChoice:
 
 @dataclass
 class Imported:
-    """What an import did, all its exports together: rows and files that landed, activities that were buried."""
+    """What an import did, over all its exports: rows and files that landed, activities that were buried."""
 
     activities: int = 0
     files: int = 0
@@ -78,27 +78,27 @@ class Imported:
 
     @property
     def has_landed(self) -> bool:
-        """Whether anything is in bronze that was not there before."""
+        """Whether anything new is in bronze."""
         return any((self.activities, self.files, self.records, self.buried, self.notes))
 
 
 @dataclass
 class _Findings:
-    """What has been met in one export so far."""
+    """What one export has contained so far."""
 
     rows: Counter[Change] = field(default_factory=Counter)
     files: Counter[Change] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     ids: dict[int, datetime | None] = field(default_factory=dict)
     noted_files: list[NotedFile] = field(default_factory=list)
-    # which activity a photo belongs to, so that a purge of the one takes the other's caption along
+    # which activity a photo belongs to, so that purging the activity erases the caption too
     activity_of_media: dict[str, int] = field(default_factory=dict)
 
 
 class Import:
-    """One import of any number of exports; `imported` says how far it came, also after an error.
+    """One import of any number of exports; `imported` says how far it got, also after an error.
 
-    token_athlete_id: whose token there is, if there is one. began_at: when the run began (UTC).
+    token_athlete_id: the athlete of the token, if there is one. began_at: when the run began (UTC).
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Import:
         """Land the exports of `choice`, the oldest first; one that cannot be read does not stop the others.
 
         Raises:
-            BadExport: one could not be read at all, or is somebody else's; the others have landed.
+            BadExport: one could not be read at all, or belongs to another athlete; the others have landed.
             StravaError: what stopped the landing; all commits before it have landed.
         """
         refused: list[str] = []
@@ -144,17 +144,17 @@ class Import:
 
 
 def _opened(path: Path) -> Export:
-    """The export at `path`, of which the columns are known.
+    """The export at `path`, with its columns identified.
 
     Raises:
-        BadExport: it is none, or cannot be read.
+        BadExport: it is not an export, or cannot be read.
     """
     try:
         export = Export(path)
     except ExportError as error:
         raise BadExport(str(error)) from error
     except (OSError, RuntimeError) as error:
-        # a folder above it that may not be entered; a link that leads to itself
+        # a folder above it may not be entered, or it is a link to itself
         reason = error.strerror if isinstance(error, OSError) else "it is a link to itself"
         raise BadExport(f"{path.name} cannot be read: {reason}.") from error
     try:
@@ -166,16 +166,16 @@ def _opened(path: Path) -> Export:
 
 
 def _athlete_of(export: Export, known: set[int]) -> int:
-    """Whose export it is.
+    """The athlete of the export.
 
     Raises:
-        BadExport: that cannot be known, or it is somebody else's than those that are `known`.
+        BadExport: that cannot be determined, or it is none of the `known` athletes.
     """
     if export.athlete_id is None:
         if len(known) == 1:
             return next(iter(known))
         raise BadExport(
-            f"{export.origin} does not say whose export it is: its profile.csv is missing. Call it "
+            f"{export.origin} does not say to whom it belongs: its profile.csv is missing. Call it "
             "export_<athlete id>.zip, as Strava does, and import it again."
         )
     if known and export.athlete_id not in known:
@@ -209,20 +209,20 @@ class _Landing:
         self._rows = DatedRows(bronze, athlete_id, began_at)
         self._notes = export_notes(bronze, athlete_id)
         exported_at = export.exported_at.astimezone(UTC).replace(tzinfo=None)
-        # no export is of the future, whatever a clock or a time zone says
+        # an export is never from the future, whatever a clock or a time zone says
         is_dated = export.is_dated and exported_at <= utc_now()
         instant = exported_at if is_dated else None
-        # the newest of them, should there be several
+        # the newest if there are several
         known = [note for note in self._notes if note.is_of(export.csv_sha256, instant)]
         self._known = known[-1] if known else None
         self._is_dated = self._known.is_dated if self._known else is_dated
         self._at = self._known.exported_at if self._known else min(exported_at, utc_now())
         self._found = _Findings()
-        # what ended the reading inside a commit, which lands before it is raised
+        # the error that ended the reading within a commit; the commit lands before it is raised
         self._stopped: StravaError | None = None
 
     def run(self, confirmed: bool) -> None:
-        """Land what is new, bury what is absent, and say what was done."""
+        """Land what is new, bury what is absent, and report what was done."""
         with self._report.task(self._export.origin) as task:
             self._imported.activities += self._land(EXPORT_ACTIVITIES, self._activities(task))
             self._imported.records += self._land(EXPORT_RECORDS, self._records())
@@ -241,7 +241,7 @@ class _Landing:
     # --- commits
 
     def _land(self, table: str, rows: Iterable[DatedRow]) -> int:
-        """Land `rows` in commits; how many there were.
+        """Land `rows` in commits; returns how many there were.
 
         Raises:
             StravaError: what ended the reading; what came before it has landed.
@@ -257,7 +257,7 @@ class _Landing:
         return count
 
     def _goes_on(self) -> bool:
-        """Whether nobody has asked for an end."""
+        """Whether no signal has asked for an end."""
         try:
             self._stop.wait(0)
         except Interrupted:
@@ -279,7 +279,7 @@ class _Landing:
                 start: datetime | None = row.values["start_date"]
                 start = start and start.replace(tzinfo=None)
                 self._meet(row, start)
-                task.tell(f"{len(self._found.ids):,} activities", None)
+                task.show(f"{len(self._found.ids):,} activities", None)
                 change = self._change_of(row, versions, is_purged)
                 self._found.rows[change] += 1
                 if change in ("new", "changed"):
@@ -301,7 +301,7 @@ class _Landing:
     # --- the other files of the export
 
     def _records(self) -> Iterator[DatedRow]:
-        """Each row of what else is kept, also rows of activities.csv that cannot be read, unless bronze has it."""
+        """Each other row that is kept, unreadable rows of activities.csv included, unless bronze has it."""
         known = {
             sha256
             for (sha256,) in self._bronze.query(
@@ -358,7 +358,7 @@ class _Landing:
             yield DatedRow(file.activity_id, start, self._at, file.content, file.sha256)
 
     def _unknown_files(self, task: Task, landed: set[tuple[int | None, str]]) -> Iterator[Member]:
-        """The files that have to be read: what their names, sizes and checksums say of the others is known."""
+        """The files that have to be read: the others are known by name, size and checksum."""
         by_looks = {file.looks: file for note in self._notes for file in note.files if file.crc32 is not None}
         is_purged = self._bronze.is_purged(ACTIVITY_FILES)
         members = self._export.file_members()
@@ -367,7 +367,7 @@ class _Landing:
         for number, member in enumerate(members, 1):
             if not self._goes_on():
                 return
-            task.tell(f"{number:,} of {len(members):,} files", done / size)
+            task.show(f"{number:,} of {len(members):,} files", done / size)
             done += member.size
             activity_id = self._export.activity_of_file.get(member.name)
             noted = by_looks.get((member.name, member.size, member.crc32))
@@ -390,7 +390,7 @@ class _Landing:
         )
         return set(rows)
 
-    # --- what came of it
+    # --- the result
 
     def _note(self) -> ExportNote:
         problems = self._export.problems
@@ -412,7 +412,7 @@ class _Landing:
         )
 
     def _bury(self, note: ExportNote, confirmed: bool) -> str | None:
-        """Land a tombstone for each activity that an export lacks; why not, if not, which a person is to read."""
+        """Land a tombstone for each activity that an export lacks; otherwise return the reason in words."""
         notes = [other for other in self._notes if other.key != note.key]
         gone = absent(self._bronze, self._athlete_id, [*notes, note])
         if not gone:
@@ -423,8 +423,8 @@ class _Landing:
         refused = None if confirmed else why_not_remove(len(gone), len(live), where)
         if refused is not None:
             return (
-                f"{refused}, more than somebody deletes: is it really a whole export of this athlete? Nothing was "
-                f"removed. If you did delete them, say so with: {confirm_deletions(names)}"
+                f"{refused}, more than anybody deletes: is it really a whole export of this athlete? Nothing was "
+                f"removed. If you did delete them, confirm it with: {confirm_deletions(names)}"
             )
         hashes = self._newest_hashes(gone)
         rows = []
@@ -468,12 +468,12 @@ class _Landing:
 
 
 def _read_ahead(export: Export, members: Iterable[Member]) -> Iterator[tuple[Member, ExportFile | None]]:
-    """Each of `members` with its file, read by a second processor while the first one writes; None if it cannot be."""
+    """Each of `members` with its file, read by a second thread while the first one writes; None if unreadable."""
 
     def read(name: str) -> ExportFile | None:
         file = export.file(name)
         if file is not None:
-            # computed once, and here
+            # computed once, in this thread
             _ = file.sha256
         return file
 
@@ -492,7 +492,7 @@ def _read_ahead(export: Export, members: Iterable[Member]) -> Iterator[tuple[Mem
 
 
 class _Commit:
-    """The rows of one commit: it ends after so many bytes, or so long; `count` is how many there were."""
+    """The rows of one commit, which ends after so many bytes or so much time; `count` is how many there were."""
 
     def __init__(self, rows: Iterator[DatedRow]) -> None:
         self._rows = rows
@@ -524,9 +524,9 @@ class _KnownVersions:
             self._buried[id_].append(at)
 
     def change(self, id_: int, at: datetime, sha256: str) -> Change:
-        """What a row seen at `at` (UTC) is.
+        """The kind of a row seen at `at` (UTC).
 
-        One that is as the export before had it is unchanged, unless the activity was buried in between: then it has
+        A row that equals that of the export before is unchanged, unless the activity was buried in between: then it has
         come back.
         """
         versions: Mapping[datetime, set[str]] | None = self._versions.get(id_)
@@ -540,7 +540,7 @@ class _KnownVersions:
 
 
 def _id_in(problem: Problem) -> int | None:
-    """The activity id that an unread row begins with, if it does."""
+    """The activity id at the start of an unread row, if there is one."""
     begins = _BEGINS_WITH_ID.match(problem.text or "")
     return int(begins[1]) if begins else None
 

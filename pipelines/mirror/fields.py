@@ -1,6 +1,6 @@
-"""Fields that Strava has begun to send and nothing here knows: which, and since when.
+"""Fields that Strava has begun to send and that are unknown here: which, and since when.
 
-They are in every payload as Strava sent them. This is for somebody to notice them.
+They are in every payload as Strava sent them. This only lets people notice them.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _SUMMARY = (
     "weighted_average_watts workout_type"
 )
 SUMMARY_FIELDS = frozenset(_SUMMARY.split())
-# what details have beside; what is inside of it is not looked at
+# what details have besides; the insides of these are not checked
 _DETAILS_TOO = (
     "available_zones best_efforts calories description embed_token gear laps leaderboard_opt_out map.polyline "
     "perceived_exertion photos prefer_perceived_exertion private_note segment_efforts segment_leaderboard_opt_out "
@@ -37,7 +37,7 @@ _DETAILS_TOO = (
 DETAIL_FIELDS = SUMMARY_FIELDS | frozenset(_DETAILS_TOO.split())
 KNOWN = {ACTIVITIES: SUMMARY_FIELDS, ACTIVITY_DETAILS: DETAIL_FIELDS}
 LOOKED_INTO = ("athlete", "map")
-# a payload of nonsense has as many as it likes
+# a nonsensical payload may have any number
 MOST_PER_SHARD = 100
 _NAMES = " union all ".join(
     [
@@ -56,7 +56,7 @@ _QUERY = (
 
 @dataclass(frozen=True)
 class UnknownField:
-    """A field of a table's payloads (`athlete.id_str`), and when the first payload that has it was fetched (UTC)."""
+    """A field of a table's payloads (`athlete.id_str`), and when the first payload with it was fetched (UTC)."""
 
     table: str
     field: str
@@ -64,9 +64,9 @@ class UnknownField:
 
 
 class FieldsSeen:
-    """Which fields the shards of `bronze` have beyond the known ones; kept in `folder`, a cache.
+    """Which unknown fields the shards of `bronze` have; kept in `folder`, a cache.
 
-    Shards do not change, so each is read once, by the run that stages it; a purge makes another size of it.
+    Shards do not change, so each is read once, by the run that stages it; a purge changes its size.
     """
 
     def __init__(self, bronze: BronzeReader, folder: Path) -> None:
@@ -75,7 +75,7 @@ class FieldsSeen:
         self._made_by = f"{duckdb.__version__} {_QUERY} {sorted(SUMMARY_FIELDS)} {sorted(DETAIL_FIELDS)}"
 
     def look(self) -> None:
-        """Read the shards that are new, and note what they have.
+        """Read new shards, and note their unknown fields.
 
         Raises:
             StorageFailed: it cannot be noted.
@@ -93,7 +93,7 @@ class FieldsSeen:
             file.write(orjson.dumps({"made_by": self._made_by, "shards": seen}))
 
     def unknown(self) -> list[UnknownField] | None:
-        """The unknown fields, those that came last first; None where nobody has looked yet."""
+        """The unknown fields, the latest first; None if no run has looked yet."""
         noted = self._read()
         if noted is None:
             return None

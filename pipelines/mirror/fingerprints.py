@@ -1,6 +1,6 @@
-"""What versions say, to find details that say something else than their summary.
+"""Hashes of what versions say, to find details that contradict their summary.
 
-It is kept as hashes beside the warehouse, a cache: to read all payloads at each enrichment would take longer than what
+They are a cache beside the warehouse: reading all payloads in each enrichment would take longer than the requests that
 it fetches.
 """
 
@@ -20,16 +20,16 @@ from pipelines.ground.durable import written_whole
 from pipelines.ground.engine import literal, read_parquet
 
 _FIELDS = f"cast(json_extract({READABLE}, $paths) as varchar[])"
-# null for a payload that is no JSON (a wrong bit in a shard)
+# null for a payload that is not JSON (a wrong bit in a shard)
 _SAID = f"try(list_transform({_FIELDS}, lambda each: nullif(each, 'null')))"
-# 1 and 1.0 are no difference
+# 1 and 1.0 are equal
 _HASH = f"hash(list_transform({_SAID}, lambda each: coalesce(cast(try_cast(each as double) as varchar), each)))"
 _KEPT = pa.schema({"file": pa.string(), "id": pa.int64(), "fetched_at": pa.timestamp("us"), "said": pa.uint64()})
 
 
 @dataclass(frozen=True)
 class Version:
-    """What a summary or details fetched at an instant say: the JSON of some fields; None where it is no JSON."""
+    """What a summary or details fetched at an instant say: some fields as JSON; None if the payload is not JSON."""
 
     fetched_at: datetime
     fields: list[str | None] | None
@@ -45,17 +45,17 @@ class Enriched:
 
 
 class Differing:
-    """What the versions in `bronze` say at `paths` (as JSON paths); hashes of it are kept in `folder`."""
+    """What the versions in `bronze` say at the JSON `paths`; the hashes are kept in `folder`."""
 
     def __init__(self, bronze: Bronze, folder: Path, paths: list[str]) -> None:
         self._bronze = bronze
         self._folder = folder
         self._paths = paths
-        # a hash is that of one version of DuckDB
+        # a hash depends on the version of DuckDB
         self._made_by = f"{duckdb.__version__} {_HASH} {paths}"
 
     def from_summaries(self, athlete_id: int) -> list[Enriched]:
-        """Live activities whose details say something else than their summary, newest activity first."""
+        """Live activities whose details differ from their summary, newest first."""
         summaries, details = (literal(self._kept(table)) for table in (ACTIVITIES, ACTIVITY_DETAILS))
         rows = self._bronze.query(
             f"""
@@ -92,7 +92,7 @@ class Differing:
         return versions
 
     def _kept(self, table: str) -> Path:
-        """The file of `table`'s hashes, brought up to its shards; shards do not change, so each is read once."""
+        """The file of `table`'s hashes, brought up to date; shards do not change, so each is read once."""
         path = self._folder / f"told_{table}.parquet"
         shards = {shard.name: shard for shard in self._bronze.shards(table)}
         kept = self._read(path)
@@ -109,7 +109,7 @@ class Differing:
         return path
 
     def _read(self, path: Path) -> pa.Table:
-        """What `path` keeps; nothing where it is not there, was made otherwise or cannot be read."""
+        """The content of `path`; nothing if it is missing, made in another way or unreadable."""
         try:
             kept = pq.read_table(path)
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Which details are worth a request again: they say something else than their summary, and may be behind it."""
+"""Which details are worth another request: those that contradict their summary and may be older than it."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,11 +7,11 @@ from typing import Any
 from pipelines.mirror.fingerprints import Enriched, Version
 from pipelines.sources.strava_api.payloads import read_json
 
-# what versions tell, each by the instant at which it was fetched, oldest first
+# what versions say, each with the instant at which it was fetched, oldest first
 _Versions = list[tuple[datetime, dict[str, Any]]]
 
-# what an athlete edits, what a crop moves, and what Strava computes anew; not how many went along, which goes up and
-# down in the list while nobody edits anything
+# what an athlete edits, what a crop moves, and what Strava computes again; not the number of companions, which goes up
+# and down in the list without any edit
 COMPARED = (
     "name",
     "type",
@@ -32,15 +32,15 @@ COMPARED = (
     "map.summary_polyline",
 )
 KUDOS = ("kudos_count",)
-# where they stand in a payload
+# their places in a payload
 PATHS = [f"$.{field}" for field in COMPARED + KUDOS]
 
 
 def to_fetch_again(enriched: Iterable[Enriched], sweeps: list[datetime], kudos_since: datetime) -> list[int]:
-    """Ids of those whose details are out of date: changed ones first, then those that only got other kudos.
+    """Ids of activities whose details are out of date: changed ones first, then those with only other kudos.
 
-    enriched: what versions say at PATHS. sweeps: when complete walks of the list had begun. Kudos count for activities
-    that start at `kudos_since` (UTC) or later: the older ones hardly get any.
+    enriched: what versions say at PATHS. sweeps: when complete walks over the list began. Kudos count for activities
+    that start at `kudos_since` (UTC) or later: older ones hardly get any.
     """
     changed: list[int] = []
     kudos: list[int] = []
@@ -57,10 +57,10 @@ def to_fetch_again(enriched: Iterable[Enriched], sweeps: list[datetime], kudos_s
 
 
 def _are_outdated(summaries: _Versions, details: _Versions, sweeps: list[datetime], fields: tuple[str, ...]) -> bool:
-    """Whether the last of `details` say something else in `fields` than the last of `summaries`, which came later.
+    """Whether the last of `details` differ in `fields` from the last of `summaries`, which came later.
 
-    Strava may say a thing differently in the two for ever. That is so when it has said both twice: details came back
-    the same though the list was read in between, and the summary had not changed.
+    Strava may present a value differently in the two for ever. That counts as settled if both were seen twice: details
+    came back the same although the list was read in between, and the summary had not changed.
     """
 
     def said(version: dict[str, Any]) -> list[Any]:
@@ -90,5 +90,5 @@ def _parsed(fields: Iterable[str | None]) -> dict[str, Any]:
 
 
 def _comparable(text: str) -> Any:
-    """What `text` says as JSON; an object or an array, which no field should be, as its text."""
+    """The JSON value of `text`; for an object or an array, which no field should be, its text."""
     return text if text[0] in "{[" else read_json(text.encode())

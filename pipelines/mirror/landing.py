@@ -1,6 +1,6 @@
-"""The dlt source: Strava's list of activities and their details, page → Arrow with an explicit schema and the payload.
+"""Landing pages of payloads in bronze with dlt: page → Arrow with an explicit schema and the payload → shard.
 
-Each resource is extracted in commits (`Bronze.land`), so that a kill or an error in the middle costs a commit at most.
+Each resource is extracted in commits (`Bronze.land`), so that a kill or an error costs at most one commit.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,25 +18,25 @@ from pipelines.bronze.tables import ACTIVITIES, TABLES
 from pipelines.sources.strava_api.payloads import EPOCH, Payload
 
 END_OF_TIME = datetime(9999, 12, 31)
-# 4 MB of payloads: what is in memory at a time, here and when DuckDB takes the shard in
+# 4 MB of payloads are in memory at a time, here and when DuckDB reads the shard
 ROWS_PER_SHARD = 2000
-# a page: a table for each detail would take longer to make than the detail to read
+# a page: making a table for each detail would take longer than reading the detail
 ROWS_PER_TABLE = 200
-# whatever their number: details of half a megabyte each would be a shard of 250 MB, and more than that to read it
+# however many rows: details of half a megabyte each would be a shard of 250 MB, which takes even more to read
 BYTES_PER_TABLE = 2**23
 BYTES_PER_SHARD = 2**25
 RECENT = 5000
 
 
 def pull_of(table: str, athlete_id: int, began_at: datetime) -> str:
-    """What the names of an athlete's shards of `table` begin with that a run lands which `began_at` (UTC)."""
+    """The beginning of the names of an athlete's shards of `table` from a run that `began_at` (UTC)."""
     return f"{table}_{athlete_id}_{began_at:%Y%m%d%H%M%S}"
 
 
 class NewVersions:
-    """Turns payloads into shards of those versions that bronze does not hold yet; counts them in `count`.
+    """Turns payloads into shards of the versions that bronze does not have yet; counts them in `count`.
 
-    `pull` is what the names of its shards begin with; in `work_path` they wait until dlt has taken them.
+    `pull` is the beginning of its shards' names; they wait in `work_path` until dlt takes them.
     """
 
     def __init__(self, table: str, landed: Landed, athlete_id: int, started_at: datetime, work_path: Path) -> None:
@@ -44,7 +44,7 @@ class NewVersions:
         self._landed = landed
         self._athlete_id = athlete_id
         self._newest_fetched_at = landed.newest_fetched_at or EPOCH
-        # a page that shifts under the walk repeats what came shortly before; a whole history would weigh 20 MB
+        # a page that shifts during the walk repeats what came shortly before; a whole history would take 20 MB
         self._recent: dict[int | bytes, bytes] = {}
         self._work_path = work_path
         self.pull = pull_of(table, athlete_id, started_at)
@@ -52,11 +52,11 @@ class NewVersions:
 
     @property
     def newest_fetched_at(self) -> datetime:
-        """Later than this is every version that comes from now on (UTC)."""
+        """The instant (UTC) after which every further version is fetched."""
         return self._newest_fetched_at
 
     def shards(self, pages: Iterable[list[Payload]]) -> Iterator[DataItemWithMeta]:
-        """Those payloads of `pages` that are new or changed, as files for dlt to take."""
+        """The payloads of `pages` that are new or changed, as files for dlt."""
         waiting: list[pa.Table] = []
         new: list[tuple[Payload, datetime]] = []
         for page in pages:
@@ -78,7 +78,7 @@ class NewVersions:
         yield from taken_by_dlt(write_new_shard(rows, self.pull, self._work_path), len(rows))
 
     def _new(self, payloads: Iterable[Payload]) -> list[tuple[Payload, datetime]]:
-        """Those of a page that are new or changed, and when it was fetched."""
+        """The payloads of a page that are new or changed, and when it was fetched."""
         # a clock that was set back must not make today's version older than yesterday's
         fetched_at = max(datetime.now(UTC).replace(tzinfo=None), self._newest_fetched_at + timedelta(microseconds=1))
         self._newest_fetched_at = fetched_at
@@ -98,7 +98,7 @@ class NewVersions:
         return pa.table(columns)
 
     def _is_new(self, payload: Payload) -> bool:
-        """Whether the newest version known differs; from here on this is it."""
+        """Whether the newest known version differs; this one is the newest from now on."""
         key = payload.digest if payload.id is None else payload.id
         if self._recent.get(key, self._landed.hashes.get(key)) == payload.digest:
             return False
@@ -111,7 +111,7 @@ class NewVersions:
 def activities(pages: Iterable[list[Payload]], versions: NewVersions, start_after: datetime) -> DltResource:
     """`pages` of the list as a dlt resource: new versions of activities that start at `start_after` or later.
 
-    The incremental cursor has an end, which makes it stateless: it starts where the shards end, less the lookback.
+    The incremental cursor has an end, which makes it stateless: it starts where the shards end, minus the lookback.
     """
 
     @dlt.resource(name=ACTIVITIES, columns=TABLES[ACTIVITIES].columns, write_disposition="append")
@@ -133,12 +133,12 @@ def activities(pages: Iterable[list[Payload]], versions: NewVersions, start_afte
 
 
 def rows_of(pages: Iterable[list[Payload]], versions: NewVersions) -> DltResource:
-    """`pages` of payloads as a dlt resource: the versions of them that are new."""
+    """`pages` of payloads as a dlt resource: their new versions."""
     return resource_of(versions.table, versions.shards(pages))
 
 
 class Notes:
-    """What the pipeline itself has to say (sweeps, tombstones), landed as rows of bronze; `began_at` is the run's."""
+    """The pipeline's own records (sweeps, tombstones), landed as rows of bronze; `began_at` is the run's."""
 
     def __init__(self, bronze: Bronze, began_at: datetime) -> None:
         self._bronze = bronze

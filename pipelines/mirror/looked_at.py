@@ -1,6 +1,6 @@
-"""When something was last looked at that had not changed, so that nothing in bronze says so: a small file, a cache.
+"""When something unchanged was last checked, of which bronze has no record: a small file, a cache.
 
-Without it some things are asked for once more.
+Without it, some things are requested once more.
 """
 
 from collections.abc import Iterable
@@ -19,11 +19,11 @@ class LookedAt:
         self._at_s = self._read()
 
     def since(self, start_s: float, end_s: float) -> set[str]:
-        """The keys of what was looked at from `start_s` to `end_s`; later is a clock that was wrong."""
+        """The keys of what was checked from `start_s` to `end_s`; later instants come from a wrong clock."""
         return {key for key, at_s in self._at_s.items() if start_s <= at_s <= end_s}
 
     def note(self, keys: Iterable[str], at_s: float, forget_before_s: float) -> None:
-        """Note that `keys` were looked at, and forget what was before `forget_before_s`.
+        """Note that `keys` were checked, and forget everything before `forget_before_s`.
 
         Raises:
             StorageFailed: it cannot be noted.
@@ -34,7 +34,7 @@ class LookedAt:
             self._write(kept | noted)
 
     def forget(self, keys: Iterable[str]) -> None:
-        """Drop what is noted of `keys`.
+        """Drop the notes on `keys`.
 
         Raises:
             StorageFailed: it cannot be noted.

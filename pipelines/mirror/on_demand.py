@@ -1,7 +1,7 @@
-"""What else an activity has at Strava, where STRAVA_RESOURCES names it: kudos, comments, photos, laps, zones.
+"""What else an activity has at Strava, if STRAVA_RESOURCES names it: kudos, comments, photos, laps, zones.
 
-Each is asked for once per activity that has any, and again when the list says that it has changed. What Strava answered
-lands whole, one row per activity and time it was asked for.
+Each is requested once per activity that has any, and again when the list shows that it has changed. Strava's answer
+lands as a whole, one row per activity and request.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from pipelines.sources.strava_api.payloads import Payload
 
 
 class OnDemand:
-    """Lands what is wanted; `asked` counts what Strava was asked for."""
+    """Lands what is wanted; `asked` counts the requests."""
 
     def __init__(self, access: Access, bronze: Bronze, notes: Notes, settings: StravaSettings, report: Report) -> None:
         self._access = access
@@ -50,7 +50,7 @@ class OnDemand:
         ids = due[:limit]
         if not ids:
             return
-        # what was asked for lands, changed or not: it says what the list said when it was fetched
+        # what was requested lands, changed or not: it shows what the list said at that time
         landed = Landed({}, self._bronze.newest_fetched_at())
         versions = NewVersions(endpoint.name, landed, athlete_id, self._notes.began_at, self._bronze.waiting_path)
         fetch = AnswersInCommits(self._access.client, endpoint, ids)
@@ -70,14 +70,14 @@ class OnDemand:
         for id_, answer in fetch.next_commit():
             self.asked += 1
             done = self.asked - asked_before
-            task.tell(f"{done:,} of {wanted:,}", done / wanted, self._access.budget.left)
+            task.show(f"{done:,} of {wanted:,}", done / wanted, self._access.budget.left)
             if isinstance(answer, StravaError):
                 quarantine.add(id_, str(answer))
             else:
                 yield [answer]
 
     def _due(self, endpoint: Endpoint, athlete_id: int) -> list[int]:
-        """Ids of live activities whose newest summary says that there is more than was asked for, newest first."""
+        """Ids of live activities whose newest summary shows more than was fetched, newest first."""
         fields = (endpoint.count,) if endpoint.count else endpoint.changes_with
         has_any = "coalesce(try_cast(latest.said[1] as double), 0) > 0" if endpoint.count else "true"
         rows = self._bronze.query(

@@ -1,6 +1,6 @@
-"""What is the athlete's own: the profile, zones and gear, which no activity says, and routes where they are wanted.
+"""The athlete's own data: profile, zones and gear, which no activity contains, and routes if they are wanted.
 
-They are asked for after a complete sweep, so once a day at most, and within a share of the day's requests.
+They are requested after a complete sweep, so at most once a day, and within a share of the day's requests.
 """
 
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ from pipelines.sources.strava_api.endpoint import Endpoint
 from pipelines.sources.strava_api.payloads import Payload, read_json
 
 PROFILE = "profile:read_all"
-# of a thousand that Strava admits a day
+# of the thousand that Strava allows a day
 OWN_PER_DAY = 20
-# of each window, for what is not as urgent as activities
+# requests of each window that stay free for activities
 LEAST_LEFT = 2 * OWN_PER_DAY
 DAYS = 7
-# what is retired is hardly renamed
+# retired gear is hardly ever renamed
 DAYS_RETIRED = 28
 
 
@@ -47,7 +47,7 @@ class Own:
         self._today_s = now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
 
     def run(self) -> None:
-        """Land what is due. What Strava does not hand out now is asked for after the next sweep.
+        """Land what is due. What Strava does not answer now is requested after the next sweep.
 
         Raises:
             NotAuthorised, StorageFailed, Interrupted: as everywhere.
@@ -56,11 +56,11 @@ class Own:
         if swept is None or self._is_fresh(sweep := f"sweep {swept[0].isoformat()}", DAYS_RETIRED):
             return
         if swept[0] < self._notes.began_at and not self._looked_at.since(0, self._now_s):
-            # a home of an earlier version, which comes up to date without a request more
+            # a home of an earlier version, which comes up to date without another request
             self._looked_at.note([sweep], self._now_s, self._forget_before_s)
             return
         if any(window.left < LEAST_LEFT for window in self._access.budget.windows()):
-            # it is for activities; the next run looks again
+            # the rest is for activities; the next run tries again
             return
         answers: dict[Endpoint, dict[str, Payload]] = {}
         looked_at: list[str] = []
@@ -72,18 +72,18 @@ class Own:
                         answers.setdefault(endpoint, {})[key] = payload
             looked_at.append(sweep)
         except BudgetSpent:
-            # what came lands; the rest is asked for by the next run
+            # what came lands; the next run requests the rest
             pass
         except StravaUnavailable as error:
-            self._report.warn(f"{error} The athlete's profile and gear are as they were.")
+            self._report.warn(f"{error} The athlete's profile and gear are unchanged.")
         for endpoint, payloads in answers.items():
             self._land(endpoint, payloads)
         # once they have landed
         self._looked_at.note(looked_at, self._now_s, self._forget_before_s)
 
     def _answers(self) -> Iterator[tuple[str, Endpoint, Payload | None]]:
-        """What is due, within the day's share: what it is noted as, where it is, and what Strava has there, if so."""
-        # the profile itself is none of that share: it is what the rest depends on
+        """What is due, within the day's share: the key of its note, its endpoint, and Strava's answer, if any."""
+        # the profile itself does not count: the rest depends on it
         yield _key(ATHLETE, self._athlete_id), ATHLETE, self._access.athlete()
         left = OWN_PER_DAY - len(self._looked_at.since(self._today_s, self._now_s))
         due = (
@@ -93,7 +93,7 @@ class Own:
             yield _key(endpoint, id_), endpoint, self._answer(endpoint, id_)
 
     def _wanted(self) -> Iterator[tuple[Endpoint, int | str, int]]:
-        """What is to be known besides the profile, and how many days old it may be."""
+        """What is wanted besides the profile, and how many days old it may be."""
         scopes = self._access.scopes
         if scopes is None or PROFILE in scopes:
             yield ATHLETE_ZONES, self._athlete_id, DAYS
@@ -103,15 +103,15 @@ class Own:
             yield GEAR, gear_id, days
 
     def _answer(self, endpoint: Endpoint, id_: int | str) -> Payload | None:
-        """What Strava has at `endpoint` of `id_`; None if nothing, or nothing for this token."""
+        """Strava's answer at `endpoint` for `id_`; None if there is nothing, or nothing for this token."""
         number = id_ if isinstance(id_, int) else key_of_gear(id_)
         try:
             return whole(endpoint, number, ask(self._access.client, endpoint, id_))._replace(id=number)
         except ActivityNotFound:
-            # gear that was deleted, or is another athlete's
+            # the gear was deleted, or belongs to another athlete
             return None
         except NotAuthorised:
-            # a scope that nobody noted is missing: all else of the athlete has come
+            # a scope is missing without a note of it: everything else of the athlete has come
             if endpoint is not ATHLETE_ZONES:
                 raise
             return None
@@ -127,13 +127,13 @@ class Own:
         landed = self._bronze.landed(endpoint.name)
         for key, payload in payloads.items():
             if endpoint is GEAR and not self._is_fresh(key, DAYS_RETIRED) and payload.id is not None:
-                # the profile may have said something else of it since, so it lands as it is now, changed or not
+                # the profile may have differed in between, so it lands, changed or not
                 landed.hashes.pop(payload.id, None)
         versions = NewVersions(endpoint.name, landed, self._athlete_id, self._notes.began_at, self._bronze.waiting_path)
         self._bronze.land(rows_of([list(payloads.values())], versions))
 
     def _gear_to_ask_for(self) -> Iterator[tuple[str, int]]:
-        """Ids of the gear of which neither the profile nor newer details say how it is now, each with its days."""
+        """Ids of gear whose state neither the profile nor newer details show, each with its maximum age in days."""
         rows = self._bronze.query(
             f"""
             {with_live()},
@@ -156,7 +156,7 @@ class Own:
                 """
             )
         }
-        # what comes back and is retired once more is asked for at once
+        # gear that comes back and is retired again is requested at once
         self._looked_at.forget(_key(GEAR, id_) for id_ in listed)
         for (gear_id,) in rows:
             if gear_id not in listed:
@@ -168,13 +168,13 @@ def _key(endpoint: Endpoint, id_: int | str) -> str:
 
 
 def key_of_gear(gear_id: str) -> int:
-    """The number under which bronze has the versions of gear: of bikes (`b12`) even ones, of shoes (`g12`) odd ones."""
+    """The number under which bronze has the versions of gear: even for bikes (`b12`), odd for shoes (`g12`)."""
     digits = "".join(filter(str.isdecimal, gear_id))[:18]
     return 2 * int(digits or 0) + (not gear_id.startswith("b"))
 
 
 def _listed_gear(athlete: Payload) -> set[str]:
-    """Ids of the gear in the profile, which has what is in use; none where the token may not see it."""
+    """Ids of the gear in the profile, which lists what is in use; none if the token may not see it."""
     profile = read_json(athlete.text)
     if not isinstance(profile, dict):
         return set()

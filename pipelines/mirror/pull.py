@@ -20,7 +20,7 @@ from pipelines.sources.strava_api.payloads import EPOCH, Payload
 
 @dataclass(frozen=True)
 class PullChoice:
-    """How to pull: the whole list though no sweep is due (`everything`), deletions `confirmed` however many."""
+    """How to pull: the whole list even if no sweep is due (`everything`), any number of deletions `confirmed`."""
 
     everything: bool = False
     confirmed: bool = False
@@ -36,7 +36,7 @@ class Pulled:
 
 
 class Pull:
-    """One pull of the athlete's list; `pulled` says how far it came, also after an error."""
+    """One pull of the athlete's list; `pulled` says how far it got, also after an error."""
 
     def __init__(self, access: Access, bronze: Bronze, notes: Notes, settings: StravaSettings, report: Report) -> None:
         self._access = access
@@ -46,7 +46,7 @@ class Pull:
         self._notes = notes
         self._settings = settings
         self._report = report
-        # that of the run: its files bear one second
+        # that of the run: the names of its files contain the same second
         self._began_at = notes.began_at
         self.pulled = Pulled()
 
@@ -59,7 +59,7 @@ class Pull:
         sweep = self._sweep_to_do(choice.everything or choice.confirmed)
         try:
             if not self._walk(sweep, choice.confirmed) and sweep is None:
-                # the window says less than the whole list does: something moved out of it, or it is empty
+                # the window is not enough: something moved out of it, or it is empty
                 self._walk(Sweep.begin(utc_now()), choice.confirmed)
         finally:
             self.pulled.buried = self._burial.count
@@ -68,14 +68,14 @@ class Pull:
         if everything:
             return Sweep.begin(self._began_at)
         if self._bronze.cursor(self._athlete_id) is None:
-            # nothing has landed, or the shards are lost, whatever a sweep has seen of them
+            # nothing has landed, or the shards are lost, even if a sweep has seen them
             return Sweep.begin(self._began_at)
         known = self._bronze.last_sweep(self._athlete_id)
         last = Sweep.read(known[1]) if known else None
         return sweep_to_do(last, self._began_at, self._settings.sweep_hours)
 
     def _walk(self, sweep: Sweep | None, confirmed: bool) -> bool:
-        """Walk the list from where `sweep` stands, or the lookback; False if only a sweep can tell what is gone."""
+        """Walk the list from where `sweep` stopped, or the lookback; False if only a sweep can show what is gone."""
         self._noted = start = sweep.reached if sweep is not None else self._lookback_start()
         landed = self._bronze.landed(ACTIVITIES)
         versions = NewVersions(ACTIVITIES, landed, self._athlete_id, self._began_at, self._bronze.waiting_path)
@@ -93,7 +93,7 @@ class Pull:
                     if walk.waits_for is not None:
                         walk.go_on(self._access.wait_for_list(walk.waits_for, task))
         finally:
-            # dlt keeps the last resource, and what hangs on it, alive
+            # dlt keeps the last resource in memory, and everything it refers to
             landed.hashes.clear()
             self.pulled.listed += walk.listed
             self.pulled.landed += versions.count
@@ -126,16 +126,16 @@ class Pull:
     def _called(
         self, walk: ListInCommits, start: datetime, roll: RollCall, walked: "_Span", task: Task
     ) -> Iterator[list[Payload]]:
-        """The pages of the next commit of `walk`, whose activities answer the roll call; shows how far it has come."""
+        """The pages of the next commit of `walk`; notes their activities in the roll call and shows the progress."""
         for page in walk.next_commit(start):
             roll.answer(page)
             walked.extend(page)
             so_far = f"{walk.listed:,} listed, up to {walked.newest:%Y-%m-%d}"
-            task.tell(so_far, walked.share(), self._access.budget.left)
+            task.show(so_far, walked.share(), self._access.budget.left)
             yield page
 
     def _counted(self, sweep: Sweep) -> set[int]:
-        """Ids that the earlier parts of `sweep` have listed."""
+        """Ids that the earlier parts of `sweep` listed."""
         known = self._bronze.last_sweep(self._athlete_id)
         if known is None:
             return set()
@@ -144,7 +144,7 @@ class Pull:
         return {id_ for id_, start in starts.items() if (start or EPOCH) < sweep.reached} - set(sweep.gone)
 
     def _counted_wrongly(self, counted: set[int], roll: RollCall) -> int:
-        """How many of those that earlier parts of a sweep have `counted` moved into this one, or are gone by now."""
+        """How many activities that earlier parts of a sweep have `counted` moved into this part, or are gone."""
         live = self._bronze.live(self._athlete_id).keys() if counted else set()
         return len(roll.met_again(counted) | (counted - live))
 
@@ -160,7 +160,7 @@ class Pull:
         roll: RollCall,
         counted: set[int],
     ) -> None:
-        """Note how far an unfinished sweep has come, once; newest first, it has come nowhere before its end."""
+        """Note, once, how far an unfinished sweep got; with the newest first, that is nowhere before its end."""
         if walk.reached > self._noted and walk.oldest_first:
             self._noted = walk.reached
             absent = roll.absent(until=walk.reached)
@@ -168,12 +168,12 @@ class Pull:
             self._record(continued(sweep, reached=walk.reached, listed=listed, landed=versions.count, gone=absent))
 
     def _record(self, sweep: Sweep) -> None:
-        # later than all that it speaks of: `status` counts what came after it
+        # later than everything that it describes: `status` counts what came after it
         self._notes.land(SWEEPS, [sweep.payload(self._athlete_id)], self._bronze.newest_fetched_at(), self._athlete_id)
 
 
 class _Span:
-    """The time a walk has covered: from the first activity it met towards now, as a share."""
+    """The share of time that a walk has covered, from the first activity it met until now."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
@@ -192,5 +192,5 @@ class _Span:
 
 
 def days_before(instant: datetime, days: int) -> datetime:
-    """`instant` less `days`, but not before 1970, however many days somebody asks for."""
+    """`instant` minus `days`, but not before 1970, however many days are given."""
     return EPOCH if days >= (instant - EPOCH).days else instant - timedelta(days=days)

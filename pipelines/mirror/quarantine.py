@@ -1,4 +1,4 @@
-"""Activities whose details Strava refuses: the reason, and when it is worth asking again; outlives runs."""
+"""Activities whose details Strava refuses: the reason, and when to try again; a file that outlives runs."""
 
 import json
 import time
@@ -16,7 +16,7 @@ class Quarantine:
     """A small file: activity id → reason, number of refusals, next try (epoch seconds). Delays double.
 
     Raises:
-        StorageFailed: the file cannot be read; without it the next refusal would overwrite all others.
+        StorageFailed: the file cannot be read; the next refusal would otherwise overwrite all others.
     """
 
     def __init__(self, path: Path, now_s: Callable[[], float] = time.time) -> None:
@@ -25,7 +25,7 @@ class Quarantine:
         try:
             kept = json.loads(read_whole(path))
         except (FileNotFoundError, ValueError):
-            # nothing but waiting times: without them each is asked for once more
+            # only waiting times: without them, each is requested once more
             kept = {}
         self._refused: dict[str, dict[str, int | str]] = kept if isinstance(kept, dict) else {}
 
@@ -43,26 +43,26 @@ class Quarantine:
         self._write()
 
     def release(self, activity_ids: set[int]) -> None:
-        """Forget the refusals of activities that have details by now."""
+        """Forget the refusals of activities that now have details."""
         kept = {key: refusal for key, refusal in self._refused.items() if int(key) not in activity_ids}
         if len(kept) < len(self._refused):
             self._refused = kept
             self._write()
 
     def reasons(self, activity_ids: set[int]) -> dict[str, int]:
-        """Why Strava refuses details of `activity_ids`: reason → of how many of them."""
+        """Why Strava refuses details of `activity_ids`: reason → how many of them."""
         reasons = Counter(
             str(refusal.get("reason")) for key, refusal in self._refused.items() if int(key) in activity_ids
         )
         return dict(reasons.most_common())
 
     def waits(self, activity_id: int) -> bool:
-        """Whether it is too early to ask for this activity again."""
+        """Whether it is too early to request this activity again."""
         refusal = self._refused.get(str(activity_id))
         if refusal is None:
             return False
         left_s = int(refusal["next_try_at_s"]) - self._now_s()
-        # more than was ever meant: the clock has been set back since
+        # longer than any delay: the clock was set back since
         return 0 < left_s <= _delay_s(int(refusal["refusals"]))
 
     def _write(self) -> None:

@@ -1,7 +1,7 @@
-"""Looking again at details that are old: a description that was edited alone shows nowhere else.
+"""Checking old details again: a description that was edited alone shows nowhere else.
 
-Nothing says that it was, so details are asked for once more when they are old, a few a day. What comes back as it was
-lands nothing; that it was looked at is noted beside the data.
+So details are requested again when they are old, a few a day. What comes back unchanged lands nothing; a note outside
+bronze records that it was checked.
 """
 
 from collections.abc import Iterable
@@ -13,14 +13,14 @@ from pipelines.bronze.store import Bronze
 from pipelines.mirror.looked_at import LookedAt
 from pipelines.sources.strava_api.budget import DAY_S
 
-# of a thousand that Strava admits a day
+# of the thousand that Strava allows a day
 REFRESHED_PER_DAY = 20
 
 
 class Refresh:
-    """Which details are to be looked at again: those older than `days` (0: none), the newest activities first.
+    """Which details to check again: those older than `days` (0: none), the newest activities first.
 
-    `now` is Strava's time, UTC: its day is the one whose share is counted.
+    `now` is Strava's time, UTC, whose day's share counts.
     """
 
     def __init__(self, bronze: Bronze, path: Path, days: float, now: datetime) -> None:
@@ -32,7 +32,7 @@ class Refresh:
         self._looked_at = LookedAt(path)
 
     def due(self, athlete_id: int) -> list[int]:
-        """Ids of those that are due within what is left of today's share."""
+        """Ids of details that are due, within what is left of today's share."""
         left = REFRESHED_PER_DAY - len(self._looked_at.since(self._today_s, self._now_s))
         if not self._days or left <= 0:
             return []
@@ -47,7 +47,7 @@ class Refresh:
         return due[:left]
 
     def note(self, ids: Iterable[int]) -> None:
-        """Note that `ids` were looked at.
+        """Note that `ids` were checked.
 
         Raises:
             StorageFailed: it cannot be noted.
@@ -55,7 +55,7 @@ class Refresh:
         self._looked_at.note(map(str, ids), self._now_s, forget_before_s=self._oldest_s)
 
     def forget(self, ids: set[int]) -> None:
-        """Drop what is noted of `ids`.
+        """Drop the notes on `ids`.
 
         Raises:
             StorageFailed: it cannot be noted.

@@ -1,7 +1,7 @@
-"""Which activity a file is of: that of an export with the same bytes, or with its upload id, or one that is alike.
+"""Which activity a file belongs to: one with the same bytes in an export, with its upload id, or a similar one.
 
-Alike are those of the same start, time and distance. What Strava has edited, or a watch has rounded, may differ a
-little. The rule is the same for a file that meets a known activity and for a version that meets a known file, so that
+Similar are those with the same start, time and distance. What Strava has edited, or a watch has rounded, may differ a
+little. The rule is the same for a new file and a known activity as for a new version and a known file, so that
 their order does not matter.
 """
 
@@ -18,31 +18,31 @@ from pipelines.warehouse.row_readings import RowReadings
 
 LONGEST_OFF = timedelta(minutes=2)
 SHARE_OFF = 0.02
-# GPX has no distance: what its positions add up to is often some per cent off
+# GPX has no distance: the sum over its positions is often off by some per cent
 SHARE_OFF_BY_POSITIONS = 0.1
-# of something short 2 % is less than what a rounded figure may be off
+# for something short, 2 % is less than rounding
 LEAST_OFF_S, LEAST_OFF_M = 2, 10
-# a number in a name may be a date, which is no upload id: its activity has to be of about that time. A crop, or a watch
-# that was wrong, moves a start by hours
+# a number in a name may be a date and not an upload id: its activity has to be of about that time. A crop, or a watch
+# with a wrong clock, moves a start by hours
 LONGEST_OFF_BY_NAME = timedelta(days=1)
 _DAY_S = 86400
 
 
 @dataclass(frozen=True)
 class KnownActivity:
-    """What one door says of an activity; `start_date` is UTC. Distance and time are 0 where they are not known."""
+    """What one door says about an activity; `start_date` is UTC. Unknown distances and times are 0."""
 
     id: int
     start_date: datetime | None
     elapsed_s: float = 0
     distance_m: float = 0
     upload_id: int | None = None
-    # of a file: where it was found
+    # for a file: where it was found
     place: tuple[str, str] | None = None
 
     @classmethod
     def of_file(cls, file: WatchedFile) -> "KnownActivity":
-        """What a file that was taken in says of its activity."""
+        """What an imported file says about its activity."""
         return cls(
             file.activity_id,
             file.start_date,
@@ -53,13 +53,13 @@ class KnownActivity:
         )
 
     def is_of(self, file: WatchedFile) -> bool:
-        """Whether `file` is of this activity."""
+        """Whether `file` belongs to this activity."""
         off = None if self.start_date is None else abs(self.start_date - file.start_date)
         if self.upload_id is not None and self.upload_id == file.upload_id:
             return off is None or off <= LONGEST_OFF_BY_NAME
         if off is None or off > LONGEST_OFF:
             return False
-        # a file that grew since, or was replaced by a better one
+        # the file grew since, or was replaced by a better one
         return self.place == (file.origin, file.name) or (
             _is_close(self.elapsed_s, file.elapsed_s, LEAST_OFF_S)
             and _is_close(self.distance_m, file.distance_m, LEAST_OFF_M, self._share_off(file))
@@ -72,7 +72,7 @@ class KnownActivity:
 
 
 class KnownActivities:
-    """The activities of an athlete that a file may be of: those that Strava knows, and those of files taken in."""
+    """The activities of an athlete to which a file may belong: those that Strava knows, and those of imported files."""
 
     def __init__(self, bronze: BronzeReader, athlete_id: int, files: Iterable[WatchedFile]) -> None:
         """Look around the starts of `files`.
@@ -88,12 +88,12 @@ class KnownActivities:
             athlete_id=athlete_id,
             hashes=[file.sha256 for file in files],
         )
-        # which activities at Strava have the very bytes
+        # which activities at Strava have exactly these bytes
         self._with_bytes = set(rows)
         self._known = list(_at_strava(bronze, athlete_id, files))
         self._known += map(KnownActivity.of_file, watched_files(bronze, athlete_id))
         ids = {known.id for known in self._known}
-        # of what was purged there is no more than its start
+        # of a purged activity only the start is known
         self._purged = [
             start_date
             for of, id_, start_date, _, payload in bronze.tombstones()
@@ -102,14 +102,14 @@ class KnownActivities:
         ]
 
     def add(self, file: WatchedFile) -> None:
-        """Take note of a file that is about to land."""
+        """Add a file that is about to land."""
         self._live.add(file.activity_id)
         self._known.append(KnownActivity.of_file(file))
 
     def activity_of(self, file: WatchedFile, among: Collection[int] | None = None) -> int | None:
-        """The id of the live activity that `file` is of, None if there is none; `among` says which ids count.
+        """The id of the live activity to which `file` belongs, None if there is none; `among` says which ids count.
 
-        Of several, one at Strava comes before one known by a file, the nearest start before others.
+        Of several, those at Strava come before those known by files, and the nearest start before others.
         """
         found = [known for known in self._known if known.id in self._live and self._is_of(file, known)]
         found = [known for known in found if among is None or known.id in among]
@@ -126,7 +126,7 @@ class KnownActivities:
         return ranked[0][-1] if ranked else None
 
     def is_gone(self, file: WatchedFile) -> bool:
-        """Whether `file` is of an activity that was deleted at Strava."""
+        """Whether `file` belongs to an activity that was deleted at Strava."""
         return any(
             known.id > 0 and known.id not in self._live and self._is_of(file, known) for known in self._known
         ) or any(abs(start_date - file.start_date) <= LONGEST_OFF for start_date in self._purged)
@@ -145,7 +145,7 @@ def _is_close(one: float, other: float, least: float, share: float = SHARE_OFF) 
 
 
 def _at_strava(bronze: BronzeReader, athlete_id: int, files: Iterable[WatchedFile]) -> Iterator[KnownActivity]:
-    """The newest version by each door of what starts about when `files` do; of exports also what has no start."""
+    """The newest version through each door of what starts about when `files` do; of exports also what has no start."""
     days = {int((file.start_date - datetime(1970, 1, 1)).total_seconds() // _DAY_S) for file in files}
     near = sorted({day + off for day in days for off in (-1, 0, 1)})
     for id_, start_date, elapsed_s, distance_m, upload_id in bronze.query(
@@ -157,7 +157,7 @@ def _at_strava(bronze: BronzeReader, athlete_id: int, files: Iterable[WatchedFil
         days=near,
     ):
         yield KnownActivity(id_, start_date, elapsed_s or 0, distance_m or 0, upload_id)
-    # dates are not asked for: bronze has them
+    # without dates: bronze has them as a column
     read = RowReadings(lambda: ())
     for id_, start_date, payload in bronze.query(
         _newest_near(EXPORT_ACTIVITIES, "payload"), athlete_id=athlete_id, days=near

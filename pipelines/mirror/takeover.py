@@ -1,7 +1,7 @@
-"""Takeovers: an activity that was known by its file alone, and that Strava knows by now, becomes Strava's.
+"""Takeovers: an activity that was known by its file alone, and that Strava now knows, becomes Strava's.
 
 Bronze is never changed: the rows of the file are repeated under Strava's id, and a tombstone buries the negative one.
-Files that came before anybody knew whose they are get their athlete in the same way.
+Files that came before their athlete was known get that athlete in the same way.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,9 +21,9 @@ FILES_AT_A_TIME = 8
 
 
 class Takeover:
-    """Hands files over to the activities that they are of; `began_at` is the run's.
+    """Hands files over to the activities to which they belong; `began_at` is the run's.
 
-    token_athlete_id: whose token there is, if there is one.
+    token_athlete_id: the athlete of the token, if there is one.
     """
 
     def __init__(self, bronze: Bronze, token_athlete_id: int | None, report: Report, began_at: datetime) -> None:
@@ -33,10 +33,10 @@ class Takeover:
         self._began_at = began_at
 
     def run(self) -> int:
-        """Hand over what can be; how many activities that are known by files alone are no more.
+        """Hand over what can be; returns how many activities were taken over.
 
         Raises:
-            StorageFailed: bronze could not be read or written; the next run goes on.
+            StorageFailed: bronze could not be read or written; the next run continues.
         """
         if not self._bronze.shards(WATCHED_FILES):
             return 0
@@ -69,7 +69,7 @@ class Takeover:
         return athletes.pop() if len(athletes) == 1 else None
 
     def _give_an_athlete(self, athlete_id: int) -> None:
-        """Repeat the rows of files that were nobody's as this athlete's."""
+        """Repeat the rows of files without an athlete as this athlete's."""
         nobodys = watched_files(self._bronze, NOBODY)
         if not nobodys or athlete_id == NOBODY:
             return
@@ -79,7 +79,7 @@ class Takeover:
         done = set(rows)
         left = [file for file in nobodys if (file.activity_id, file.sha256) not in done]
         if left:
-            # newer, so that it is the version that counts
+            # newer, so that this version counts
             self._repeat(NOBODY, athlete_id, {(f.activity_id, f.sha256): replace(f, taken_at=utc_now()) for f in left})
 
     def _hand_over(self, athlete_id: int, taken: dict[int, int], files: Iterable[WatchedFile]) -> None:
@@ -98,7 +98,7 @@ class Takeover:
         )
 
     def _repeat(self, of: int, athlete_id: int, files: dict[tuple[int, str], WatchedFile]) -> None:
-        """Land again the rows of the athlete `of` by id and hash, as what is said of them."""
+        """Land the rows of the athlete `of` again, by id and hash, with other keys."""
         if files:
             rows = DatedRows(self._bronze, athlete_id, self._began_at)
             rows.land(WATCHED_FILES, (note_row(file, athlete_id) for file in files.values()))
@@ -126,7 +126,7 @@ class Takeover:
 
 
 def note_row(file: WatchedFile, athlete_id: int) -> DatedRow:
-    """What is noted of `file`, as a row."""
+    """The note on `file`, as a row."""
     payload = file.payload(athlete_id)
     return DatedRow(file.activity_id, file.start_date, file.taken_at, payload.text, payload.digest.hex())
 

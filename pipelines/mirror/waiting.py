@@ -1,21 +1,21 @@
-"""Waiting for Strava's next window, seen and stoppable; and for a Strava that is down, in a run that takes days."""
+"""Waiting for Strava's next window, visibly and until a signal; and for a Strava that is down, in a backfill."""
 
 from pipelines.ground.errors import BudgetSpent
 from pipelines.ground.progress import Task
 from pipelines.ground.stop import StopFlag
 from pipelines.sources.strava_api.budget import Budget
 
-# a machine may sleep or get another time in the middle of a wait: look again each second
+# a machine may sleep, or its clock may be set, during a wait: check each second
 STEP_S = 1
 
 
 def is_too_long(spent: BudgetSpent, budget: Budget, longest_s: float) -> bool:
-    """Whether a run that may wait `longest_s` ends instead: never is a day waited for."""
+    """Whether a run that may wait `longest_s` ends instead of waiting: it never waits for a day."""
     return spent.of_day or spent.opens_at_s - budget.now().timestamp() > longest_s
 
 
 def wait_for_window(spent: BudgetSpent, budget: Budget, reserve: int, stop: StopFlag, task: Task) -> None:
-    """Wait until a request may be sent again that leaves `reserve` of the day.
+    """Wait until a request may be sent again that leaves `reserve` requests of the day.
 
     Raises:
         Interrupted: a signal came.

@@ -1,6 +1,6 @@
-"""Activity files that come by themselves: what is new in a watch folder, or named on the command line, lands in bronze.
+"""Activity files: what is new in a watch folder, or named on the command line, lands in bronze.
 
-A cache says which files are known by path, size and time, so that nothing is read twice; without it each is read and
+A cache knows files by path, size and time, so that nothing is read twice; without it, each is read and recognised by
 known by its content.
 """
 
@@ -34,16 +34,16 @@ from pipelines.warehouse.file_readings import file_reading
 from pipelines.warehouse.readings import reader_version
 
 SUFFIXES = (".fit", ".gpx", ".tcx")
-# whoever writes a file has written something of it within this time
+# a program that is writing a file writes something within this time
 WRITTEN_S = 5
-# what has no end may get one for so long; then it is as it is
+# how long a file without an end may still get one
 COMPLETED_S = 600
 INCOMPLETE = ("empty", "damaged")
 MOST_BYTES = 2**29
 BYTES_AT_A_TIME, FILES_AT_A_TIME, SECONDS_AT_A_TIME = 2**25, 500, 30
 MOST_PROBLEMS = 20
 
-# what a person is shown of it, and in which order
+# what a person sees, in this order
 _SAID: dict[Outcome, str] = {
     "new": "new, each an activity of its own",
     "joined": "new, of known activities",
@@ -57,12 +57,12 @@ _SAID: dict[Outcome, str] = {
 
 @dataclass(frozen=True)
 class _Found:
-    """A file to look at; `origin` and `name` are what is noted of where it was."""
+    """A file to check; `origin` and `name` record where it was."""
 
     path: Path
     origin: str
     name: str
-    # whoever names a file says that it is complete
+    # a file named on the command line counts as complete
     is_named: bool = False
 
 
@@ -77,7 +77,7 @@ class _Read(NamedTuple):
 
 @dataclass
 class TakenIn:
-    """What a watch did: files that landed, and how many of them are activities of their own."""
+    """What was imported: files that landed, and how many of them are activities of their own."""
 
     files: int = 0
     activities: int = 0
@@ -101,15 +101,15 @@ class _Batch:
 
 
 def is_activity_file(path: Path) -> bool:
-    """Whether `path` is called as an activity file is."""
+    """Whether `path` has the name of an activity file."""
     name = path.name.lower().removesuffix(".gz")
     return not name.startswith(".") and name.endswith(SUFFIXES)
 
 
 class Watch:
-    """Takes in activity files; `taken_in` says how far it came, also after an error.
+    """Imports activity files; `taken_in` says how far it got, also after an error.
 
-    token_athlete_id: whose token there is, if there is one. began_at: when the run began (UTC).
+    token_athlete_id: the athlete of the token, if there is one. began_at: when the run began (UTC).
     """
 
     def __init__(
@@ -132,11 +132,11 @@ class Watch:
         self.taken_in = TakenIn()
 
     def run_folder(self, folder: Path) -> None:
-        """Take in what is new in `folder` and below it; what cannot be read is noted and stops nothing.
+        """Import what is new in `folder` and below it; unreadable files are noted and stop nothing.
 
         Raises:
-            BadExport: the folder cannot be looked into, or nobody knows whose files these are.
-            Interrupted: somebody wants out; what was taken in has landed.
+            BadExport: the folder cannot be listed, or the athlete of these files is unknown.
+            Interrupted: a signal came; what was imported has landed.
             StorageFailed: bronze or the cache cannot be read or written.
         """
         found = list(_files_below(folder))
@@ -147,10 +147,10 @@ class Watch:
             self._cache.write()
 
     def run_files(self, paths: Iterable[Path]) -> None:
-        """Take in the files at `paths`, which are complete.
+        """Import the files at `paths`, which are complete.
 
         Raises:
-            BadExport: some cannot be read, or nobody knows whose they are; the others have landed.
+            BadExport: some cannot be read, or their athlete is unknown; the others have landed.
             Interrupted, StorageFailed: as `run_folder`.
         """
         found = [_Found(path, str(path.parent), path.name, is_named=True) for path in paths]
@@ -172,10 +172,10 @@ class Watch:
         self._say(title)
 
     def _athlete_id(self) -> int:
-        """Whose files these are.
+        """The athlete of these files.
 
         Raises:
-            BadExport: bronze has several athletes, and no token says which of them.
+            BadExport: bronze has several athletes, and there is no token that names one.
         """
         if self._token_athlete_id is not None:
             return self._token_athlete_id
@@ -183,7 +183,7 @@ class Watch:
         if len(known) > 1:
             whose = " and ".join(map(str, sorted(known)))
             raise BadExport(
-                f"These files do not say whose they are, and this is the history of athletes {whose}: run `make auth` "
+                f"These files do not name their athlete, and this is the history of athletes {whose}: run `make auth` "
                 "once, or give each a folder of its own (STRAVA_HOME)."
             )
         return known.pop() if known else NOBODY
@@ -209,7 +209,7 @@ class Watch:
             elif looked.outcome == "gone" or looked.sha256 in self._landed:
                 self._note(each, looked)
             else:
-                # bronze is the truth, and has lost it
+                # bronze, which is the truth, has lost it
                 yield each
 
     def _note(self, each: _Found, looked: Looked) -> None:
@@ -219,7 +219,7 @@ class Watch:
             self._cache.put(str(each.path), looked)
 
     def _leave(self, each: _Found, looked: Looked) -> None:
-        """The same of a file that does not land."""
+        """Like `_note`, for a file that does not land."""
         self._note(each, looked)
         if looked.outcome == "not read" or each.is_named:
             self._problems.append(f"{one_line(each.name)}: {looked.reason}")
@@ -227,13 +227,13 @@ class Watch:
     def _batches(self, found: list[_Found], task: Task) -> Iterator[_Batch]:
         batch = _Batch()
         for number, each in enumerate(found):
-            task.tell(f"{number:,} of {len(found):,} files", number / len(found))
+            task.show(f"{number:,} of {len(found):,} files", number / len(found))
             try:
                 self._stop.wait(0)
             except Interrupted:
                 if batch.files:
                     yield batch
-                raise Interrupted("Stopped. What was taken in so far is kept; the next run goes on.") from None
+                raise Interrupted("Stopped. What was imported so far is kept; the next run continues.") from None
             read = self._read(each)
             if read is not None:
                 batch.files.append(read)
@@ -245,22 +245,22 @@ class Watch:
             yield batch
 
     def _read(self, each: _Found) -> _Read | None:
-        """What the file says; None where it is known, waits or cannot be read."""
+        """The reading of the file; None if it is known, waits or cannot be read."""
         try:
             before = each.path.stat()
             if not S_ISREG(before.st_mode):
-                # a pipe would be waited for until somebody writes into it
+                # reading a pipe would wait until something is written into it
                 self._leave(each, Looked(0, 0, "not read", reason="It is no file."))
                 return None
             age_s = time.time() - before.st_mtime
             if each.is_named or age_s < -WRITTEN_S:
-                # nothing follows from a clock that is wrong
+                # a time in the future comes from a wrong clock and means nothing
                 age_s = COMPLETED_S
             is_whole = age_s >= WRITTEN_S
             content = each.path.read_bytes() if is_whole and before.st_size <= MOST_BYTES else b""
             after = each.path.stat()
         except OSError as error:
-            # not a property of the bytes: it is tried again each time
+            # not a property of the bytes: each run tries again
             self._leave(each, Looked(0, 0, "not read", reason=f"{error.strerror or 'It cannot be read'}."))
             return None
         looked = Looked(before.st_size, before.st_mtime_ns, "known", reader=reader_version())
@@ -295,7 +295,7 @@ class Watch:
     # --- what lands
 
     def _land(self, batch: _Batch, athlete_id: int) -> None:
-        """Land a batch: first the notes, by which the files are known as no export's."""
+        """Land a batch: first the notes, which show that the files are not from an export."""
         known = KnownActivities(self._bronze, athlete_id, [read.file for read in batch.files])
         is_purged = self._bronze.is_purged(ACTIVITY_FILES)
         landing: list[tuple[WatchedFile, bytes]] = []
@@ -329,7 +329,7 @@ class Watch:
 
 
 def _files_below(folder: Path) -> Iterator[_Found]:
-    """The activity files in `folder`, by name; hidden ones and links to folders are somebody else's business.
+    """The activity files in `folder`, by name, without hidden files and links to folders.
 
     Raises:
         BadExport: it cannot be listed.
@@ -337,7 +337,7 @@ def _files_below(folder: Path) -> Iterator[_Found]:
     try:
         os.scandir(folder).close()
     except OSError as error:
-        raise BadExport(f"The watch folder {folder} cannot be looked into: {error.strerror}.") from error
+        raise BadExport(f"The watch folder {folder} cannot be listed: {error.strerror}.") from error
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
@@ -347,7 +347,7 @@ def _files_below(folder: Path) -> Iterator[_Found]:
 
 
 def _as_noted(each: _Found, sha256: str, reading: dict[str, Any]) -> WatchedFile | None:
-    """What is noted of a file with this reading, as an activity of its own; None where it is none."""
+    """The note on a file with this reading, as an activity of its own; None if it has no activity."""
     text = reading.get("start_date")
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""What is known of the files in the watch folder, so that a second run reads nothing; a cache, which may be lost."""
+"""What is known about the files in the watch folder, so that a second run reads nothing; a cache, which may be lost."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -15,9 +15,9 @@ LEFT: tuple[Outcome, ...] = ("waiting", "not read", "no activity")
 
 @dataclass(frozen=True)
 class Looked:
-    """What a look at a file has found; `size` and `changed_ns` say whether it is the same file still.
+    """The result of checking a file; `size` and `changed_ns` show whether it is still the same file.
 
-    reader: the code that could not read it; none where that was not the reason.
+    reader: the code that could not read it; none if that was not the reason.
     """
 
     size: int
@@ -28,18 +28,18 @@ class Looked:
     reader: str = ""
 
     def is_final(self, reader: str) -> bool:
-        """Whether this `reader` has nothing to learn from reading the same bytes again."""
+        """Whether this `reader` would get the same result from the same bytes."""
         return self.outcome not in LEFT or self.reader == reader
 
 
 class WatchCache:
-    """What the last runs have found at each path of the watch folder; it may be lost."""
+    """What the last runs found at each path of the watch folder; it may be lost."""
 
     def __init__(self, path: Path) -> None:
         """Read it.
 
         Raises:
-            StorageFailed: it is there and cannot be read.
+            StorageFailed: it exists and cannot be read.
         """
         self._path = path
         self._changed = False
@@ -83,7 +83,7 @@ class WatchCache:
 
 
 def read_cache(path: Path) -> WatchCache | None:
-    """The cache at `path`, for those who only look; None where it cannot be read."""
+    """The cache at `path`, for commands that only read; None if it cannot be read."""
     try:
         return WatchCache(path)
     except StorageFailed:

@@ -1,1 +1,1 @@
-"""What people look at: the page, its data, its routes, and how it is served."""
+"""The page: its data, its routes, the HTML file, and how it is served."""

@@ -1,4 +1,4 @@
-"""The page: one HTML file with all that it needs inside, which asks nobody for anything and opens by double click."""
+"""The page: one HTML file with everything inside, which sends no request and opens by double click."""
 
 import base64
 import hashlib
@@ -26,31 +26,31 @@ from pipelines.warehouse.database import open_warehouse
 TITLE = "Strava Stats"
 ROUTE_MAKERS = (routes.__file__, polylines.__file__)
 SITE = Path(__file__).resolve().parent / "site"
-# in its head one of these tells a page of ours: what its template says, and what the first version's said
+# one of these in its head identifies a page of ours: from the present template, and from that of the first version
 MARKS = (
     b'<meta name="generator" content="strava-stats">',
     b'<title>Strava Stats</title>\n<link rel="icon" href="data:,">',
 )
 HEAD = 4096
-# a JSON text keeps its meaning, and cannot end the script element that it stands in
+# so that JSON keeps its meaning and cannot end the script element that contains it
 ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
 def page_path(settings: StravaSettings, public: bool = False) -> Path:
-    """Where the page goes; what is public has a folder of its own, which can be published without the rest."""
+    """The path of the page; a public one has a folder of its own, which can be published without the rest."""
     return settings.site_path / "public" / "index.html" if public else settings.site_path / "index.html"
 
 
 def pages(settings: StravaSettings) -> list[Path]:
-    """Where a page is, or was ever written."""
+    """All places where a page is, or was ever written."""
     own = [page_path(settings), page_path(settings, public=True)]
-    # a link before what it leads to
+    # a link before its target
     noted = sorted(Places(settings).paths("page"), key=lambda path: not path.is_symlink())
     return list(dict.fromkeys([*own, *noted]))
 
 
 def drawn_and_noted(settings: StravaSettings) -> list[Path]:
-    """What is kept beside the warehouse of the pages made, which the next page makes anew."""
+    """The caches of pages beside the warehouse, which the next page makes again."""
     return [_routes_path(settings), _note(settings)]
 
 
@@ -69,14 +69,14 @@ def is_page(path: Path) -> bool:
 
 
 def _require_replaceable(path: Path) -> None:
-    """Look whether a page may take the place of what is at `path`: a page, an empty file or nothing.
+    """Check that a page may replace what is at `path`: a page, an empty file or nothing.
 
     Raises:
         BadSetting: it is something else.
     """
     if path.is_file() and path.stat().st_size and not is_page(path):
         raise BadSetting(
-            f"{path} is no page of this program: move it away, write the page elsewhere with --out, or replace it with "
+            f"{path} is not a page of this program: move it away, write elsewhere with --out, or replace it with "
             "--force."
         )
 
@@ -88,12 +88,12 @@ def make_page(
     path: Path | None = None,
     force: bool = False,
 ) -> None:
-    """Write the page, unless it is there already, to the byte; of many athletes it is that of the token file.
+    """Write the page, unless the same bytes are there already; of several athletes, it shows that of the token file.
 
-    path: where it goes instead of its place in the site. force: whatever is there.
+    path: where to write it instead of in the site. force: replace whatever is there.
 
     Raises:
-        BadSetting: there is no warehouse yet, or none of this version's; something else is where the page goes.
+        BadSetting: there is no warehouse yet, or none of this version; something else is where the page goes.
         WarehouseBusy: another process has the DuckDB file open for writing.
         StorageFailed: the page cannot be written.
     """
@@ -112,7 +112,7 @@ def make_page(
             data = page_data.page_json(connection, athlete_id, Routes(_routes_path(settings)))
             made_from = _made_from(connection, athlete_id)
     html = render(data)
-    changed = _held(path) != html
+    changed = _bytes_at(path) != html
     places = Places(settings)
     if changed:
         with places.noting("page", path), written_whole(path) as file:
@@ -127,7 +127,7 @@ def make_page(
 
 
 def _let_settings_be_known(settings: StravaSettings) -> None:
-    """Let the warehouse say what the settings say of the athlete: they may have changed since the last run."""
+    """Write the athlete's settings into the warehouse: they may have changed since the last run."""
     with _opened(settings) as connection:
         page_data.built_at(connection)
         known = settings_are_known(connection, settings)
@@ -136,11 +136,11 @@ def _let_settings_be_known(settings: StravaSettings) -> None:
 
 
 def require_warehouse(settings: StravaSettings) -> None:
-    """Look whether there is a warehouse at all.
+    """Check that there is a warehouse at all.
 
     Raises:
         BadSetting: there is none yet.
-        StorageFailed: the system does not say, or it is a link that leads nowhere.
+        StorageFailed: the system gives no answer, or it is a link that leads nowhere.
     """
     if not is_there(real(settings.warehouse_path)):
         raise BadSetting(
@@ -150,17 +150,17 @@ def require_warehouse(settings: StravaSettings) -> None:
 
 
 def page_is_current(settings: StravaSettings) -> bool:
-    """Whether the page is there and would be the same again: the day, the build, the settings and our code are."""
+    """Whether the page exists and would be the same again, because day, build, settings and code are."""
     if not page_path(settings).exists():
         return False
     with _opened(settings) as connection:
         athlete_id, _ = page_data.athlete_shown(connection, settings.token_path)
         made_from = _made_from(connection, athlete_id)
-    return _held(_note(settings)) == json.dumps(made_from).encode()
+    return _bytes_at(_note(settings)) == json.dumps(made_from).encode()
 
 
 def render(data_json: bytes) -> bytes:
-    """The page around its data."""
+    """The HTML of the page with its data."""
     data = data_json.decode()
     for character, escape in ESCAPES.items():
         data = data.replace(character, escape)
@@ -171,7 +171,7 @@ def render(data_json: bytes) -> bytes:
     environment = Environment(
         loader=FileSystemLoader(SITE), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
     )
-    # the template marks as safe what it must not escape: our own files, and the data escaped above
+    # the template marks what it must not escape as safe: our own files, and the data escaped above
     html = environment.get_template("template.html.j2").render(
         title=TITLE, csp=_csp(css, vendor_js, page_js), css=css, vendor_js=vendor_js, page_js=page_js, data_json=data
     )
@@ -179,7 +179,7 @@ def render(data_json: bytes) -> bytes:
 
 
 def _csp(css: str, *scripts: str) -> str:
-    """A policy that admits exactly these texts, and no request to anybody."""
+    """A policy that allows exactly these texts, and no request at all."""
     hashes = " ".join(map(_hash, scripts))
     return (
         f"default-src 'none'; script-src {hashes}; style-src {_hash(css)}; img-src data:; base-uri 'none'; "
@@ -192,29 +192,29 @@ def _hash(text: str) -> str:
 
 
 class Routes:
-    """Routes of polylines; those of the page before are kept in a file, which may be deleted."""
+    """Routes of polylines; a file, which may be deleted, keeps those of the page before."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def __call__(self, polylines: list[str | None]) -> list[str]:
-        """The route of each polyline, empty without one."""
+        """The route for each polyline, empty without one."""
         keys = [_fingerprint(polyline.encode()) if polyline else "" for polyline in polylines]
         most = routes.most_points(len(set(keys) - {""}))
         code = b"".join(Path(file).read_bytes() for file in ROUTE_MAKERS)
         maker = f"{_fingerprint(code)}, {most}"
-        held = self._held(maker)
+        kept = self._kept(maker)
         made = {
-            key: held[key] if key in held else routes.route(text, most)
+            key: kept[key] if key in kept else routes.route(text, most)
             for key, text in zip(keys, polylines, strict=True)
             if key
         }
-        if made != held:
+        if made != kept:
             with written_whole(self._path, durable=False) as file:
                 file.write(orjson.dumps({"maker": maker, "routes": made}))
         return [made.get(key, "") for key in keys]
 
-    def _held(self, maker: str) -> dict[str, str]:
+    def _kept(self, maker: str) -> dict[str, str]:
         try:
             kept = orjson.loads(self._path.read_bytes())
             return dict(kept["routes"]) if kept["maker"] == maker else {}
@@ -234,14 +234,14 @@ def _note(settings: StravaSettings) -> Path:
     return settings.state_path / "page.json"
 
 
-def _held(path: Path) -> bytes | None:
+def _bytes_at(path: Path) -> bytes | None:
     with suppress(OSError):
         return path.read_bytes()
     return None
 
 
 def _made_from(connection: duckdb.DuckDBPyConnection, athlete_id: int | None) -> dict[str, str]:
-    """What decides about the page."""
+    """What the page depends on."""
     asked = [connection.execute(f"from staging.{table} order by all").fetchall() for table in page_data.SETTINGS_TABLES]
     code = [Path(file) for file in (__file__, page_data.__file__, *ROUTE_MAKERS)]
     files = [*code, *sorted(path for path in SITE.rglob("*") if path.is_file())]
@@ -256,10 +256,10 @@ def _made_from(connection: duckdb.DuckDBPyConnection, athlete_id: int | None) ->
 
 @contextmanager
 def _opened(settings: StravaSettings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse, to be read by nothing but this version's marts.
+    """The opened warehouse, if it has this version's marts.
 
     Raises:
-        BadSetting: there is none, it was never built, or by an older version.
+        BadSetting: there is none, it was never built, or an older version built it.
     """
     require_warehouse(settings)
     path = settings.warehouse_path

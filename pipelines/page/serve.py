@@ -13,20 +13,20 @@ from pipelines.ground.loopback import SLOWEST_S, LoopbackServer, host_named
 from pipelines.ground.stop import StopFlag
 
 LOOPBACK = "127.0.0.1"
-# a page elsewhere could have its own name resolve to this machine, and read what is served to that name
+# a page elsewhere could make its own name resolve to this machine, and read what is served under that name
 OUR_NAMES = (LOOPBACK, "localhost")
 LOOK_AGAIN_S = 3600
 
 
 class PageHandler(SimpleHTTPRequestHandler):
-    """Hands out the files of one folder, but neither lists nor hidden files."""
+    """Serves the files of one folder, but no lists and no hidden files."""
 
     server_version = "strava-stats"
     sys_version = ""
     timeout = SLOWEST_S
 
     def send_head(self) -> BinaryIO | None:
-        """Start the answer; its content, or None when there is none."""
+        """Start the answer; returns its content, or None without one."""
         if host_named(self.headers.get("Host")) not in OUR_NAMES:
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
             return None
@@ -37,25 +37,25 @@ class PageHandler(SimpleHTTPRequestHandler):
                 return None
             return super().send_head()
         except ValueError:
-            # no file can be called that: a NUL, half a surrogate pair
+            # no file can have that name: a NUL, half a surrogate pair
             self.send_error(HTTPStatus.BAD_REQUEST)
             return None
 
     def list_directory(self, path: object) -> None:
-        """Say that there is nothing: a folder without a page is nobody's business."""
+        """Answer that there is nothing: the content of a folder without a page stays private."""
         self.send_error(HTTPStatus.NOT_FOUND)
 
     def end_headers(self) -> None:
-        """Let no cache keep what was served."""
+        """Keep caches from storing what was served."""
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
         super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-        """Say nothing."""
+        """Log nothing."""
 
 
-def serve(folder: Path, port: int, tell: Callable[[str], None], stop: StopFlag) -> None:
+def serve(folder: Path, port: int, show: Callable[[str], None], stop: StopFlag) -> None:
     """Serve `folder` on this machine's loopback address until a signal comes.
 
     Raises:
@@ -70,10 +70,10 @@ def serve(folder: Path, port: int, tell: Callable[[str], None], stop: StopFlag) 
         raise BadSetting(f"Port {port} cannot be used: {why}. Choose another one with --port.") from None
     with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        tell(f"{folder} is at http://{LOOPBACK}:{server.server_port}/ for this machine only. Stop with Ctrl-C.")
+        show(f"{folder} is at http://{LOOPBACK}:{server.server_port}/ for this machine only. Stop with Ctrl-C.")
         try:
             while True:
                 stop.wait(LOOK_AGAIN_S)
         except Interrupted:
             server.shutdown()
-    tell("Stopped.")
+    show("Stopped.")

@@ -1,1 +1,1 @@
-"""What is run: the flow and its steps, purge, status, schedule, backup."""
+"""The commands' work: the flow and its steps, purge, status, schedule, backup."""

@@ -1,4 +1,4 @@
-"""The one-time authorisation: a URL to open, the redirect caught or pasted, the tokens saved."""
+"""The one-time authorisation: a page to open, the redirect received or pasted, the tokens saved."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from pipelines.sources.strava_api.auth import OAuthApp, TokenFile, Tokens
 from pipelines.sources.strava_api.terminal import one_line
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-# what an address is wrapped in when it is copied from a chat, a terminal or a text
+# what surrounds an address that was copied from a chat, a terminal or a text
 WRAPPING = "".join(
     (
         " \t\r\n\u00a0\ufeff\u200b\u200e\u200f",
@@ -34,7 +34,7 @@ CODE = re.compile(r"[\x21-\x7e]+")
 READ_AT_ONCE = 1 << 16
 PAGE = "<!doctype html><meta charset=utf-8><title>Strava Stats</title><p>Done. You can close this tab.</p>"
 
-# said where it is decided
+# shown before the athlete decides
 TERMS = (
     "Strava's API Policy, as developers quote it, restricts what data from the API may be used for: shown to their own "
     "athlete only, kept seven days at most, no archive, no analytics, no AI. Whether it applies to your own data on "
@@ -44,7 +44,7 @@ TERMS = (
 
 @dataclass(frozen=True)
 class Redirect:
-    """What came back in the browser's address: a code, or an error, with the state and the scopes granted."""
+    """The content of the redirect's address: a code, or an error, with the state and the granted scopes."""
 
     code: str | None
     scope: str | None
@@ -52,17 +52,17 @@ class Redirect:
     error: str | None
 
     def answers(self, state: str) -> bool:
-        """Whether it bears the `state` of this run, and so comes from Strava."""
+        """Whether it has the `state` of this run, and so comes from Strava."""
         return secrets.compare_digest((self.state or "").encode(), state.encode())
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is missing: Strava names the scopes last, so an address that was cut lacks them."""
+        """Whether nothing is missing: Strava puts the scopes last, so an address that was cut lacks them."""
         return self.error is not None or self.state is None or (self.code is not None and self.scope is not None)
 
 
 def authorisation_url(app: OAuthApp, redirect_uri: str, scope: str, state: str) -> str:
-    """The page where the athlete decides; `state` comes back and proves that the redirect answers this question."""
+    """The address of the page where the athlete decides; `state` returns with the redirect and proves its origin."""
     asked = {
         "client_id": app.client_id,
         "redirect_uri": redirect_uri,
@@ -79,13 +79,13 @@ def authorise(
     file: TokenFile,
     redirect_uri: str,
     scope: str,
-    tell: Callable[[str], None],
+    show: Callable[[str], None],
     stop: StopFlag,
     typed: TextIO | None,
 ) -> tuple[Tokens, set[str]]:
-    """Lead the athlete through the authorisation and save the tokens; the tokens and the scopes that were unticked.
+    """Guide the athlete through the authorisation, save the tokens, and return them and the scopes not granted.
 
-    `tell` shows a text, `typed` is where the athlete's answer is read from.
+    `show` shows a text, `typed` is the stream with the athlete's answer.
 
     Raises:
         NotAuthorised: denied, wrong state, wrong code.
@@ -95,17 +95,17 @@ def authorise(
     asked = scope.replace(",", " ").split()
     with _catcher(redirect_uri, state) as caught:
         url = authorisation_url(app, redirect_uri, ",".join(asked), state)
-        tell(TERMS)
-        tell(f"Open this page in your browser and press Authorize:\n\n  {url}\n")
-        tell(
+        show(TERMS)
+        show(f"Open this page in your browser and press Authorize:\n\n  {url}\n")
+        show(
             "Waiting for the browser. If the page it ends on does not load, paste its address (or the code in it) here:"
             if caught is not None
             else "The browser then shows a page that does not load. Paste its address (or the code in it) here:"
         )
-        redirect = _wait_for_redirect(caught, typed, tell, stop)
+        redirect = _wait_for_redirect(caught, typed, show, stop)
     if redirect.state is not None and not redirect.answers(state):
         raise NotAuthorised(
-            "The state in that address is not the one of this run: it answers another `auth`. Run it again."
+            "The state in that address is not that of this run: it belongs to another `auth`. Run it again."
         )
     if redirect.error is not None:
         raise NotAuthorised(f"Strava says: {one_line(redirect.error)}. Nothing was authorised; run `make auth` again.")
@@ -116,7 +116,7 @@ def authorise(
             "That address is not as Strava made it: its code or its scopes have characters that they never have. "
             "Run `make auth` again and paste the address as the browser shows it."
         )
-    # a code is good for one exchange: nobody should have to stop between that and the file
+    # a code works only once: nothing may wait between the exchange and the file
     with file.locked(stop):
         tokens = app.exchange_code(redirect.code, redirect.scope)
         file.save(tokens)
@@ -129,8 +129,8 @@ def _scopes(text: str | None) -> list[str]:
 
 
 def read_redirect(pasted: str) -> Redirect:
-    """A pasted address, in whatever it is wrapped, or a bare code."""
-    # a terminal or a mail may have broken it into lines
+    """The redirect in a pasted address, whatever surrounds it, or in a bare code."""
+    # a terminal or an e-mail may have broken it into lines
     pasted = re.sub(r"\s*[\r\n]\s*", "", pasted.strip(WRAPPING)).replace("&amp;", "&")
     if "=" not in pasted and "/" not in pasted:
         return Redirect(pasted or None, None, None, None)
@@ -138,18 +138,18 @@ def read_redirect(pasted: str) -> Redirect:
     try:
         found = parse_qs(urlsplit(pasted).query or pasted.lstrip("?"))
     except ValueError:
-        # not even an address: there is nothing in it
+        # not an address: it contains nothing
         found = {}
     first = {name: values[0].strip(WRAPPING) for name, values in found.items()}
-    # an address without a state is not taken for one whose state is right
+    # an address without a state must not pass for one with the right state
     return Redirect(first.get("code"), first.get("scope"), first.get("state", ""), first.get("error"))
 
 
 class _Catcher(LoopbackServer):
     """A server for the one request that the browser makes after the decision.
 
-    Any page of the web can have a browser ask here too. Only Strava was given the `state`: what comes without it is
-    answered and forgotten. In threads, because browsers open connections ahead that they then do not use.
+    Any web page can make a browser send requests here. Only Strava knows the `state`: a request without it gets an
+    answer and is ignored. In threads, because browsers open connections in advance that they then do not use.
     """
 
     redirect: Redirect | None = None
@@ -162,7 +162,7 @@ class _Catcher(LoopbackServer):
         super().__init__(address, _CatchHandler)
 
     def redirect_in(self, path: str, host: str | None) -> Redirect | None:
-        """What Strava's redirect says, if a request for `path` at `host` is that."""
+        """The content of Strava's redirect, if the request for `path` at `host` is that."""
         try:
             parts = urlsplit(path)
         except ValueError:
@@ -192,12 +192,12 @@ class _CatchHandler(BaseHTTPRequestHandler):
         self.server.wake.send(b"!")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Stay silent: the request line holds the code."""
+        """Log nothing: the request line contains the code."""
 
 
 @contextmanager
 def _catcher(redirect_uri: str, state: str) -> Iterator[_Catcher | None]:
-    """A server at `redirect_uri` for what bears `state`, if that is a loopback address with a free port, else None."""
+    """A server for the redirect with `state`; None unless `redirect_uri` is a loopback address with a free port."""
     parts = urlsplit(redirect_uri)
     server: _Catcher | None = None
     if parts.scheme == "http" and parts.hostname in LOOPBACK:
@@ -206,7 +206,7 @@ def _catcher(redirect_uri: str, state: str) -> Iterator[_Catcher | None]:
         try:
             server = _Catcher((host, parts.port or 80), parts.path or "/", state, family)
         except OSError:
-            # taken, or below 1024 and not allowed: the address is pasted instead
+            # the port is taken, or below 1024 and not allowed: the address is pasted instead
             server = None
     if server is None:
         yield None
@@ -222,9 +222,9 @@ def _catcher(redirect_uri: str, state: str) -> Iterator[_Catcher | None]:
 
 
 def _wait_for_redirect(
-    caught: _Catcher | None, typed: TextIO | None, tell: Callable[[str], None], stop: StopFlag
+    caught: _Catcher | None, typed: TextIO | None, show: Callable[[str], None], stop: StopFlag
 ) -> Redirect:
-    """What the browser brought, or what was pasted; an address that was cut may be completed by further lines.
+    """The redirect from the browser or from a pasted address; further lines may complete an address that was cut.
 
     Raises:
         NotAuthorised: the input ended without an address, and there is no browser to wait for.
@@ -242,18 +242,18 @@ def _wait_for_redirect(
             return caught.redirect
         if typed is None or typed.fileno() not in ready:
             continue
-        # not by `typed`: what it had read ahead would not be seen by select
+        # not through `typed`: select would not see what that has read ahead
         read = os.read(typed.fileno(), READ_AT_ONCE).decode(errors="replace")
         pasted += read
         if read and not pasted.endswith("\n"):
             continue
         redirect = read_redirect(pasted)
-        # the end of the input, or an empty line: there is no more to come of it
+        # the end of the input, or an empty line: nothing more will come
         if pasted.strip() and (redirect.is_whole or not read.strip()):
             return redirect
         if pasted.strip():
-            tell("That is not all of the address. Paste the rest, or press Enter if there is none:")
-        # without a browser to wait for there is nothing more to come
+            show("That is not all of the address. Paste the rest, or press Enter if there is none:")
+        # without a browser to wait for, nothing more will come
         elif not terminal or not read:
             sources.remove(typed.fileno())
             if caught is None:

@@ -1,4 +1,4 @@
-"""The state bundle: all that must survive a machine, as one file: a gzipped tar with checksums, encrypted by GnuPG."""
+"""The state bundle: everything that must survive a machine in one gzipped tar with checksums, encrypted by GnuPG."""
 
 import errno
 import gzip
@@ -49,24 +49,24 @@ from pipelines.warehouse.database import open_warehouse
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-# a bundle may lie where strangers can guess at it for years
+# a bundle may be for years where strangers can guess at it
 LEAST_PASSPHRASE = 16
-# GnuPG keeps it in 32 KiB of memory that is never swapped, beside other things
+# GnuPG keeps it in 32 KiB of memory that is never swapped, together with other things
 MOST_PASSPHRASE = 16_384
 BLOCK = 1 << 20
 # the first bytes of the two kinds of bundle: gzip's magic; the first packet of a symmetric OpenPGP message (tag 3)
 GZIP, OPENPGP = b"\x1f\x8b", (b"\x8c", b"\xc3")
 HEAD = 32
-# that packet as GPG_ENCRYPT has it made: AES256, SHA512, salted, stretched the longest
+# that packet as GPG_ENCRYPT makes it: AES256, SHA512, salted, the most iterations
 OUR_PACKET = re.compile(rb"[\x8c\xc3].\x04\x09\x03\x0a.{8}\xff", re.DOTALL)
-# everything AES256 with a slow way from passphrase to key; nothing of the user's own GnuPG is read, started or left
+# AES256 throughout, with a slow derivation of the key; nothing of the user's own GnuPG is read, started or left behind
 GPG = ("gpg", "--batch", "--no-options", "--quiet", "--no-symkey-cache", "--pinentry-mode", "loopback")
 GPG_ENCRYPT = ("--symmetric", "--cipher-algo", "AES256", "--s2k-digest-algo", "SHA512", "--s2k-count", "65011712")
 WORK = ".restoring"
 DATA = PurePosixPath("data")
 NOT_STATE = {WORK, f"{WORK}.json", "run.lock", NOTE_AMONG_SHARDS}
 OUTPUT, SECRETS, STATE = PurePosixPath("output"), PurePosixPath("secrets"), PurePosixPath("warehouse/.state")
-# below these folders: what this program writes there, and folders that are its own with all that is in them
+# below these folders: what this program writes there, and folders that belong to it with everything in them
 _TABLES = "|".join(TABLES)
 _DLTS = "loads|version|pipeline_state"
 OURS = {
@@ -81,9 +81,9 @@ WHOLLY_OURS = re.compile(rf"dlt|dbt|_dlt_({_DLTS})")
 
 @dataclass(frozen=True)
 class Place:
-    """A folder with state: its name in the bundle, and those of its entries that are state.
+    """A folder with state: its name in the bundle, and which of its entries are state.
 
-    `entries` are their names in the bundle and on disk (None: all there are, but for those that begin like `caches`).
+    `entries` are their names in the bundle and on disk (None: all except those that begin with one of `caches`).
     """
 
     name: PurePosixPath
@@ -93,18 +93,18 @@ class Place:
 
     @property
     def work(self) -> Path:
-        """Where a restore unpacks: inside, because the folder may be a mount of its own."""
+        """The folder in which a restore unpacks: inside, because the folder may be a mount."""
         return self.folder / WORK
 
     def entry_names(self) -> list[str]:
-        """The names on disk of the entries that are there."""
+        """The names on disk of the entries that exist."""
         there = {entry.name for entry in entries(self.folder)} - NOT_STATE
         if self.entries is not None:
             there &= set(self.entries.values())
         return sorted(name for name in there if not name.startswith(self.caches))
 
     def ours(self) -> list[str]:
-        """What is there that this program wrote, as paths below the folder: files, and folders wholly its own."""
+        """What this program wrote there, as paths below the folder: files, and folders that belong to it completely."""
         names = self.entry_names() if self.entries is not None else list(_units(self.folder))
         return [name for name in names if self._is_ours(name)]
 
@@ -115,7 +115,7 @@ class Place:
             return False
         if OURS[self.name].fullmatch(name):
             return True
-        # a shard is known by what is in it, whatever it is called
+        # a shard is recognised by its content, whatever its name
         return self.name == DATA and name.partition("/")[0] in TABLES and _is_shard(self.folder / name)
 
     def bundled(self, entry: str) -> PurePosixPath:
@@ -125,7 +125,7 @@ class Place:
 
 
 def _units(folder: Path) -> Iterator[str]:
-    """Paths below `folder` of all that is there: files, and folders that are wholly ours."""
+    """Paths below `folder` of everything in it: files, and folders that are completely ours."""
     for path in [folder / entry.name for entry in entries(folder)]:
         if path.is_dir() and not path.is_symlink() and not WHOLLY_OURS.fullmatch(path.name):
             yield from (f"{path.name}/{name}" for name in _units(path))
@@ -144,14 +144,14 @@ def _is_shard(path: Path) -> bool:
 
 
 def _places(settings: StravaSettings) -> list[Place]:
-    """Where state is, by the settings; the token last, so that whoever finds it finds the rest."""
+    """The places of state according to the settings; the token last, so that if it is there, so is the rest."""
     warehouse, token = settings.warehouse_path, settings.token_path
     own = {name: name for name in (warehouse.name, f"{warehouse.name}.wal")}
     places = [
         Place(OUTPUT, settings.output_path),
         Place(PurePosixPath("warehouse"), warehouse.parent, own),
-        # the copy of a bucket's shards is fetched from there; the page is not state, nor is what is noted of it; the
-        # lock of a scheduler that runs here would be nobody's if another file took its place
+        # a copy of a bucket's shards can be fetched again; the page and the note on it are not state; the lock of a
+        # running scheduler would be lost if another file replaced it
         Place(STATE, settings.state_path, caches=("bronze-", "page.json", "routes.json", "schedule.lock")),
         Place(SECRETS, token.parent, {"strava_token.json": token.name}),
     ]
@@ -163,9 +163,9 @@ def _places(settings: StravaSettings) -> list[Place]:
 def backup(
     settings: StravaSettings, file: Path, unencrypted: bool, report: Report, stop: StopFlag, force: bool = False
 ) -> None:
-    """Write the state to `file`, replacing what is there when all of it is written.
+    """Write the state to `file`, which is replaced when everything is written.
 
-    force: whatever is there; else a bundle, or an empty file.
+    force: replace whatever is there; otherwise only a bundle or an empty file.
 
     Raises:
         BadSetting: there is no passphrase, or it is too short; there is no state; `file` lies in the midst of it, or is
@@ -180,18 +180,20 @@ def backup(
             f"STRAVA_STATE_PASSPHRASE has fewer than {LEAST_PASSPHRASE} characters; make one with: "
             "openssl rand -base64 30"
         )
-    with _told_of_stops(f"Stopped; {file} is as it was."), _still(settings, report, stop):
+    with _stops_as(f"Stopped; {file} is unchanged."), _still(settings, report, stop):
         places = _places(settings)
         for place in places:
             if place.entries is None and file.resolve().is_relative_to(place.folder.resolve()):
-                raise BadSetting(f"{file} lies in {place.folder}, which it is to hold: choose another folder.")
+                raise BadSetting(f"{file} is in {place.folder}, which the bundle contains: choose another folder.")
             if file.resolve() in {(place.folder / entry).resolve() for entry in (place.entries or {}).values()}:
-                raise BadSetting(f"{file} is what the bundle is to hold: choose another file.")
+                raise BadSetting(f"{file} is part of what the bundle contains: choose another file.")
         if not any(place.entry_names() for place in places):
             raise BadSetting(f"There is nothing to back up in {settings.home_path} yet. Run `make flow` first.")
         target_file, noted = real(file.absolute()), Places(settings)
         if not force and not _may_be_replaced(target_file, is_known=target_file in noted.paths("bundle")):
-            raise BadSetting(f"{file} is no bundle of this program: choose another file, or replace it with --force.")
+            raise BadSetting(
+                f"{file} is not a bundle of this program: choose another file, or replace it with --force."
+            )
         with (
             noted.noting("bundle", file.absolute()),
             _checkpointed(settings.warehouse_path),
@@ -206,12 +208,12 @@ def backup(
 
 
 def _may_be_replaced(file: Path, is_known: bool) -> bool:
-    """Whether `file` is a bundle (with `is_known` a damaged one will do), empty or not there."""
+    """Whether `file` is a bundle (with `is_known`, even a damaged one), empty or missing."""
     try:
         with file.open("rb") as opened:
             head = opened.read(HEAD)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        # if it cannot be written, that is said in a moment
+        # if it cannot be written, the error follows in a moment
         return True
     except OSError as error:
         raise storage_error(file, error) from error
@@ -221,7 +223,7 @@ def _may_be_replaced(file: Path, is_known: bool) -> bool:
 
 
 def _holds_manifest(file: Path) -> bool:
-    """Whether `file`, which is not encrypted, is a bundle to its end."""
+    """Whether `file`, which is not encrypted, is a complete bundle."""
     last = ""
     try:
         with tarfile.open(file, mode="r|gz") as tar:
@@ -235,20 +237,20 @@ def _holds_manifest(file: Path) -> bool:
 def restore(
     settings: StravaSettings, file: Path, force: bool, unencrypted: bool, report: Report, stop: StopFlag
 ) -> None:
-    """Put the state in `file` in the place of what is here, once all of it has been read and found whole.
+    """Replace the state here by that in `file`, once all of it has been read and verified.
 
     Raises:
         BadSetting: the passphrase is missing or wrong; there is state here and no `force`; the settings have no place
-            for what the bundle holds; it is not encrypted and that was not said.
+            for what the bundle contains; it is not encrypted, and `unencrypted` is not set.
         WarehouseBusy: another program has the warehouse open.
         StorageFailed: the bundle is cut, damaged or not one of ours, or something cannot be written.
         Interrupted: a signal came. Whatever is raised, what is here is untouched.
     """
     if not is_there(file):
         raise BadSetting(f"There is no file {file} to restore from.")
-    with _told_of_stops("Stopped; what was here is untouched."), _still(settings, report, stop):
+    with _stops_as("Stopped; what was here is untouched."), _still(settings, report, stop):
         places = _places(settings)
-        # the notes of where this program wrote are kept in any case
+        # the notes on where this program wrote are kept in any case
         there = [place.folder / name for place in places for name in place.ours()]
         found = [str(path) for path in there if path.name not in (NOTE, NOTE_AMONG_SHARDS)]
         if found and not force:
@@ -280,22 +282,22 @@ def restore(
 
 
 def finish_restore(settings: StravaSettings) -> None:
-    """Bring a restore to its end that was killed after its bundle was found whole; call under the run's lock.
+    """Complete a restore that was killed after its bundle was verified; call under the run's lock.
 
     Raises:
-        StorageFailed: something cannot be moved; the next call goes on from there.
+        StorageFailed: something cannot be moved; the next call continues from there.
     """
     marker, places = settings.restoring_path, _places(settings)
-    # an error is no "no": what is cleared may be the last copy
+    # an error must not count as absence: what is cleared may be the last copy
     if not is_there(marker):
-        # of a restore that was killed before its bundle was found whole
+        # from a restore that was killed before its bundle was verified
         _clear(places)
         return
     listed = json.loads(read_whole(marker))
     try:
-        # a folder that the settings name since then has nothing to do with it
+        # a folder that the settings have named only since then is not part of it
         moving = [place for place in places if is_there(place.work) and str(place.name) in listed]
-        # an earlier version listed folders, in which nobody could see how far this one came
+        # an earlier version listed whole folders, which do not show how far it got
         names = {str(place.name): {*listed[str(place.name)], *_units(place.work / "new")} for place in moving}
         if any(names[name] != set(listed[name]) for name in names):
             with written_whole(marker) as file:
@@ -310,15 +312,15 @@ def finish_restore(settings: StravaSettings) -> None:
 
 
 def _move_in(place: Place, listed: set[str]) -> None:
-    """Put what a bundle holds for `place` in the place of what this program wrote there; what is others' stays.
+    """Replace what this program wrote in `place` by the bundle's content; files of others stay.
 
-    listed: the bundle's files and folders, of which some may be in their places already.
+    listed: the bundle's files and folders, some of which may already be in their places.
     """
     new, old = place.work / "new", place.work / "old"
     arriving = dict.fromkeys(_units(new))
     for name in dict.fromkeys([*place.ours(), *arriving]):
         path = place.folder / name
-        # the bundle of an earlier version lists the folder, and moves in all of it at once
+        # the bundle of an earlier version lists the folder, which moves as a whole
         has_arrived = any(each in listed and not is_there(new / each) for each in (name, name.partition("/")[0]))
         if name not in arriving and has_arrived:
             continue
@@ -335,7 +337,7 @@ def _move_in(place: Place, listed: set[str]) -> None:
         path = place.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_symlink():
-            # the link stays, and what it leads to may be on another disk; its log would be that of another warehouse
+            # the link stays, and its target may be on another disk; the log beside it would belong to another warehouse
             target = real(path)
             target.with_name(f"{target.name}.wal").unlink(missing_ok=True)
             with written_whole(path, (new / name).stat().st_mode & 0o777) as file, (new / name).open("rb") as source:
@@ -346,10 +348,10 @@ def _move_in(place: Place, listed: set[str]) -> None:
 
 
 def _require_room(places: list[Place]) -> None:
-    """Look whether each file that was unpacked can go to its place.
+    """Check that each unpacked file can go to its place.
 
     Raises:
-        BadSetting: a folder of somebody else's is where a file belongs, or the other way round.
+        BadSetting: a folder of another program is where a file belongs, or the other way round.
         StorageFailed: a link there leads nowhere.
     """
     for place in places:
@@ -358,11 +360,11 @@ def _require_room(places: list[Place]) -> None:
             above = [folder for folder in path.parents if folder.exists()]
             in_the_way = path if path.is_dir() and not WHOLLY_OURS.fullmatch(name) else above[0]
             if in_the_way == path or not above[0].is_dir():
-                raise BadSetting(f"{in_the_way} is in the way of what the bundle holds: move it away.")
+                raise BadSetting(f"{in_the_way} is in the way of what the bundle contains: move it away.")
 
 
 def _keep_noted_places(settings: StravaSettings, places: list[Place]) -> None:
-    """Let the note of places that the bundle has know of those that are noted here, too."""
+    """Add the places that are noted here to the note in the bundle."""
     for place in places:
         if place.name == STATE:
             new = place.work / "new" / NOTE
@@ -370,9 +372,9 @@ def _keep_noted_places(settings: StravaSettings, places: list[Place]) -> None:
 
 
 def _keep_erasures(places: list[Place]) -> bool:
-    """Take over the purges and withdrawals of what is here that the bundle does not know; whether there were any.
+    """Keep the purges and withdrawals of this state that the bundle lacks; returns whether there were any.
 
-    They name what the bundle may have yet: whichever run comes next completes them.
+    They name what the bundle may still contain: the next run completes them.
     """
     kept = False
     for place in [place for place in places if place.name == DATA]:
@@ -380,7 +382,7 @@ def _keep_erasures(places: list[Place]) -> bool:
             new = place.work / "new" / table
             here = place.folder / table
             known = {name for file in shard_files(new) for name in _shards_in(file)}
-            # what an earlier version has set aside may be whole: the next run looks
+            # what an earlier version set aside may be whole: the next run checks
             for file in [*shard_files(here), *(aside for aside, _ in files_set_aside(here))]:
                 for name, rows in _shards_in(file).items():
                     if name not in known and (table == WITHDRAWALS or _holds_purge(rows)):
@@ -413,12 +415,12 @@ def _passphrase(settings: StravaSettings) -> bytes:
     passphrase = settings.state_passphrase
     if not passphrase:
         raise BadSetting(
-            "STRAVA_STATE_PASSPHRASE is not set: the bundle holds tokens and is encrypted with it. "
+            "STRAVA_STATE_PASSPHRASE is not set: the bundle contains tokens and is encrypted with it. "
             "To leave it open to everybody who gets the file: --unencrypted."
         )
     if set(passphrase) & set("\r\n\0"):
         raise BadSetting("STRAVA_STATE_PASSPHRASE must be a single line.")
-    # what is no UTF-8 in the environment stays the bytes that it was
+    # bytes that are not UTF-8 in the environment are passed on unchanged
     text = passphrase.encode(errors="surrogateescape")
     if len(text) > MOST_PASSPHRASE:
         raise BadSetting(
@@ -430,7 +432,7 @@ def _passphrase(settings: StravaSettings) -> bytes:
 
 @contextmanager
 def _still(settings: StravaSettings, report: Report, stop: StopFlag) -> Iterator[None]:
-    """Nobody runs, and nobody refreshes the tokens; a restore that was killed is at its end."""
+    """In this block no run is active and no process refreshes the tokens; a killed restore is completed first."""
     with locked(settings.lock_path, stop.wait, lambda: report.say(another_run(settings))):
         finish_restore(settings)
         with TokenFile(settings.token_path).locked(stop, lambda: report.say(TOKENS_IN_USE)):
@@ -438,7 +440,7 @@ def _still(settings: StravaSettings, report: Report, stop: StopFlag) -> Iterator
 
 
 @contextmanager
-def _told_of_stops(text: str) -> Iterator[None]:
+def _stops_as(text: str) -> Iterator[None]:
     try:
         yield
     except Interrupted:
@@ -447,7 +449,7 @@ def _told_of_stops(text: str) -> Iterator[None]:
 
 @contextmanager
 def _checkpointed(warehouse: Path) -> Iterator[None]:
-    """The DuckDB file holds all that was committed, and nobody writes it, as long as this lasts."""
+    """In this block the DuckDB file contains everything that was committed, and no process writes to it."""
     warehouse = real(warehouse)
     if not is_there(warehouse):
         yield
@@ -462,13 +464,13 @@ def _checkpointed(warehouse: Path) -> Iterator[None]:
 def _require_closed(warehouse: Path) -> None:
     if not is_there(warehouse):
         return
-    # a damaged warehouse is a reason to restore, not one against it
+    # a damaged warehouse is a reason to restore, not an obstacle
     with suppress(StorageFailed), open_warehouse(warehouse):
         pass
 
 
 def _pack(places: list[Place], sink: IO[bytes], stop: StopFlag) -> int:
-    """Write the tar; how many files are in it."""
+    """Write the tar; returns how many files are in it."""
     hashes: dict[str, str] = {}
     with (
         gzip.GzipFile(fileobj=sink, mode="wb", compresslevel=6, mtime=0) as zipped,
@@ -496,17 +498,17 @@ def _pack(places: list[Place], sink: IO[bytes], stop: StopFlag) -> int:
 
 
 def _contents(places: list[Place]) -> Iterator[tuple[PurePosixPath, Path]]:
-    """(name in the bundle, path on disk) of all folders and files, each folder before what is in it."""
+    """(name in the bundle, path on disk) of all folders and files, each folder before its content."""
     for place in places:
         for entry in place.entry_names():
             path = place.folder / entry
-            # our own files may be links; a folder of them is taken as it is
+            # our own files may be links; in a folder of ours, nothing may be one
             yield from _tree(place.bundled(entry), path if place.entries is None else real(path))
 
 
 def _tree(name: PurePosixPath, path: Path) -> Iterator[tuple[PurePosixPath, Path]]:
     if path.is_symlink() or not (path.is_dir() or path.is_file()):
-        raise StorageFailed(f"{path} is a link or a device, which a bundle cannot hold: put the file itself there.")
+        raise StorageFailed(f"{path} is a link or a device, which a bundle cannot contain: put the file itself there.")
     yield name, path
     if path.is_dir():
         for child in entries(path):
@@ -521,9 +523,9 @@ def _opened_to_pack(path: Path) -> IO[bytes]:
 
 
 class _Hashing:
-    """A file being read, unless a signal comes, and the SHA-256 of what was read.
+    """A file that is read until a signal comes, and the SHA-256 of what was read.
 
-    `path`, `left`: the file on disk, its bytes to come.
+    `path`, `left`: the file on disk, and how many of its bytes are left.
     """
 
     def __init__(self, file: IO[bytes], stop: StopFlag, path: Path | None = None, left: int = 0) -> None:
@@ -556,7 +558,7 @@ class _Hashing:
 
 @dataclass
 class _Unpacking:
-    """A bundle unpacked beside what is here, and what it says of itself."""
+    """A bundle unpacked beside the state, and what it says about itself."""
 
     file: Path
     places: list[Place]
@@ -567,7 +569,7 @@ class _Unpacking:
         """Unpack and compare with the manifest.
 
         Raises:
-            StorageFailed: it is cut, damaged, or holds what no backup of ours does.
+            StorageFailed: it is cut, damaged, or contains what no backup of ours does.
         """
         _clear(self.places)
         promised: dict[str, str] | None = None
@@ -584,7 +586,7 @@ class _Unpacking:
                             self._unpack(info, content, stop)
                 except (StorageFailed, BadSetting) as error:
                     refused = error
-                # to the end, where gzip's checksum is: an odd name may be nothing but a wrong bit
+                # read to the end, where gzip's checksum is: an odd name may be only a wrong bit
                 while unzipped.read(BLOCK):
                     pass
                 if refused is not None:
@@ -618,10 +620,12 @@ class _Unpacking:
         self.hashes[info.name] = read.sha256.hexdigest()
 
     def _target(self, info: tarfile.TarInfo) -> tuple[Place, PurePosixPath]:
-        """Where the member `info` belongs: a place and a path below it; a name that would lead elsewhere is refused."""
+        """The place of the member `info` and its path below that; a name that leads elsewhere is refused."""
         name = PurePosixPath(info.name)
         if name.is_absolute() or ".." in name.parts or not (info.isreg() or info.isdir()) or info.name in self.hashes:
-            raise StorageFailed(f"{self.file} holds {info.name!r}, which no backup of this program does: not restored.")
+            raise StorageFailed(
+                f"{self.file} contains {info.name!r}, which no backup of this program does: not restored."
+            )
         for place in sorted(self.places, key=lambda place: -len(place.name.parts)):
             if name.is_relative_to(place.name) and name != place.name:
                 entry, *rest = name.relative_to(place.name).parts
@@ -630,12 +634,12 @@ class _Unpacking:
                 if place.entries is not None and entry in place.entries:
                     return place, PurePosixPath(place.entries[entry], *rest)
         raise BadSetting(
-            f"{self.file} holds {info.name!r}, for which the settings here have no place: restore with the "
+            f"{self.file} contains {info.name!r}, for which the settings here have no place: restore with the "
             "STRAVA_WAREHOUSE and STRAVA_BRONZE_URL with which the backup was made."
         )
 
     def commit(self, settings: StravaSettings) -> None:
-        """From here on the restore can only go forward."""
+        """From here on, the restore only goes forward."""
         os.sync()
         names = {
             str(place.name): [name for name in _units(place.work / "new") if not name.startswith(place.caches)]
@@ -646,7 +650,7 @@ class _Unpacking:
 
 
 def _opened_new(path: Path, mode: int, replaced: Path) -> IO[bytes]:
-    """A new file to write at `path`, as private as `mode` and the umask say, and as the file that it will replace."""
+    """A new file to write at `path`, as private as `mode`, the umask and the file that it will replace."""
     file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
     with suppress(FileNotFoundError, NotADirectoryError):
         if mode != PRIVATE:
@@ -660,9 +664,9 @@ def _damaged(file: Path) -> StorageFailed:
 
 @contextmanager
 def _opened(settings: StravaSettings, file: Path, unencrypted: bool) -> Iterator[IO[bytes]]:
-    """The tar in `file`, whichever kind of bundle it is."""
+    """The tar in `file`, whether encrypted or not."""
     try:
-        # without a buffer, so that GnuPG goes on where we are
+        # without a buffer, so that GnuPG continues where we are
         source = file.open("rb", buffering=0)
     except OSError as error:
         raise StorageFailed(f"{file} cannot be read: {error.strerror}.") from None
@@ -684,7 +688,7 @@ def _opened(settings: StravaSettings, file: Path, unencrypted: bool) -> Iterator
 def _gpg(
     passphrase: bytes, *options: str, stdin: IO[bytes] | int, stdout: IO[bytes] | int
 ) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
-    """GnuPG at work, and a way to what it says; the passphrase goes through a pipe, not by argument or environment."""
+    """A running GnuPG, and a function for its messages; the passphrase travels through a pipe."""
     with tempfile.TemporaryDirectory(prefix="strava-gpg-") as home, tempfile.TemporaryFile() as said:
         reader, writer = os.pipe()
 
@@ -700,7 +704,7 @@ def _gpg(
                 stderr=said,
                 pass_fds=(reader,),
                 env={"PATH": os.environ.get("PATH", os.defpath), "GNUPGHOME": home, "LC_ALL": "C"},
-                # a Ctrl-C, a full disk: for us to report
+                # we report a Ctrl-C or a full disk ourselves
                 start_new_session=True,
                 restore_signals=False,
             )
@@ -710,8 +714,7 @@ def _gpg(
         finally:
             os.close(reader)
         try:
-            # only now that somebody reads it: a pipe holds a page at least, and no more is sure. When gpg ends early,
-            # it says why
+            # only now that gpg reads it: a pipe is only sure to take one page. If gpg ends early, its message says why
             with suppress(BrokenPipeError), os.fdopen(writer, "wb") as pipe:
                 pipe.write(passphrase + b"\n")
             yield process, printed
@@ -722,11 +725,11 @@ def _gpg(
 
 @contextmanager
 def _encrypting(file: Path, target: IO[bytes], passphrase: bytes) -> Iterator[IO[bytes]]:
-    """A stream whose bytes get to `target` encrypted."""
+    """A stream that writes its bytes to `target`, encrypted."""
     options = (*GPG_ENCRYPT, "--compress-algo", "none")
     with _gpg(passphrase, *options, stdin=subprocess.PIPE, stdout=target) as (process, printed):
         assert process.stdin is not None  # noqa: S101 - a pipe was asked for
-        # when gpg ends early, it says why
+        # if gpg ends early, its message says why
         with suppress(BrokenPipeError):
             yield process.stdin
             process.stdin.close()
@@ -739,7 +742,7 @@ def _encrypting(file: Path, target: IO[bytes], passphrase: bytes) -> Iterator[IO
 
 @contextmanager
 def _decrypting(file: Path, source: IO[bytes], passphrase: bytes) -> Iterator[IO[bytes]]:
-    """A stream of the decrypted bytes; that they are whole is only known, and said, when this ends."""
+    """A stream of the decrypted bytes; only at the end of this block is it known whether they are intact."""
     with _gpg(passphrase, "--decrypt", stdin=source, stdout=subprocess.PIPE) as (process, printed):
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
         error: StorageFailed | None = None
@@ -747,7 +750,7 @@ def _decrypting(file: Path, source: IO[bytes], passphrase: bytes) -> Iterator[IO
             yield process.stdout
         except StorageFailed as raised:
             error = raised
-        # what is wrong with the tar may be the passphrase, which GnuPG knows better
+        # the reason for a wrong tar may be the passphrase, which GnuPG knows better
         while process.stdout.read(BLOCK):
             pass
         if process.wait() != 0:

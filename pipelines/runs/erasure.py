@@ -1,7 +1,7 @@
-"""Erasing rows for good, from every place where this program ever wrote them; purges and withdrawals share it.
+"""Erasing rows for good from every place where this program ever wrote them, for purges and withdrawals.
 
-The shards come last but for the DuckDB file: as long as one of them holds such a row, all else is looked through again.
-So whatever a kill leaves undone is found by the next run.
+The shards come last, except for the DuckDB file: while one of them has such a row, everything else is searched again.
+So the next run finds whatever a kill leaves undone.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from pipelines.warehouse.database import open_warehouse
 from pipelines.warehouse.points import PointLayer
 
 PARQUET = b"PAR1"
-# they know of no activity, and are no caches
+# they contain nothing about activities, and are not caches
 NOT_LOOKED_INTO = {NOTE, "budget.json", "run.lock", "schedule.lock"}
 
 
@@ -36,11 +36,11 @@ NOT_LOOKED_INTO = {NOTE, "budget.json", "run.lock", "schedule.lock"}
 class Doomed:
     """Rows that are to be erased.
 
-    title, called: what it is that erases, and what it erases, in sentences. erases: which rows of a shard, by table of
-    `tables`. is_staged: whether staging of an opened warehouse has any. intended_at: since when nobody writes any
-    (UTC). may_hold: whether a file beside the warehouse may be made of them, whatever is found in it. removes_copy: the
-    published copy goes with them, instead of being replaced after the next build. points_of: the activities whose
-    points go with them; None: all points, which are made anew.
+    title, called: the name of the erasure, and of what it erases, in messages. erases: which rows of a shard, by table
+    of `tables`. is_staged: whether staging of an opened warehouse has any. intended_at: since when none are written
+    (UTC). may_hold: whether a file beside the warehouse may be made from them, whatever is found in it. removes_copy:
+    the published copy is removed, instead of replaced after the next build. points_of: the activities whose points are
+    erased; None: all points, which are made again.
     """
 
     title: str
@@ -55,7 +55,7 @@ class Doomed:
 
 
 class Erasure:
-    """One erasure of `doomed`; nobody else may write in `bronze` or in any place of `settings` meanwhile."""
+    """One erasure of `doomed`; no other process may write in `bronze` or in any place of `settings` meanwhile."""
 
     def __init__(self, bronze: Bronze, settings: StravaSettings, report: Report, doomed: Doomed) -> None:
         self._bronze = bronze
@@ -71,14 +71,14 @@ class Erasure:
         needles: "Needles",
         staged_hashes: Callable[[duckdb.DuckDBPyConnection], set[bytes]] = lambda _connection: set(),
     ) -> bool:
-        """Erase the rows, which the shards `holding` have; whether there were any, here or elsewhere.
+        """Erase the rows, which the shards `holding` have; returns whether there were any, there or elsewhere.
 
-        hashes: of payloads that go from the JSON files; `staged_hashes` says those where only staging has the rows.
-        It ends with a look for `needles` at all that is ours, and names what is out of its reach.
+        hashes: of payloads to erase from the JSON files; `staged_hashes` gives those of rows that only staging has.
+        At its end it searches all files of ours for `needles`, and names what is out of its reach.
 
         Raises:
-            WarehouseBusy: another process holds the DuckDB file, which still holds what is erased from all else.
-            StorageFailed: a file could not be written; the next run goes on.
+            WarehouseBusy: another process has the DuckDB file open, which still has what is erased everywhere else.
+            StorageFailed: a file could not be written; the next run continues.
         """
         erases = self._doomed.erases
         shards_holding = sorted(holding)
@@ -106,7 +106,7 @@ class Erasure:
         return True
 
     def look_through(self, needles: "Needles") -> None:
-        """Look whether one of `needles` is anywhere yet; remove the caches that have it, name what else has or may.
+        """Search for `needles`; remove the caches that have one, and name other files that have or may have one.
 
         Raises:
             StorageFailed: a file cannot be read or removed.
@@ -114,19 +114,17 @@ class Erasure:
         self._forget_caches(needles)
         left = [path for path in self._outputs() if needles.are_in(path)]
         if left:
-            self._report.warn(
-                f"{', '.join(map(str, left))}: {self._doomed.called} is still in there. Delete it yourself."
-            )
+            self._report.warn(f"{', '.join(map(str, left))}: {self._doomed.called} is still in it. Delete it yourself.")
         self._name_what_is_out_of_reach()
 
     def _remove_pages(self) -> int:
-        """Remove the pages, which may show the rows, wherever they are; how many there were.
+        """Remove the pages, which may show the rows, wherever they are; returns how many there were.
 
-        They are made of the warehouse in a second.
+        They can be made again from the warehouse in a second.
         """
         removed = []
         for path in pages(self._settings):
-            # looked at one by one: what a link led to is empty by now, and stays so that the link leads somewhere
+            # checked one by one: the target of a link is empty by now, and stays so that the link leads somewhere
             if self._has_content(path) and is_page(path):
                 remove(path)
                 removed.append(path)
@@ -134,12 +132,12 @@ class Erasure:
             remove(path)
         if removed:
             self._report.say(
-                f"{self._doomed.title}: {' and '.join(map(str, removed))} removed; `make page` makes a page anew."
+                f"{self._doomed.title}: {' and '.join(map(str, removed))} removed; `make page` makes a page again."
             )
         return len(removed)
 
     def _has_content(self, path: Path) -> bool:
-        """Whether there is a file at `path` that has anything in it, and may be read."""
+        """Whether there is a readable file at `path` that is not empty."""
         try:
             with path.open("rb") as file:
                 return bool(file.read(1))
@@ -147,15 +145,15 @@ class Erasure:
             return False
         except OSError as error:
             self._report.warn(
-                f"{path} cannot be read ({error.strerror}): delete it yourself, it may hold {self._doomed.called}."
+                f"{path} cannot be read ({error.strerror}): delete it yourself, it may contain {self._doomed.called}."
             )
             return False
 
     def _remove_earlier_copies(self) -> int:
-        """Remove what nobody keeps up to date any more and holds the rows; how many files that were.
+        """Remove files with the rows that nothing updates any more; returns how many there were.
 
-        Such are copies under an earlier STRAVA_PUBLISH, and the DuckDB files of an earlier STRAVA_WAREHOUSE. The copy
-        in use is replaced after the next build, unless it is to go at once.
+        These are copies under an earlier STRAVA_PUBLISH, and the DuckDB files of an earlier STRAVA_WAREHOUSE. The copy
+        in use is replaced after the next build, unless it has to be removed at once.
         """
         in_use = {self._settings.warehouse_path.resolve()}
         copy = self._settings.publish_path
@@ -163,7 +161,7 @@ class Erasure:
             in_use.add(copy.resolve())
         noted = [*self._places.paths("copy"), *self._places.paths("warehouse")]
         removed = 0
-        # a link before what it leads to
+        # a link before its target
         for path in sorted(noted, key=lambda path: not path.is_symlink()):
             if path.resolve() in in_use or not self._has_content(path):
                 continue
@@ -179,7 +177,9 @@ class Erasure:
             if found:
                 for file in (path, path.with_name(f"{path.name}.wal")):
                     remove(file)
-                self._report.say(f"{self._doomed.title}: {path}, which is in use no more, had them too and is removed.")
+                self._report.say(
+                    f"{self._doomed.title}: {path}, which is no longer in use, had them too and is removed."
+                )
                 removed += 1
         return removed
 
@@ -201,7 +201,7 @@ class Erasure:
         return found
 
     def _erase_from_outputs(self, hashes: set[bytes]) -> int:
-        """Take the payloads with one of `hashes` out of the JSON arrays; how many files had one."""
+        """Erase the payloads with one of `hashes` from the JSON arrays; returns how many files had one."""
         changed = 0
         for path in self._outputs():
             try:
@@ -232,37 +232,37 @@ class Erasure:
         return [folder / entry.name for folder in folders for entry in entries(folder) if entry.name.endswith(".json")]
 
     def _remove_warehouse(self, hashes: Callable[[duckdb.DuckDBPyConnection], set[bytes]]) -> bool:
-        """Remove the DuckDB file if it holds such rows; whether it did. `hashes` of them go from the JSON files too.
+        """Remove the DuckDB file if it has such rows; returns whether it had. Their `hashes` are erased from JSON too.
 
-        Rows that are deleted in it stay readable in its free blocks. It is a cache, so it is made anew.
+        Rows that are deleted in it stay readable in its free blocks. It is a cache, so it is built again.
         """
         warehouse = self._settings.warehouse_path
         if not is_there(warehouse):
-            # killed in the middle of this
+            # a kill came in the middle of this
             self._remove_beside(warehouse)
             return False
         with open_warehouse(warehouse) as connection:
             found = self._doomed.is_staged(connection)
             if found:
                 self._remove_pages()
-                # as after a restore, where the shards are in a bucket and rid of them
+                # as after a restore if the shards are in a bucket that no longer has them
                 if staged := hashes(connection):
                     self._erase_from_outputs(staged)
-                # while nobody else can open it
+                # while no other process can open it
                 remove(warehouse)
         if found:
             self._remove_beside(warehouse)
         return found
 
     def _remove_beside(self, warehouse: Path) -> None:
-        """Remove what DuckDB has written beside the DuckDB file: its log, and what did not go into memory."""
+        """Remove what DuckDB wrote beside the DuckDB file: its log, and what did not fit into memory."""
         for path in {warehouse, warehouse.resolve()}:
             remove(path.with_name(f"{path.name}.wal"))
             for spilled in path.with_name(f"{path.name}.tmp").glob("duckdb_temp_*"):
                 remove(spilled)
 
     def _forget_caches(self, needles: "Needles") -> None:
-        """Remove what is kept beside the warehouse, and may be lost, and may be made of the rows or has `needles`."""
+        """Remove the caches beside the warehouse that may be made from the rows or have `needles`."""
         found = []
         for path in self._caches():
             if self._doomed.may_hold(path):
@@ -275,16 +275,16 @@ class Erasure:
             self._report.say(f"{self._doomed.title}: removed {', '.join(map(str, found))} too.")
 
     def _forget_points(self, ids: set[int] | None) -> list[Path]:
-        """Remove the files of points with those of one of `ids` (None: all), beside any warehouse; which those were.
+        """Remove the files of points that have one of `ids` (None: all), beside any warehouse; returns which.
 
-        Staging makes anew what is missing.
+        Staging makes missing ones again.
         """
         warehouses = {self._settings.warehouse_path, *self._places.paths("warehouse")}
         layers = {PointLayer(path).folder: PointLayer(path) for path in warehouses}
         return [path for folder in sorted(layers) for path in layers[folder].forget(ids)]
 
     def _caches(self) -> list[Path]:
-        """Files beside the warehouse that may be lost, wherever a warehouse was."""
+        """Caches beside the warehouse, wherever a warehouse was."""
         settings = self._settings
         folders = {settings.state_path} | {
             path.parent / settings.state_path.name for path in self._places.paths("warehouse")
@@ -300,11 +300,11 @@ class Erasure:
         ]
 
     def _name_what_is_out_of_reach(self) -> None:
-        """Say where the rows may be yet, though we wrote there."""
+        """Name places of ours where the rows may still be."""
         called = self._doomed.called
         _, damaged = self._bronze.erase_set_aside(self._doomed.tables, self._doomed.erases)
         for aside, shard in damaged:
-            odd = f"{aside}: damaged, so nobody can say whether {called} is in there."
+            odd = f"{aside}: damaged, so it is unknown whether {called} is in it."
             if is_there(shard):
                 self._report.warn(f"{odd} {shard.name} has its rows: delete {aside.name}.")
             else:
@@ -317,12 +317,12 @@ class Erasure:
             path for folder in folders for table in self._doomed.tables for path in (folder / table).glob("*.torn")
         )
         if torn:
-            self._report.warn(f"{', '.join(map(str, torn))}: damaged, and may hold {called}.")
+            self._report.warn(f"{', '.join(map(str, torn))}: damaged, and may contain {called}.")
         bundles = [path for path in self._places.paths("bundle") if _written_before(path, self._doomed.intended_at)]
         if bundles:
             self._report.warn(
                 f"{', '.join(map(str, bundles))}: made before this {self._doomed.title.lower()}, so {called} is in "
-                "there. Make a new backup in its place, or delete it."
+                "there. Replace it by a new backup, or delete it."
             )
         buckets = [url for url in self._places.of("bucket") if url != self._settings.bronze_store]
         if buckets:
@@ -332,7 +332,7 @@ class Erasure:
         away = [path for path in elsewhere if not _is_there(path.parent)]
         if away:
             self._report.warn(
-                f"{', '.join(map(str, away))}: written once, in a folder that is not there now. It may hold "
+                f"{', '.join(map(str, away))}: written once, in a folder that does not exist now. It may contain "
                 f"{self._doomed.called}."
             )
 
@@ -343,7 +343,7 @@ class Needles:
     def __init__(self, ids: set[int], names: set[str]) -> None:
         self.ids = ids
         self._ids = {str(id_).encode() for id_ in ids}
-        # as it is, and as it is in JSON that is ASCII alone
+        # unchanged, and as in JSON that is all ASCII
         self._names = {form.encode() for name in names for form in (name, json.dumps(name)[1:-1])}
 
     def are_in(self, path: Path) -> bool:
@@ -371,7 +371,7 @@ class Needles:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether there is anything at `path`, as far as we may see."""
+    """Whether there is anything at `path`, as far as we have permission to know."""
     try:
         path.stat()
     except OSError:
@@ -386,15 +386,15 @@ def _written_before(path: Path, instant: datetime) -> bool:
 
 
 def _elements(file: BinaryIO) -> Iterator[bytes]:
-    """The elements of a JSON array as `Bronze.write_outputs` writes it: one after the other, each from a new line on.
+    """The elements of a JSON array as `Bronze.write_outputs` writes it: each begins on a new line.
 
     Raises:
-        ValueError: it is not written so.
+        ValueError: it has another form.
     """
     waiting = b""
     for line in file:
         waiting += line if waiting else line.removeprefix(b"[")
-        # a payload may have line breaks of its own
+        # a payload may contain line breaks
         element = waiting.removesuffix(b",\n") if waiting.endswith(b",\n") else waiting.removesuffix(b"]\n")
         if element != waiting and _is_json(element):
             yield element

@@ -1,4 +1,4 @@
-"""The flow: pull → enrich → stage → build, as one run on one warehouse, one run at a time."""
+"""The flow: pull → enrich → stage → build, as one run on one warehouse, one at a time."""
 
 import math
 import time
@@ -50,14 +50,14 @@ from pipelines.warehouse.build import build, knows_all_purges, what_to_build
 from pipelines.warehouse.publish import publish
 from pipelines.warehouse.staging import load_staging, staged_rows
 
-# waits for a Strava that is down, in a backfill: 60 times that of one request, each twice as long as the one before
+# the waits of a backfill while Strava is down: 60 times that of one request, each twice as long as the one before
 OUTAGES = 8
 OUTAGE_WAITS = 60
 LONGEST_OUTAGE_WAIT_S = 3600
 
 # the steps that ask Strava
 FETCHING = ("pull", "enrich")
-# what stops one of these keeps nobody from what has landed before
+# an error in one of these does not keep the run from using what landed before
 LANDING = (*FETCHING, "import", "watch")
 
 Step = Literal[
@@ -78,7 +78,7 @@ Step = Literal[
 
 @dataclass(frozen=True)
 class Choices:
-    """What the steps of a run are to do; without a word they fetch no details, and import and withdraw nothing."""
+    """What the steps of a run are to do; by default they fetch no details, and import and withdraw nothing."""
 
     pull: PullChoice = field(default_factory=PullChoice)
     details: DetailChoice = field(default_factory=lambda: DetailChoice(0))
@@ -87,7 +87,7 @@ class Choices:
 
 
 class Run:
-    """One round of a command that talks to Strava or writes the warehouse: each step, and what it did in `done`."""
+    """One round of a command that sends requests or writes the warehouse: its steps, and in `done` what they did."""
 
     def __init__(
         self, settings: StravaSettings, report: Report, stop: StopFlag, done: Done, budget: Budget, backfill: bool
@@ -99,7 +99,7 @@ class Run:
         self._backfill = backfill
         # whether an import has landed anything
         self._has_imported = False
-        # ids of which this round has asked for details
+        # ids whose details this round has requested
         self.asked: set[int] = set()
         self.asked_on_demand = 0
         self._access = Access(settings, report, stop, budget, backfill)
@@ -114,7 +114,7 @@ class Run:
         return self._access.requests_sent
 
     def require_authorisation(self) -> None:
-        """Look whether Strava can be asked at all.
+        """Check that Strava can be asked at all.
 
         Raises:
             NotAuthorised: the credentials, or the tokens, are missing.
@@ -122,7 +122,7 @@ class Run:
         self._access.require_authorisation()
 
     def repair(self) -> None:
-        """Make good what kills and failing disks have left."""
+        """Repair what kills and failing disks have left."""
         repair(self._bronze, self._settings, self._report)
 
     def pull(self, choice: PullChoice) -> None:
@@ -142,7 +142,7 @@ class Run:
         self._done.listed_on = f"{self._access.budget.now():%Y-%m-%d}"
 
     def enrich(self, choice: DetailChoice) -> None:
-        """Land the athlete's own, details, and what else is wanted of activities.
+        """Land the athlete's own data, details, and what else is wanted of activities.
 
         See `Own.run`, `Enrichment.run` and `OnDemand.run`.
 
@@ -165,7 +165,7 @@ class Run:
             self._done.activities_buried += enriched.buried
 
     def import_exports(self, choice: ImportChoice) -> None:
-        """Land what is new in exports, and bury what they lack; then activity files. See `Import.run`, `Watch`.
+        """Land what is new in exports, bury activities that they lack, then import files. See `Import.run`, `Watch`.
 
         Raises:
             BadExport: one could not be imported; the others have landed.
@@ -195,12 +195,12 @@ class Run:
             raise refused
 
     def watch(self) -> None:
-        """Take in what is new in the watch folder, if the settings name one; see `Watch.run_folder`.
+        """Import what is new in the watch folder, if the settings name one; see `Watch.run_folder`.
 
-        A folder that is not there keeps nobody from the rest: it may be on a disk that is not plugged in.
+        A missing folder does not stop the rest: it may be on a disk that is not plugged in.
 
         Raises:
-            Interrupted, StorageFailed: what was taken in before it has landed.
+            Interrupted, StorageFailed: what was imported before has landed.
         """
         folder = self._settings.watch_path
         if folder is None:
@@ -211,7 +211,7 @@ class Run:
             self._report.warn(str(error))
 
     def _take_in(self, run: Callable[[Watch], None]) -> None:
-        # what was nobody's may be this athlete's by now, and of the same activity
+        # a file without an athlete may now belong to this athlete, and to the same activity
         self._take_over()
         watch = Watch(
             self._bronze,
@@ -229,18 +229,18 @@ class Run:
             self._done.activities_landed += watch.taken_in.activities
 
     def is_in_vain(self, error: StravaError) -> bool:
-        """Whether nothing is left to do after `error` ended an import: nothing of it has landed."""
+        """Whether nothing is left to do after `error` ended an import, because nothing of it has landed."""
         return isinstance(error, BadExport) and not self._has_imported
 
     def can_build_later(self, stopped: StravaError | None, error: StravaError) -> bool:
-        """Whether `error` may wait for the next round of a backfill; says so."""
+        """Whether `error` can wait for the next round of a backfill; reports it if so."""
         if not (self._backfill and isinstance(stopped, BudgetSpent) and isinstance(error, WarehouseBusy | BuildFailed)):
             return False
-        self._report.warn(f"{error} The backfill goes on.")
+        self._report.warn(f"{error} The backfill continues.")
         return True
 
     def say_what_is_left(self, spent: BudgetSpent | None, choice: DetailChoice, steps: Sequence[Step]) -> None:
-        """The last lines of a run that Strava's limits, or ENRICH_LIMIT, cut short."""
+        """Print the last lines of a run that Strava's limits, or ENRICH_LIMIT, cut short."""
         if spent is not None:
             self._report.say(str(spent))
             if "pull" in steps and not self._done.listed_on:
@@ -249,7 +249,7 @@ class Run:
             self._enrichment.say_what_is_left(choice)
 
     def purge(self) -> None:
-        """Erase what was deleted at Strava from bronze and the warehouse, which the next steps make anew."""
+        """Erase what was deleted at Strava from bronze and the warehouse, which the next steps build again."""
         purge = self._purge()
         self._enrichment.forget(purge.intend())
         if not purge.erase():
@@ -258,7 +258,7 @@ class Run:
             purge.look_again()
 
     def purge_if_wanted(self) -> None:
-        """As `purge` where the settings say so; else only what an earlier purge was killed in."""
+        """Like `purge` if the settings say so; otherwise only complete a purge that was killed."""
         purge = self._purge()
         if self._settings.purge_deleted:
             self._enrichment.forget(purge.intend())
@@ -269,7 +269,7 @@ class Run:
         self._withdraw().run(choice)
 
     def complete_withdrawal(self) -> None:
-        """Erase what a withdrawal was killed in: else the steps would build on it."""
+        """Complete a withdrawal that was killed: otherwise the steps would build on its rows."""
         if self._withdraw().complete():
             # it knows of activities that are gone
             self._enrichment = Enrichment(self._access, self._bronze, self._notes, self._settings, self._report)
@@ -281,9 +281,9 @@ class Run:
         return Purge(self._bronze, self._notes, self._settings, self._report)
 
     def stage(self) -> None:
-        """Bring staging up to the shards, and to what the settings say of the athlete.
+        """Bring staging up to date with the shards and the athlete's settings.
 
-        Before that, files go to the activities that have landed since.
+        Before that, activities that have landed take over their files.
         """
         give_back_what_is_free()
         settings = self._settings
@@ -294,7 +294,7 @@ class Run:
                 settings.warehouse_path,
                 settings.state_path / "dlt",
                 self._stop,
-                task.tell,
+                task.show,
             )
             write_athlete_settings(self._settings)
             FieldsSeen(self._bronze, self._settings.state_path).look()
@@ -313,11 +313,11 @@ class Run:
             self._report.say(f"Bronze: {compacted:,} small files of shards compacted.")
 
     def _take_over(self) -> None:
-        """Give files to the activities that have landed since."""
+        """Let activities that have landed take over their files."""
         Takeover(self._bronze, self._access.known_athlete_id(), self._report, self._notes.began_at).run()
 
     def build_if_needed(self) -> None:
-        """`dbt build` of what has landed since the last one; none where nothing has."""
+        """`dbt build` for what has landed since the last one; none if nothing has."""
         changed = what_to_build(self._settings)
         if changed is None or changed:
             self.build(changed)
@@ -326,9 +326,9 @@ class Run:
             self._publish()
 
     def build_after_purge(self) -> None:
-        """`dbt build` where the last one knows nothing of a purge; what else has landed is not what is asked for.
+        """`dbt build` if the last one was before a purge; it does not care what else has landed.
 
-        Then what a purge has removed, or one that was killed: the copy and the page, where the settings ask for them.
+        Then make again what a purge has removed: the copy and the page, if the settings ask for them.
         """
         if not knows_all_purges(self._settings):
             self.build()
@@ -337,7 +337,7 @@ class Run:
             self.page_if_wanted()
 
     def build(self, changed: frozenset[str] | None = None) -> None:
-        """`dbt build`: of all models, or of what is made of the tables of staging that have `changed`."""
+        """`dbt build`: all models, or those that depend on the tables of staging that have `changed`."""
         began_at_s = time.monotonic()
         with self._report.task("dbt build"):
             done = build(self._settings, changed)
@@ -345,12 +345,12 @@ class Run:
         self._publish()
 
     def page_if_wanted(self) -> None:
-        """The page, where the settings ask for one, unless it is there and would be the same."""
+        """Make the page if the settings ask for it, unless it exists and would be the same."""
         if self._settings.page and not page_is_current(self._settings):
             make_page(self._settings, self._report)
 
     def _publish(self) -> None:
-        """Bring the read-only copy up to the build, where the settings ask for one."""
+        """Bring the read-only copy up to date with the build, if the settings ask for one."""
         copy = self._settings.publish_path
         if copy is not None and publish(self._settings.warehouse_path, copy, Places(self._settings)):
             self._report.say(f"Published: {copy}.")
@@ -367,8 +367,8 @@ def run_steps(
 ) -> None:
     """Do `steps` in their order, one run at a time, and note for `status` what was done.
 
-    A run that Strava's limits cut short ends well. Before that it waits for its details as long as the settings say,
-    with what it has by then built; one that is to `backfill` waits and goes on until nothing is left.
+    A run that Strava's limits cut short ends without an error. Before that it waits for its details as long as the
+    settings say, with what it has by then built; with `backfill` it waits and continues until nothing is left.
 
     Raises:
         StravaError: the first thing that stopped a step.
@@ -396,7 +396,7 @@ def run_steps(
                         raise
                     down = error
                 rest = rest.without(run.asked, run.asked_on_demand)
-                # a walk of the list has waited by itself; refused again at once, somebody else uses all there is
+                # a walk over the list has waited by itself; if refused again at once, another program uses everything
                 in_vain = (has_waited and run.requests_sent <= 1) or ("pull" in steps_now and not done.listed_on)
                 waits = backfill or not (in_vain or spent is None or is_too_long(spent, budget, settings.max_wait_s))
                 if down is None and (backfill or not waits):
@@ -413,7 +413,7 @@ def run_steps(
             if spent is None or not waits:
                 return
             outages, has_waited = 0, True
-            # the lock is free meanwhile: a daily flow can use what is reserved for it
+            # the lock is free meanwhile, so a daily flow can use its reserve
             with report.task("Backfill" if backfill else "Details") as task:
                 wait_for_window(spent, budget, settings.reserve, stop, task)
 
@@ -429,7 +429,7 @@ def _note_places(settings: StravaSettings) -> None:
 
 
 def _round(run: Run, done: Done, steps: Sequence[Step], choices: Choices) -> BudgetSpent | None:
-    """Do `steps` once; what cut them short, if that was Strava's limits."""
+    """Do `steps` once; returns what cut them short, if that was Strava's limits."""
     began_at_s = time.monotonic()
     try:
         return _do(steps, run, choices)
@@ -455,7 +455,7 @@ def _do(steps: Sequence[Step], run: Run, choices: Choices) -> BudgetSpent | None
     }
     lands = any(step in LANDING for step in steps)
     if any(step in FETCHING for step in steps):
-        # before anything is begun: a build would only keep a newcomer waiting for the news
+        # before anything begins: a newcomer should not have to wait for a build first
         run.require_authorisation()
     run.repair()
     run.complete_withdrawal()
@@ -463,7 +463,7 @@ def _do(steps: Sequence[Step], run: Run, choices: Choices) -> BudgetSpent | None
     run.compact_bronze()
     stopped: StravaError | None = None
     for step in steps:
-        # what stops Strava's side does not keep what has landed from being staged and built, unless somebody wants out
+        # an error on Strava's side does not keep what has landed from being staged and built, unless a signal came
         if (stopped and step == "enrich") or (
             isinstance(stopped, Interrupted)
             and step in ("watch", "purge_if_wanted", "build_if_needed", "page_if_wanted")
@@ -473,7 +473,7 @@ def _do(steps: Sequence[Step], run: Run, choices: Choices) -> BudgetSpent | None
             actions[step]()
         except StravaError as error:
             if isinstance(error, Interrupted) and isinstance(stopped, Interrupted):
-                # staging ends at the same signal, and the first to be stopped says what there is to say
+                # staging ends at the same signal, and the first step to be stopped reports it
                 raise stopped from error
             if run.can_build_later(stopped, error):
                 continue

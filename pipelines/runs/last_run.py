@@ -1,4 +1,4 @@
-"""The record of the last run: written at its start and at its end, so that one that never came to its end is known."""
+"""The record of the last run: written at its start and at its end, so that a run without an end is noticed."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from pipelines.sources.strava_api.budget import Budget
 
 
 class Outcome(StrEnum):
-    """What became of a run. `WAITING`: between two rounds, for Strava. `UNFINISHED` is never written, only found."""
+    """How a run ended. `WAITING`: between two rounds, for Strava. `UNFINISHED` is never written, only concluded."""
 
     RUNNING = "running"
     WAITING = "waiting"
@@ -32,12 +32,12 @@ class Outcome(StrEnum):
 
 @dataclass
 class Done:
-    """What a run did; `status` shows the last one. Instants are UTC; without an `exit_code` it has not ended."""
+    """What a run did, for `status`. Instants are UTC; without an `exit_code` it has not ended."""
 
     command: str
     started_at: str
     listed: int = 0
-    # the day, by Strava's clock, on which the list was walked to its end
+    # the day, by Strava's clock, of the last complete walk over the list
     listed_on: str = ""
     activities_landed: int = 0
     activities_buried: int = 0
@@ -50,7 +50,7 @@ class Done:
     message: str = ""
     outcome: str = Outcome.RUNNING
     ended_at: str | None = None
-    # who it is: a process of a container has its number there, not here
+    # the process and its host: the number of a container's process is only valid there
     pid: int = 0
     host: str = ""
 
@@ -60,7 +60,7 @@ LOOSER: dict[str, Any] = {"seconds": int | float, "exit_code": int | None, "ende
 
 
 class RunRecord:
-    """The record of one run, and the file in which `status` finds it."""
+    """The record of one run, and its file, which `status` reads."""
 
     def __init__(self, settings: StravaSettings, command: str) -> None:
         self._path = _path(settings)
@@ -68,7 +68,7 @@ class RunRecord:
 
     @contextmanager
     def round(self) -> Iterator[None]:
-        """Write that the run is going on, and then how that ended; call under the run's lock.
+        """Write that the run is running, and then how it ended; call under the run's lock.
 
         Raises:
             StorageFailed: it cannot be written.
@@ -79,7 +79,7 @@ class RunRecord:
             yield
         except BaseException as error:
             self._end(*_ending_of(error))
-            # a full disk must not hide what happened before; the record then says that the run did not end
+            # a full disk must not hide the first error; the record then says that the run did not end
             with suppress(StorageFailed):
                 self._write()
             raise
@@ -89,7 +89,7 @@ class RunRecord:
 
     @contextmanager
     def wait(self) -> Iterator[None]:
-        """Write how a wait between two rounds ends, unless another run has written since."""
+        """Write how a wait between two rounds ended, unless another run has written since."""
         try:
             yield
         except BaseException as error:
@@ -101,7 +101,7 @@ class RunRecord:
             raise
 
     def waits(self, why: str) -> None:
-        """This round ends, the run goes on after a wait."""
+        """This round ends, and the run continues after a wait."""
         self.done.outcome, self.done.message = Outcome.WAITING, why
 
     def _end(self, outcome: Outcome, exit_code: int, message: str) -> None:
@@ -118,20 +118,20 @@ def _ending_of(error: BaseException) -> tuple[Outcome, int, str]:
         return Outcome.STOPPED if isinstance(error, Interrupted) else Outcome.FAILED, error.exit_code, str(error)
     if isinstance(error, KeyboardInterrupt):
         return Outcome.STOPPED, Interrupted.exit_code, "Stopped at once."
-    # its own text may quote anything, a secret too
+    # its text may quote anything, even a secret
     places = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(str(REPO))]
     where = f" in {Path(places[-1].filename).relative_to(REPO)}, line {places[-1].lineno}" if places else ""
     return Outcome.CRASHED, StravaError.exit_code, f"{type(error).__name__}{where}: please report that."
 
 
 def read_last_run(settings: StravaSettings) -> dict[str, Any] | None:
-    """The record of the last run, with what became of it by now; None if there is none that can be read."""
+    """The record of the last run with its present outcome; None if there is no readable one."""
     known = _read(_path(settings))
     if known is None:
         return None
     done = asdict(Done("", "")) | known
     if "outcome" not in known:
-        # of a version that wrote at the end only
+        # from a version that wrote only at the end
         done["outcome"] = {0: Outcome.DONE, Interrupted.exit_code: Outcome.STOPPED}.get(
             done["exit_code"], Outcome.FAILED
         )
@@ -141,22 +141,22 @@ def read_last_run(settings: StravaSettings) -> dict[str, Any] | None:
 
 
 def another_run(settings: StravaSettings) -> str:
-    """What to say before a wait for the run's lock: which run goes on, and whether Strava's limits may hold it up."""
+    """The message before a wait for the run's lock: which run is running, and whether Strava's limits may delay it."""
     done = read_last_run(settings)
     if done is None or done["outcome"] != Outcome.RUNNING:
-        # who makes a page or a bundle has the lock too
-        return "Another run is going on; waiting for its end."
-    said = f"Another run is going on ({done['command']}, process {done['pid']}); waiting for its end."
+        # a command that makes a page or a bundle holds the lock too
+        return "Another run is going on; waiting for it to end."
+    said = f"Another run is going on ({done['command']}, process {done['pid']}); waiting for it to end."
     spent = Budget(settings.state_path / "budget.json").spent()
     return f"{said} {spent}" if spent else said
 
 
 def _goes_on(done: dict[str, Any], settings: StravaSettings) -> bool:
-    """Whether the run of a record may still do what that says."""
+    """Whether the run of a record may still be running."""
     if done["outcome"] not in (Outcome.RUNNING, Outcome.WAITING):
         return True
     if done["outcome"] == Outcome.RUNNING and not is_locked(settings.lock_path):
-        # the system gives back the lock of whoever dies
+        # the system releases the lock of a process that dies
         return False
     return done["host"] != socket.gethostname() or _lives(done["pid"])
 
@@ -186,6 +186,6 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _is_record(known: dict[str, Any]) -> bool:
-    """Whether it can be read as a `Done`; what somebody else wrote there is none."""
+    """Whether it can be read as a `Done`, unlike what another program wrote there."""
     kinds = {name: type(value) for name, value in asdict(Done("", "")).items()} | LOOSER
     return known.keys() >= REQUIRED and all(isinstance(known[name], kinds[name]) for name in kinds.keys() & known)

@@ -1,6 +1,6 @@
-"""Purging: what was deleted at Strava is erased here too, from every place where this program ever wrote it.
+"""Purging: what was deleted at Strava is erased here, from every place where this program ever wrote it.
 
-A tombstone with `purged` is the intent and lands first. Whatever a kill leaves undone, the next purge or flow finds:
+A tombstone with `purged` is the intent and lands first. The next purge or flow finds whatever a kill leaves undone:
 rows of that activity, not newer than the intent, in a shard, in staging or in a copy of it.
 """
 
@@ -23,7 +23,7 @@ from pipelines.runs.erasure import Doomed, Erasure, Needles
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table
 from pipelines.warehouse.points import POINT_FILES
 
-# a shorter name is in any text
+# a shorter name occurs in any text
 LEAST_NAME = 6
 
 
@@ -37,7 +37,7 @@ class Buried:
 
 
 class Purge:
-    """One purge; nobody else may write in `bronze` or in any place of `settings` meanwhile."""
+    """One purge; no other process may write in `bronze` or in any place of `settings` meanwhile."""
 
     def __init__(self, bronze: Bronze, notes: Notes, settings: StravaSettings, report: Report) -> None:
         self._bronze = bronze
@@ -46,7 +46,7 @@ class Purge:
         self._notes = notes
 
     def intend(self) -> set[int]:
-        """Land a tombstone that says `purged` for each activity that is gone and not purged yet; their ids."""
+        """Land a tombstone with `purged` for each activity that is gone and not purged yet; returns their ids."""
         buried = {
             id_: Buried(athlete_id, start_date, payload)
             for athlete_id, id_, start_date, _, payload in self._bronze.tombstones()
@@ -56,7 +56,7 @@ class Purge:
         for id_, instant, *_ in self._bronze.versions(ACTIVITIES, unpurged):
             fetched_at[id_].add(instant)
         payloads = defaultdict(list)
-        # one that came back lives
+        # one that came back is live
         for id_ in sorted(unpurged - self._bronze.live_of_all() if unpurged else ()):
             tombstone = buried[id_]
             payloads[tombstone.athlete_id].append(
@@ -64,20 +64,20 @@ class Purge:
                     id_, tombstone.athlete_id, tombstone.start_date, tombstone.payload, sorted(fetched_at[id_])
                 )
             )
-        # later than the details too: they go as well
+        # later than the details too, which are erased as well
         newest = self._bronze.newest_fetched_at() if payloads else None
         for athlete_id, intents in payloads.items():
             self._notes.land(TOMBSTONES, intents, newest, athlete_id)
         return {payload.id for intents in payloads.values() for payload in intents if payload.id is not None}
 
     def erase(self) -> bool:
-        """Erase the rows that an intent, of this run or an earlier one, speaks of; whether there was anything.
+        """Erase the rows that an intent of this run or an earlier one covers; returns whether there were any.
 
-        It ends with a look for what it erased at all that is ours, and names what is out of its reach.
+        At its end it searches all files of ours for what it erased, and names what is out of its reach.
 
         Raises:
             WarehouseBusy: another process holds the DuckDB file, which still holds what is erased from all else.
-            StorageFailed: a file could not be written; the next purge goes on.
+            StorageFailed: a file could not be written; the next purge continues.
         """
         purged_at = self._bronze.purged()
         if not purged_at:
@@ -89,12 +89,12 @@ class Purge:
             hashes[is_purged(id_, fetched_at)].add(payload_hash)
         holding = {Path(file) for found in versions.values() for id_, at, _, file in found if is_purged(id_, at)}
         needles = Needles(self._gone(), self._names(is_purged) if holding else set())
-        # an activity that came back unchanged bears the same bytes
+        # an activity that came back unchanged has the same bytes
         erased = {bytes.fromhex(text) for text in hashes[True] - hashes[False]}
         return self._erasure(purged_at).erase(holding, erased, needles, lambda each: _staged_hashes(each, purged_at))
 
     def look_again(self) -> None:
-        """Look for what was ever purged, by its id alone, at all that is ours; name what is out of reach.
+        """Search all files of ours for the ids of everything that was ever purged; name what is out of reach.
 
         Raises:
             StorageFailed: a file cannot be read or removed.
@@ -111,21 +111,21 @@ class Purge:
             lambda _table: erases,
             lambda connection: _holds_any(connection, purged_at),
             max(purged_at.values()),
-            # also of one that came back: the earlier file may be another
+            # also if it came back: the earlier file may be another one
             points_of=set(purged_at),
         )
         return Erasure(self._bronze, self._settings, self._report, doomed)
 
     def _gone(self) -> set[int]:
-        """Ids of what was purged and of which nothing has landed since."""
+        """Ids of what was purged and has not landed again since."""
         purged_at = self._bronze.purged()
         versions = [row for table in ERASED_FROM if purged_at for row in self._bronze.versions(table, purged_at)]
         is_purged = self._bronze.is_purged(ACTIVITIES)
         return set(purged_at) - {id_ for id_, at, *_ in versions if not is_purged(id_, at)}
 
     def _names(self, is_purged: IsPurged) -> set[str]:
-        """The names that purged rows bear and that are in no other activity's."""
-        # a row of an export is an array of [title, text], and the name is the third in any of its layouts
+        """The names of purged rows that no other activity's name contains."""
+        # a row of an export is an array of [title, text], and the name is the third in every layout
         rows = self._bronze.query(
             f"""
             select id, fetched_at, try(json_extract_string({READABLE}, '$.name')) as name from {{{ACTIVITIES}}}
@@ -161,7 +161,7 @@ def _holds_any(connection: duckdb.DuckDBPyConnection, purged_at: dict[int, datet
 
 
 def _staged_hashes(connection: duckdb.DuckDBPyConnection, purged_at: dict[int, datetime]) -> set[bytes]:
-    """The hashes of purged summaries in staging, of which no other one has the bytes."""
+    """The hashes of purged summaries in staging whose bytes no other one has."""
     if not holds_table(connection, ACTIVITIES):
         return set()
     connection.register("purged", _table(purged_at))

@@ -1,4 +1,4 @@
-"""Reconciliation: what Strava listed, what bronze and the warehouse have, with a reason for each difference."""
+"""Reconciliation: what Strava listed, what bronze and the warehouse have, and a reason for each difference."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -23,15 +23,15 @@ from pipelines.warehouse.build import built_at
 from pipelines.warehouse.database import DATASET, holds_table, open_warehouse
 
 LOST = "a shard that is damaged, set aside, moved or removed?"
-# whose version an activity takes in `strava.activities`, the first one first
+# the doors by whose version a row of `strava.activities` is merged, in their order
 DOORS = (ACTIVITIES, EXPORT_ACTIVITIES, ACTIVITY_FILES)
-# never deleted: it may hold what no shard has any more
+# never deleted: it may have what no shard has any more
 MAKE_ANEW = "move the DuckDB file away and keep it, then make compact"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Two numbers that differ: by how many, why, and whether that is as it should be (`adds_up`)."""
+    """Two numbers that differ: by how many, why, and whether the reason is a good one (`adds_up`)."""
 
     count: int
     reason: str
@@ -42,8 +42,8 @@ class Difference:
 class Reconciliation:
     """The numbers of one athlete. Instants are UTC; what cannot be known is None.
 
-    stored: activities that live in bronze, by whichever door they came. at_api: those that came through the API: those
-    `listed` by the last complete sweep, `swept_at`, those `kept` though they were not, plus `landed_since`, less
+    stored: live activities in bronze, through any door. at_api: those that came through the API: those
+    `listed` by the last complete sweep, `swept_at`, those `kept` although they were not, plus `landed_since`, minus
     `deleted_since`. in_export: activities in the newest export. enriched: those with details.
     quarantined: reason → how many have no details because Strava refuses them. deleted: activities that are gone;
     purged: those of them that are erased. staged: shards in staging. in_activities, in_details: rows in `strava.*`.
@@ -82,7 +82,7 @@ def reconcile(
 ) -> Reconciliation:
     """Compare the last sweep, the exports, bronze and the warehouse.
 
-    The DuckDB file is left alone where somebody else has it. `exports` are the athlete's, oldest first.
+    The DuckDB file is not read if another process has it open. `exports` are the athlete's, oldest first.
     """
     alive = set(bronze.live(athlete_id))
     at_api = bronze.seen(athlete_id, datetime.max).keys()
@@ -90,7 +90,7 @@ def reconcile(
     known = alive & (at_api | bronze.exported(athlete_id))
     missing = set(bronze.without_details(athlete_id))
     tombstones = [tombstone for tombstone in bronze.tombstones() if tombstone[0] == athlete_id]
-    # a file of which Strava's version has come is no activity that is gone
+    # a file whose activity has come from Strava is not a deleted activity
     not_gone = alive | superseded(bronze)
     newest_tombstone = {id_: payload for _, id_, _, _, payload in tombstones if id_ not in not_gone}
     reconciliation = Reconciliation(
@@ -149,7 +149,7 @@ def _compare_with_strava(
         reason = f"listed at Strava, but no longer in bronze ({LOST}): make run-all"
         reconciliation.differences.append(Difference(unexplained, reason, adds_up=False))
     elif unexplained < 0:
-        reason = "in bronze, but not listed at Strava by then (shards of another machine?): make run-all"
+        reason = "in bronze, but not listed at Strava (shards of another machine?): make run-all"
         reconciliation.differences.append(Difference(-unexplained, reason, adds_up=False))
 
 
@@ -199,7 +199,7 @@ def _compare_with_warehouse(
     live: set[int],
     with_details: set[int],
 ) -> dict[str, set[str]] | None:
-    """By table, the shards whose payloads staging has; None where that could not be looked into."""
+    """By table, the shards whose payloads staging has; None if staging could not be read."""
     withdrawn = bronze.withdrawn()
     landed = {table: _but_withdrawn(bronze.rows_by_shard(table), table, withdrawn) for table in TABLES}
     left = sum(len(bronze.rows_by_shard(table).keys() - landed[table].keys()) for table in withdrawn.tables)
@@ -209,11 +209,11 @@ def _compare_with_warehouse(
     reconciliation.shards = sum(map(len, landed.values()))
     if not is_there(settings.warehouse_path):
         if reconciliation.shards:
-            reason = "shards not in the warehouse, which is not there: make compact"
+            reason = "shards not in the warehouse, which does not exist: make compact"
             reconciliation.differences.append(Difference(reconciliation.shards, reason))
         return {}
     try:
-        # a run that is going on writes the warehouse; one that begins now waits until this look is over
+        # a run in progress writes the warehouse; one that begins now waits until this is done
         with (
             locked_if_there(settings.lock_path, _give_up),
             open_warehouse(settings.warehouse_path, read_only=True) as connection,
@@ -222,7 +222,7 @@ def _compare_with_warehouse(
             _compare_tables(reconciliation, connection, bronze, landed, staged, athlete_id, live, with_details)
     except StravaError as error:
         require_readable(settings.warehouse_path)
-        reconciliation.differences.append(Difference(0, f"not looked into: {error}"))
+        reconciliation.differences.append(Difference(0, f"warehouse not checked: {error}"))
         return None
     return {table: set(names) for table, names in staged.items() if table not in READ}
 
@@ -265,7 +265,7 @@ def _compare_tables(
         if to_merge := _to_merge(connection, expected, shown, athlete_id):
             reconciliation.differences.append(Difference(to_merge, "activities to be merged: make compact"))
         elif live:
-            reconciliation.differences.append(Difference(0, "the tables are not all of one build: make compact"))
+            reconciliation.differences.append(Difference(0, "the tables are not all from one build: make compact"))
         return
     reconciliation.in_activities, reconciliation.in_details = len(shown[ACTIVITIES]), len(shown[ACTIVITY_DETAILS])
     for table, ids in expected.items() if not damaged else ():
@@ -275,7 +275,7 @@ def _compare_tables(
 
 
 def _look_for_damage(reconciliation: Reconciliation, bronze: BronzeReader, staged: dict[str, set[str]] | None) -> None:
-    """Tell of shards that are damaged, or were set aside, with what may be done: the warehouse may have their rows."""
+    """Report damaged shards and those set aside, with the next step: the warehouse may have their rows."""
     for path, reason in sorted(bronze.damaged.items()):
         why = f"damaged shard, left out here ({path}: {reason}); {_what_next(path, staged)}"
         reconciliation.differences.append(Difference(1, why, adds_up=False))
@@ -286,15 +286,15 @@ def _look_for_damage(reconciliation: Reconciliation, bronze: BronzeReader, stage
 
 def _what_next(shard: Path, staged: dict[str, set[str]] | None) -> str:
     if staged is None:
-        return "keep the DuckDB file, which may have its rows: the next run looks (make run)"
+        return "keep the DuckDB file, which may have its rows: the next run checks (make run)"
     names = span(shard)
     if any(name in names for name in staged.get(shard.parent.name, ())):
-        return "the DuckDB file has its rows, so keep it: the next run writes it anew (make run)"
+        return "the DuckDB file has its rows, so keep it: the next run restores the shard (make run)"
     return "nothing else here has its rows: put it back from a backup"
 
 
 def _but_withdrawn(shards: dict[str, int], table: str, withdrawn: Withdrawn) -> dict[str, int]:
-    """Those of `shards` that no withdrawal erases as a whole."""
+    """Those of `shards` that no withdrawal erases completely."""
     return {name: rows for name, rows in shards.items() if not withdrawn.takes_all_of(table, name)}
 
 
@@ -305,9 +305,9 @@ def _rows_by_shard(connection: duckdb.DuckDBPyConnection, table: str) -> dict[st
 
 
 def _merged(connection: duckdb.DuckDBPyConnection, table: str, athlete_id: int) -> dict[int, datetime]:
-    """Id → when its version was fetched, in `strava.<table>`; none where that was never built."""
+    """Id → when its version in `strava.<table>` was fetched; empty if that was never built."""
     try:
-        # resolves whatever the DuckDB file is called
+        # resolves whatever the name of the DuckDB file
         rows = connection.execute(f"select id, fetched_at from strava.{table} where athlete_id = ?", [athlete_id])
     except (duckdb.CatalogException, duckdb.BinderException):
         return {}
@@ -320,11 +320,11 @@ def _to_merge(
     shown: dict[str, dict[int, datetime]],
     athlete_id: int,
 ) -> int:
-    """How many activities the tables do not show, or not as staging has them, or show though they are gone."""
+    """How many activities the tables lack, show in another version than staging, or show although they are gone."""
     waiting: set[int] = set()
     for table, ids in expected.items():
         newest: dict[int, datetime] = {}
-        # a table that takes the version of another door takes it only where its own has none
+        # a table uses the version of another door only if its own has none
         for door in reversed(DOORS if table == ACTIVITIES else (table,)):
             if holds_table(connection, door):
                 rows = connection.execute(
@@ -336,4 +336,4 @@ def _to_merge(
 
 
 def _give_up() -> None:
-    raise WarehouseBusy("another run is going on, and the warehouse is its.")
+    raise WarehouseBusy("another run is going on and uses the warehouse.")

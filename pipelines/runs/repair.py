@@ -1,6 +1,6 @@
-"""What kills, power cuts and failing disks leave behind is made good here, and nowhere else: at the start of a run.
+"""Repair of what kills, power cuts and failing disks leave behind: here and nowhere else, at the start of a run.
 
-A command that only reads leaves all of it as it is.
+Commands that only read change nothing of it.
 """
 
 import re
@@ -16,9 +16,9 @@ from pipelines.warehouse.points import PointLayer
 
 
 def repair(bronze: Bronze, settings: StravaSettings, report: Report) -> None:
-    """Remove what is half written or compacted, land what was fetched, put back what was set aside; under the lock.
+    """Remove what is half written or covered, land what was fetched, put back what was set aside; under the run's lock.
 
-    A restore that was killed is finished before: bronze is opened on what it restores.
+    A killed restore is completed before this, because bronze is opened on what it restores.
 
     Raises:
         StorageFailed: a file could not be read or written; nothing of it is lost.
@@ -30,7 +30,7 @@ def repair(bronze: Bronze, settings: StravaSettings, report: Report) -> None:
 
 
 def _remove_half_written(settings: StravaSettings, report: Report) -> None:
-    """Remove what killed processes left half written in any place of this history."""
+    """Remove what killed processes left half-written in any place of this history."""
     places = Places(settings)
     shards, outputs = {settings.bronze_path, *places.paths("shards")}, {settings.output_path, *places.paths("output")}
     warehouses = {settings.warehouse_path, settings.warehouse_path.resolve(), *places.paths("warehouse")}
@@ -47,5 +47,5 @@ def _remove_half_written(settings: StravaSettings, report: Report) -> None:
         try:
             remove_half_written(folder, names)
         except StorageFailed as error:
-            # a folder of before may belong to somebody else by now
+            # an earlier folder may belong to another program by now
             report.warn(str(error))

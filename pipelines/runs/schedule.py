@@ -1,4 +1,4 @@
-"""The scheduler: `flow` by a cron expression, one at a time, and at once if one was missed while nobody was there."""
+"""The scheduler: `flow` by a cron expression, one at a time, and at once if one was missed while it was down."""
 
 import json
 import os
@@ -16,18 +16,18 @@ from pipelines.ground.errors import BadSetting, Interrupted
 from pipelines.ground.settings import REPO, SETTINGS, StravaSettings
 from pipelines.ground.stop import StopFlag
 
-# a machine that slept, or a clock that was set forward, is noticed within this time
+# sleep of the machine, or a clock that was set forward, is noticed within this time
 LOOK_EVERY_S = 20
-# a flow makes no bundles
+# a flow needs no passphrase
 NOT_FOR_A_FLOW = (*SETTINGS["state_passphrase"].names, "SOURCES__STRAVA__STATE_PASSPHRASE")
 FLOW = [sys.executable, str(REPO / "pipelines" / "strava.py"), "flow"]
 
 
 class Schedule:
-    """The times when a flow is due: a cron expression on the clock of a time zone, through its summer times.
+    """The times when a flow is due: a cron expression on the clock of a time zone, with its daylight saving time.
 
     Raises:
-        BadSetting: STRAVA_SCHEDULE is no cron expression, or TZ no time zone.
+        BadSetting: STRAVA_SCHEDULE is not a cron expression, or TZ not a time zone.
     """
 
     def __init__(self, expression: str, time_zone: str) -> None:
@@ -50,43 +50,43 @@ class Schedule:
             ) from None
 
 
-def run_on_schedule(settings: StravaSettings, tell: Callable[[str], None], stop: StopFlag) -> None:
-    """Run flows when they are due until a signal comes; a flow that is under way then ends cleanly first.
+def run_on_schedule(settings: StravaSettings, show: Callable[[str], None], stop: StopFlag) -> None:
+    """Run flows when they are due until a signal comes; a running flow then ends cleanly first.
 
-    What was missed while no scheduler ran is made up for by one flow; what falls due while a flow runs is not, because
-    that flow has asked Strava already. A flow that was stopped counts as missed, one that failed as done.
+    One flow makes up for all that were missed while no scheduler ran. A time that falls due while a flow runs is
+    skipped, because that flow has just asked Strava. A flow that was stopped counts as missed, one that failed as done.
 
     Raises:
-        BadSetting: the expression or the time zone is none.
+        BadSetting: the expression or the time zone is invalid.
         StorageFailed: the time of the last flow cannot be noted.
     """
     schedule = Schedule(settings.schedule, settings.time_zone)
     note = settings.state_path / "schedule.json"
     lock = settings.state_path / "schedule.lock"
     try:
-        with locked(lock, stop.wait, lambda: tell("Another scheduler serves this warehouse; waiting for its end.")):
+        with locked(lock, stop.wait, lambda: show("Another scheduler serves this warehouse; waiting for it to end.")):
             done_until = _read(note)
             if done_until is None:
-                # a scheduler that was never here has missed nothing
+                # a scheduler that never ran here has missed nothing
                 done_until = _write(note)
             while True:
-                # a clock that was set back must not keep us waiting for the time it showed
+                # a clock that was set back must not make this wait for the time that it showed before
                 due = schedule.after(min(done_until, datetime.now(UTC)))
                 if due > datetime.now(UTC):
-                    tell(f"Next flow: {due:%Y-%m-%d %H:%M:%S %Z}.")
+                    show(f"Next flow: {due:%Y-%m-%d %H:%M:%S %Z}.")
                 else:
-                    tell(f"A flow was due at {due:%Y-%m-%d %H:%M:%S %Z}; it runs now.")
+                    show(f"A flow was due at {due:%Y-%m-%d %H:%M:%S %Z}; it runs now.")
                 while (left := due - datetime.now(UTC)) > timedelta(0):
                     stop.wait(min(left.total_seconds(), LOOK_EVERY_S))
                 code = _flow(stop)
-                tell("The flow is done." if code == 0 else f"The flow ended with exit code {code}.")
+                show("The flow is done." if code == 0 else f"The flow ended with exit code {code}.")
                 done_until = _write(note)
     except Interrupted:
-        tell("Stopped.")
+        show("Stopped.")
 
 
 def _write(note: Path) -> datetime:
-    """Note that nothing was missed until now; the time noted."""
+    """Note that nothing was missed until now; returns the time noted."""
     now = datetime.now(UTC)
     with written_whole(note) as file:
         file.write(json.dumps({"done_until": now.isoformat()}).encode())
@@ -100,22 +100,22 @@ def _read(note: Path) -> datetime | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
-        # nobody can read it: better one flow too many than one too few
+        # it is unreadable: better one flow too many than one too few
         return datetime.fromtimestamp(0, UTC)
 
 
 def _flow(stop: StopFlag) -> int:
-    """Run a flow to its end; its exit code.
+    """Run a flow to its end; returns its exit code.
 
     Raises:
-        Interrupted: a signal came. The flow got it too and has ended.
+        Interrupted: a signal came. The flow got it too, and has ended.
     """
     environment = {name: value for name, value in os.environ.items() if name not in NOT_FOR_A_FLOW}
     with subprocess.Popen(  # noqa: S603 - our own command
         FLOW,
         env=environment,
         stderr=subprocess.STDOUT,
-        # of a session of its own: a terminal's Ctrl-C reaches it through us only, and so once
+        # in a session of its own: a terminal's Ctrl-C reaches it only through us, so only once
         start_new_session=True,
     ) as flow:
         try:

@@ -1,4 +1,4 @@
-"""What `status` shows: whose history this is, whether it adds up, what is missing, what the last run did."""
+"""What `status` shows: the athlete, whether everything adds up, what is missing, what the last run did."""
 
 import json
 from contextlib import suppress
@@ -31,11 +31,11 @@ _WAITS = " It waits for the next run."
 
 @dataclass(frozen=True)
 class Status:
-    """All there is to show. `no_tokens`: why the token file cannot be read; `reconciliation`: None without an athlete.
+    """Everything to show. `no_tokens`: why the token file cannot be read; `reconciliation`: None without an athlete.
 
-    `athlete_id`: the token file's, else that of the history. `exports`: those imported, oldest first. `files`: those
-    taken in by themselves, each content once, oldest first; `files_left`: those of the watch folder that were not, by
-    path. `unknown_fields`: None where no run has looked yet.
+    `athlete_id`: the token file's, otherwise that of the history. `exports`: those imported, oldest first. `files`: the
+    imported files, each content once, oldest first; `files_left`: those in the watch folder that were not imported, by
+    path. `unknown_fields`: None if no run has looked yet.
     """
 
     tokens: Tokens | None
@@ -53,7 +53,7 @@ class Status:
 
     @property
     def odd(self) -> list[Difference]:
-        """The differences that have no good reason; nothing adds up to nothing."""
+        """The differences without a good reason."""
         return (
             []
             if self.reconciliation is None
@@ -62,10 +62,10 @@ class Status:
 
 
 def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
-    """Look at the files; asks nobody, writes nothing, and works while a run goes on.
+    """Read the files; sends no request, writes nothing, and works during a run.
 
     Raises:
-        StorageFailed: the system could not hand one out, or a restore has not come to its end.
+        StorageFailed: one cannot be read, or a restore is not complete.
     """
     require_whole_state(settings)
     tokens, no_tokens = None, ""
@@ -86,7 +86,7 @@ def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
         reconciliation = reconcile(settings, bronze, quarantine, athlete_id, exports)
         unknown_fields = FieldsSeen(bronze, settings.state_path).unknown()
     cache = read_cache(settings.watch_cache_path)
-    # one that began meanwhile
+    # a restore that began meanwhile
     require_whole_state(settings)
     return Status(
         tokens,
@@ -105,7 +105,7 @@ def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
 
 
 def _athlete_id(tokens: Tokens | None, bronze: BronzeReader) -> int | None:
-    """Whose history it is: the token file says so, else that it is nobody else's."""
+    """The athlete of the history: from the token file, otherwise the only one that bronze has."""
     if tokens is not None:
         return tokens.athlete_id
     known = athletes_of_history(bronze)
@@ -113,33 +113,33 @@ def _athlete_id(tokens: Tokens | None, bronze: BronzeReader) -> int | None:
 
 
 def _live_files(bronze: BronzeReader, athlete_id: int) -> list[WatchedFile]:
-    """The files that are of live activities, each content once."""
+    """The files of live activities, each content once."""
     found = watched_files(bronze, athlete_id)
     live = bronze.live(athlete_id) if found else {}
     return list({file.sha256: file for file in found if file.activity_id in live}.values())
 
 
 def status_lines(status: Status) -> list[tuple[str, str]]:
-    """(label, value) of each line; a further line of the same label has none."""
+    """(label, value) of each line; further lines with the same label have none."""
     lines = _token_lines(status)
     if status.reconciliation is None:
         lines.append(("Activities", "not known: no athlete yet"))
     else:
-        cursor = f"{status.cursor:%Y-%m-%d %H:%M:%S} UTC" if status.cursor else "none: nothing has come from the API"
+        cursor = f"{status.cursor:%Y-%m-%d %H:%M:%S} UTC" if status.cursor else "none: nothing has come through the API"
         lines += [("Cursor", cursor), *_reconciliation_lines(status.reconciliation)]
     return [
         *lines,
         *_export_lines(status.exports),
         *_file_lines(status),
         *_field_lines(status.unknown_fields),
-        ("Budget seen last", in_words(status.budget) or "nothing seen in this window"),
-        ("Last run", _told(status.last_run) if status.last_run else "none"),
+        ("Budget last seen", in_words(status.budget) or "nothing seen in this window"),
+        ("Last run", _last_run_line(status.last_run) if status.last_run else "none"),
         ("Warehouse", _size(status.warehouse)),
     ]
 
 
 def status_json(status: Status) -> str:
-    """The same for programs; docs/reference/status.md names the keys, which stay."""
+    """The same for programs; docs/reference/status.md names the keys, which are stable."""
     tokens, reconciliation = status.tokens, status.reconciliation
     size = status.warehouse.stat().st_size if is_there(status.warehouse) else None
     expires_at = datetime.fromtimestamp(tokens.expires_at, UTC) if tokens and tokens.access_token else None
@@ -179,9 +179,9 @@ def _token_lines(status: Status) -> list[tuple[str, str]]:
     tokens = status.tokens
     if tokens is None:
         if status.athlete_id == NOBODY:
-            return [("Athlete", "not known: there are activity files alone, which do not say")]
+            return [("Athlete", "not known: there are only activity files, which do not say")]
         if status.athlete_id is not None:
-            return [("Athlete", f"{status.athlete_id}, by an import; not authorised at Strava")]
+            return [("Athlete", f"{status.athlete_id}, from an import; not authorised at Strava")]
         return [("Athlete", f"not known: {status.no_tokens}")]
     left_s = tokens.expires_at - datetime.now(UTC).timestamp()
     if not tokens.access_token:
@@ -223,7 +223,7 @@ def _reconciliation_lines(reconciliation: Reconciliation) -> list[tuple[str, str
 
 
 def _export_lines(exports: list[ExportNote]) -> list[tuple[str, str]]:
-    """A line for all exports, and one for each thing in the newest one that was not read."""
+    """A line for all exports, and one for each item of the newest one that was not read."""
     if not exports:
         return []
     newest = exports[-1]
@@ -241,12 +241,12 @@ def _export_lines(exports: list[ExportNote]) -> list[tuple[str, str]]:
 
 
 def _file_lines(status: Status) -> list[tuple[str, str]]:
-    """A line for the files taken in by themselves, and one for each that was not."""
+    """A line for the imported files, and one for each that was not imported."""
     lines = []
     if status.files:
         alone = sum(file.is_alone for file in status.files)
         newest = status.files[-1]
-        counts = f"{len(status.files):,} taken in, {alone:,} of them of activities that Strava does not know"
+        counts = f"{len(status.files):,} imported, {alone:,} of them of activities that Strava does not know"
         when = f"{newest.taken_at:%Y-%m-%d %H:%M} UTC ({one_line(newest.name)})"
         lines.append(("Activity files", f"{counts}; the newest {when}"))
     without = sum(looked.outcome == "no activity" for _, looked in status.files_left)
@@ -293,22 +293,22 @@ def _export_json(note: ExportNote) -> dict[str, Any]:
 
 
 def _field_lines(unknown: list[UnknownField] | None) -> list[tuple[str, str]]:
-    """A line for each field that nothing here knows; none where there is none."""
+    """A line for each unknown field."""
     shown = [f"{one_line(each.field)} in {each.table} since {each.first_seen_at:%Y-%m-%d}" for each in unknown or ()]
     if len(shown) > MOST_FIELDS:
         shown[MOST_FIELDS:] = [f"and {len(shown) - MOST_FIELDS:,} more: status --json names them"]
     return [("" if i else "New at Strava", line) for i, line in enumerate(shown)]
 
 
-def _told(done: dict[str, Any]) -> str:
+def _last_run_line(done: dict[str, Any]) -> str:
     began = f"{done['command']} at {str(done['started_at'])[:19].replace('T', ' ')} UTC"
     if done["outcome"] == Outcome.RUNNING:
         return f"{began} is still running (process {done['pid']})"
     if done["outcome"] == Outcome.UNFINISHED:
-        left = "What had landed is kept; the next run goes on from there."
+        left = "What had landed is kept; the next run continues from there."
         if str(done["command"]).startswith(("withdraw", "purge")):
-            left = "What is not erased yet the next run erases."
-        return f"{began} did not come to its end: it was killed, or the machine went down. {left}"
+            left = "The next run erases what is not erased yet."
+        return f"{began} did not end: it was killed, or the machine went down. {left}"
     files = f", {done['files_landed']:,} files" if done["files_landed"] else ""
     landed = f"{done['activities_landed']:,} activities{files} and {done['details_landed']:,} details landed"
     line = f"{began}: {landed}, {done['requests']:,} requests, {done['seconds']:.1f} s"
@@ -317,7 +317,7 @@ def _told(done: dict[str, Any]) -> str:
 
 
 def _instants(done: dict[str, Any], *keys: str) -> dict[str, str | None]:
-    """What a record of a run says of instants, as all keys here say them; None where it says none."""
+    """The instants in a record of a run, in the format of all keys; None if missing."""
     found: dict[str, str | None] = dict.fromkeys(keys)
     for key in keys:
         with suppress(TypeError, ValueError):

@@ -1,6 +1,6 @@
-"""Withdrawing: what came through one door is erased everywhere, and what the other doors prove stays.
+"""Withdrawing: what came through one door is erased everywhere; what the other doors prove stays.
 
-The withdrawal lands first, as a row of bronze that names what it takes. Every run completes what a kill left undone
+The withdrawal lands first, as a row of bronze that names what it erases. Every run completes what a kill left undone
 before it does anything else. What lands later is in shards that no withdrawal names.
 """
 
@@ -28,22 +28,22 @@ from pipelines.runs.erasure import Doomed, Erasure, Needles
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
 
 CALLED: dict[Door, str] = {"api": "Strava's API", "export": "exports", "file": "activity files"}
-# beside the warehouse, made of it; and which files of a watch folder are known, though their rows may go
+# caches beside the warehouse that are made from it, and the one of the watch folder, whose files' rows may be erased
 _MADE_OF_THE_WAREHOUSE = {"dbt", "page.json", "routes.json", "watch.json"}
-# beside the warehouse, and not made of the API's answers; what dlt keeps is searched
+# files beside the warehouse that are not made from the API's answers; dlt's own are searched
 _NOT_OF_THE_API = {"dlt", "last_run.json", "schedule.json"}
 
 
 @dataclass(frozen=True)
 class WithdrawChoice:
-    """The door to withdraw, and who says, once it is clear what that means, whether it is to be done."""
+    """The door to withdraw, and a function that asks, once the consequences are shown, whether to go ahead."""
 
     door: Door = "api"
     is_confirmed: Callable[[], bool] = lambda: True
 
 
 class Withdraw:
-    """Withdraws doors; nobody else may write in `bronze` or in any place of `settings` meanwhile."""
+    """Withdraws doors; no other process may write in `bronze` or in any place of `settings` meanwhile."""
 
     def __init__(self, bronze: Bronze, notes: Notes, settings: StravaSettings, report: Report) -> None:
         self._bronze = bronze
@@ -52,7 +52,7 @@ class Withdraw:
         self._report = report
 
     def run(self, choice: WithdrawChoice) -> None:
-        """Say what came through a door, and erase it where that is confirmed.
+        """Report what came through a door, and erase it if that is confirmed.
 
         Raises:
             Interrupted: it is not confirmed; nothing has changed.
@@ -62,39 +62,39 @@ class Withdraw:
         if not found.rows:
             self._report.say(f"Withdrawal: nothing here came through {CALLED[choice.door]}.")
             return
-        self._tell(choice.door, found)
+        self._report_what_came(choice.door, found)
         if not choice.is_confirmed():
             raise Interrupted("Nothing was erased.")
         self._intend(found)
         self.complete()
 
     def complete(self) -> bool:
-        """Erase what any withdrawal takes and is there yet; whether there was anything.
+        """Erase what any withdrawal covers and is still there; returns whether there was anything.
 
         Raises:
-            WarehouseBusy: another process holds the DuckDB file, which still has the rows.
-            StorageFailed: a file could not be written; the next run goes on.
+            WarehouseBusy: another process has the DuckDB file open, which still has the rows.
+            StorageFailed: a file could not be written; the next run continues.
         """
         withdrawn = self._bronze.withdrawn()
         if not withdrawn.tables:
             return False
         return _Completion(self._bronze, withdrawn, self._settings, self._report).run()
 
-    def _tell(self, door: Door, found: CameThrough) -> None:
+    def _report_what_came(self, door: Door, found: CameThrough) -> None:
         rows = ", ".join(f"{number:,} of {table}" for table, number in sorted(found.rows.items()))
         self._report.say(f"Through {CALLED[door]} came {counted(sum(found.rows.values()), 'row')} of bronze: {rows}.")
         self._report.say(
             "They are erased from bronze, the JSON files, the warehouse, its copy, pages and caches, for good."
         )
         leaves = "leaves" if found.leaving == 1 else "leave"
-        back = f"; {found.returning:,}, gone by its word alone, come back" if found.returning else ""
+        back = f"; {found.returning:,}, gone only because of it, come back" if found.returning else ""
         self._report.say(
-            f"{counted(found.leaving, 'activity')} {leaves} the history, known by nothing else; "
+            f"{counted(found.leaving, 'activity')} {leaves} the history, known through no other door; "
             f"{found.staying:,} stay{back}."
         )
 
     def _intend(self, found: CameThrough) -> None:
-        """Land what the other doors prove by themselves, then the withdrawal, which from then on is to be completed."""
+        """Land what the other doors prove, then the withdrawal, which from then on will be completed."""
         rows = defaultdict(list)
         for noticed_at, payload in found.proofs:
             row = DatedRow(payload.id, payload.start_date, noticed_at, payload.text, payload.digest.hex())
@@ -107,7 +107,7 @@ class Withdraw:
         self._notes.land(WITHDRAWALS, [withdrawal.payload(athlete_id)], newest, athlete_id)
 
     def _with_staged(self, withdrawal: Withdrawal) -> Withdrawal:
-        """`withdrawal`, and the shards of its door that only staging has."""
+        """`withdrawal` with the shards of its door that only staging has."""
         warehouse = self._settings.warehouse_path
         if not is_there(warehouse):
             return withdrawal
@@ -131,7 +131,7 @@ class _Completion:
         self._report = report
 
     def run(self) -> bool:
-        """Erase what is there yet; whether there was anything."""
+        """Erase what is still there; returns whether there was anything."""
         self._remove_torn()
         holding: set[Path] = set()
         hashes: dict[bool, set[bytes]] = {True: set(), False: set()}
@@ -157,12 +157,12 @@ class _Completion:
         return erasure.erase(holding, hashes[True] - hashes[False], needles)
 
     def _rows(self, table: str) -> list[tuple[int | None, str, str, str]]:
-        """Id, hash, shard and file of the rows of `table`; where nothing is to be done, of none."""
+        """Id, hash, shard and file of the rows of `table`; none if there is nothing to do."""
         named = self._withdrawn.shards(table)
         query = f"select id, payload_hash, shard, filename from {{{table}}} where shard in (select unnest($shards))"
         rows = self._bronze.query(query, shards=sorted(named))
         if rows and table == ACTIVITIES:
-            # what landed since may bear the same bytes
+            # what landed since may have the same bytes
             return self._bronze.query(f"select id, payload_hash, shard, filename from {{{table}}}")
         return rows
 
@@ -177,7 +177,7 @@ class _Completion:
 
     @cached_property
     def _left(self) -> dict[str, Counter[str]]:
-        """By table, how many rows of each shard that a withdrawal names are to stay."""
+        """By table, how many rows stay of each shard that a withdrawal names."""
         return {
             table: Counter(
                 shard
@@ -188,7 +188,7 @@ class _Completion:
         }
 
     def _is_staged(self, connection: duckdb.DuckDBPyConnection) -> bool:
-        """Whether staging has more of a shard than what is to stay of it: a hash there may be that of a reading."""
+        """Whether staging has more rows of a shard than those that stay; hashes do not show it, because of readings."""
         for table, left in self._left.items():
             if holds_table(connection, table):
                 query = (
@@ -201,7 +201,7 @@ class _Completion:
         return False
 
     def _may_hold(self, path: Path) -> bool:
-        """Whether a file beside a warehouse is made of what was withdrawn."""
+        """Whether a file beside a warehouse is made from what was withdrawn."""
         parts = path.parts
         state = len(parts) - 1 - parts[::-1].index(self._settings.state_path.name)
         first = parts[state + 1]
@@ -209,7 +209,7 @@ class _Completion:
         return first in _MADE_OF_THE_WAREHOUSE or (is_of_api and first not in _NOT_OF_THE_API)
 
     def _remove_torn(self) -> None:
-        """Remove what was set aside of shards that go as a whole: nobody need be able to read it."""
+        """Remove what was set aside of shards that are erased completely: it need not be readable."""
         for table in self._withdrawn.tables:
             for aside, shard in files_set_aside(self._bronze.folder / table):
                 if self._withdrawn.takes_all_of(table, shard.stem):

@@ -1,1 +1,1 @@
-"""Where activities come from: dlt sources that work by themselves in any dlt project, so they import none of ours."""
+"""The sources of activities: dlt sources that work alone in any dlt project, so they import nothing else of ours."""

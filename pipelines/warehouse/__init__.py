@@ -1,1 +1,1 @@
-"""What is built: staging, dbt, the published copy, queries on the sealed file."""
+"""The warehouse: staging, dbt, the published copy, queries on the sealed file."""

@@ -1,6 +1,6 @@
-"""The athlete's own numbers and goals, beside the rows of staging: dbt's views read them there.
+"""The athlete's own numbers and goals as tables of staging, where dbt's views read them.
 
-So a number that was changed shows at once, without a build.
+So a changed number shows at once, without a build.
 """
 
 from typing import Any
@@ -25,10 +25,10 @@ TABLES = {
 
 
 def write_athlete_settings(settings: StravaSettings) -> None:
-    """Let the warehouse say what the settings say; a file that does already is not written.
+    """Write the settings into the warehouse; a file that has them already is not written.
 
     Raises:
-        WarehouseBusy: another process holds the DuckDB file.
+        WarehouseBusy: another process has the DuckDB file open.
         StorageFailed: it could not be written.
     """
     with open_warehouse(settings.warehouse_path) as connection:
@@ -39,9 +39,9 @@ def write_athlete_settings(settings: StravaSettings) -> None:
 
 
 def settings_are_known(connection: duckdb.DuckDBPyConnection, settings: StravaSettings) -> bool:
-    """Whether the opened warehouse says what the settings say; one of an older version never does.
+    """Whether the opened warehouse has the same settings; one of an older version never does.
 
-    Settings that say nothing of the athlete contradict nothing: the home may be the demo's, or another machine's.
+    Settings without any number of the athlete contradict nothing: the home may be the demo's, or another machine's.
     """
     known, wanted = read_athlete_settings(connection), _wanted(settings)
     return known == wanted or (wanted == _wanted(StravaSettings()) and None not in known.values())
@@ -64,12 +64,12 @@ def _wanted(settings: StravaSettings) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def read_athlete_settings(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Any, ...]] | None]:
-    """By table, the rows of the opened warehouse; None where an older version had no such table, or another one."""
+    """By table, the rows of the opened warehouse; None if an older version had no such table, or a different one."""
     return {table: _rows(connection, table) for table in TABLES}
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[Any, ...]] | None:
-    # asked first: DuckDB would look for a Python variable of a missing table's name
+    # checked first: for a missing table, DuckDB would look for a Python variable of that name
     if not holds_table(connection, table):
         return None
     try:

@@ -22,10 +22,10 @@ from pipelines.ground.settings import REPO, StravaSettings
 from pipelines.warehouse.database import holds_table, open_warehouse
 
 PROJECT = REPO / "dbt_project"
-# where its code is; what dbt compiles lies beside
+# dbt's code; what it compiles is elsewhere
 PROJECT_PARTS = ("models", "macros", "seeds", "tests")
 CODE = (".sql", ".yml", ".csv")
-# tables of staging -> where `record_build` notes how many rows of them a build saw
+# tables of staging -> the column in which `record_build` notes how many of their rows a build saw
 COUNTED = {
     "activities": "activity_rows",
     "activity_details": "detail_rows",
@@ -38,7 +38,7 @@ COUNTED = {
 # dbt begins each line with the time
 CLOCK = re.compile(r"^\d\d:\d\d:\d\d +", re.MULTILINE)
 LONGEST_TEXT = 4000
-# what Python, dbt and DuckDB read; settings, tokens, keys and passphrases are nobody's there
+# what Python, dbt and DuckDB need; no settings, tokens, keys and passphrases
 PASSED_ON = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TMP|TEMP|TZ|LANG|LANGUAGE|LC_\w+|TERM|COLUMNS|NO_COLOR|VIRTUAL_ENV|"
     r"PYTHON\w+|DBT_\w+|MALLOC_\w+|(DY)?LD_LIBRARY_PATH"
@@ -46,12 +46,12 @@ PASSED_ON = re.compile(
 
 
 def what_to_build(settings: StravaSettings) -> frozenset[str] | None:
-    """The tables of staging with more rows than the last `dbt build` of this warehouse saw; None: all is to be built.
+    """The tables of staging with more rows than the last `dbt build` of this warehouse saw; None to build everything.
 
-    Empty: nothing is to be built; dbt starts in 3 to 5 s, and a run with nothing new does not pay that. All is built
-    anew when the project has changed, when a table has its first rows or fewer than before, and once a day, so that
-    each test has passed within a day. The macro `record_build` writes what is read here. Sweeps do not count: what
-    they found has rows of its own, and dbt only has a view on them.
+    Empty: there is nothing to build; dbt takes 3 to 5 s to start, which a run with nothing new saves. Everything is
+    built if the project has changed, if a table has its first rows or fewer than before, and once a day, so that each
+    test has passed within a day. The macro `record_build` writes what this reads. Sweeps do not count: what they found
+    has rows of its own, and dbt only has a view of them.
     """
     with open_warehouse(settings.warehouse_path) as connection:
         last = _last_build(connection)
@@ -68,9 +68,9 @@ def what_to_build(settings: StravaSettings) -> frozenset[str] | None:
 
 
 def _project_changed_at() -> datetime:
-    """When a file of the dbt project was written last (UTC), by whoever: an editor, git, or an image that came."""
+    """When a file of the dbt project was last written (UTC), by an editor, git or a new image."""
     code = [path for part in PROJECT_PARTS for path in PROJECT.joinpath(part).rglob("*") if path.suffix in CODE]
-    # the inode's time: a file that comes with an image keeps the date it had elsewhere
+    # the inode's time: a file from an image keeps its old date
     changed_at = max(path.stat().st_ctime for path in (*code, PROJECT / "dbt_project.yml"))
     return datetime.fromtimestamp(changed_at, UTC).replace(tzinfo=None)
 
@@ -90,7 +90,7 @@ def knows_all_purges(settings: StravaSettings) -> bool:
 
 
 def built_at(connection: duckdb.DuckDBPyConnection) -> datetime | None:
-    """When the last `dbt build` of the opened warehouse was (UTC), if it saw all rows of staging; else None."""
+    """When the last `dbt build` of the opened warehouse was (UTC), if it saw all rows of staging; otherwise None."""
     last = _last_build(connection)
     return last.built_at if last is not None and last.rows == _rows_of_staging(connection) else None
 
@@ -109,7 +109,7 @@ def _last_build(connection: duckdb.DuckDBPyConnection) -> _Build | None:
         query = f"select built_at, whole_at, {', '.join(COUNTED.values())} from staging.dbt_builds"
         row = connection.execute(query).fetchone()
     except (duckdb.CatalogException, duckdb.BinderException):
-        # never built, or by an older version that recorded less
+        # never built, or built by an older version that recorded less
         return None
     return _Build(row[0], row[1], dict(zip(COUNTED, row[2:], strict=True))) if row else None
 
@@ -125,36 +125,36 @@ START_DBT = "import gc; gc.disable(); from dbt.cli.main import cli; cli()"
 
 
 def dbt_command(*arguments: str) -> list[str]:
-    """`dbt` of this Python, on this project, wherever it is called from."""
+    """The command for `dbt` of this Python on this project, in whatever folder it is called."""
     return [
-        # what is printed here is for people: no warnings of Python's, one of which is of dbt's own start
+        # the output is for people: without Python's warnings, of which dbt's start causes one
         *(sys.executable, "-W", "ignore", "-c", START_DBT, "--no-use-colors", *arguments),
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
     ]
 
 
 def dbt_environment(settings: StravaSettings) -> dict[str, str]:
-    """The environment for dbt: where the warehouse is, and what any program needs. There is no secret in it."""
+    """The environment for dbt: the place of the warehouse, and what any program needs. It has no secret."""
     kept = {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
     state = settings.state_path / "dbt"
     return kept | {
         "STRAVA_WAREHOUSE": str(settings.warehouse_path),
-        # beside the warehouse, so that two warehouses can be built at a time and the code may be read-only
+        # beside the warehouse, so that two warehouses can be built at a time, and the code may be read-only
         "DBT_TARGET_PATH": str(state / "target"),
         "DBT_LOG_PATH": str(state / "logs"),
     }
 
 
 def build(settings: StravaSettings, changed: frozenset[str] | None = None) -> str:
-    """Run `dbt build` (its unit tests aside: they test the code, not the data) and say what it did.
+    """Run `dbt build` (without unit tests, which test the code and not the data) and return what it did.
 
-    With tables of staging that have `changed`, it builds the tables that are made of them, and runs the tests of those.
-    Views show what changed by themselves.
+    Given the tables of staging that have `changed`, it builds the tables that depend on them, and runs their tests.
+    Views show changes by themselves.
 
     Raises:
         BuildFailed: a model or a test failed; the text names it.
-        WarehouseBusy: another process holds the DuckDB file.
-        StorageFailed: what was built could not be noted.
+        WarehouseBusy: another process has the DuckDB file open.
+        StorageFailed: the build could not be noted.
     """
     target = settings.state_path / "dbt" / "target"
     results = target / "run_results.json"
@@ -171,7 +171,7 @@ def build(settings: StravaSettings, changed: frozenset[str] | None = None) -> st
         capture_output=True,
         text=True,
         check=False,
-        # a Ctrl-C of the terminal is ours to handle: dbt finishes its merge
+        # we handle the terminal's Ctrl-C: dbt finishes its merge
         start_new_session=True,
     )
     if ran.returncode:
@@ -186,7 +186,7 @@ def build(settings: StravaSettings, changed: frozenset[str] | None = None) -> st
 
 
 def _note_build(settings: StravaSettings) -> None:
-    """Note what a build of what had changed saw: `record_build` notes those of all models only."""
+    """Note what a partial build saw: `record_build` only notes builds of all models."""
     with open_warehouse(settings.warehouse_path) as connection:
         rows = _rows_of_staging(connection)
         seen = ", ".join(f"{column} = {rows[table]}" for table, column in COUNTED.items())
@@ -196,7 +196,7 @@ def _note_build(settings: StravaSettings) -> None:
 
 
 def _vars(settings: StravaSettings) -> list[str]:
-    """What switches on the models of what was fetched on demand; without it dbt need not know of them."""
+    """The variables that switch on the models of what was fetched on demand; without them, dbt skips these."""
     fetched = [
         name for name, table in TABLES.items() if table.is_on_demand and shard_files(settings.bronze_path / name)
     ]
@@ -204,9 +204,9 @@ def _vars(settings: StravaSettings) -> list[str]:
 
 
 def _forget_project_of_elsewhere(target: Path) -> None:
-    """Remove what dbt keeps of a project that it parsed in another folder: it would look for the seeds there.
+    """Remove dbt's parse results from another folder: dbt would look for the seeds there.
 
-    So it is after the clone was moved, and in a container and beside it by turns.
+    This happens after the clone was moved, and if it is used in a container and outside it in turn.
     """
     manifest = target / "manifest.json"
     if not is_there(manifest):

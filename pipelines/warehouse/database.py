@@ -1,4 +1,4 @@
-"""The DuckDB file: opened within limits, with a clear word on who holds it."""
+"""The DuckDB file: opened within limits, with a clear error if another process has it open."""
 
 import os
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ from pipelines.ground.engine import (
 )
 
 HEADERS_BYTES = 3 * 4096
-# what the file is called once it is open for writing, whatever its name: no schema of ours is called so
+# the name of the catalog when the file is open for writing, whatever the file's name: no schema of ours has it
 CATALOG = "warehouse"
 # the schema of what is loaded
 DATASET = "staging"
-# 100,000 activities pass through here within 250 MB
+# with this, 100,000 activities take less than 250 MB
 LIMITS: Config = {"threads": 1, "memory_limit": f"{LEASH_MB}MB", "preserve_insertion_order": False}
 
 
@@ -32,15 +32,15 @@ LIMITS: Config = {"threads": 1, "memory_limit": f"{LEASH_MB}MB", "preserve_inser
 def open_warehouse(
     path: Path, read_only: bool = False, rows_per_group: int = ROWS_PER_GROUP
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to the DuckDB file at `path`, which is made when it is not there.
+    """A connection to the DuckDB file at `path`, which is created if it is missing.
 
-    rows_per_group: of what is written; payloads need few.
+    rows_per_group: the size of row groups to write; small for payloads.
 
     Raises:
-        WarehouseBusy: another process holds it; the text names that process.
+        WarehouseBusy: another process has it open; the text names that process.
         StorageFailed: it cannot be opened, read or written, memory runs out, or it is a link that leads nowhere.
     """
-    # what a link leads to: DuckDB has the log of what it connects to there, of what it attaches beside the link
+    # the target of a link: DuckDB puts the log beside the target if it connects, beside the link if it attaches
     path = real(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,8 +57,8 @@ def open_warehouse(
 
 
 def _attached(path: Path, rows_per_group: int = ROWS_PER_GROUP) -> duckdb.DuckDBPyConnection:
-    """A connection whose database is the file at `path`; only ATTACH takes a size of row groups."""
-    # where DuckDB goes on when memory runs out: for a file that is connected to it would itself
+    """A connection whose database is the file at `path`; only ATTACH accepts a size of row groups."""
+    # where DuckDB continues when memory runs out; with a connected file it would choose this by itself
     connection = duckdb.connect(":memory:", config=LIMITS | {"temp_directory": f"{path}.tmp"})
     try:
         connection.execute(f"attach {quoted(path)} as {CATALOG} (row_group_size {rows_per_group})")
@@ -72,14 +72,14 @@ def _attached(path: Path, rows_per_group: int = ROWS_PER_GROUP) -> duckdb.DuckDB
 
 
 def memory_to_read_mb(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
-    """What it takes to read the widest rows of the opened file at `path`."""
+    """The memory to read the widest rows of the opened file at `path`."""
     size = sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}.wal")) if each.exists())
-    # to look at 100,000 rows takes 50 ms, and a small file is small whatever its rows
+    # checking 100,000 rows takes 50 ms, and a small file needs little memory whatever its rows
     return memory_mb(size if memory_mb(size, size) == LEASH_MB else _widest_row(connection), size)
 
 
 def _widest_row(connection: duckdb.DuckDBPyConnection) -> int:
-    """Bytes of the longest payload in staging, of which DuckDB keeps account; 0 without any."""
+    """Bytes of the longest payload in staging, from DuckDB's statistics; 0 without any."""
     tables = connection.execute(
         "select table_name from duckdb_columns() where database_name = current_database() and column_name = 'payload' "
         "and schema_name = ? and table_name in (select table_name from duckdb_tables() where not internal)",
@@ -91,7 +91,7 @@ def _widest_row(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _is_half_made(path: Path) -> bool:
-    """Whether a killed run left the file before DuckDB had written its three header blocks: nothing was in it yet."""
+    """Whether a killed run left the file empty, before DuckDB had written its three header blocks."""
     if not path.is_file() or path.stat().st_size > HEADERS_BYTES:
         return False
     content = path.read_bytes()
@@ -99,7 +99,7 @@ def _is_half_made(path: Path) -> bool:
 
 
 def _begin_anew(path: Path) -> None:
-    """Put an empty warehouse, of the same mode, in the place of what is at `path`: a link to it never leads nowhere."""
+    """Replace the file at `path` by an empty warehouse of the same mode, so that a link to it never leads nowhere."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     beside.unlink(missing_ok=True)
     _attached(beside).close()
@@ -108,7 +108,7 @@ def _begin_anew(path: Path) -> None:
 
 
 def holds_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Whether staging has `table`: a warehouse of an older version, or one half made, may lack it."""
+    """Whether staging has `table`, which an older or half-made warehouse may lack."""
     rows = connection.execute(
         "select 1 from duckdb_tables() where database_name = current_database() and schema_name = ? and table_name = ?",
         [DATASET, table],

@@ -1,6 +1,6 @@
-"""What an activity file says, as a JSON object under the names of Strava's API.
+"""The reading of an activity file: a JSON object with the names of Strava's API.
 
-Files are the originals: what was edited or corrected at Strava is not in them. What was cropped there is left out.
+Files are the originals: they do not have what was edited or corrected at Strava. What was cropped there is left out.
 """
 
 import struct
@@ -21,27 +21,27 @@ from pipelines.sources.strava_export.sports import sport_type_of, type_of
 from pipelines.warehouse.points import Samples, samples_of
 from pipelines.warehouse.windows import Window
 
-# a longer gap between two points is a pause, unless the device's own distance goes on in it; so is in a file with few
-# points only one that is several times as long as the others
+# a longer gap between two points is a pause, unless the device's own distance continues in it; in a file with few
+# points a gap has to be several times as long as the others
 LONGEST_STEP_S = 10
 STEPS_OF_A_PAUSE = 3
-# whoever is slower stands; GPS drifts as fast
+# anything slower is standing; GPS drifts as fast
 SLOWEST_M_S = 0.3
-# a rise that is undone before it comes to that is the sensor's
+# a smaller rise before the next descent is noise of the sensor
 LEAST_RISE_M = 3.0
 # how far a point may lie from the summary polyline, and how many points that has at most
 TOLERANCE_M = 5.0
 MOST_POINTS = 300
-# so many are looked at: what lies nearer to the last one than a thousandth of the route cannot be seen
+# so many are considered: points closer together than a thousandth of the route cannot be seen
 POINTS_LOOKED_AT = 1000
 MOST_LAPS = 1000
-# no activity takes as many seconds or has as many metres, whatever a file says
+# no activity has so many seconds or metres, whatever a file says
 TOO_MUCH = 1e9
-# a start that lies further before the first point is of a clock that was wrong
+# a start that is further before the first point comes from a wrong clock
 LONGEST_LEAD_S = 86400
-# Strava rounds elapsed times, and of some files it counts a second or two less
+# Strava rounds elapsed times, and for some files counts a second or two less
 CLIP_TOLERANCE_S = 2
-# what a mistake of a reader's own may raise
+# what a bug in a reader may raise
 _MISTAKES = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError),
     *(EOFError, pa.ArrowException, struct.error, zlib.error),
@@ -49,15 +49,15 @@ _MISTAKES = (
 
 
 def file_reading(content: bytes, window: Window | None = None) -> dict[str, Any]:
-    """What the activity file says whose bytes are `content`; why it cannot be read, as `problem`, where it cannot.
+    """The reading of the activity file with the bytes `content`; `problem` is the reason if it cannot be read.
 
-    Of a file that goes beyond the activity's `window` only what is within counts.
+    If a file goes beyond the activity's `window`, only what is within counts.
     """
     return reading_and_samples(content, window)[0]
 
 
 def reading_and_samples(content: bytes, window: Window | None) -> tuple[dict[str, Any], Samples | None]:
-    """The same, and the file's samples, if it has any."""
+    """The reading, and the file's samples if it has any."""
     try:
         activity, is_clipped = _clipped(read_activity_file(content, ""), window)
         return _reading(activity, is_clipped), samples_of(activity)
@@ -69,9 +69,9 @@ def reading_and_samples(content: bytes, window: Window | None) -> tuple[dict[str
 
 
 def _clipped(activity: ActivityFile, window: Window | None) -> tuple[ActivityFile, bool]:
-    """The activity within the window, and whether that is less than all of it.
+    """The part of the activity within the window, and whether that is less than all of it.
 
-    A crop is inside of what was recorded: a window that is not says something else, and all of the activity counts.
+    A crop is inside the recording: for any other window, all of the activity counts.
     """
     if window is None or not len(activity.points):
         return activity, False
@@ -83,7 +83,7 @@ def _clipped(activity: ActivityFile, window: Window | None) -> tuple[ActivityFil
     points = activity.points.filter(pc.and_(pc.greater_equal(time_s, start_s), pc.less_equal(time_s, end_s)))
     if not (is_inside and is_less and len(points)):
         return activity, False
-    # totals and laps are of the whole file
+    # totals and laps are those of the whole file
     return replace(activity, points=points, start=points["time"][0].as_py(), sessions=(), laps=()), True
 
 
@@ -140,7 +140,7 @@ def _reading(activity: ActivityFile, is_clipped: bool) -> dict[str, Any]:
 
 
 class _Points:
-    """The points of an activity as arrays: their times, steps from one to the next, and what was measured."""
+    """The points of an activity as arrays: times, steps from one to the next, and measurements."""
 
     def __init__(self, points: pa.Table) -> None:
         self._points = points.combine_chunks()
@@ -149,7 +149,7 @@ class _Points:
         self.step_s = pc.subtract(self.time_s.slice(1), self.time_s.slice(0, steps))
         usual_s = pc.quantile(self.step_s, 0.5, interpolation="lower")[0].as_py() or 1
         self.is_recorded = pc.less_equal(self.step_s, max(LONGEST_STEP_S, STEPS_OF_A_PAUSE * usual_s))
-        # how long each point stands for; of one before a pause nobody knows, and it is the usual time
+        # how much time each point represents; before a pause that is unknown, and the usual time is assumed
         weights = pc.if_else(self.is_recorded, self.step_s, usual_s)
         self._weight_s = pa.concat_arrays(
             [weights.cast(pa.int64()), pa.array([usual_s] * (len(points) - steps), pa.int64())]
@@ -173,7 +173,7 @@ class _Points:
         return pc.min(self.of(name)).as_py()  # type: ignore[no-any-return]
 
     def mean(self, name: str, above: float | None = None) -> float | None:
-        """The mean of the values, each by the time it stands for; only of those `above` a limit, if there is one."""
+        """The mean of the values, weighted by time; only of those `above` a limit, if there is one."""
         values = self.of(name).cast(pa.float64())
         if above is not None:
             values = pc.if_else(pc.greater(values, above), values, None)
@@ -182,7 +182,7 @@ class _Points:
         return pc.sum(pc.multiply(values, weights)).as_py() / total if total else None
 
     def work_kj(self) -> float | None:
-        """What the power comes to."""
+        """The work, from the power."""
         total = pc.sum(pc.multiply(self.of("power_w").cast(pa.float64()), self._weight_s)).as_py()
         return None if total is None else total / 1000
 
@@ -193,14 +193,14 @@ class _Points:
         return lat.filter(both), lng.filter(both)
 
     def step_m(self) -> pa.Array:
-        """The length of each step: by the device's distance, else by positions; null where neither knows."""
+        """The length of each step: from the device's distance, otherwise from positions; null without either."""
         if self.has("distance_m"):
             distance = self.of("distance_m")
             return pc.subtract(distance.slice(1), distance.slice(0, len(self.step_s)))
         return _steps_m(self.of("lat"), self.of("lng"))
 
     def polyline(self) -> str | None:
-        """The route, simplified; None where there is none."""
+        """The route, simplified; None without one."""
         lat, lng = self.positions()
         if len(lat) < 2:
             return None
@@ -222,7 +222,7 @@ def _array(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _steps_m(lat: pa.Array, lng: pa.Array) -> pa.Array:
-    """Metres from each position to the next, on a plane that touches the Earth there: good to a thousandth."""
+    """Metres from each position to the next, on a plane that touches the Earth there, accurate to a thousandth."""
     steps = max(len(lat) - 1, 0)
     first_lat, first_lng = lat.slice(0, steps), lng.slice(0, steps)
     north = pc.subtract(lat.slice(1), first_lat)
@@ -236,7 +236,7 @@ def _steps_m(lat: pa.Array, lng: pa.Array) -> pa.Array:
 
 def _elapsed_s(activity: ActivityFile, points: _Points) -> float | None:
     ends = _ends(activity)
-    # what a TCX says of its laps leaves pauses out
+    # the laps of a TCX leave out pauses
     if activity.format == "fit" and ends and activity.start is not None:
         return (max(ends) - activity.start).total_seconds()
     known = [session.elapsed_s for session in activity.sessions if session.elapsed_s is not None]
@@ -250,7 +250,7 @@ def _elapsed_s(activity: ActivityFile, points: _Points) -> float | None:
 
 
 def _moving_s(activity: ActivityFile, points: _Points) -> float | None:
-    """The time in which the points move; of what has no distance the time that was recorded."""
+    """The time in which the points move; without a distance, the recorded time."""
     timer_s = _sum_of([session.timer_s for session in activity.sessions])
     if timer_s is None:
         timer_s = _sum_of([lap.timer_s if lap.timer_s is not None else lap.elapsed_s for lap in activity.laps])
@@ -265,7 +265,7 @@ def _moving_s(activity: ActivityFile, points: _Points) -> float | None:
     else:
         counts = pc.and_(points.is_recorded, pc.fill_null(moves, True))
     moving_s = _total(points.step_s.filter(counts))
-    # a recording that was stopped does not move, whatever a position jumps to
+    # a stopped recording does not move, however a position jumps
     return moving_s if timer_s is None else min(moving_s, timer_s)
 
 
@@ -294,16 +294,16 @@ def _gain_m(activity: ActivityFile, points: _Points) -> float | None:
         if altitude > high:
             high = altitude
         elif high - altitude >= LEAST_RISE_M or altitude < low:
-            # a climb is over, or has not begun
+            # the climb is over, or has not begun
             gain += high - low if high - low >= LEAST_RISE_M else 0
             low = high = altitude
     return gain + (high - low if high - low >= LEAST_RISE_M else 0)
 
 
 def _places_and_clock(activity: ActivityFile, points: _Points, *, is_virtual: bool) -> dict[str, Any]:
-    """Where it began and ended, when, and by which clock: the zone of the first position, else the file's own.
+    """Where it began and ended, when, and in which zone: that of the first position, otherwise the file's own.
 
-    What is virtual is ridden at home, on roads of another zone.
+    A virtual ride is ridden at home, on roads in another zone.
     """
     lat, lng = points.positions()
     start = activity.start
@@ -323,7 +323,7 @@ def _places_and_clock(activity: ActivityFile, points: _Points, *, is_virtual: bo
         found["utc_offset"] = offset.total_seconds()
         found["start_date_local"] = _iso(start + offset) if start is not None else None
         found["time_zone_source"] = source
-    # what the file says itself, whatever the position says
+    # the file's own offset, whatever the position says
     found["file_utc_offset_s"] = activity.utc_offset_s
     return found
 
@@ -337,7 +337,7 @@ def _zone(name: str) -> ZoneInfo | None:
 
 
 def _named_as_strava_does(zone: ZoneInfo, local: datetime) -> str:
-    """`(GMT+01:00) Europe/Berlin`, with the offset of standard time."""
+    """The zone's name as Strava writes it: `(GMT+01:00) Europe/Berlin`, with the offset of standard time."""
     standard = (local.utcoffset() or timedelta()) - (local.dst() or timedelta())
     minutes = round(standard.total_seconds() / 60)
     hours, minutes_left = divmod(abs(minutes), 60)
@@ -356,7 +356,7 @@ def _lap(number: int, lap: Lap) -> dict[str, Any]:
 
 
 def _sum_of(values: list[float | None]) -> float | None:
-    """The sum of what is known, None where nothing is."""
+    """The sum of the known values, None if there are none."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None
 

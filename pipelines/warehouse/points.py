@@ -1,8 +1,8 @@
 """The points of activity files: a layer of Parquet beside the warehouse, and the same in staging for SQL.
 
-One file per shard of bronze, named after it, long: a row per sample, file by file, each in the order of time. It is a
-cache that is made with the readings, in one pass over the files, so it has the points of those shards of which staging
-has readings. What a file was made of is noted in it: by another reader, or of other windows, it is made anew.
+One file per shard of bronze, with the same name, in long form: a row per sample, file by file, ordered by time. It is a
+cache that is made with the readings, in one pass over the files, so it has the points of the shards of which staging
+has readings. A file of points notes from what it was made: for another reader or other windows it is made again.
 """
 
 import hashlib
@@ -25,16 +25,16 @@ from pipelines.ground.engine import limit_memory, literal, read_parquet
 from pipelines.sources.strava_export.readers import ActivityFile
 from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
 
-# of staging: a row per sample, and one per file that has any
+# tables of staging: a row per sample, and one per file that has any
 POINTS, POINT_FILES = "activity_points", "activity_point_files"
 FOLDER = "points"
-# what DuckDB takes by itself: a group costs memory as long as the file is open, and of points there are many
+# DuckDB's default: a group costs memory while the file is open, and there are many points
 ROWS_PER_GROUP = 122_880
 MEMORY_MB = 64
-# a longer gap between two samples is a pause, for which the one before it does not stand
+# a longer gap between two samples is a pause, which the sample before it does not represent
 LONGEST_STEP_S = 10
 LONGEST_LEAD_S = 86400
-# what is measured: by which column of a reader's points, times what, in which integers
+# measurements: the column of a reader's points, the factor, and the type of integer
 _MEASURES = {
     "lat_e6": ("lat", 1e6, pa.int32()),
     "lng_e6": ("lng", 1e6, pa.int32()),
@@ -49,7 +49,7 @@ _MEASURES = {
 SAMPLES = pa.schema(
     [("t_s", pa.int32()), ("dt_s", pa.int16()), *((name, kind) for name, (_, _, kind) in _MEASURES.items())]
 )
-# the how many-th file with samples of its shard, of which activity, and the instant of t_s = 0
+# the number of the file among those of its shard with samples, its activity, and the instant of t_s = 0
 KEYS = pa.schema(
     [
         ("file_number", pa.int32()),
@@ -69,14 +69,14 @@ _TABLES = {
     "started_at timestamp, samples bigint, shard varchar, made_of varchar",
     POINTS: "file_id bigint, " + ", ".join(f"{field.name} {_DUCKDB_TYPES[field.type]}" for field in SAMPLES),
 }
-# (id, window) of a row of a shard, which never gets another content; the window as JSON, without one None
+# (id, window) of a row of a shard, whose content never changes; the window as JSON, None without one
 Row = tuple[int | None, str | None]
 # the instant of t_s = 0, and a table with the columns of `SAMPLES`
 Samples = tuple[datetime, pa.Table]
 
 
 def samples_of(activity: ActivityFile) -> Samples | None:
-    """The instant of t_s = 0, which is the start if that is known, and the samples in `SAMPLES`; None without any."""
+    """The instant of t_s = 0, which is the start if known, and the samples in `SAMPLES`; None without any."""
     points = activity.points
     if not len(points):
         return None
@@ -94,23 +94,23 @@ def samples_of(activity: ActivityFile) -> Samples | None:
 
 
 def _scaled(values: pa.ChunkedArray, factor: float, kind: pa.DataType) -> pa.ChunkedArray:
-    """Values times `factor` as integers; null where they do not fit."""
+    """Values times `factor` as integers; null if they do not fit."""
     if values.null_count == len(values):
         return pa.nulls(len(values), kind)
     whole = pc.round(pc.multiply(values.cast(pa.float64()), float(factor)))
-    # the lowest of their numbers is left out, and with it NaN
+    # without the lowest integer, and so without NaN
     limit = 2 ** (kind.bit_width - 1) - 1
     return pc.if_else(pc.less_equal(pc.abs(whole), limit), whole, None).cast(kind)
 
 
 def made_of(reader: str, rows: Iterable[Row]) -> str:
-    """What tells the points of a shard: which code has read which rows, and by which windows they were clipped."""
+    """What decides about the points of a shard: which code has read which rows, and the windows that clipped them."""
     listed = orjson.dumps([reader, sorted(map(list, rows), key=str)])
     return hashlib.blake2b(listed, digest_size=16).hexdigest()
 
 
 class ShardPoints:
-    """The points of one shard, as they are read."""
+    """The points of one shard, added as they are read."""
 
     def __init__(self, writer: pq.ParquetWriter) -> None:
         self._writer = writer
@@ -139,7 +139,7 @@ class ShardPoints:
             self._waiting = []
 
     def finish(self, reader: str) -> None:
-        """Write what waits, and note what all of it is made of."""
+        """Write what is left, and note from what all of it was made."""
         self._write()
         self._writer.add_key_value_metadata({_MADE_OF: made_of(reader, self._rows)})
 
@@ -151,12 +151,12 @@ class PointLayer:
         self.folder = warehouse.parent / FOLDER
 
     def path(self, shard: str) -> Path:
-        """Where the points of `shard` are."""
+        """The file with the points of `shard`."""
         return self.folder / f"{shard}.parquet"
 
     @contextmanager
     def writing(self, shard: str, reader: str) -> Iterator[ShardPoints]:
-        """The points of `shard`, to be added; they take the place of what was there at the end.
+        """The points of `shard`, to be added; at the end they replace what was there.
 
         Raises:
             StorageFailed: they cannot be written.
@@ -177,7 +177,7 @@ class PointLayer:
             points.finish(reader)
 
     def made(self) -> dict[str, tuple[str, int]]:
-        """By shard, what its points are made of, and how many there are; nothing of what cannot be read.
+        """By shard, from what its points were made, and how many there are; without unreadable files.
 
         Raises:
             StorageFailed: the folder cannot be listed.
@@ -190,7 +190,7 @@ class PointLayer:
         return found
 
     def files(self) -> list[Path]:
-        """The files of the layer; what somebody else has put there is none.
+        """The files of the layer, without files of others.
 
         Raises:
             StorageFailed: the folder cannot be listed.
@@ -209,7 +209,7 @@ class PointLayer:
                 remove(path)
 
     def forget(self, ids: set[int] | None) -> list[Path]:
-        """Remove the files with points of one of the activities `ids`, or that nobody can read; which those were.
+        """Remove the files with points of one of the activities `ids`, and unreadable ones; returns which.
 
         None: all files.
 
@@ -223,7 +223,7 @@ class PointLayer:
 
 
 def _noted(path: Path) -> tuple[str, int] | None:
-    """What is noted in a file of the layer, and how many rows it has; None if it is none, or damaged."""
+    """The note in a file of the layer, and how many rows it has; None if it is another file, or damaged."""
     try:
         metadata = pq.read_metadata(path)
     except (OSError, ValueError, pa.ArrowException):
@@ -242,7 +242,7 @@ def _holds_any(path: Path, ids: pa.Array) -> bool:
 
 
 def shards_without_points(connection: duckdb.DuckDBPyConnection, layer: PointLayer, reader: str) -> set[str]:
-    """The shards of which staging of the opened warehouse has readings by `reader`, and the layer not their points."""
+    """The shards with readings by `reader` in staging of the opened warehouse whose points the layer lacks."""
     rows = connection.execute(
         rf"""
         select shard, id, nullif(regexp_extract(substr(payload, 1, 200), '"window":(\[[-\d,]+\])', 1), '')
@@ -258,10 +258,10 @@ def shards_without_points(connection: duckdb.DuckDBPyConnection, layer: PointLay
 
 
 def load_points(warehouse: Path, layer: PointLayer) -> None:
-    """Bring staging of the DuckDB file at `warehouse` up to the layer, shard by shard, each at once.
+    """Bring staging of the DuckDB file at `warehouse` up to date with the layer, each shard in one transaction.
 
     Raises:
-        WarehouseBusy: another process holds the DuckDB file.
+        WarehouseBusy: another process has the DuckDB file open.
         StorageFailed: it could not be written.
     """
     made = layer.made()
@@ -305,7 +305,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, shard: str, path: Path, noted
     connection.execute(
         f"insert into {points} select {last} + file_number, {', '.join(SAMPLES.names)} from {source}", parameters
     )
-    # after that: by it the next file's numbers go on
+    # afterwards, because the next file's numbers continue from it
     connection.execute(
         f"""
         insert into {files}

@@ -1,6 +1,6 @@
-"""Publishing: a read-only copy of the warehouse, replaced at once, so that dashboards never meet the lock.
+"""Publishing: a read-only copy of the warehouse, replaced in one step, so that dashboards never meet the lock.
 
-Who reads the copy of before goes on undisturbed: it stays until its last reader closes it.
+A reader of the old copy is not disturbed: that copy stays until its last reader closes it.
 """
 
 from datetime import datetime
@@ -19,22 +19,22 @@ from pipelines.warehouse.database import DATASET, open_warehouse
 MODE = 0o444
 MAGIC_AT = 8
 MAGIC = b"DUCK"
-# two of them are equal when a reader of the two files sees the same
+# two of these are equal if a reader of the two files sees the same
 Shown = tuple[datetime, dict[str, list[tuple[Any, ...]] | None]]
 
 
 def publish(warehouse: Path, copy: Path, places: Places) -> bool:
-    """Bring `copy` up to the last whole build of `warehouse` and the athlete's settings; whether it was behind.
+    """Bring `copy` up to date with the last build of `warehouse` and the settings; returns whether it was behind.
 
-    It is noted in `places`, by which a copy is known again that nobody can open.
+    It is noted in `places`, which identifies a copy that cannot be opened.
 
     Raises:
-        BadSetting: something else is in its place, which stays as it is.
-        WarehouseBusy: another process holds the DuckDB file.
-        StorageFailed: the copy could not be written; it is as it was.
+        BadSetting: something else is in its place, which stays unchanged.
+        WarehouseBusy: another process has the DuckDB file open.
+        StorageFailed: the copy could not be written; it is unchanged.
     """
     published = _shown_by(real(copy), is_known=real(copy) in places.paths("copy"))
-    # closing any handle of a file gives up this process's locks on it: this one is closed after DuckDB's
+    # closing any handle of a file releases this process's locks on it: this one is closed after DuckDB's
     with warehouse.open("rb") as source, open_warehouse(warehouse) as connection:
         built = _shown(connection)
         if built is None:
@@ -42,7 +42,7 @@ def publish(warehouse: Path, copy: Path, places: Places) -> bool:
         if built == published:
             places.note("copy", copy)
             return False
-        # nothing may be left in the log: the copy is the file alone
+        # the log has to be empty: only the file is copied
         connection.execute("checkpoint")
         with places.noting("copy", copy), written_whole(copy, MODE) as file:
             copyfileobj(source, file, 1 << 20)
@@ -50,10 +50,10 @@ def publish(warehouse: Path, copy: Path, places: Places) -> bool:
 
 
 def _shown_by(copy: Path, is_known: bool) -> Shown | None:
-    """What the copy shows; None where there is none, or nobody can read it any more.
+    """What the copy shows; None if there is none, or it is unreadable.
 
     Raises:
-        BadSetting: what is there is not ours to replace.
+        BadSetting: there is something that we may not replace.
         StorageFailed: it cannot be read.
     """
     try:
@@ -65,7 +65,9 @@ def _shown_by(copy: Path, is_known: bool) -> Shown | None:
         raise storage_error(copy, error) from error
     if not head:
         return None
-    foreign = BadSetting(f"{copy} is no copy of this warehouse: move it away, or name another file in STRAVA_PUBLISH.")
+    foreign = BadSetting(
+        f"{copy} is not a copy of this warehouse: move it away, or name another file in STRAVA_PUBLISH."
+    )
     if head[MAGIC_AT:] != MAGIC:
         raise foreign
     try:
@@ -74,31 +76,31 @@ def _shown_by(copy: Path, is_known: bool) -> Shown | None:
                 raise foreign
             return _shown(connection)
     except duckdb.Error:
-        # damaged, or opened by somebody who may write all the same
+        # damaged, or opened by a program that may write it nevertheless
         if is_known:
             return None
         raise foreign from None
 
 
 def _is_ours(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether what is opened is a warehouse that this program built, or a copy of one."""
+    """Whether the opened file is a warehouse that this program built, or a copy of one."""
     query = "select 1 from duckdb_tables() where schema_name = ? and table_name = 'dbt_builds'"
     return connection.execute(query, [DATASET]).fetchone() is not None
 
 
 def _is_empty(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether nobody has put anything into the file that is opened."""
+    """Whether the opened file is empty."""
     query = "select 1 from duckdb_tables() where not internal union all select 1 from duckdb_views() where not internal"
     return connection.execute(query).fetchone() is None
 
 
 def _is_read_only(path: Path) -> bool:
-    """Whether nobody may write the file, as it is of a copy: one that may be written is somebody's warehouse."""
+    """Whether the file may not be written, like a copy: one that may be written is somebody's warehouse."""
     return not path.stat().st_mode & 0o222
 
 
 def _shown(connection: duckdb.DuckDBPyConnection) -> Shown | None:
-    """When the last whole build of the opened warehouse was, and the settings that its views read; None without one."""
+    """When the opened warehouse was last built as a whole, and the settings that its views read; None if never."""
     try:
         row = connection.execute(f"select built_at from {DATASET}.dbt_builds").fetchone()
     except duckdb.CatalogException:

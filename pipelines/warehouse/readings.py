@@ -1,7 +1,7 @@
-"""Readings: what readers make of an export's rows and of activity files, as Parquet for staging; files' points besides.
+"""Readings: what readers make of an export's rows and of activity files, as Parquet for staging; also files' points.
 
-A reading is a row of bronze with another payload: a JSON object under the names of Strava's API. Its first key,
-`reader`, says which code made it; what other code made is made anew.
+A reading is a row of bronze with another payload: a JSON object with the names of Strava's API. Its first key,
+`reader`, identifies the code that made it; a reading by other code is made again.
 """
 
 import hashlib
@@ -29,20 +29,20 @@ from pipelines.warehouse import file_readings, points, row_readings, windows
 from pipelines.warehouse.points import PointLayer, Samples, ShardPoints
 from pipelines.warehouse.windows import Window
 
-# of which a reading follows; `fitdecode` has the names of devices, `tzfpy` the map of time zones
+# a reading depends on these; `fitdecode` has the names of devices, `tzfpy` the map of time zones
 LIBRARIES = ("fitdecode", "tzfpy")
 CODE = (
     *(__file__, file_readings.__file__, points.__file__, row_readings.__file__, windows.__file__),
     polyline.__file__,
 )
-# one file is 200 kB, at times some megabytes
+# one file has 200 kB, sometimes some megabytes
 FILES_AT_A_TIME, ROWS_AT_A_TIME = 8, 500
 EMPTY = {"problem": "It is empty."}
 
 
 @cache
 def reader_version() -> str:
-    """Which code reads: the hash of it, so that nobody has to remember to count a version up."""
+    """The hash of the code that reads, so that nobody has to remember to increment a version."""
     source = Path(strava_export.__file__).parent
     seeds = sorted([*source.rglob("*.py"), *source.rglob("*.csv")])
     code = hashlib.blake2b(digest_size=6)
@@ -53,7 +53,7 @@ def reader_version() -> str:
 
 
 def made_by_this_reader() -> str:
-    """SQL that says of a row of staging whether this code has made its payload."""
+    """SQL for whether this code made the payload of a row of staging."""
     return f"starts_with(payload, '{_beginning()}')"
 
 
@@ -62,37 +62,37 @@ def _beginning() -> str:
 
 
 class Readings:
-    """Makes readings of the shards of `bronze`, and of files points in `layer`; between two files it asks `pause`.
+    """Makes readings of the shards of `bronze`, and files' points in `layer`; between two files it calls `pause`.
 
-    `tell` takes how far it has come, in words and as a share.
+    `show` takes the progress, in words and as a share.
     """
 
-    def __init__(self, bronze: Bronze, layer: PointLayer, pause: Pause, tell: Callable[[str, float], None]) -> None:
+    def __init__(self, bronze: Bronze, layer: PointLayer, pause: Pause, show: Callable[[str, float], None]) -> None:
         self._bronze = bronze
         self._layer = layer
         self._pause = pause
-        self.tell = tell
+        self.show = show
         row_reading = row_readings.RowReadings(self._rows_of_all_exports)
         self._readers: dict[str, Callable[[Any, Window | None], tuple[dict[str, Any], Samples | None]]] = {
             EXPORT_ACTIVITIES: lambda payload, _: (row_reading(payload), None),
             ACTIVITY_FILES: file_readings.reading_and_samples,
         }
-        # of the activities whose files are read
+        # the windows of the activities whose files are read
         self.windows: dict[int, Window] = {}
 
     @property
     def version(self) -> str:
-        """Which code reads."""
+        """The hash of the code that reads."""
         return reader_version()
 
     def write(self, table: str, shard: Path, name: str, target: Path) -> None:
         """Write the readings of the shard `name` of `table`, in their order, to the Parquet file `target`.
 
-        shard: the file that it is in. Before the readings are whole the points of files are in the layer.
+        shard: the file that has it. Before the readings are complete, the layer has the points of files.
 
         Raises:
-            FileNotFoundError, ShardDamaged, StorageFailed: as `opened`; or `target` or the points cannot be written.
-            Interrupted: somebody wants out.
+            FileNotFoundError, ShardDamaged, StorageFailed: like `opened`; or `target` or the points cannot be written.
+            Interrupted: a signal came.
         """
         batches = _batches(shard, name, FILES_AT_A_TIME if table == ACTIVITY_FILES else ROWS_AT_A_TIME)
         first = next(batches)
@@ -131,8 +131,8 @@ def _text(reading: dict[str, Any], window: Window | None) -> str:
     try:
         return orjson.dumps(beginning | reading).decode()
     except orjson.JSONEncodeError as error:
-        # half a surrogate pair, which JSON may have as an escape
-        return orjson.dumps(beginning | {"problem": f"What it says is no JSON: {error}"}).decode()
+        # half a surrogate pair, which JSON may contain as an escape
+        return orjson.dumps(beginning | {"problem": f"What it says is not JSON: {error}"}).decode()
 
 
 def _batches(shard: Path, name: str, rows: int) -> Iterator[pa.RecordBatch]:

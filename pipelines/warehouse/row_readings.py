@@ -1,4 +1,4 @@
-"""What a row of an export's activities.csv says, as a JSON object under the names of Strava's API."""
+"""The reading of a row of an export's activities.csv: a JSON object with the names of Strava's API."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -8,7 +8,7 @@ from pipelines.sources.strava_export import DateOrder, ExportError, date_text, r
 from pipelines.sources.strava_export.layout import FILE_ERROR
 from pipelines.sources.strava_export.sports import is_several, type_of
 
-# what the API has another name for; all else keeps the name that seeds/columns.csv gives it
+# fields with another name in the API; all others keep the name in seeds/columns.csv
 API_NAMES = {
     "activity_id": "id",
     "elapsed_time_s": "elapsed_time",
@@ -22,23 +22,23 @@ API_NAMES = {
     "average_temperature_c": "average_temp",
     "relative_effort": "suffer_score",
 }
-# of which the API has no halves
+# whole numbers in the API
 WHOLE = ("elapsed_time", "moving_time")
-# beyond that a number is somebody's mistake, and no integer of 64 bits
+# beyond this, a number is a mistake and not an integer of 64 bits
 TOO_MUCH = 1e15
 NOT_KEPT = ("bike_id", "gear_id", "type", "total_work_j")
 RACE_OF_A_RUN, RACE_OF_A_RIDE, LONG_RUN = 1, 11, 2
 
 
 class RowReadings:
-    """Readings of rows; `all_payloads` are those of bronze, which say how a date like 3/4/2024 is meant."""
+    """Makes readings of rows; `all_payloads` are those of bronze, which show how a date like 3/4/2024 is meant."""
 
     def __init__(self, all_payloads: Callable[[], Iterable[str]]) -> None:
         self._all_payloads = all_payloads
         self._orders: dict[str, DateOrder] | None = None
 
     def __call__(self, payload: str) -> dict[str, Any]:
-        """What the row of this payload says; why it cannot be read, as `problem`, where it cannot."""
+        """The reading of the row with this payload; `problem` is the reason if it cannot be read."""
         try:
             return _reading(payload, read_row(payload, month_first=self._month_first(payload)))
         except (ExportError, ValueError, LookupError) as error:
@@ -60,7 +60,7 @@ class RowReadings:
         except (ExportError, ValueError, LookupError):
             return
         if self._orders is not None:
-            # the titles are of one language, which writes all dates alike
+            # the titles are in one language, which writes all dates alike
             self._orders.setdefault(title, DateOrder()).look_at(text)
 
 
@@ -81,7 +81,7 @@ def _reading(payload: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sports(values: dict[str, Any]) -> dict[str, Any]:
-    """`type`, and `sport_type` where the row says it: a Run may be a TrailRun, which only file and API know."""
+    """`type`, and `sport_type` if the row shows it: a Run may be a TrailRun, which only file and API know."""
     named = values["type"]
     if named is None:
         return {}
@@ -97,7 +97,7 @@ def _sports(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _gear(values: dict[str, Any]) -> dict[str, Any]:
-    """The gear's id as the API has it; before 2025 it may be off by one or two, and `gear_name` is what is certain."""
+    """The gear's id as in the API; before 2025 it may be off by one or two, and only `gear_name` is certain."""
     for column, letter in (("bike_id", "b"), ("gear_id", "g")):
         if number := values.get(column):
             return {"gear_id": f"{letter}{number}"}
@@ -108,7 +108,7 @@ def _is_manual(payload: str, values: dict[str, Any]) -> bool:
     is_upload = values.get("from_upload")
     if is_upload is not None:
         return not is_upload
-    # old rows do not say so; a file that Strava failed to make was one
+    # old rows do not show it; an activity whose file Strava failed to make had a file
     return values["file_name"] is None and f'"{FILE_ERROR}"' not in payload
 
 

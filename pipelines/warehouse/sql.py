@@ -1,4 +1,4 @@
-"""Queries on the warehouse: read only, nothing but the warehouse, answered for a person or for a program."""
+"""Queries on the warehouse: read-only, on nothing but the warehouse, with answers for people or programs."""
 
 import json
 import os
@@ -15,32 +15,32 @@ from rich.cells import cell_len
 from pipelines.ground.durable import storage_error
 from pipelines.ground.engine import quoted, refused_write
 from pipelines.ground.errors import BadSetting, StorageFailed, StravaError
-from pipelines.ground.output import Heedless, answering
+from pipelines.ground.output import BestEffort, answering
 from pipelines.sources.strava_api.terminal import on_one_line
 from pipelines.warehouse.database import open_warehouse
 
 FORMATS = ("table", "csv", "json", "markdown")
 ROWS_AT_ONCE = 1000
 KEPT_IN_MEMORY_BYTES = 4_000_000
-# read only is not enough: COPY … TO writes any file of this user's, read_text prints any, LOAD runs it
+# read-only is not enough: COPY … TO writes any file of this user, read_text prints any, LOAD runs it
 SEAL = (
     "set autoinstall_known_extensions = false",
     "set autoload_known_extensions = false",
     "set allow_community_extensions = false",
     "set allow_persistent_secrets = false",
-    # the variables of this program are not tables
+    # this program's variables are not tables
     "set python_enable_replacements = false",
     "set enable_external_access = false",
     "set lock_configuration = true",
 )
 ELSEWHERE = (
-    "`sql` reads the warehouse and nothing else. `sql --format csv … > FILE` keeps an answer; for all else open the "
+    "`sql` reads the warehouse and nothing else. `sql --format csv … > FILE` saves an answer; for the rest, open the "
     "warehouse in DuckDB itself."
 )
 NOT_ASCII = re.compile("[^\x00-\x7f]")
 NO_NUMBER = re.compile("NaN|Infinity")
 NUMBERS = re.compile("(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL.*[)])$")
-# for consoles that have no lines to draw with
+# for consoles without line-drawing characters
 PLAIN_LINES = str.maketrans("─│┌┬┐├┼┤└┴┘·…", "-|+++++++++..")
 
 Write = Callable[[str], None]
@@ -50,8 +50,8 @@ Rows = Iterable[tuple[str | None, ...]]
 def query_warehouse(path: Path, query: str | None, format_: str | None) -> None:
     """Answer `query`; without one, what a person types at a prompt or a program writes to standard input.
 
-    A terminal gets tables cut to its size, anything else all rows and columns, as a table too unless `format_` is
-    another one of `FORMATS`.
+    A terminal gets tables cut to its size, anything else all rows and columns; as a table unless `format_` is another
+    one of `FORMATS`.
 
     Raises:
         BadSetting: DuckDB does not accept a statement; those after it are not run.
@@ -71,7 +71,7 @@ def query_warehouse(path: Path, query: str | None, format_: str | None) -> None:
 def _sealed(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse, opened so that no statement reads, writes or loads anything else."""
     with (
-        # DuckDB lets statements use the folder of what does not fit into memory, which else lies beside the warehouse
+        # DuckDB lets statements use its temporary folder, which by default is beside the warehouse
         TemporaryDirectory(prefix="strava-sql-", ignore_cleanup_errors=True) as folder,
         open_warehouse(path, read_only=True) as connection,
     ):
@@ -82,7 +82,7 @@ def _sealed(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _decoded(text: bytes) -> str:
-    """SQL as text: UTF-8, else in the encoding of this console."""
+    """SQL as text: UTF-8, otherwise in the encoding of this console."""
     for encoding in ("utf-8-sig", getattr(sys.stdin, "encoding", None) or "utf-8"):
         try:
             return text.decode(encoding)
@@ -96,8 +96,8 @@ def _converse(connection: duckdb.DuckDBPyConnection, format_: str | None, write:
     while True:
         prompt = "   ...> " if statement else "strava> "
         if not sys.stdout.isatty():
-            # in what is kept of the answers a prompt would be noise
-            seen = Heedless(sys.stderr)
+            # among saved answers a prompt would be noise
+            seen = BestEffort(sys.stderr)
             seen.write(prompt)
             seen.flush()
             prompt = ""
@@ -114,12 +114,13 @@ def _converse(connection: duckdb.DuckDBPyConnection, format_: str | None, write:
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, text: str, format_: str | None, write: Write) -> None:
-    """Run the statements of `text` one after the other and write what each answers."""
+    """Run the statements of `text` one after the other and write the answer of each."""
     results = 0
     try:
         for statement in connection.extract_statements(text):
             if statement.type == duckdb.StatementType.CALL:
-                # a log that the seal keeps DuckDB from writing would abort this process at its end
+                # CALL may switch on a log, which the sealed DuckDB cannot write: that would abort this process at its
+                # end
                 raise BadSetting(f"CALL is refused. {ELSEWHERE}")
             result = connection.sql(statement)
             if result is None:
@@ -144,14 +145,14 @@ def _refused(error: duckdb.Error) -> StravaError:
 
 
 def _cells(result: duckdb.DuckDBPyRelation, as_text: str) -> Rows:
-    """The rows of `result`, each value by DuckDB's own `as_text`, as they come; no result is in memory as a whole."""
+    """The rows of `result` as they come, each value by DuckDB's own `as_text`; no result is completely in memory."""
     text = result.project(", ".join(as_text.format(f"#{number}") for number in range(1, len(result.columns) + 1)))
     while rows := text.fetchmany(ROWS_AT_ONCE):
         yield from rows
 
 
 def _draw(result: duckdb.DuckDBPyRelation, write: Write) -> None:
-    """A table: of a terminal's size on a terminal, else whole."""
+    """Write a table: of a terminal's size on a terminal, otherwise complete."""
 
     def write_plainly(text: str) -> None:
         write(text.translate(PLAIN_LINES))
@@ -177,7 +178,7 @@ def _write_table(result: duckdb.DuckDBPyRelation, write: Write) -> None:
     is_number = [bool(NUMBERS.match(str(kind))) for kind in result.types]
     widths = [_width(name) for name in names]
     try:
-        # twice over the rows: how wide a column is, is known at the end
+        # two passes over the rows: the width of a column is only known at the end
         with SpooledTemporaryFile(KEPT_IN_MEMORY_BYTES, "w+", encoding="utf-8") as kept:
             for row in _cells(result, "{}::varchar"):
                 cells = ["NULL" if cell is None else on_one_line(cell) for cell in row]
@@ -214,7 +215,7 @@ def _write_csv(result: duckdb.DuckDBPyRelation, write: Write) -> None:
 
 
 def _csv_cell(cell: str | None) -> str:
-    # Python's csv writes NULL and an empty text alike; here, as in DuckDB's own CSV, only the text has quotes
+    # Python's csv writes NULL and an empty text alike; here, as in DuckDB's own CSV, only the text gets quotes
     if cell is None:
         return ""
     if cell and cell == cell.strip() and not any(character in cell for character in ',"\r\n'):
@@ -223,7 +224,7 @@ def _csv_cell(cell: str | None) -> str:
 
 
 def _write_json(result: duckdb.DuckDBPyRelation, write: Write) -> None:
-    """An array of an object per row, each on a line; of columns of one name the later ones are numbered."""
+    """Write an array with an object per row, each on a line; of columns with one name the later ones are numbered."""
     keys: list[str] = []
     for name in result.columns:
         number, key = 1, name
@@ -244,7 +245,7 @@ def _write_json(result: duckdb.DuckDBPyRelation, write: Write) -> None:
 def _json_value(cell: str | None) -> str:
     if cell is None:
         return "null"
-    # JSON has no such numbers, DuckDB writes them all the same
+    # JSON has no such numbers, but DuckDB writes them
     if NO_NUMBER.search(cell):
         return json.dumps(json.loads(cell, parse_constant=lambda _: None), ensure_ascii=False)
     return cell

@@ -1,8 +1,8 @@
 """Staging: the rows of all shards, once, in schema `staging` of the DuckDB file; a cache that the shards refill.
 
-Which shards are in is read from the rows themselves, never from a record beside them: a kill, a deleted warehouse, a
-copied shard all end the same way, with each row there once. Of an export's rows and of activity files staging has
-readings (readings.py), which takes time: they are loaded every now and then, so that a kill costs little of it.
+The rows themselves show which shards are loaded, never a separate record: a kill, a deleted warehouse and a copied
+shard all end the same way, with each row once. Of an export's rows and of activity files staging has readings
+(readings.py), which take time: they are loaded regularly, so that a kill costs little of it.
 """
 
 import time
@@ -46,10 +46,10 @@ from pipelines.warehouse.readings import Readings, made_by_this_reader
 from pipelines.warehouse.windows import holds_files, shards_read_otherwise, windows
 
 LEAST_MEMORY_MB = 20
-# of readings made between two loads, each of which takes half a second
+# seconds of readings between two loads, each of which takes half a second
 SECONDS_PER_LOAD = 20
 
-# what dbt notes of its builds, see the macro `record_build`
+# dbt's record of its builds, see the macro `record_build`
 BUILDS = "dbt_builds"
 
 # by table, the files of shards, by the names inside; several may share a file
@@ -61,25 +61,25 @@ def load_staging(
     warehouse: Path,
     work_path: Path,
     pause: Pause | None = None,
-    tell: Callable[[str, float], None] = lambda _told, _share: None,
+    show: Callable[[str, float], None] = lambda _text, _share: None,
 ) -> int:
-    """Load the shards that staging does not have yet; how many there were.
+    """Load the shards that staging does not have yet; returns how many there were.
 
-    `pause` says when somebody wants out; `tell` is called with how far it has come, in words and as a share.
+    `pause` raises at a signal; `show` is called with the progress, in words and as a share.
 
     Raises:
-        Interrupted: of what has to be read first, not all is in; the next call goes on.
-        WarehouseBusy: another process holds the DuckDB file.
+        Interrupted: not everything was read and loaded; the next call continues.
+        WarehouseBusy: another process has the DuckDB file open.
         StorageFailed: the DuckDB file could not be written.
     """
     looked_through = False
     layer = PointLayer(warehouse)
-    readings = Readings(bronze, layer, pause or Pause(), tell)
+    readings = Readings(bronze, layer, pause or Pause(), show)
     while True:
         try:
             return _load_missing(bronze, readings, layer, warehouse, work_path)
         except (ShardDamaged, PipelineStepFailed) as error:
-            # with the warehouse closed, which is asked for the rows of what is damaged
+            # with the warehouse closed, because this reads from it the rows of damaged shards
             if looked_through or not bronze.leave_out_damaged():
                 if isinstance(error, ShardDamaged):
                     raise
@@ -88,21 +88,21 @@ def load_staging(
 
 
 def _load_missing(bronze: Bronze, readings: Readings, layer: PointLayer, warehouse: Path, work_path: Path) -> int:
-    for on_leash in (True, False):
+    for is_limited in (True, False):
         with open_warehouse(warehouse) as connection:
             missing = _missing(connection, bronze)
             try:
                 for files in _steps(connection, bronze, missing, readings, layer, work_path / "readings"):
-                    limit_memory(connection, _memory_mb(files) if on_leash else None)
+                    limit_memory(connection, _memory_mb(files) if is_limited else None)
                     _forget_readings(connection, files)
                     _load(connection, files, warehouse, work_path)
-                    limit_memory(connection, memory_to_read_mb(connection, real(warehouse)) if on_leash else None)
+                    limit_memory(connection, memory_to_read_mb(connection, real(warehouse)) if is_limited else None)
                 is_behind = points_are_behind(connection, layer)
                 break
             except (MemoryError, duckdb.OutOfMemoryException):
-                # a payload of a size that nobody has met: then memory is what it takes, in a file opened anew, because
-                # DuckDB takes back no more of one in which memory ran out
-                if not on_leash:
+                # a payload of unexpected size: try with as much memory as needed, in a file opened again, because
+                # DuckDB releases no memory of one in which it ran out
+                if not is_limited:
                     raise
     if is_behind:
         load_points(warehouse, layer)
@@ -117,10 +117,9 @@ def _steps(
     layer: PointLayer,
     folder: Path,
 ) -> Iterator[Shards]:
-    """What to load at a time: first all but files, which are clipped by it, then files, as many as were read meanwhile.
+    """What to load in each step: first everything but files, because it clips them, then files, as many as were read.
 
-    What is missing for files is completed: by those whose activity has got another start or length, and those whose
-    points `layer` lacks.
+    Files are also missing if their activity has got another start or length, or if `layer` lacks their points.
     """
     files = {table: {} if table in READ else shards for table, shards in missing.items()}
     rmtree(folder, ignore_errors=True)
@@ -139,13 +138,13 @@ def _steps(
 
 
 def _read(table: str, shards: dict[str, Path], readings: Readings, folder: Path, files: Shards) -> Iterator[Shards]:
-    """`files` with the readings of `shards`, in several steps where that takes long; nothing where there is nothing."""
+    """`files` with the readings of `shards`, in several steps if that takes long; nothing if there are none."""
     began_at_s = time.monotonic()
     for number, (name, path) in enumerate(shards.items()):
-        readings.tell(f"{table}: {number} of {len(shards)} shards read", number / len(shards))
+        readings.show(f"{table}: {number} of {len(shards)} shards read", number / len(shards))
         target = folder / table / f"{name}.parquet"
         try:
-            # somebody may have removed the shard just now
+            # another process may have just removed the shard
             with suppress(FileNotFoundError):
                 readings.write(table, path, name, target)
                 files.setdefault(table, {})[name] = target
@@ -161,7 +160,7 @@ def _read(table: str, shards: dict[str, Path], readings: Readings, folder: Path,
 
 
 def _forget_readings(connection: duckdb.DuckDBPyConnection, files: Shards) -> None:
-    """Remove what another reader made of the shards in `files`; then dbt has to look again."""
+    """Remove the readings of the shards in `files` by other code; then dbt has to build again."""
     names = {table: list(files.get(table, {})) for table in READ if holds_table(connection, table)}
     connection.begin()
     removed = 0
@@ -174,12 +173,10 @@ def _forget_readings(connection: duckdb.DuckDBPyConnection, files: Shards) -> No
 
 
 def staged_rows(warehouse: Path, table: str, names: Span) -> pa.Table | None:
-    """The rows of the shards with these `names` as staging has them, in their order; None where it has none.
-
-    Nor has it where it has only readings of them.
+    """The rows in staging of the shards with these `names`, in their order; None if it has none, or only readings.
 
     Raises:
-        WarehouseBusy: another process holds the DuckDB file, so nobody can say.
+        WarehouseBusy: another process has the DuckDB file open, so this is unknown.
         StorageFailed: it cannot be opened or read.
     """
     if table in READ or not is_there(warehouse):
@@ -193,7 +190,7 @@ def staged_rows(warehouse: Path, table: str, names: Span) -> pa.Table | None:
 
 
 def _missing(connection: duckdb.DuckDBPyConnection, bronze: Bronze) -> Shards:
-    """The shards that staging lacks; a table that is always there is in it even without shards."""
+    """The shards that staging lacks, by table; a table that always exists is included even without shards."""
     missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
     always = {name for name, table in TABLES.items() if not table.is_on_demand and not holds_table(connection, name)}
     return {table: shards for table, shards in missing.items() if shards or table in always}
@@ -206,7 +203,7 @@ def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table
         if table in READ:
             query += f" having bool_and({made_by_this_reader()})"
         loaded = {name for (name,) in connection.execute(query).fetchall()}
-    # a file that somebody copied or renamed is known by the name inside
+    # a copied or renamed file is recognised by the name inside
     return {name: path for name, path in bronze.whole_shards(table, but=loaded).items() if name not in loaded}
 
 
@@ -215,7 +212,7 @@ def _paths(files: Shards) -> set[Path]:
 
 
 def _memory_mb(files: Shards) -> int:
-    """What DuckDB needs to hold the widest rows; with more it would only keep more of what it wrote."""
+    """The memory that DuckDB needs for the widest rows; with more, it would only keep more of what it wrote."""
     sizes = [bytes_and_rows(path) for path in _paths(files)]
     widest = max((size // max(rows, 1) for size, rows in sizes), default=0)
     return memory_mb(widest, sum(size for size, _ in sizes), LEAST_MEMORY_MB)
@@ -225,11 +222,11 @@ def _load(connection: duckdb.DuckDBPyConnection, files: Shards, warehouse: Path,
     pipeline = open_pipeline(
         "strava_staging",
         work_path,
-        # dlt works on duplicates of the connection, which do not know what is in use
+        # dlt works on duplicates of the connection, which do not know the current catalog and schema
         destination=duckdb_destination(DuckDbCredentials(connection, local_config={"schema": f"{CATALOG}.main"})),
         dataset_name=DATASET,
     )
-    # what a killed run left is in the rows or it is not: the comparison above knows better than the package
+    # the rows show what a killed run has loaded: the comparison above is better evidence than the package
     if holds_packages(pipeline):
         forget_packages(pipeline)
     try:
@@ -239,32 +236,32 @@ def _load(connection: duckdb.DuckDBPyConnection, files: Shards, warehouse: Path,
         load_package(pipeline)
     except PipelineStepFailed as error:
         for path in _paths(files):
-            # what cannot be read is said of the shard, not of the warehouse
+            # what cannot be read is the shard, not the warehouse
             with suppress(FileNotFoundError):
                 read_whole(path)
         if OUT_OF_MEMORY in str(error):
             raise MemoryError from error
         if "Catalog Error" in str(error):
-            # somebody dropped a table that dlt has noted as made
+            # a table that dlt has noted as created was dropped
             raise StorageFailed(
                 f"The warehouse {warehouse} lacks tables that it had. Everything in it can be rebuilt: move the file "
                 "away and run again."
             ) from error
         if isinstance(root(error), KeyboardInterrupt | StravaError | OSError):
             raise known_cause(error, warehouse) from error
-        # dlt retries a job and then hands on only the text of what went wrong
+        # dlt retries a job and then passes on only the text of the error
         if (refused := refused_write(warehouse, str(error))) is not None:
             raise refused from error
-        # a damaged shard, perhaps, which nobody has looked through yet
+        # perhaps a damaged shard that was not checked yet
         raise
 
 
 def _rows_of(connection: duckdb.DuckDBPyConnection, table: str, files: dict[str, Path], work_path: Path) -> DltResource:
     """All rows of the shards in `files`, as one statement for DuckDB: no row passes through Python."""
-    # an empty history has its tables too: dbt's sources are always there
+    # an empty history has these tables too: dbt's sources always exist
     shards = "(select 1) where false"
     if files:
-        # dlt would read other paths out of its statement than are in it: it sees a view, which goes with the connection
+        # dlt would misread paths in its statement: it gets a view instead, which ends with the connection
         shards = f"memory.main.shards_of_{table}"
         paths = ", ".join(quoted(literal(path)) for path in sorted(set(files.values())))
         query = f"select landed.* from {read_parquet(f'[{paths}]')} as landed"

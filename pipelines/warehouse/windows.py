@@ -1,4 +1,4 @@
-"""Windows: which part of its file an activity is. A crop at Strava changes start or elapsed time, and not the file."""
+"""Windows: the part of its file that an activity is. A crop at Strava changes start or duration, but not the file."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from pipelines.bronze.tables import ACTIVITIES, ACTIVITY_FILES, EXPORT_ACTIVITIE
 from pipelines.warehouse.database import CATALOG, DATASET
 
 _STAGING = f"{CATALOG}.{DATASET}"
-# what the newest version of an activity says, whichever door it came through
+# start and elapsed time in the newest version of an activity, through any door
 _NEWEST = f"""
     select id, max_by(start_s, (fetched_at, payload_hash)) as start_s,
            max_by(elapsed_s, (fetched_at, payload_hash)) as elapsed_s
@@ -35,7 +35,7 @@ class Window(NamedTuple):
 
 
 def windows(connection: duckdb.DuckDBPyConnection) -> dict[int, Window]:
-    """The window of each activity that staging of the opened warehouse has, by id, where start and time are known."""
+    """The window of each activity in staging of the opened warehouse, by id, if start and time are known."""
     rows = connection.execute(_NEWEST.format(wanted="id is not null")).fetchall()
     return {id_: Window(start_s, elapsed_s) for id_, start_s, elapsed_s in rows if start_s is not None and elapsed_s}
 
@@ -46,7 +46,7 @@ def holds_files(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 def shards_read_otherwise(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """The shards of activity files with a reading of another window than that of today."""
+    """The shards of activity files with a reading for another window than the present one."""
     newest = _NEWEST.format(wanted=f"id in (select id from {_STAGING}.{ACTIVITY_FILES})")
     rows = connection.execute(
         f"""

@@ -119,5 +119,5 @@ def containers() -> list[str]:
 
 def state(athlete: Athlete) -> dict[str, Any]:
     """What the note of the last run says."""
-    told: dict[str, Any] = json.loads((athlete.home / "warehouse/.state/last_run.json").read_text())
-    return told
+    reported: dict[str, Any] = json.loads((athlete.home / "warehouse/.state/last_run.json").read_text())
+    return reported

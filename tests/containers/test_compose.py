@@ -68,20 +68,20 @@ def test_a_flow_by_compose_makes_folders_and_files_the_clone_owners(project, str
     for name in FOLDERS:
         assert project.clone.owners(project.home / name) == {(project.clone.uid, project.clone.gid)}, name
     strava.clear_requests()
-    held = project.shards()
+    stored = project.shards()
     assert project.compose("run", "--rm", "flow", ENRICH_LIMIT="0").code == 0
-    assert (len(strava.requests) <= 3, project.shards()) == (True, held)
+    assert (len(strava.requests) <= 3, project.shards()) == (True, stored)
     asked = project.compose("run", "--rm", "flow", "sql", "select count(*) as n from strava.activities")
     assert str(strava.count) in asked.out
 
 
-def test_a_caller_who_gives_his_ids_is_taken_at_his_word(project):
+def test_files_belong_to_the_ids_that_the_caller_gives(project):
     who = {"STRAVA_UID": str(project.clone.uid), "STRAVA_GID": str(project.clone.gid)}
-    told = project.compose("run", "--rm", "--entrypoint", "id", "flow", **who)
-    assert told.out.startswith(f"uid={project.clone.uid} gid={project.clone.gid}")
+    reported = project.compose("run", "--rm", "--entrypoint", "id", "flow", **who)
+    assert reported.out.startswith(f"uid={project.clone.uid} gid={project.clone.gid}")
 
 
-def test_without_env_file_compose_runs_and_the_newcomer_is_told(project):
+def test_without_env_file_compose_runs_and_tells_a_newcomer_what_to_do(project):
     (project.home / ".env").unlink()
     ran = project.compose("run", "--rm", "flow")
     assert ran.code == 3
@@ -125,9 +125,9 @@ def test_the_schedule_profile_catches_up_then_waits_and_stops_cleanly(project, s
     up = project.compose("--profile", "schedule", "up", "--detach", STRAVA_SCHEDULE="0 * * * *", TZ="Asia/Kolkata")
     assert up.code == 0, up.err
     until(lambda: "Next flow" in project.logs(), 60)
-    told = project.logs()
-    assert told.count("A flow was due") == told.count("The flow is done.") == 1
-    assert "IST" in told
+    reported = project.logs()
+    assert reported.count("A flow was due") == reported.count("The flow is done.") == 1
+    assert "IST" in reported
     assert sorted(ids(project)) == sorted(all_ids(strava))
     assert project.compose("stop", "schedule").code == 0
     assert project.compose("ps", "--all", "--format", "{{.Service}} {{.ExitCode}}").out.split() == ["schedule", "0"]

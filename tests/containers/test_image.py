@@ -17,7 +17,7 @@ def test_the_image_is_smaller_than_700_megabytes(built):
     assert inspected()["Size"] < 700 * MEGABYTES
 
 
-def test_the_image_says_what_it_is_made_from_and_runs_as_nobody_in_particular(built):
+def test_the_image_has_labels_and_runs_without_a_fixed_user(built):
     config = inspected()["Config"]
     version = next(line for line in (built.folder / "pyproject.toml").read_text().splitlines() if "version =" in line)
     revision = built.call("git", "rev-parse", "HEAD").out.strip()
@@ -33,7 +33,7 @@ def test_no_tools_and_no_caches_of_the_build_are_left(built):
     assert docker("run", "--rm", "--user=0", "--entrypoint", "sh", IMAGE, "-c", f"({look}) 2>/dev/null") == ""
 
 
-def test_nothing_is_compiled_anew_at_every_start(built):
+def test_nothing_is_compiled_again_at_every_start(built):
     missing = (
         "import pathlib, importlib.util as u, sys\n"
         "[dlt] = pathlib.Path('/opt/venv').glob('lib/*/site-packages/dlt')\n"
@@ -69,8 +69,8 @@ def test_no_secret_and_no_data_of_the_clone_get_into_the_image(engine, tmp_path)
             assert found.stdout.strip() == "0"
         finally:
             docker("rm", container)
-        held = docker("run", "--rm", "--entrypoint", "ls", image, "-A", "/app").split()
-        assert set(held) <= {".dlt", "dbt_project", "pipelines", "profiles.yml", "pyproject.toml", "simulator"} | {
+        stored = docker("run", "--rm", "--entrypoint", "ls", image, "-A", "/app").split()
+        assert set(stored) <= {".dlt", "dbt_project", "pipelines", "profiles.yml", "pyproject.toml", "simulator"} | {
             "requirements.txt"
         }
     finally:
@@ -78,7 +78,7 @@ def test_no_secret_and_no_data_of_the_clone_get_into_the_image(engine, tmp_path)
         shutil.rmtree(clone.folder.parent)
 
 
-def test_it_runs_read_only_as_a_user_whom_nobody_knows(athlete):
+def test_it_runs_read_only_as_a_user_without_a_name(athlete):
     for name in ("data", "output", "warehouse", "site", "secrets"):
         (athlete.home / name).mkdir(exist_ok=True)
     for path in (athlete.home, *athlete.home.rglob("*")):

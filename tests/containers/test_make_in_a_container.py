@@ -49,12 +49,12 @@ def test_a_flow_makes_the_folders_and_files_the_callers_and_a_second_one_costs_t
     assert athlete.token_file.stat().st_mode & 0o777 == 0o600
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
     assert athlete.sql("select count(*) from strava.activity_details") == [(5,)]
-    held, before = athlete.shards() + athlete.shards("activity_details"), tables(athlete)
+    stored, before = athlete.shards() + athlete.shards("activity_details"), tables(athlete)
     strava.clear_requests()
     second = clone.make("flow", ENRICH_LIMIT="0")
     assert second.code == 0, second.err
     assert len(athlete.requests()) <= 3
-    assert athlete.shards() + athlete.shards("activity_details") == held
+    assert athlete.shards() + athlete.shards("activity_details") == stored
     assert tables(athlete) == before
     assert "Building the image" not in first.err + second.err, "it is there and up to date"
     asked = clone.make("sql", "Q=SELECT count(*) AS n FROM strava.activities")
@@ -129,7 +129,7 @@ def test_stopping_a_container_that_has_only_just_begun_is_quick(clone):
     assert process.returncode in (0, 130), "it went by itself, and was not killed when the 30 seconds were over"
 
 
-def test_the_image_is_built_anew_when_the_code_has_changed_and_only_then(clone):
+def test_the_image_is_rebuilt_when_the_code_has_changed_and_only_then(clone):
     def image():
         return docker("image", "inspect", "--format", "{{.Id}}", IMAGE)
 
@@ -168,7 +168,7 @@ def test_credentials_come_from_env_file_without_entering_the_container_s_configu
         (clone.folder / ".env").unlink()
 
 
-def test_without_env_file_a_newcomer_is_told_what_to_do(clone):
+def test_without_env_file_a_newcomer_learns_what_to_do(clone):
     del clone.settings["STRAVA_CLIENT_SECRET"]
     ran = clone.make("flow")
     assert "error: STRAVA_CLIENT_SECRET is not set" in ran.err
@@ -190,7 +190,7 @@ def test_auth_catches_the_browser_although_it_runs_in_a_container(athlete, clone
     assert athlete.token_file.stat().st_uid == clone.uid
 
 
-def test_paths_outside_the_home_are_shown_to_the_container_too(athlete, clone):
+def test_paths_outside_the_home_are_mounted_in_the_container_too(athlete, clone):
     elsewhere = athlete.home.parent / "elsewhere"
     published = elsewhere / "for dashboards, all" / "mine.published.duckdb"
     paths = {"STRAVA_WAREHOUSE": str(elsewhere / "w" / "mine.duckdb"), "STRAVA_BRONZE_URL": "../elsewhere/shards"}
@@ -235,7 +235,7 @@ def test_folders_that_the_caller_may_not_write_are_one_sentence(athlete, clone):
     data.rmdir()
     athlete.home.chmod(0o555)
     ran = clone.make("flow")
-    assert f"error: {data} cannot be made" in ran.err, ran.err
+    assert f"error: {data} cannot be created" in ran.err, ran.err
 
 
 def test_the_demo_runs_in_a_container_and_leaves_what_it_made_to_the_caller(clone):
@@ -252,7 +252,7 @@ def test_the_demo_runs_in_a_container_and_leaves_what_it_made_to_the_caller(clon
         shutil.rmtree(clone.folder / "demo", ignore_errors=True)
 
 
-def test_no_engine_is_one_sentence_where_a_container_was_asked_for(clone):
+def test_a_missing_engine_is_one_sentence_if_a_container_was_asked_for(clone):
     ran = clone.make("flow", DOCKER_HOST="unix:///nowhere.sock")
     assert ran.code != 0
     assert "error: no container engine answers" in ran.err

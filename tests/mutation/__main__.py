@@ -27,7 +27,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a round, or go on with one, and show what it found."""
+    """Run a round, or continue with one, and show what it found."""
     arguments = _arguments(argv)
     if not arguments.table:
         covering.make(arguments.jobs, arguments.map)

@@ -1,4 +1,4 @@
-"""The map from lines to the tests that cover them: a part for each file of tests, made anew when that file changes."""
+"""The map from lines to the tests that cover them: a part for each file of tests, made again when that file changes."""
 
 import difflib
 import hashlib

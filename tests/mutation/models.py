@@ -2,7 +2,7 @@
 
 Asked are, until one fails: the unit tests of the models the file makes, the data tests of a build on a warehouse of
 oddities, and, where that build differs from the true one, the tests in tests/dbt that recompute the same tables.
-A line of JSON per breaking goes to tests/results/broken_models.jsonl; a run that was stopped goes on from there.
+A line of JSON per breaking goes to tests/results/broken_models.jsonl; a run that was stopped continues from there.
 Exit codes: 0 enough was noticed, 1 too little, 2 wrong options.
 """
 

@@ -18,7 +18,7 @@ from mutation.modules import modules
 from mutation.mutants import Gone, Mutant, covering_lines, lines_of_function, sample
 
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
-# seconds of the tests that are tried first; what starts anew then, pytest and what it forks commands from, costs some
+# seconds of the tests that are tried first; what starts again then, pytest and what it forks commands from, costs some
 FIRST_STAGE_S = 60
 # a machine that does much else takes so much longer than it did for the map; whoever takes longer hangs
 SLOWER = 6

@@ -134,7 +134,7 @@ def test_cheap_tests_come_first_and_none_that_costs_more_than_is_left():
     assert rounds.staged(tests, Covered(), 20) == [["tests/test_other.py::a", "tests/test_keep.py::b"]]
 
 
-def test_of_all_that_pass_by_the_one_that_goes_where_few_go_comes_first():
+def test_of_tests_that_cover_a_line_the_most_specific_comes_first():
     tests = {"tests/test_other.py::a": 0.1, "tests/test_keep.py::b": 0.1, "tests/test_other.py::c": 20.0}
     assert rounds.staged(tests, Covered(), 100)[-1] == [
         "tests/test_other.py::c",
@@ -181,7 +181,7 @@ def test_a_mutant_is_noticed_when_a_test_fails_twice_or_hangs_and_the_tree_is_wh
     assert (tmp_path / "keep.py").read_text() == SOURCE
 
 
-def test_a_test_that_cannot_be_run_is_no_test_that_notices(tmp_path):
+def test_a_test_that_cannot_run_does_not_count_as_noticing(tmp_path):
     (tmp_path / "keep.py").write_text(SOURCE)
     mutant = Mutant("keep.py", "keep", "with lock:", "if True:", "drop_context")
     with pytest.raises(RuntimeError, match="pytest ended with 4"):
@@ -230,7 +230,7 @@ def covered(tmp_path, monkeypatch):
     return covering.Map()
 
 
-def test_the_map_tells_which_tests_that_pass_cover_a_line_and_what_they_take_with_their_fixtures(covered):
+def test_the_map_has_the_passing_tests_of_each_line_and_their_time_with_fixtures(covered):
     raises, returns, other = "tests/test_a.py::raises", "tests/test_a.py::returns", "tests/test_b.py::other"
     assert covered.tests("keep.py", [10]) == {raises, returns, other}
     assert covered.tests("keep.py", [11]) == {raises}
@@ -241,7 +241,7 @@ def test_the_map_tells_which_tests_that_pass_cover_a_line_and_what_they_take_wit
     assert covered.tests_of_names("keep.py", set()) == set()
 
 
-def test_a_test_has_more_to_do_with_a_function_when_it_goes_where_few_go(covered):
+def test_a_test_is_specific_to_a_function_if_few_others_cover_it(covered):
     concern = covered.concern(covered.tests("keep.py", [10]), "keep.py", range(9, 20))
     assert concern["tests/test_a.py::returns"] > concern["tests/test_a.py::raises"] > 1
 

@@ -92,7 +92,7 @@ def ways(data: dict[str, Any]) -> dict[str, list[Any]]:
     return found
 
 
-def guesses(told: dict[str, list[Any]], known: dict[int, Any], count: int) -> Iterator[tuple[str, dict[int, Any]]]:
+def guesses(reported: dict[str, list[Any]], known: dict[int, Any], count: int) -> Iterator[tuple[str, dict[int, Any]]]:
     """Return guesses at the unknown ones' values, from those that are `known`, by one way after the other.
 
     Of `count` activities those have the same value that a way does not tell apart, or those that are neighbours.
@@ -102,7 +102,7 @@ def guesses(told: dict[str, list[Any]], known: dict[int, Any], count: int) -> It
     yield "usual", dict.fromkeys(asked, usual)
     for step in (-1, 1):
         yield f"neighbour {step}", {i: known.get(i + step, usual) for i in asked}
-    for way, values in told.items():
+    for way, values in reported.items():
         met: dict[Any, Counter[Any]] = {}
         for i, value in known.items():
             met.setdefault(values[i], Counter())[value] += 1

@@ -712,8 +712,8 @@ def public() -> Page:
     ]
     goals = [Goal(row["sport_group"], row["measure"], row["period"], row["target"]) for row in rows(private, "goals")]
     tables = {
-        name: {"columns": list(held[0]) if held else [], "rows": [list(row.values()) for row in held]}
-        for name, held in tables_of(facts, goals, TODAY).items()
+        name: {"columns": list(stored[0]) if stored else [], "rows": [list(row.values()) for row in stored]}
+        for name, stored in tables_of(facts, goals, TODAY).items()
     }
     hidden = {"athlete": {"id": None}, "settings": dict.fromkeys(SETTINGS), "missing": []}
     return {**private, "public": True, **hidden, "tables": tables}
@@ -727,8 +727,8 @@ def _unset(shown: Page) -> Page:
 
 def rows(data: Page, table: str) -> list[Row]:
     """Return a table's rows with the names of its columns."""
-    held = data["tables"].get(table, {"columns": [], "rows": []})
-    return [dict(zip(held["columns"], row, strict=True)) for row in held["rows"]]
+    stored = data["tables"].get(table, {"columns": [], "rows": []})
+    return [dict(zip(stored["columns"], row, strict=True)) for row in stored["rows"]]
 
 
 # the made-up athletes of the tests, by name

@@ -34,7 +34,7 @@ def test_every_script_has_its_place_in_the_order():
     assert sorted((SITE / "scripts.txt").read_text().split()) == [f"js/{name}" for name in SCRIPTS]
 
 
-def test_our_scripts_make_no_html_of_text_and_ask_nobody():
+def test_our_scripts_make_no_html_of_text_and_send_no_request():
     forbidden = (
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|fetch\(|XMLHttpRequest|import\("
     )
@@ -51,7 +51,7 @@ def test_dates_are_never_read_in_the_zone_of_the_viewer():
     )
 
 
-def test_the_style_asks_nobody_and_the_template_has_no_style_or_handler_of_its_own():
+def test_the_style_sends_no_request_and_the_template_has_no_style_or_handler_of_its_own():
     assert "url(" not in (SITE / "page.css").read_text()
     assert "@import" not in (SITE / "page.css").read_text()
     template = (SITE / "template.html.j2").read_text()

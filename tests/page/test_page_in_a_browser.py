@@ -144,7 +144,7 @@ def test_every_part_says_something_without_complaint_request_or_sideways_scroll(
         assert not re.search(r"\b(NaN|undefined|null|Infinity|\[object)\b", page.words())
 
 
-def test_thin_data_get_a_sentence_where_a_chart_would_be_empty(show):
+def test_a_chart_that_would_be_empty_is_a_sentence_instead(show):
     with show("empty") as page:
         page.look_at_all()
         assert page.page.locator(".chart, .map canvas, .heat").count() == 0
@@ -161,13 +161,13 @@ def test_thin_data_get_a_sentence_where_a_chart_would_be_empty(show):
         assert "Heart rate\n" not in page.page.locator('[data-panel="recent"]').inner_text()
 
 
-def test_hostile_names_stay_text_wherever_they_stand(show, variant):
+def test_hostile_names_stay_text_everywhere(show, variant):
     data = synthetic.athlete(1, seed=4, hostile=False)
     named = {"activities": "name", "left_out": "latest_activity_name"}
     for table, column in (named | dict.fromkeys(("records", "best_efforts"), "activity_name")).items():
-        held = data["tables"][table]
-        for number, row in enumerate(held["rows"]):
-            row[held["columns"].index(column)] = synthetic.HOSTILE[number % len(synthetic.HOSTILE)]
+        stored = data["tables"][table]
+        for number, row in enumerate(stored["rows"]):
+            row[stored["columns"].index(column)] = synthetic.HOSTILE[number % len(synthetic.HOSTILE)]
     for number, row in enumerate(data["tables"]["gear"]["rows"]):
         row[data["tables"]["gear"]["columns"].index("name")] = synthetic.HOSTILE[number]
     with show(data) as page:
@@ -188,16 +188,16 @@ def test_links_lead_to_strava_by_whole_ids_and_give_nothing_away(show, variant):
     with show("three years") as page:
         page.look_at_all()
         links = page.page.locator('main a:not([href^="#"])')
-        told = links.evaluate_all("(all) => all.map((one) => [one.href, one.target, one.rel])")
+        reported = links.evaluate_all("(all) => all.map((one) => [one.href, one.target, one.rel])")
         ids = {row["id"] for row in rows(variant("three years"), "activities")}
-        assert len(told) > 50
-        assert {tuple(rest) for _, *rest in told} == {("_blank", "noopener noreferrer")}
-        assert {href.removeprefix("https://www.strava.com/activities/") for href, *_ in told} <= ids
+        assert len(reported) > 50
+        assert {tuple(rest) for _, *rest in reported} == {("_blank", "noopener noreferrer")}
+        assert {href.removeprefix("https://www.strava.com/activities/") for href, *_ in reported} <= ids
         assert "View on Strava" in page.words()
         assert "Powered by Strava" in page.words()
 
 
-def test_a_public_page_shows_what_it_holds_says_what_it_leaves_out_and_leads_to_nothing_that_is_not_there(show):
+def test_a_public_page_shows_its_data_says_what_it_leaves_out_and_has_no_dead_links(show):
     with show("public") as page:
         page.look_at_all()
         page.open_tables()
@@ -327,7 +327,7 @@ def number(text: str) -> float:
     return 0.0 if text in ("–", "") else float(text.replace(",", ""))  # noqa: RUF001
 
 
-def test_the_weeks_table_holds_the_sums_of_its_days(show, variant):
+def test_the_table_of_weeks_has_the_sums_of_its_days(show, variant):
     data = variant("three years")
     with show("three years") as page:
         head, *body = page.table("weekly")
@@ -338,12 +338,12 @@ def test_the_weeks_table_holds_the_sums_of_its_days(show, variant):
             found = days(data, monday, monday + timedelta(days=6))
             for column, cell in list(zip(head, row, strict=True))[1:]:
                 sport = "All" if column == "Total" else column
-                held = [one for one in found if sport in ("All", one["sport_group"])]
-                assert cell == amount(total(held, "distance_m") / 1000), (monday, column)
+                stored = [one for one in found if sport in ("All", one["sport_group"])]
+                assert cell == amount(total(stored, "distance_m") / 1000), (monday, column)
             monday += timedelta(weeks=1)
 
 
-def test_months_and_years_as_they_grow_hold_the_sums_of_their_days(show, variant):
+def test_months_and_growing_years_are_the_sums_of_their_days(show, variant):
     data = variant("three years")
     with show("three years", "#measure=moving_time_s&sport=Ride") as page:
         page.look_at("months")
@@ -365,7 +365,7 @@ def test_months_and_years_as_they_grow_hold_the_sums_of_their_days(show, variant
             assert months[13] == amount(so_far / 3600)
 
 
-def test_the_calendar_and_the_hours_hold_the_data(show, variant):
+def test_the_calendar_and_the_hours_show_the_data(show, variant):
     data = variant("one sport")
     with show("one sport", "#measure=activities") as page:
         calendar = page.table("calendar")[1:]
@@ -378,19 +378,19 @@ def test_the_calendar_and_the_hours_hold_the_data(show, variant):
         assert sum(number(row[1]) for row in hours) == len(rows(data, "activities"))
         first = hours[0][0].split()
         weekday = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"].index(first[0]) + 1
-        held = [
+        stored = [
             row for row in rows(data, "weekday_hours") if (row["weekday"], row["hour"]) == (weekday, int(first[1][:2]))
         ]
-        assert number(hours[0][1]) == total(held, "activities")
+        assert number(hours[0][1]) == total(stored, "activities")
 
 
 def test_load_zones_and_eddington_days_are_the_marts_own(show, variant):
     data = variant("three years")
     with show("three years", "#year=2026") as page:
         load = page.table("load")[1:]
-        held = [row for row in rows(data, "training_load_daily") if row["date"].startswith("2026")]
-        assert len(load) == len(held)
-        for shown_row, row in zip(load, reversed(held), strict=True):
+        stored = [row for row in rows(data, "training_load_daily") if row["date"].startswith("2026")]
+        assert len(load) == len(stored)
+        for shown_row, row in zip(load, reversed(stored), strict=True):
             assert number(shown_row[3]) == row["fitness"]
             assert number(shown_row[4]) == row["fatigue"]
             assert shown_row[5] == f"{row['form']:.1f}"
@@ -515,7 +515,7 @@ def test_the_keyboard_reaches_everything(show):
         page.page.locator('[data-panel="eddington"] table').wait_for(state="visible", timeout=5000)
 
 
-def test_a_switch_keeps_the_focus_when_its_panel_is_drawn_anew(show):
+def test_a_switch_keeps_the_focus_when_its_panel_is_drawn_again(show):
     with show("three years") as page:
         page.page.locator('input[name="span"]:checked').focus()
         page.page.keyboard.press("ArrowLeft")
@@ -523,7 +523,7 @@ def test_a_switch_keeps_the_focus_when_its_panel_is_drawn_anew(show):
         assert page.page.evaluate("[document.activeElement.name, document.activeElement.value]") == ["span", "month"]
 
 
-def test_the_map_moves_by_keyboard_wheel_and_buttons_and_tells_a_route(show):
+def test_the_map_moves_by_keyboard_wheel_and_buttons_and_names_a_route(show):
     with show("three years", viewport=DESK) as page:
         page.look_at("map")
         canvas = page.page.locator(".map .over")
@@ -595,7 +595,7 @@ def test_print_is_light_and_without_controls_and_has_every_chart(show):
         assert colour == "rgb(255, 255, 255)"
 
 
-def test_nothing_moves_for_who_asked_for_it(show):
+def test_nothing_moves_if_reduced_motion_is_set(show):
     with show("one sport", reduced_motion="no-preference") as page:
         assert page.page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "smooth"
         assert page.page.evaluate("document.getAnimations().length") == 0

@@ -38,7 +38,7 @@ def series(node: Scripts, panel: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_nothing_that_is_said_is_the_inside_of_a_program(node, variant, name):
+def test_no_text_shows_internals_of_the_program(node, variant, name):
     for choices in ({"span": "all"}, {"units": "mi", "sport": "Run", "year": 2025}):
         node.open(variant(name), **choices)
         assert [said for said in node("everythingSaid()") if NONSENSE.search(said)] == []
@@ -60,7 +60,7 @@ def test_whatever_is_set_the_page_says_what_is_missing_in_whole_sentences(node, 
     assert ("Set STRAVA_MAX_HR" in zones) == ("max_hr" not in names)
 
 
-def test_a_maximum_alone_asks_for_heart_rate_and_not_for_a_setting_that_would_not_help(shown, variant):
+def test_with_a_maximum_alone_the_page_names_the_missing_heart_rate_and_no_useless_setting(shown, variant):
     thin = with_settings(variant("without heart rate"), "max_hr")
     assert shown("zones", thin).endswith("No activity has heart rate yet.")
 
@@ -68,7 +68,7 @@ def test_a_maximum_alone_asks_for_heart_rate_and_not_for_a_setting_that_would_no
 # zones
 
 
-def test_every_zone_has_its_bounds_whether_anybody_was_in_it_or_not(node, two_years):
+def test_every_zone_has_its_bounds_even_without_any_time_in_it(node, two_years):
     names = [
         "Zone 1 (up to 130 bpm)",
         "Zone 2 (131\u2013144 bpm)",
@@ -96,7 +96,7 @@ def test_months_without_heart_rate_keep_their_place_among_the_zones(node, two_ye
         assert [row[1:] for row in found[3:8]] == [["0"] * 5] * 5
 
 
-def test_a_wrong_clock_makes_neither_ages_of_zones_nor_hides_those_of_today(node, variant):
+def test_a_wrong_clock_neither_stretches_the_zones_nor_hides_those_of_today(node, variant):
     node.open(variant("wrong clocks"))
     found = [row[0] for row in node("rowsShown('zones').slice(1)")]
     assert (len(found), found[-1]) == (24, "Nov 2026")
@@ -105,7 +105,7 @@ def test_a_wrong_clock_makes_neither_ages_of_zones_nor_hides_those_of_today(node
 # the measure follows the sport
 
 
-def test_who_only_lifts_sees_hours_where_there_are_no_kilometres(node, shown, variant):
+def test_an_athlete_who_only_lifts_sees_hours_instead_of_kilometres(node, shown, variant):
     for panel in ("weekly", "calendar", "months", "cumulative"):
         text = shown(panel, "only lifting")
         assert "Nothing in" not in text
@@ -125,7 +125,7 @@ def test_kilometres_come_back_with_a_sport_that_has_them(node, variant):
 # wrong clocks and idle years
 
 
-def test_an_activity_of_2038_opens_nothing_there_and_one_of_1974_makes_no_ages(node, shown):
+def test_an_activity_of_2038_or_1974_does_not_change_where_the_page_opens(node, shown):
     calendar = shown("calendar", "wrong clocks")
     assert re.findall(r"(\d{4})\d* active day", calendar) == ["2026", "2025", "2024"]
     assert "Show all 5 years" in calendar
@@ -143,7 +143,7 @@ def test_an_activity_of_2038_opens_nothing_there_and_one_of_1974_makes_no_ages(n
     assert "2038" in shown("calendar", "wrong clocks", year=2038)
 
 
-def test_who_has_been_idle_for_a_year_sees_the_last_active_one_in_colour(node, shown, variant):
+def test_after_an_idle_year_the_page_shows_the_last_active_one_in_colour(node, shown, variant):
     newest = variant("idle")["tables"]["activities"]["rows"][0][1][:4]
     assert shown("cumulative", "idle").startswith(f"Years as they grow{newest}{int(newest) - 1}other years")
     coloured = [one["name"] for one in series(node, "cumulative") if one["lineStyle"]["color"] == "var(--accent)"]
@@ -180,7 +180,7 @@ def test_a_year_s_eddington_number_is_in_the_unit_of_the_page(node, shown, varia
     assert f"Eddington of the year{year['eddington_km']} km" in shown("review", "imperial", year=2025, units="km")
 
 
-def test_who_has_one_sport_sees_its_fastest_under_all_in_its_own_words(node, shown, variant):
+def test_with_a_single_sport_its_fastest_shows_under_all_in_its_own_unit(node, shown, variant):
     fastest = next(
         row
         for row in rows(variant("one sport"), "records")
@@ -209,7 +209,7 @@ def test_a_goal_names_its_unit_once(shown, two_years, measure, achieved, target,
     assert f"{text}; " in shown("goals", two_years)
 
 
-def test_a_climb_of_nothing_is_known_and_one_that_nobody_knows_is_not(shown, two_years):
+def test_a_climb_of_zero_is_shown_and_an_unknown_one_is_not(shown, two_years):
     change(two_years, "activities", total_elevation_gain_m=0)
     assert "Climbed0 m" in shown("recent", two_years)
     assert "Climbed–" not in shown("recent", two_years)  # noqa: RUF001

@@ -106,7 +106,7 @@ def exact(warehouse: Path) -> set[tuple[str, str]]:
         }
 
 
-def test_hour_place_heart_rate_gear_name_and_ids_may_be_any_and_the_public_page_is_the_same(built, world):
+def test_a_public_page_does_not_depend_on_hour_place_heart_rate_gear_name_and_ids(built, world):
     newest = max(date.fromisoformat(one["start_date_local"][:10]) for one in built.strava.activities())
     # also the day before the newest activity and that day, whose difference is that activity
     days = (newest - timedelta(days=1), newest, last_day(datetime.now(UTC)))
@@ -123,7 +123,7 @@ def test_hour_place_heart_rate_gear_name_and_ids_may_be_any_and_the_public_page_
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_no_program_that_knows_half_of_the_activities_guesses_the_others_better_than_chance(built, world):
+def test_knowing_half_of_the_activities_does_not_help_to_guess_the_others(built, world):
     path = world(7)
     data = json.loads(public_data(path, last_day(datetime.now(UTC))))
     with duckdb.connect(str(path), read_only=True) as connection:
@@ -135,19 +135,19 @@ def test_no_program_that_knows_half_of_the_activities_guesses_the_others_better_
     private_of = {row[:5]: row[5:] for row in found}
     listed = [private_of[tuple(row)] for row in data["tables"]["activities"]["rows"]]
     assert len(listed) > 140
-    told = attacker.ways(data)
+    reported = attacker.ways(data)
     for number, name in enumerate(PRIVATE):
         truth = dict(enumerate(row[number] for row in listed))
         assert len(set(truth.values())) >= 3
         known = {i: value for i, value in truth.items() if i % 2 and value is not None}
-        for way, guess in attacker.guesses(told, known, len(listed)):
+        for way, guess in attacker.guesses(reported, known, len(listed)):
             right = sum(truth[i] == value for i, value in guess.items())
             chance = max(list(truth.values()).count(value) for value in truth.values()) / len(truth)
             most = chance * len(guess) + 5 * sqrt(len(guess) * chance * (1 - chance))
             assert right <= most, (name, way, right, len(guess))
 
 
-def test_the_attacker_finds_the_hours_gear_and_zones_that_tables_of_them_give_away(built):
+def test_the_attacker_finds_hours_gear_and_zones_if_the_page_had_their_tables(built):
     """Whoever finds nothing may not have looked: this is what a page with these tables gave away."""
     private = Parsed(page_file(built).read_text()).data
     listed = rows_of(private, "activities")
@@ -156,23 +156,23 @@ def test_the_attacker_finds_the_hours_gear_and_zones_that_tables_of_them_give_aw
     for row in tables["activities"]["rows"]:
         row[0] = row[0][:10]
     tables |= {name: private["tables"][name] for name in ("weekday_hours", "zones", "gear", "year_in_review")}
-    told = attacker.ways({"tables": tables})
+    reported = attacker.ways({"tables": tables})
     hours = [int(one["started_local"][11:13]) for one in listed]
-    found = [(hour, true) for hour, true in zip(told["weekday_hours.hour"], hours, strict=True) if hour is not None]
+    found = [(hour, true) for hour, true in zip(reported["weekday_hours.hour"], hours, strict=True) if hour is not None]
     assert len(found) > 0.9 * len(listed)
     assert sum(hour == true for hour, true in found) > 0.95 * len(found)
-    assert sum(zone is not None for zone in told["zones.zone"]) > 10
+    assert sum(zone is not None for zone in reported["zones.zone"]) > 10
     # who knows half of them sees also what names and the tables of others give away
     known = {i: hour // 6 for i, hour in enumerate(hours) if i % 2}
-    told |= attacker.ways({"tables": {"activities": private["tables"]["activities"]}})
+    reported |= attacker.ways({"tables": {"activities": private["tables"]["activities"]}})
     rights = {
         way: sum(hours[i] // 6 == value for i, value in guess.items())
-        for way, guess in attacker.guesses(told, known, len(hours))
+        for way, guess in attacker.guesses(reported, known, len(hours))
     }
     assert min(rights["weekday_hours.hour"], rights["name"]) > rights["usual"] + 5, rights
 
 
-def test_what_the_facts_add_up_to_is_what_the_marts_say(built):
+def test_what_is_computed_from_the_facts_equals_the_marts(built):
     with duckdb.connect(str(built.warehouse), read_only=True) as connection:
         (today,) = connection.execute("select today from strava.athletes_today").fetchone()
         found = connection.execute(

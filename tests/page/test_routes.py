@@ -96,7 +96,7 @@ def test_a_straight_line_is_its_two_ends():
         "__rbRA__rbRA",  # leaves the Earth
     ],
 )
-def test_what_is_no_route_is_none(text):
+def test_a_text_that_is_not_a_route_gives_none(text):
     assert route(text) == ""
 
 

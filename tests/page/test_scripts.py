@@ -137,7 +137,7 @@ def test_a_range_says_once_what_its_ends_share(page, first, last, text):
     assert page.call("rangeText", first, last).replace(GAP, " ") == text
 
 
-def test_what_has_words_of_its_own_uses_them(page):
+def test_special_cases_have_words_of_their_own(page):
     assert page.call("percent", 0.747) == f"75{GAP}%"
     assert page.call("percent", None) == "–"
     assert page.call("hourText", 7) == "07:00"
@@ -176,7 +176,7 @@ def test_tiles_add_up_the_days_of_the_choice(shown, data, sport, units, metre, f
     assert f"Climbed{climbed:,.0f} {height}" in text
 
 
-def test_a_sum_holds_the_days_from_its_first_to_its_last(page, data):
+def test_a_sum_includes_its_first_and_its_last_day(page, data):
     first, last = sorted(date.fromisoformat(row["activity_date"]) for row in daily(data))[10:200:150]
     for sport in ("All", "Ride"):
         sums = page(
@@ -236,7 +236,7 @@ def test_what_the_address_says_is_chosen_and_nonsense_is_not(node, data):
 
 
 @pytest.mark.parametrize("sport", ["All", "Ride"])
-def test_weeks_months_and_days_hold_the_sums_of_their_days(node, data, sport):
+def test_weeks_months_and_days_have_the_sums_of_their_days(node, data, sport):
     node.open(data, sport=sport, measure="activities")
     monday = synthetic.TODAY - timedelta(synthetic.TODAY.weekday())
     weeks = node("rowsShown('weekly')")[1:]
@@ -334,7 +334,7 @@ def test_a_year_in_review_says_each_of_its_moments(shown, data):
         ({"kudos": None}, "Kudos"),
     ],
 )
-def test_a_year_in_review_leaves_out_what_nobody_knows_and_nothing_else(shown, data, unknown, words):
+def test_a_year_in_review_leaves_out_what_is_unknown_and_nothing_else(shown, data, unknown, words):
     text = shown("review", of=reviewed(data, **unknown))
     assert words not in text
     for known in {"Longest activity", "Biggest day", "Favourite start", "Most used", "Eddington", "Kudos"} - {words}:
@@ -381,7 +381,7 @@ def test_the_page_says_what_is_unknown_of_activities_that_only_an_export_knows(s
     assert "The others: known by an export or a file alone, still to be fetched, or refused." in text
 
 
-def test_a_review_tells_the_longest_activity_by_its_id_and_draws_its_route(node, data):
+def test_a_review_names_the_longest_activity_by_its_id_and_draws_its_route(node, data):
     activities = data["tables"]["activities"]
     known = [dict(zip(activities["columns"], row, strict=True)) for row in activities["rows"]]
     longest = next(one for one in known if one["route"] and one["started_local"] < "2025")

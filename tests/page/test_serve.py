@@ -17,9 +17,9 @@ def serving(athlete, *options):
     (athlete.home / "site").mkdir(exist_ok=True)
     (athlete.home / "site" / "index.html").write_text("<!doctype html><title>a page</title>")
     with athlete.start("serve", "--port", "0", *options) as process:
-        told = process.stdout.readline()
+        reported = process.stdout.readline()
         try:
-            yield process, int(re.search(r"http://127\.0\.0\.1:(\d+)/", told)[1])
+            yield process, int(re.search(r"http://127\.0\.0\.1:(\d+)/", reported)[1])
         finally:
             process.kill()
 
@@ -107,7 +107,7 @@ def test_a_page_elsewhere_cannot_read_it_by_a_name_that_leads_here(athlete):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_it_in_good_order(athlete, number):
+def test_ctrl_c_ends_it_cleanly(athlete, number):
     with serving(athlete) as (process, port):
         assert get(port, "/")[0] == 200
         process.send_signal(number)
@@ -119,7 +119,7 @@ def test_without_a_page_it_says_how_to_make_one(athlete, run):
     assert_said(run("serve"), 2, "There is no page in", "Run `make page`")
 
 
-def test_a_port_that_is_taken_is_said(athlete, run):
+def test_a_port_that_is_taken_is_reported(athlete, run):
     (athlete.home / "site").mkdir()
     (athlete.home / "site" / "index.html").touch()
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -206,7 +206,7 @@ def test_a_file_of_a_chain_does_not_borrow_the_definitions_of_the_one_before() -
     header = undefined.file()[:4] + len(body).to_bytes(4, "little") + b".FIT\0\0"
     content = header + body
     chained = read_activity_file(first + content + fit_crc(content).to_bytes(2, "little"), "1.fit")
-    assert (len(chained.points), chained.faults) == (len(RIDE), (f"{len(body)} bytes that are no messages",))
+    assert (len(chained.points), chained.faults) == (len(RIDE), (f"{len(body)} bytes that are not messages",))
 
 
 def test_a_fit_file_cut_off_anywhere_keeps_every_whole_point_and_says_so() -> None:
@@ -284,7 +284,7 @@ AN_HOUR_AND_A_MINUTE_EAST = int((START - FIT_EPOCH).total_seconds()) + 119 + 366
 
 
 @pytest.mark.parametrize("local_timestamp", [0, 0x10000001, 0xFFFFFFFE, None, AN_HOUR_AND_A_MINUTE_EAST])
-def test_a_local_time_that_no_clock_shows_is_none(local_timestamp: int | None) -> None:
+def test_an_impossible_local_time_is_none(local_timestamp: int | None) -> None:
     data = fit_file(RIDE, start=START, utc_offset_s=None, local_timestamp=local_timestamp)
     assert read_activity_file(data, "1.fit").utc_offset_s is None
 
@@ -319,7 +319,7 @@ def test_what_our_reader_refuses_fitdecode_reads() -> None:
     data = fit.file()
     activity = read_activity_file(data, "1.fit")
     assert points_of(activity) == tidied(list(by_fitdecode(data)))
-    assert activity.faults == ("our own reader cannot read it, fitdecode could",)
+    assert activity.faults == ("our own reader cannot read it, fitdecode can",)
 
 
 def test_a_fit_file_without_an_activity_is_refused_with_the_reason() -> None:
@@ -421,14 +421,14 @@ def test_what_cannot_be_read_is_refused_with_the_reason(data: bytes, name: str, 
     assert refusal(data, name) == reason
 
 
-def test_xml_with_characters_that_it_does_not_know_is_read_without_them() -> None:
+def test_xml_with_characters_that_it_does_not_allow_is_read_without_them() -> None:
     for name, encoding in (("Bell \x07 hill", "UTF-8"), ("Köln", "UTF-16")):
         assert rows(gpx_file(RIDE, start=START, name=name, encoding=encoding)) == rows(gpx_file(RIDE, start=START))
     in_latin = gpx_file(RIDE, start=START, name="Köln", encoding="iso-8859-1")
     for declared in (b"UTF-8", b"UTF-16", b"gb2312", b"klingon", b"punycode"):
         activity = read_activity_file(in_latin.replace(b"iso-8859-1", declared), "1.gpx")
         assert len(activity.points) == len(RIDE)
-        assert activity.faults == ("it has characters that XML does not know, or another encoding than it says",)
+        assert activity.faults == ("it has characters that XML does not allow, or another encoding than it says",)
 
 
 def test_a_cut_gpx_or_tcx_file_keeps_its_whole_points_and_says_where_it_ends() -> None:

@@ -49,7 +49,7 @@ def test_numbers_and_goals_reach_the_warehouse_in_si_units(athlete, run):
     assert own(athlete) == ([NOTHING], [])
 
 
-def test_settings_that_stay_leave_the_file_as_it_is(athlete, run):
+def test_unchanged_settings_do_not_change_the_file(athlete, run):
     run("pull", **MINE)
     before = contents(athlete.warehouse.parent), athlete.warehouse.stat().st_mtime_ns
     assert run("pull", **MINE).code == 0
@@ -58,7 +58,7 @@ def test_settings_that_stay_leave_the_file_as_it_is(athlete, run):
     assert athlete.warehouse.stat().st_mtime_ns > before[1]
 
 
-def test_a_warehouse_without_the_tables_or_with_others_gets_them(athlete, run):
+def test_a_warehouse_without_these_tables_or_with_different_ones_gets_them(athlete, run):
     run("pull", **MINE)
     before = own(athlete)
     with duckdb.connect(str(athlete.warehouse)) as connection:
@@ -93,7 +93,7 @@ def test_the_seed_groups_every_sport_of_strava_into_the_groups_that_goals_may_na
     assert set(groups.values()) == set(GROUPS)
 
 
-def test_goals_measure_what_the_rollups_hold():
+def test_goals_measure_what_the_rollups_contain():
     models = yaml.safe_load((REPO / "dbt_project" / "models" / "marts" / "core" / "_core.yml").read_text())["models"]
     [daily] = [model for model in models if model["name"] == "activities_daily"]
     assert {measure for measure, _ in UNITS.values()} <= {column["name"] for column in daily["columns"]}

@@ -19,12 +19,12 @@ LIST = "/athlete/activities"
 TOKEN = "/oauth/token"
 
 
-def held(athlete):
+def stored(athlete):
     return json.loads(athlete.token_file.read_bytes())
 
 
 def rewrite(athlete, **changed):
-    athlete.token_file.write_text(json.dumps(held(athlete) | changed))
+    athlete.token_file.write_text(json.dumps(stored(athlete) | changed))
 
 
 def mode(path):
@@ -42,7 +42,7 @@ def ask(athlete, auth):
     return requests.get(f"{athlete.strava.api_url}/athlete", auth=auth, timeout=10).status_code
 
 
-def test_no_token_is_asked_for_while_the_stored_one_lives(athlete, pull):
+def test_no_token_is_requested_while_the_stored_one_is_valid(athlete, pull):
     pull()
     athlete.strava.clear_requests()
     assert pull().code == 0
@@ -81,7 +81,7 @@ def test_a_401_costs_one_refresh_and_one_replay_of_the_same_request(athlete, run
     assert {request.status for request in rest} <= {200}
 
 
-def test_a_401_that_stays_is_said_after_one_refresh(athlete, pull):
+def test_a_401_that_stays_is_reported_after_one_refresh(athlete, pull):
     pull()
     athlete.strava.clear_requests()
     athlete.strava.fault("401", times=None)
@@ -91,7 +91,7 @@ def test_a_401_that_stays_is_said_after_one_refresh(athlete, pull):
     assert pull().code == 0
 
 
-def test_a_missing_scope_is_said_and_not_refreshed(athlete, pull):
+def test_a_missing_scope_is_reported_and_not_refreshed(athlete, pull):
     athlete.authorise(refresh_token=athlete.strava.issue_refresh_token(scope="read"))
     assert_said(pull(), 3, "activity:read", "make auth")
     assert len(athlete.requests(TOKEN)) == 1
@@ -102,7 +102,7 @@ def test_the_athlete_is_asked_for_once_then_remembered(athlete, pull):
     pull()
     pull()
     assert [request.path for request in athlete.requests()].count("/api/v3/athlete") == 1
-    assert held(athlete)["athlete_id"] == athlete.strava.athlete_id
+    assert stored(athlete)["athlete_id"] == athlete.strava.athlete_id
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,10 @@ def test_a_token_file_of_another_tool_is_accepted_and_upgraded(athlete, pull, be
         beside["athlete_id"] = athlete.strava.athlete_id if known is True else str(athlete.strava.athlete_id)
     athlete.authorise(**beside)
     athlete.token_file.chmod(0o644)
-    before = held(athlete)
+    before = stored(athlete)
     ran = pull()
     assert (ran.code, len(athlete.shards())) == (0, 1)
-    after = held(athlete)
+    after = stored(athlete)
     assert after["refresh_token"] != before["refresh_token"]
     assert (after["athlete_id"], after["scope"]) == (athlete.strava.athlete_id, before.get("scope"))
     assert after["expires_at"] > time.time()
@@ -153,7 +153,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("content", BROKEN, ids=range(len(BROKEN)))
-def test_a_broken_token_file_is_said_and_left_as_it_is(athlete, pull, content):
+def test_a_broken_token_file_is_reported_and_left_unchanged(athlete, pull, content):
     athlete.token_file.write_bytes(content)
     assert_said(pull(), 3, str(athlete.token_file), "broken", "make auth")
     assert athlete.token_file.read_bytes() == content
@@ -166,14 +166,14 @@ def test_without_a_token_file_it_says_how_to_get_one(athlete, pull):
     assert athlete.requests() == []
 
 
-def test_a_token_file_that_is_none_is_said(athlete, pull):
+def test_a_file_that_is_not_a_token_file_is_reported(athlete, pull):
     athlete.token_file.unlink()
     athlete.token_file.mkdir()
     assert_said(pull(), 6, str(athlete.token_file), "could not be read")
 
 
 @pytest.mark.parametrize(
-    ("settings", "held_tokens", "words"),
+    ("settings", "stored_tokens", "words"),
     [
         ({}, {"refresh_token": "dead"}, ["invalid_grant", "make auth"]),
         ({"STRAVA_CLIENT_SECRET": "wrong"}, {}, ["STRAVA_CLIENT_SECRET", "settings/api"]),
@@ -181,28 +181,28 @@ def test_a_token_file_that_is_none_is_said(athlete, pull):
     ],
     ids=["dead refresh token", "wrong secret", "wrong id"],
 )
-def test_what_strava_does_not_accept_is_named_and_no_token_is_lost(athlete, pull, settings, held_tokens, words):
-    before = held(athlete)
-    rewrite(athlete, **held_tokens)
+def test_what_strava_does_not_accept_is_named_and_no_token_is_lost(athlete, pull, settings, stored_tokens, words):
+    before = stored(athlete)
+    rewrite(athlete, **stored_tokens)
     assert_said(pull(**settings), 3, *words)
     assert len(athlete.requests(TOKEN)) == 1
-    assert held(athlete) == before | held_tokens
+    assert stored(athlete) == before | stored_tokens
     rewrite(athlete, **before)
     assert pull().code == 0
 
 
 @pytest.mark.parametrize("path", [None, TOKEN], ids=["API", "OAuth"])
-def test_an_app_without_subscription_is_said(athlete, pull, path):
+def test_an_app_without_subscription_is_reported(athlete, pull, path):
     athlete.strava.fault("403", times=None, path=path)
     assert_said(pull(), 3, "Inactive", "subscription")
 
 
 def test_an_answer_without_tokens_is_said_and_the_token_that_is_there_stays(athlete, run):
-    before = held(athlete)
+    before = stored(athlete)
     # {}, as JSON
     athlete.strava.fault("empty_streams", times=None, path=TOKEN)
     assert_said(run("pull"), 4, "without tokens", "Try again later")
-    assert held(athlete) == before
+    assert stored(athlete) == before
 
 
 def test_a_rotated_token_is_on_disk_before_its_access_token_is_used(athlete, run, monkeypatch):
@@ -210,7 +210,7 @@ def test_a_rotated_token_is_on_disk_before_its_access_token_is_used(athlete, run
     scopes_of = athlete.strava.tokens.scopes_of
 
     def watch(token):
-        used.append((token, held(athlete).get("access_token")))
+        used.append((token, stored(athlete).get("access_token")))
         return scopes_of(token)
 
     monkeypatch.setattr(athlete.strava.tokens, "scopes_of", watch)
@@ -223,7 +223,7 @@ def test_a_rotated_token_is_on_disk_before_its_access_token_is_used(athlete, run
 
 
 def test_a_process_killed_at_the_first_use_of_a_rotated_token_loses_nothing(athlete, run, monkeypatch):
-    before = held(athlete)
+    before = stored(athlete)
     process = athlete.start("pull")
     scopes_of = athlete.strava.tokens.scopes_of
 
@@ -236,7 +236,7 @@ def test_a_process_killed_at_the_first_use_of_a_rotated_token_loses_nothing(athl
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
     monkeypatch.undo()
-    assert held(athlete)["refresh_token"] != before["refresh_token"]
+    assert stored(athlete)["refresh_token"] != before["refresh_token"]
     assert run("pull").code == 0
     assert len(athlete.requests(TOKEN)) == 1
     assert athlete.sql("select count(*) from staging.activities") == [(60,)]
@@ -283,7 +283,7 @@ def test_readers_never_see_a_torn_or_open_token_file(athlete):
 
     def read():
         while not done.is_set():
-            seen.add(held(athlete)["refresh_token"])
+            seen.add(stored(athlete)["refresh_token"])
             for path in athlete.token_file.parent.iterdir():
                 try:
                     modes.add(mode(path))
@@ -308,37 +308,37 @@ def files_that_hold(secrets, athlete):
     return [path for path in files for secret in secrets if secret.encode() in path.read_bytes()]
 
 
-def test_a_token_file_that_cannot_be_removed_is_said(tmp_path):
+def test_a_token_file_that_cannot_be_removed_is_reported(tmp_path):
     with pytest.raises(StorageFailed, match=str(tmp_path)):
         TokenFile(tmp_path).remove()
 
 
 @pytest.mark.parametrize("level", [pytest.param("CRITICAL", marks=pytest.mark.slow), "DEBUG"])
 def test_secrets_are_nowhere_but_in_the_token_file(athlete, level):
-    secrets = {athlete.strava.client_secret, held(athlete)["refresh_token"]}
-    told = ""
+    secrets = {athlete.strava.client_secret, stored(athlete)["refresh_token"]}
+    reported = ""
     for command in (["pull"], ["pull", "--all"] if level == "DEBUG" else ["flow", "--limit", "2"]):
         ran = athlete.spawn(*command, RUNTIME__LOG_LEVEL=level, DBT_LOG_LEVEL_FILE="debug")
         assert ran.code == 0, ran.err
-        told += ran.out + ran.err
-        secrets |= {held(athlete)["refresh_token"], held(athlete)["access_token"]}
+        reported += ran.out + ran.err
+        secrets |= {stored(athlete)["refresh_token"], stored(athlete)["access_token"]}
         athlete.strava.expire_access_tokens()
     assert len(secrets) == 6
-    told += "".join(str(request.query) for request in athlete.requests())
-    assert [secret for secret in secrets if secret in told] == []
+    reported += "".join(str(request.query) for request in athlete.requests())
+    assert [secret for secret in secrets if secret in reported] == []
     assert files_that_hold(secrets, athlete) == []
 
 
 @pytest.mark.parametrize("kind", ["401", "403", "502", "drop", "html", "errors_string"])
-def test_errors_hold_no_secret(athlete, pull, kind):
-    secrets = {athlete.strava.client_secret, held(athlete)["refresh_token"]}
-    told = ""
+def test_errors_contain_no_secret(athlete, pull, kind):
+    secrets = {athlete.strava.client_secret, stored(athlete)["refresh_token"]}
+    reported = ""
     for path in (TOKEN, LIST):
         athlete.strava.fault(kind, times=None, path=path)
         ran = pull()
         assert ran.code
-        told += ran.out + ran.err
+        reported += ran.out + ran.err
         athlete.strava.clear_faults()
-        secrets |= {str(value) for name, value in held(athlete).items() if name.endswith("_token")}
-    assert [secret for secret in secrets if secret in told] == []
+        secrets |= {str(value) for name, value in stored(athlete).items() if name.endswith("_token")}
+    assert [secret for secret in secrets if secret in reported] == []
     assert files_that_hold(secrets - {"None"}, athlete) == []

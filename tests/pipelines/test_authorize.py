@@ -90,7 +90,7 @@ def redirect_uri():
     return f"http://127.0.0.1:{port}/exchange_token"
 
 
-def held(athlete):
+def stored(athlete):
     return json.loads(athlete.token_file.read_bytes())
 
 
@@ -115,7 +115,7 @@ def test_the_pasted_address_authorises_and_the_next_pull_works(newcomer, auth, r
     assert (ran.code, ran.err) == (0, "")
     assert f"athlete {newcomer.strava.athlete_id}" in ran.out
     assert newcomer.token_file.stat().st_mode & 0o777 == 0o600
-    assert held(newcomer)["scope"] == "read,profile:read_all,activity:read,activity:read_all"
+    assert stored(newcomer)["scope"] == "read,profile:read_all,activity:read,activity:read_all"
     newcomer.strava.clear_requests()
     assert run("pull").code == 0
     assert {request.path for request in newcomer.requests()} == {"/api/v3/athlete/activities"}
@@ -126,12 +126,12 @@ def test_a_damaged_token_file_is_replaced(athlete, auth, damaged):
     athlete.token_file.write_bytes(damaged)
     ran = auth(lambda person: person.decide())
     assert ran.code == 0, ran.err
-    assert held(athlete)["athlete_id"] == athlete.strava.athlete_id
+    assert stored(athlete)["athlete_id"] == athlete.strava.athlete_id
 
 
 def test_the_bare_code_authorises(newcomer, auth):
     ran = auth(lambda person: parse_qs(urlsplit(person.decide()).query)["code"][0])
-    assert (ran.code, held(newcomer)["athlete_id"]) == (0, newcomer.strava.athlete_id)
+    assert (ran.code, stored(newcomer)["athlete_id"]) == (0, newcomer.strava.athlete_id)
 
 
 def test_the_redirect_is_caught_and_nothing_need_be_typed(newcomer, auth, redirect_uri):
@@ -145,14 +145,14 @@ def test_the_redirect_is_caught_and_nothing_need_be_typed(newcomer, auth, redire
             pages.append(requests.get(person.url, timeout=5))
 
     ran = auth(press_authorize, STRAVA_REDIRECT_URI=redirect_uri)
-    assert (ran.code, held(newcomer)["athlete_id"]) == (0, newcomer.strava.athlete_id)
+    assert (ran.code, stored(newcomer)["athlete_id"]) == (0, newcomer.strava.athlete_id)
     assert [page.status_code for page in pages] == [404, 200]
     assert pages[1].url.startswith(redirect_uri)
     assert "close this tab" in pages[1].text
     assert "code=" not in ran.out + ran.err
 
 
-def test_where_the_redirect_is_caught_it_may_be_pasted_too(newcomer, auth, redirect_uri):
+def test_the_address_may_also_be_pasted_while_auth_listens(newcomer, auth, redirect_uri):
     assert auth(lambda person: person.decide(), STRAVA_REDIRECT_URI=redirect_uri).code == 0
 
 
@@ -186,7 +186,7 @@ def test_what_does_not_come_from_strava_is_answered_and_forgotten(newcomer, auth
 
     def browse_meanwhile(person):
         state = person.asked["state"]
-        # somebody connects and says half a word, for as long as this goes on
+        # somebody connects and says half a word, for as long as this continues
         with socket.create_connection(("127.0.0.1", urlsplit(redirect_uri).port)) as slow:
             slow.sendall(b"GET /exch")
             queries = (
@@ -214,17 +214,17 @@ def test_what_does_not_come_from_strava_is_answered_and_forgotten(newcomer, auth
             requests.get(person.url, timeout=5)
 
     ran = auth(browse_meanwhile, STRAVA_REDIRECT_URI=redirect_uri)
-    assert (ran.code, ran.err, held(newcomer)["athlete_id"]) == (0, "", newcomer.strava.athlete_id)
+    assert (ran.code, ran.err, stored(newcomer)["athlete_id"]) == (0, "", newcomer.strava.athlete_id)
     assert {answer.status_code for answer in answers} == {404, 501}
     assert "\x1b" not in ran.out
 
 
 def test_what_strava_says_is_shown_without_its_control_characters(newcomer, auth, redirect_uri):
-    def be_told_something_odd(person):
+    def get_something_odd(person):
         odd = quote("no\x1b]0;pwned\x07\nerror: \u202e" + "x" * 999)
         requests.get(f"{redirect_uri}?state={person.asked['state']}&error={odd}", timeout=5)
 
-    ran = auth(be_told_something_odd, STRAVA_REDIRECT_URI=redirect_uri)
+    ran = auth(get_something_odd, STRAVA_REDIRECT_URI=redirect_uri)
     assert_said(ran, 3, r"no\x1b]0;pwned\x07\nerror: \u202exxx", "make auth")
     assert len(ran.err) < 400
 
@@ -249,18 +249,18 @@ ADDRESS = UNCAUGHT + "?state={state}&code={code}&scope=read,profile:read_all,act
         "`{code}` ",
     ],
 )
-def test_an_address_is_understood_in_whatever_it_is_wrapped(newcomer, auth, pasted):
+def test_an_address_is_understood_whatever_surrounds_it(newcomer, auth, pasted):
     def paste(person):
         answer = {name: values[0] for name, values in parse_qs(urlsplit(person.decide()).query).items()}
         return pasted.format(**answer)
 
     ran = auth(paste)
     assert (ran.code, ran.err) == (0, "")
-    granted = held(newcomer)["scope"]
+    granted = stored(newcomer)["scope"]
     assert granted == ("read,profile:read_all,activity:read,activity:read_all" if "scope" in pasted else None)
 
 
-def test_an_address_that_comes_in_lines_is_waited_for(newcomer):
+def test_auth_waits_for_all_lines_of_an_address(newcomer):
     with newcomer.start("auth", STRAVA_REDIRECT_URI=UNCAUGHT) as process:
         address = see(process.stdout).decide()
         process.stdin.write(address[:90] + "\n")
@@ -269,11 +269,11 @@ def test_an_address_that_comes_in_lines_is_waited_for(newcomer):
         process.stdin.write(address[90:] + "\n")
         process.stdin.flush()
         assert process.wait(20) == 0
-    assert held(newcomer)["scope"] == "read,profile:read_all,activity:read,activity:read_all"
+    assert stored(newcomer)["scope"] == "read,profile:read_all,activity:read,activity:read_all"
 
 
 @pytest.mark.parametrize("wrong", ["scope=read%22,activity:read_all", "scope=read%1b[2J", "scope=Read"])
-def test_a_scope_that_is_none_is_refused_before_the_code_is_used(newcomer, auth, wrong):
+def test_an_invalid_scope_is_refused_before_the_code_is_used(newcomer, auth, wrong):
     ran = auth(lambda person: person.decide().partition("scope=")[0] + wrong + "&x=y")
     assert_said(ran, 3, "not as Strava made it", "make auth")
     assert newcomer.requests(TOKEN) == []
@@ -298,21 +298,21 @@ def test_auth_without_any_input_says_so(newcomer):
     ],
     ids=["wrong code", "wrong code in an address", "no code", "no address", "nothing"],
 )
-def test_what_is_no_code_is_said_and_a_token_file_stays(athlete, auth, typed, words):
+def test_a_wrong_code_is_reported_and_the_token_file_stays(athlete, auth, typed, words):
     before = athlete.token_file.read_bytes()
     assert_said(auth(lambda person: typed.format(state=person.asked["state"])), 3, *words)
     assert athlete.token_file.read_bytes() == before
 
 
-def test_a_code_is_good_for_one_time(newcomer, auth):
+def test_a_code_works_once(newcomer, auth):
     used = []
     auth(lambda person: used.append(parse_qs(urlsplit(person.decide()).query)["code"][0]) or used[0])
-    before = held(newcomer)
+    before = stored(newcomer)
     assert_said(auth(lambda _person: used[0]), 3, "used before", "make auth")
-    assert held(newcomer) == before
+    assert stored(newcomer) == before
 
 
-def test_a_denial_is_said(newcomer, auth):
+def test_a_denial_is_reported(newcomer, auth):
     assert_said(auth(lambda person: person.decide("deny")), 3, "access_denied", "make auth")
     assert not newcomer.token_file.exists()
 
@@ -325,26 +325,26 @@ def test_a_denial_is_said(newcomer, auth):
         ("read", ["activity:read, activity:read_all", "nothing can be pulled"]),
     ],
 )
-def test_unticked_scopes_are_said(newcomer, auth, ticked, warned):
+def test_unticked_scopes_are_reported(newcomer, auth, ticked, warned):
     ran = auth(lambda person: person.decide(scope=ticked))
-    assert (ran.code, held(newcomer)["scope"]) == (0, ticked)
+    assert (ran.code, stored(newcomer)["scope"]) == (0, ticked)
     assert ran.err.startswith("warning: Not granted: ")
     assert not [word for word in warned if word not in ran.err]
 
 
 def test_spaces_between_scopes_do_not_matter(newcomer, auth):
     ran = auth(lambda person: person.decide(), STRAVA_SCOPE="read, activity:read_all")
-    assert (ran.code, ran.err, held(newcomer)["scope"]) == (0, "", "read,activity:read_all")
+    assert (ran.code, ran.err, stored(newcomer)["scope"]) == (0, "", "read,activity:read_all")
 
 
 @pytest.mark.parametrize("wrong", ["STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET"])
-def test_a_wrong_app_is_said(newcomer, auth, wrong):
+def test_a_wrong_app_is_reported(newcomer, auth, wrong):
     ran = auth(lambda _person: "0123456789abcdef", **{wrong: "1"})
     assert_said(ran, 3, "STRAVA_CLIENT_ID", "STRAVA_CLIENT_SECRET", "settings/api")
     assert newcomer.strava.client_secret not in ran.out + ran.err
 
 
-def test_auth_while_strava_is_down_is_said(newcomer, auth):
+def test_auth_while_strava_is_down_is_reported(newcomer, auth):
     newcomer.strava.fault("502", times=None, path=TOKEN)
     assert_said(auth(lambda person: person.decide()), 4, "run again later")
     assert not newcomer.token_file.exists()
@@ -369,7 +369,7 @@ def test_ctrl_c_leaves_auth(newcomer):
 
 def test_revoke_withdraws_at_strava_and_removes_the_token_and_no_data(athlete, run):
     run("pull")
-    bearer = {"Authorization": f"Bearer {held(athlete)['access_token']}"}
+    bearer = {"Authorization": f"Bearer {stored(athlete)['access_token']}"}
     ran = run("revoke")
     assert (ran.code, "Revoked at Strava" in ran.out) == (0, True)
     assert not athlete.token_file.exists()
@@ -401,7 +401,10 @@ def test_revoke_with_a_wrong_secret_keeps_the_token(athlete, run):
 
 def test_no_secret_travels_in_an_address(athlete, auth, run):
     auth(lambda person: person.decide())
-    secrets = [athlete.strava.client_secret, *(str(held(athlete)[name]) for name in ("refresh_token", "access_token"))]
+    secrets = [
+        athlete.strava.client_secret,
+        *(str(stored(athlete)[name]) for name in ("refresh_token", "access_token")),
+    ]
     run("pull")
     run("revoke")
     assert len(athlete.requests()) >= 4

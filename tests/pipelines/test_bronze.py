@@ -67,7 +67,7 @@ def test_a_shard_has_the_keys_as_typed_columns_and_the_payload_as_text(athlete, 
     }
 
 
-def test_output_holds_only_what_its_pull_landed(athlete, pull, strava):
+def test_output_contains_only_what_its_pull_landed(athlete, pull, strava):
     pull()
     strava.edit(strava.activities()[0]["id"], name="Renamed")
     # names have seconds
@@ -115,27 +115,27 @@ def test_every_shard_that_can_be_seen_is_whole(athlete, pull, strava):
 
 def test_what_appears_is_on_the_disk_before_it_has_its_name_and_then_the_name_is(athlete, run, monkeypatch):
     # nobody cuts the power here: what is told to the disk, in which order, is all there is to see
-    told = []
+    reported = []
     fsync, replace = os.fsync, Path.replace
 
     def watched_fsync(descriptor):
-        told.append(("on disk", os.fstat(descriptor).st_ino))
+        reported.append(("on disk", os.fstat(descriptor).st_ino))
         fsync(descriptor)
 
     def watched_replace(path, target):
-        told.append(("appears", path.stat().st_ino, Path(target)))
+        reported.append(("appears", path.stat().st_ino, Path(target)))
         return replace(path, target)
 
     monkeypatch.setattr(os, "fsync", watched_fsync)
     monkeypatch.setattr(Path, "replace", watched_replace)
     assert run(ENRICH_LIMIT="2").code == 0
-    appeared = {step[2]: place for place, step in enumerate(told) if step[0] == "appears"}
+    appeared = {step[2]: place for place, step in enumerate(reported) if step[0] == "appears"}
     durable = [*(athlete.home / "data").rglob("*.parquet"), athlete.token_file]
     assert set(durable) <= appeared.keys()
     for path in durable:
         place = appeared[path]
-        assert ("on disk", path.stat().st_ino) in told[:place], path
-        assert ("on disk", path.parent.stat().st_ino) in told[place:], path
+        assert ("on disk", path.stat().st_ino) in reported[:place], path
+        assert ("on disk", path.parent.stat().st_ino) in reported[place:], path
 
 
 def test_shards_are_never_touched_again(athlete, run, pull, strava):
@@ -145,8 +145,8 @@ def test_shards_are_never_touched_again(athlete, run, pull, strava):
     strava.edit(strava.activities()[0]["id"], name="Renamed")
     pull("--all")
     run(ENRICH_LIMIT="2")
-    for table, held in zip(tables, before, strict=True):
-        assert held.items() < contents(athlete.home / "data" / table).items()
+    for table, stored in zip(tables, before, strict=True):
+        assert stored.items() < contents(athlete.home / "data" / table).items()
 
 
 def test_nothing_is_left_beside_the_shards(athlete, run):
@@ -156,7 +156,7 @@ def test_nothing_is_left_beside_the_shards(athlete, run):
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "text"])
-def test_a_torn_shard_is_set_aside_and_named_and_what_it_held_is_fetched_again(athlete, run, strava, damage):
+def test_a_torn_shard_is_set_aside_and_named_and_its_content_is_fetched_again(athlete, run, strava, damage):
     run("pull")
     [shard] = athlete.shards()
     whole = shard.read_bytes()
@@ -174,7 +174,7 @@ def test_a_torn_shard_is_set_aside_and_named_and_what_it_held_is_fetched_again(a
 @pytest.mark.parametrize(
     ("share", "wrong"), [(0.5, b"\xff"), (0.7, b"\x00"), (0.9, b"\xff")], ids=["0.5", "0.7", "0.9"]
 )
-def test_damage_within_the_payloads_is_that_of_the_shard_and_tells_nothing_of_them(athlete, run, strava, wrong, share):
+def test_damage_within_the_payloads_is_reported_without_quoting_them(athlete, run, strava, wrong, share):
     run("pull")
     [shard] = athlete.shards()
     chunk = pq.read_metadata(shard).row_group(0).column(SCHEMA.names.index("payload"))
@@ -196,27 +196,27 @@ def test_damage_within_the_payloads_is_that_of_the_shard_and_tells_nothing_of_th
 
 
 @pytest.mark.slow
-def test_a_torn_shard_whose_rows_are_in_the_warehouse_is_written_anew_with_all_it_held(athlete, run, strava):
+def test_a_torn_shard_whose_rows_are_in_the_warehouse_is_rewritten_completely(athlete, run, strava):
     gone, renamed, *_ = [activity["id"] for activity in strava.activities()]
     assert run(ENRICH_LIMIT="3").code == 0
     strava.edit(renamed, name="renamed")
     assert run("pull").code == 0
-    held = {path: pq.read_table(path).to_pylist() for path in (athlete.home / "data").rglob("*.parquet")}
-    for path in held:
+    stored = {path: pq.read_table(path).to_pylist() for path in (athlete.home / "data").rglob("*.parquet")}
+    for path in stored:
         path.write_bytes(path.read_bytes()[:-20])
     # what is gone at Strava by then, and what was there before an edit, nobody could fetch again
     strava.delete(gone)
     ran = run("flow", ENRICH_LIMIT="3", STRAVA_SWEEP_HOURS="0")
     assert ran.code == 0, ran.err
-    assert ran.err.count("the warehouse had its rows, and it was written anew") == len(held)
-    assert {path: pq.read_table(path).to_pylist() for path in held} == held
+    assert ran.err.count("the warehouse had its rows, and it was written anew") == len(stored)
+    assert {path: pq.read_table(path).to_pylist() for path in stored} == stored
     assert "Activities: 59 listed, nothing new." in ran.err
     assert {id_ for (id_,) in athlete.sql("select id from strava.activities")} == all_ids(strava)
     assert athlete.sql("select id from strava.deleted_activities") == [(gone,)]
     assert run("status").code == 0
 
 
-def test_a_damaged_shard_that_was_renamed_is_written_anew_too(athlete, run, strava):
+def test_a_damaged_shard_that_was_renamed_is_rewritten_too(athlete, run, strava):
     run("pull")
     renamed = athlete.shards()[0].rename(athlete.home / "data" / "activities" / "renamed.parquet")
     rows, content = pq.read_table(renamed).to_pylist(), renamed.read_bytes()
@@ -272,7 +272,7 @@ def test_output_that_a_killed_pull_did_not_write_comes_with_the_next_one(athlete
     assert len(json.loads(output(athlete)[0].read_bytes())) == 60
 
 
-def test_a_folder_that_cannot_be_written_is_said_and_loses_nothing(athlete, run, pull, strava):
+def test_a_folder_that_cannot_be_written_is_reported_and_loses_nothing(athlete, run, pull, strava):
     pull()
     before = contents(athlete.home / "data" / "activities")
     folder = athlete.home / "data" / "activity_details"

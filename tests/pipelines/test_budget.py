@@ -64,7 +64,7 @@ def test_enrichment_leaves_the_reserve_of_the_day_to_the_next_pull(pulled, run, 
     assert_nothing_refused(strava)
 
 
-def test_a_reserve_as_large_as_the_day_is_told_and_keeps_the_pull_alone_from_nothing(athlete, run, strava):
+def test_a_reserve_as_large_as_the_day_is_reported_and_does_not_stop_the_pull(athlete, run, strava):
     strava.set_limits(read_day=20)
     ran = run()
     assert_said(ran, 2, "STRAVA_RESERVE is 20, but Strava admits 20 requests a day")
@@ -88,7 +88,7 @@ def test_a_run_that_may_not_wait_says_what_is_left_and_when_it_will_be_done(pull
 
 def test_a_run_that_its_own_limit_cut_short_says_what_the_next_one_fetches(pulled, run, strava):
     ran = run(ENRICH_LIMIT="5")
-    # in the minute that follows, whichever it is by now: Strava's clock goes on while the run does its work
+    # in the minute that follows, whichever it is by now: Strava's clock continues while the run does its work
     assert re.fullmatch(
         r"15 details left: 15 requests; the next run fetches 5 \(ENRICH_LIMIT\), `flow --backfill` all, "
         r"done today 12:2[1-9] UTC\.",
@@ -102,7 +102,7 @@ def test_without_known_limits_a_run_says_so(pulled, run, strava):
     assert "done when Strava's limits allow" in last_line(run(ENRICH_LIMIT="5"))
 
 
-def test_a_run_that_left_nothing_says_nothing_of_it(pulled, run):
+def test_a_run_that_left_nothing_does_not_mention_it(pulled, run):
     assert run(ENRICH_LIMIT="all").err.splitlines()[1] == "Details: 20 fetched, 20 new or changed, 0 left."
     assert "left:" not in run(ENRICH_LIMIT="all").err
 
@@ -120,7 +120,7 @@ def test_late_in_the_evening_the_rest_is_done_tomorrow(pulled, run, strava):
 
 
 @pytest.mark.slow
-def test_a_first_flow_shows_the_activities_before_it_waits_and_goes_on_where_it_was(athlete, strava):
+def test_a_first_flow_shows_the_activities_before_it_waits_and_continues_where_it_was(athlete, strava):
     # the athlete, two pages, six details
     strava.set_limits(read_15min=9)
     process = athlete.fork("flow", ENRICH_LIMIT="14", STRAVA_PAGE="true", **PATIENT)
@@ -154,7 +154,7 @@ def takewhile_not_waiting(process):
 
 
 @pytest.mark.slow
-def test_a_pull_waits_for_the_next_window_and_goes_on_from_the_last_activity(athlete, strava):
+def test_a_pull_waits_for_the_next_window_and_continues_from_the_last_activity(athlete, strava):
     strava.set_limits(read_15min=4)
     strava.fault("late_in_window", path=LIST, after=2)
     ran = athlete.spawn("pull", PER_PAGE="5", **PATIENT)
@@ -167,14 +167,14 @@ def test_a_pull_waits_for_the_next_window_and_goes_on_from_the_last_activity(ath
 
 
 @pytest.mark.slow
-def test_who_waits_for_a_run_that_waits_itself_hears_for_what(athlete, strava):
+def test_a_command_that_waits_for_a_waiting_run_says_what_that_waits_for(athlete, strava):
     strava.set_limits(read_15min=3)
     pulling = athlete.fork("pull", PER_PAGE="5", **PATIENT)
     assert "Waiting until then" in [*takewhile_not_waiting(pulling)][-1]
     for command in (("backup", "--unencrypted", str(athlete.home / "b")), ("build",)):
         waiting = athlete.fork(*command)
         assert next(waiting.lines()) == (
-            f"Another run is going on (pull, process {pulling.id}); waiting for its end. "
+            f"Another run is going on (pull, process {pulling.id}); waiting for it to end. "
             "Strava's 15-minute limit is used up (3 of 3 requests); it opens again at 2026-03-04 12:15 UTC.\n"
         )
         waiting.signal(signal.SIGTERM)
@@ -219,7 +219,7 @@ def test_a_spent_day_is_not_waited_for_however_near_its_end(pulled, run, strava)
 
 
 @pytest.mark.slow
-def test_who_is_refused_again_after_a_wait_does_not_wait_for_ever(pulled, strava):
+def test_a_run_that_is_refused_again_after_a_wait_does_not_wait_for_ever(pulled, strava):
     strava.fault("late_in_window", path=DETAIL, times=2, seconds=1)
     strava.fault("429", path=DETAIL, times=None)
     ran = pulled.spawn(ENRICH_LIMIT="all", **PATIENT)
@@ -232,7 +232,7 @@ def test_who_is_refused_again_after_a_wait_does_not_wait_for_ever(pulled, strava
 
 
 @pytest.mark.slow
-def test_a_backfill_goes_on_over_windows_and_days_until_all_is_there(athlete, strava):
+def test_a_backfill_continues_over_windows_and_days_until_nothing_is_missing(athlete, strava):
     # in the evening, so that the token outlives the day
     strava.set_clock(NOON.replace(hour=20))
     # 3 requests and 6 details; 4 more for the day; then 2 pages and 7 details, and the rest
@@ -266,7 +266,7 @@ def test_a_backfill_goes_on_over_windows_and_days_until_all_is_there(athlete, st
 
 
 @pytest.mark.slow
-def test_a_backfill_that_was_stopped_goes_on_when_it_is_started_again_and_outlives_an_outage(athlete, strava):
+def test_a_backfill_that_was_stopped_continues_when_it_is_started_again_and_outlives_an_outage(athlete, strava):
     strava.set_limits(read_15min=12)
     process = athlete.fork("flow", "--backfill", STRAVA_RESERVE="0")
     said = process.lines()

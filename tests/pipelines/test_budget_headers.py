@@ -102,7 +102,7 @@ def test_a_limit_of_zero_shuts_its_window_and_the_next_one_is_tried(budget, cloc
         budget.take()
 
 
-def test_requests_without_headers_count_until_headers_tell_of_them(budget, clocks):
+def test_requests_without_headers_count_until_headers_include_them(budget, clocks):
     answer(budget, rates("10,1000", "5,5"), clocks)
     for _ in range(3):
         answer(budget, {}, clocks)
@@ -140,7 +140,7 @@ def test_answers_to_requests_of_the_window_before_do_not_shut_the_new_one(budget
     assert shown(budget) == [("15-minute", 0, 4), ("daily", 4, 100)]
 
 
-def test_a_request_of_a_killed_process_counts_until_headers_tell(budget, clocks):
+def test_a_request_of_a_killed_process_counts_until_headers_include_it(budget, clocks):
     answer(budget, rates("10,1000", "1,1"), clocks)
     budget.take()
     assert shown(budget)[0][1] == 2
@@ -176,7 +176,7 @@ def test_an_answer_from_the_window_before_does_not_open_the_new_one(budget, cloc
         budget.take()
 
 
-def test_what_later_headers_told_of_silent_requests_is_not_counted_again_after_a_late_answer(budget, clocks):
+def test_silent_requests_that_later_headers_include_are_not_counted_again_after_a_late_answer(budget, clocks):
     answer(budget, rates("10,100", "1,1"), clocks)
     budget.answered(budget.take(), {})
     early = budget.take()
@@ -187,10 +187,10 @@ def test_what_later_headers_told_of_silent_requests_is_not_counted_again_after_a
 
 
 @pytest.mark.parametrize(
-    "held", [b"", b"[]", b"\xff", b'{"anchor":', b'{"read":[[100,100]],"seen_at_s":9e99}', b"[" * 9999]
+    "stored", [b"", b"[]", b"\xff", b'{"anchor":', b'{"read":[[100,100]],"seen_at_s":9e99}', b"[" * 9999]
 )
-def test_a_file_that_cannot_be_read_stops_nothing(budget, clocks, tmp_path, held):
-    (tmp_path / "budget.json").write_bytes(held)
+def test_a_file_that_cannot_be_read_stops_nothing(budget, clocks, tmp_path, stored):
+    (tmp_path / "budget.json").write_bytes(stored)
     answer(budget, rates("100,1000", "3,40"), clocks)
     assert shown(budget)[0] == ("15-minute", 3, 100)
 
@@ -227,9 +227,9 @@ def test_what_another_budget_writes_is_seen_at_once(budget, clocks, path):
 
 def test_a_file_that_was_replaced_counts_even_if_it_is_as_old_and_as_long(budget, clocks, path):
     answer(budget, rates("10,100", "1,1"), clocks)
-    before, held = path.stat(), path.read_bytes()
+    before, stored = path.stat(), path.read_bytes()
     beside = path.with_name("beside")
-    beside.write_bytes(held.replace(b'"used":1,', b'"used":9,'))
+    beside.write_bytes(stored.replace(b'"used":1,', b'"used":9,'))
     os.utime(beside, ns=(before.st_atime_ns, before.st_mtime_ns))
     beside.replace(path)
     assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
@@ -239,7 +239,7 @@ def test_a_file_that_was_replaced_counts_even_if_it_is_as_old_and_as_long(budget
     assert len(json.loads(path.read_bytes())["in_flight"]) == 1
 
 
-def test_a_file_that_was_deleted_is_forgotten_and_made_anew(budget, clocks, path):
+def test_a_file_that_was_deleted_is_forgotten_and_made_again(budget, clocks, path):
     answer(budget, rates("1,100", "1,1"), clocks)
     path.unlink()
     assert budget.windows() == []
@@ -250,11 +250,11 @@ def test_a_file_that_was_deleted_is_forgotten_and_made_anew(budget, clocks, path
 
 def test_a_request_that_could_not_be_counted_may_not_be_sent_and_does_not_count(budget, clocks, path):
     answer(budget, rates("10,100", "1,1"), clocks)
-    held = path.read_bytes()
+    stored = path.read_bytes()
     with nothing_writable(), pytest.raises(StorageFailed):
         budget.take()
     assert shown(budget)[0] == ("15-minute", 1, 10)
-    assert path.read_bytes() == held
+    assert path.read_bytes() == stored
 
 
 # --- the reserve and the plan
@@ -401,7 +401,7 @@ class SharedBudget(RuleBasedStateMachine):
         path = Path(self.folder.name, "budget.json")
         self.budgets = [Budget(path, self.clocks.machine) for _ in range(2)]
         self.used = {}
-        self.told = {}
+        self.reported = {}
         self.said = {}
         self.sent = []
         self.in_flight = []
@@ -420,9 +420,9 @@ class SharedBudget(RuleBasedStateMachine):
     def known_used(self, length_s):
         """How many requests of this window headers told of, and how many were sent besides."""
         key = self.window(length_s)
-        told, told_of = self.told.get(key, (0, set()))
+        reported, reported_of = self.reported.get(key, (0, set()))
         sent = {n for n, (at_s, _) in enumerate(self.sent) if self.window(length_s, at_s) == key}
-        return told, len(sent - told_of)
+        return reported, len(sent - reported_of)
 
     def may_be_spent(self, length_s):
         """Whether what was sent besides, and the largest usage that headers said of this window, make up its limit.
@@ -473,17 +473,17 @@ class SharedBudget(RuleBasedStateMachine):
             self.budgets[which].answered(ticket, {})
             return
         usage = [used[self.window(length_s, sent_s)] for length_s in LIMITS]
-        told = rates(",".join(map(str, LIMITS.values())), ",".join(map(str, usage)))
+        reported = rates(",".join(map(str, LIMITS.values())), ",".join(map(str, usage)))
         if headers == "all":
-            told |= {"date": formatdate(self.clocks.strava_s, usegmt=True)}
-        self.budgets[which].answered(ticket, told)
+            reported |= {"date": formatdate(self.clocks.strava_s, usegmt=True)}
+        self.budgets[which].answered(ticket, reported)
         for length_s, count in zip(LIMITS, usage, strict=True):
             sent_in = self.window(length_s, sent_s)
             self.said[sent_in] = max(count, self.said.get(sent_in, 0))
             if self.window(length_s, sent_s - 2) == self.window(length_s):
                 key = self.window(length_s)
-                before, told_of = self.told.get(key, (0, set()))
-                self.told[key] = (max(before, count), told_of | came_back | {number})
+                before, reported_of = self.reported.get(key, (0, set()))
+                self.reported[key] = (max(before, count), reported_of | came_back | {number})
 
     @rule(seconds=st.sampled_from([0.3, 1, 2, 2, 10, 899, 3600, 40_000]))
     def pass_time(self, seconds):

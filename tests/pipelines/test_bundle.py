@@ -77,12 +77,12 @@ def restore(user, run, file, *options, **settings):
 
 
 @pytest.mark.slow
-def test_a_new_machine_goes_on_from_a_bundle_as_if_it_were_the_old_one(athlete, run, strava, bundle, elsewhere):
+def test_a_new_machine_continues_from_a_bundle_as_if_it_were_the_old_one(athlete, run, strava, bundle, elsewhere):
     ran = restore(elsewhere, run, bundle)
     assert ran.code == 0, ran.err
-    held = state(athlete.home)
-    assert state(elsewhere.home) == held
-    assert {path.split("/")[0] for path in held} == {"data", "output", "warehouse", "secrets"}
+    stored = state(athlete.home)
+    assert state(elsewhere.home) == stored
+    assert {path.split("/")[0] for path in stored} == {"data", "output", "warehouse", "secrets"}
     assert elsewhere.token_file.stat().st_mode & 0o777 == 0o600
     elsewhere.authorise()
     late = strava.add(name="after the move")
@@ -240,7 +240,7 @@ def test_a_tar_that_leads_elsewhere_is_refused_and_nothing_is_written(athlete, r
     assert state(athlete.home.parent) == before
 
 
-def test_a_tar_without_its_manifest_or_with_files_of_nobodys_is_refused(athlete, run, tmp_path_factory):
+def test_a_tar_without_its_manifest_or_with_unknown_files_is_refused(athlete, run, tmp_path_factory):
     file = tmp_path_factory.mktemp("odd") / "odd.bundle"
     before = state(athlete.home)
     write_tar(file, member("data/activities/a.parquet"))
@@ -254,20 +254,20 @@ def test_a_tar_without_its_manifest_or_with_files_of_nobodys_is_refused(athlete,
 
 
 def test_state_that_is_there_is_replaced_only_by_force_and_then_wholly(athlete, run, strava, bundle):
-    held = state(athlete.home)
+    stored = state(athlete.home)
     athlete.authorise()
     strava.add(name="newer than the bundle")
     assert run("pull").code == 0
     newer = state(athlete.home)
-    assert len(newer) > len(held)
+    assert len(newer) > len(stored)
     assert_said(restore(athlete, run, bundle), 2, "state here already", "--force")
     assert state(athlete.home) == newer
     assert restore(athlete, run, bundle, "--force").code == 0
-    assert state(athlete.home) == held
+    assert state(athlete.home) == stored
 
 
 @pytest.mark.slow
-def test_a_restore_that_is_killed_leaves_all_as_it_was_or_is_finished_by_the_next_run(athlete, run, strava, bundle):
+def test_a_restore_that_is_killed_changes_nothing_or_is_finished_by_the_next_run(athlete, run, strava, bundle):
     for number in range(5):
         (athlete.home / "output" / f"{number}.json").touch()
     athlete.authorise()
@@ -292,7 +292,7 @@ def test_a_restore_that_is_killed_leaves_all_as_it_was_or_is_finished_by_the_nex
     half = state(athlete.home)
     # whoever only looks sees no mixture, and changes nothing
     for looking in (("status",), ("status", "--json"), ("sql", "select 1")):
-        assert_said(run(*looking), 6, "A restore has not come to its end", "make compact")
+        assert_said(run(*looking), 6, "A restore is not complete", "make compact")
     assert state(athlete.home) == half
     for name in ("half", "page", "revoked"):
         shutil.copytree(athlete.home, athlete.home.with_name(name))
@@ -312,7 +312,7 @@ def test_a_restore_that_is_killed_leaves_all_as_it_was_or_is_finished_by_the_nex
 
 
 @pytest.mark.slow
-def test_a_backup_waits_for_the_run_that_goes_on_and_has_what_it_landed(athlete, run, strava, tmp_path, elsewhere):
+def test_a_backup_waits_for_a_run_and_contains_what_that_landed(athlete, run, strava, tmp_path, elsewhere):
     strava.fault("slow", path=LIST, seconds=3)
     puller = athlete.start("pull")
     until(lambda: athlete.requests(LIST))
@@ -324,7 +324,7 @@ def test_a_backup_waits_for_the_run_that_goes_on_and_has_what_it_landed(athlete,
     assert sorted(ids(elsewhere)) == sorted(all_ids(strava))
 
 
-def test_a_warehouse_that_another_program_writes_is_waited_for_by_nobody(athlete, run, bundle):
+def test_neither_backup_nor_restore_waits_for_another_program_with_the_warehouse(athlete, run, bundle):
     before = state(athlete.home)
     hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen(
@@ -350,14 +350,14 @@ def test_what_a_killed_program_left_in_the_write_ahead_log_is_in_the_bundle(athl
 
 
 def test_a_damaged_warehouse_does_not_stand_in_the_way_of_a_restore(athlete, run, bundle):
-    held = state(athlete.home)
+    stored = state(athlete.home)
     athlete.warehouse.write_bytes(b"rubbish" * 10_000)
     athlete.warehouse.with_name("strava.duckdb.wal").write_bytes(b"rubbish")
     assert restore(athlete, run, bundle, "--force").code == 0
-    assert state(athlete.home) == held
+    assert state(athlete.home) == stored
 
 
-def test_ctrl_c_ends_a_backup_and_a_restore_with_everything_as_it_was(athlete, run, bundle):
+def test_ctrl_c_ends_a_backup_and_a_restore_with_everything_unchanged(athlete, run, bundle):
     for number in range(3_000):
         (athlete.home / "output" / f"{number}.json").touch()
     before, content = state(athlete.home), bundle.read_bytes()
@@ -380,7 +380,7 @@ def test_ctrl_c_ends_a_backup_and_a_restore_with_everything_as_it_was(athlete, r
     assert state(athlete.home) == before
 
 
-def test_an_unencrypted_bundle_is_made_and_taken_only_when_that_is_said(athlete, run, bundle, elsewhere):
+def test_an_unencrypted_bundle_is_made_and_restored_only_with_the_option(athlete, run, bundle, elsewhere):
     assert_said(run("backup", str(bundle)), 2, "STRAVA_STATE_PASSPHRASE is not set", "--unencrypted")
     assert "not encrypted" in run("backup", str(bundle), "--unencrypted").err
     with tarfile.open(bundle) as tar:
@@ -391,7 +391,7 @@ def test_an_unencrypted_bundle_is_made_and_taken_only_when_that_is_said(athlete,
     assert state(elsewhere.home) == state(athlete.home)
 
 
-def test_what_cannot_be_backed_up_or_restored_is_told_in_a_sentence(athlete, run, tmp_path, elsewhere):
+def test_what_cannot_be_backed_up_or_restored_is_one_sentence(athlete, run, tmp_path, elsewhere):
     file = tmp_path / "b"
     nothing = {"STRAVA_HOME": str(elsewhere.home)} | WHOLE
     assert_said(run("backup", str(file), **nothing), 2, "nothing to back up")
@@ -421,7 +421,7 @@ def test_a_backup_onto_a_full_disk_says_so_and_keeps_the_older_one(athlete, bund
     assert bundle.read_bytes() == content
 
 
-def test_rows_of_the_warehouse_survive_as_they_were(athlete, run, bundle, elsewhere):
+def test_rows_of_the_warehouse_survive_unchanged(athlete, run, bundle, elsewhere):
     assert restore(elsewhere, run, bundle).code == 0
     with duckdb.connect(str(elsewhere.warehouse), read_only=True) as warehouse:
         there = warehouse.execute("select id, name from strava.activities order by id").fetchall()

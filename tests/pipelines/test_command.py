@@ -89,7 +89,7 @@ def test_status_before_anything_was_run_asks_nothing_and_ends_well(athlete, run)
 
 
 def test_build_needs_no_credentials_and_no_token(athlete, run):
-    # a warehouse that is none ends it before dbt would start
+    # a warehouse that is invalid ends it before dbt would start
     run("pull")
     athlete.token_file.unlink()
     shutil.move(athlete.warehouse, athlete.home / "away")
@@ -147,11 +147,11 @@ def test_a_model_that_fails_is_named_and_what_was_fetched_is_there(athlete, run,
         check=False,
     )
     before_it = Ran(started.returncode, started.stdout, started.stderr)
-    for ran, told in ((in_the_database, "no_such_column"), (before_it, "Compilation Error")):
+    for ran, reported in ((in_the_database, "no_such_column"), (before_it, "Compilation Error")):
         assert ran.code == 7, ran.err
         assert "error: dbt build failed." in ran.err
         assert "broken" in ran.err
-        assert told in ran.err
+        assert reported in ran.err
         for ugly in ("Traceback", "\x1b", "Warning"):
             assert ugly not in ran.err
     assert athlete.sql("select count(*) from staging.activities") == [(60,)]

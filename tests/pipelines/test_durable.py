@@ -92,7 +92,7 @@ def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path):
 
 
 @pytest.mark.parametrize("link", ["file", "folder"])
-def test_a_link_that_leads_nowhere_is_said_by_its_name_and_left_alone(tmp_path, link):
+def test_a_link_that_leads_nowhere_is_named_and_left_alone(tmp_path, link):
     place = tmp_path / link
     place.symlink_to("/nowhere/at/all")
     path = place if link == "file" else place / "sub" / "file"
@@ -125,7 +125,7 @@ def writer(path: Path, how: str) -> subprocess.Popen[str]:
     return process
 
 
-def test_what_a_kill_left_is_removed_by_whoever_comes_next_but_not_what_somebody_writes_or_others_left(tmp_path):
+def test_leftovers_of_a_kill_are_removed_but_not_files_being_written_or_of_others(tmp_path):
     killed, busy, foreign = tmp_path / "killed", tmp_path / "busy", tmp_path / ".mine.7.tmp"
     dead, alive = writer(killed, "die"), writer(busy, "wait")
     dead.communicate()
@@ -170,6 +170,6 @@ def test_what_is_made_written_renamed_or_removed_is_on_disk_at_once_and_no_file_
 @pytest.mark.parametrize(
     "change", [remove, lambda path: move(path / "missing", path / "moved")], ids=["remove", "move"]
 )
-def test_what_cannot_be_removed_or_renamed_is_said(tmp_path, change):
+def test_what_cannot_be_removed_or_renamed_is_reported(tmp_path, change):
     with pytest.raises(StorageFailed, match=str(tmp_path)):
         change(tmp_path)

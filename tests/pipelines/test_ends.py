@@ -1,4 +1,4 @@
-"""How a run ends: by a signal, while it waits for somebody else, by a crash; and what is known of that afterwards."""
+"""How a run ends: by a signal, while it waits for another process, by a crash; and what is known of that afterwards."""
 
 import json
 import os
@@ -72,9 +72,9 @@ def state_file(athlete, name):
 
 def last_run(run):
     """What `status` says of the last run, as JSON and as a line."""
-    told = json.loads(run("status", "--json").out)["last_run"]
+    reported = json.loads(run("status", "--json").out)["last_run"]
     (line,) = [line for line in run("status").out.splitlines() if line.startswith("Last run")]
-    return told, line
+    return reported, line
 
 
 @contextmanager
@@ -168,14 +168,14 @@ def test_a_run_under_nohup_outlives_its_terminal(athlete, strava):
     ],
     ids=lambda each: each if isinstance(each, str) else each[0],
 )
-def test_whoever_waits_for_another_process_ends_at_the_first_signal(athlete, run, strava, command, lock):
+def test_a_process_that_waits_for_another_ends_at_the_first_signal(athlete, run, strava, command, lock):
     state_file(athlete, "of this folder")
     athlete.warehouse.touch()
     (athlete.home / "b").write_bytes(b"")
     began_at_s = time.monotonic()
     with holder(athlete.home / lock), signalled():
         ran = run(*(part.format(home=athlete.home) for part in command), **PASSPHRASE)
-    assert ("Another command changes the tokens" in ran.err) == ("token" in lock and command != ("pull",))
+    assert ("Another command is changing the tokens" in ran.err) == ("token" in lock and command != ("pull",))
     # a scheduler's end is what a service's end is
     assert ran.code == (0 if command == ("schedule",) else 130), ran.err
     assert "Stopped" in ran.out + ran.err
@@ -217,7 +217,7 @@ def test_a_restore_leaves_the_lock_of_a_scheduler_that_runs_here_in_its_place(at
     ["  blanks at both ends \t", "x" * 16_384, "p\udce4ssw\udcf6rter sind lang", "-" * 16, "#'\"$(id)`id`\\ {}"],
     ids=["blanks", "longest", "no UTF-8", "dashes", "shell"],
 )
-def test_a_passphrase_of_any_characters_opens_what_it_has_locked(athlete, run, tmp_path, passphrase):
+def test_a_passphrase_of_any_characters_works(athlete, run, tmp_path, passphrase):
     file = tmp_path / "b.bundle"
     ran = run("backup", str(file), STRAVA_STATE_PASSPHRASE=passphrase)
     assert ran.code == 0, ran.err
@@ -245,21 +245,21 @@ def test_a_run_is_known_to_be_running_and_to_have_been_killed(athlete, run):
     with holder(athlete.home / "secrets" / ".strava_token.json.lock"):
         process = athlete.start("pull")
         until(state_file(athlete, "last_run.json").exists)
-        told, line = last_run(run)
-        assert (told["outcome"], told["exit_code"], told["pid"]) == ("running", None, process.pid)
+        reported, line = last_run(run)
+        assert (reported["outcome"], reported["exit_code"], reported["pid"]) == ("running", None, process.pid)
         assert f"is still running (process {process.pid})" in line
         process.kill()
         process.communicate()
-    told, line = last_run(run)
-    assert (told["outcome"], told["exit_code"]) == ("unfinished", None)
-    assert "did not come to its end" in line
+    reported, line = last_run(run)
+    assert (reported["outcome"], reported["exit_code"]) == ("unfinished", None)
+    assert "did not end" in line
     assert run("pull").code == 0
-    told, line = last_run(run)
-    assert (told["outcome"], told["exit_code"], told["activities_landed"]) == ("done", 0, 60)
+    reported, line = last_run(run)
+    assert (reported["outcome"], reported["exit_code"], reported["activities_landed"]) == ("done", 0, 60)
     assert "60 activities and 0 details landed" in line
 
 
-def test_a_number_that_another_process_bears_by_now_is_not_the_run(athlete, run):
+def test_another_process_with_the_same_number_is_not_the_run(athlete, run):
     settings = {"command": "flow", "started_at": "2026-03-01T07:00:00+00:00", "outcome": "running", "pid": os.getpid()}
     state_file(athlete, "last_run.json").write_text(json.dumps(settings))
     # its lock is free
@@ -268,26 +268,30 @@ def test_a_number_that_another_process_bears_by_now_is_not_the_run(athlete, run)
         assert last_run(run)[0]["outcome"] == "running"
 
 
-def test_a_crash_is_known_by_its_kind_and_place_and_tells_no_secret(athlete, run, monkeypatch):
+def test_a_crash_is_recorded_by_kind_and_place_without_a_secret(athlete, run, monkeypatch):
     for name, value in athlete.settings.items():
         monkeypatch.setenv(name, value)
     record = RunRecord(read_settings(), "flow")
     with pytest.raises(RuntimeError), record.round():
         raise RuntimeError("Bearer s3cret")
-    told, line = last_run(run)
-    assert (told["outcome"], told["exit_code"]) == ("crashed", 1)
+    reported, line = last_run(run)
+    assert (reported["outcome"], reported["exit_code"]) == ("crashed", 1)
     assert "RuntimeError in tests/pipelines/test_ends.py, line" in line
-    assert "s3cret" not in json.dumps(told)
+    assert "s3cret" not in json.dumps(reported)
 
 
 def test_how_a_run_failed_or_was_stopped_is_known_by_its_code(athlete, run):
     assert_said(run("flow", STRAVA_CLIENT_SECRET=""), 3)
-    told, _ = last_run(run)
-    assert (told["outcome"], told["exit_code"], told["ended_at"] >= told["started_at"]) == ("failed", 3, True)
+    reported, _ = last_run(run)
+    assert (reported["outcome"], reported["exit_code"], reported["ended_at"] >= reported["started_at"]) == (
+        "failed",
+        3,
+        True,
+    )
     with holder(athlete.home / "secrets" / ".strava_token.json.lock"), signalled(signal.SIGHUP):
         assert run("pull").code == 130
-    told, _ = last_run(run)
-    assert (told["outcome"], told["exit_code"]) == ("stopped", 130)
+    reported, _ = last_run(run)
+    assert (reported["outcome"], reported["exit_code"]) == ("stopped", 130)
 
 
 @pytest.mark.parametrize(("code", "outcome"), [(0, "done"), (4, "failed"), (130, "stopped")])
@@ -295,15 +299,15 @@ def test_the_record_of_an_older_version_is_read_as_it_was_meant(athlete, run, co
     counts = dict.fromkeys(("listed", "activities_landed", "details_landed", "details_refused", "requests"), 3)
     older = {"command": "flow", "started_at": "2026-03-01T07:00:00+00:00", "seconds": 1.5, "message": "It is so."}
     state_file(athlete, "last_run.json").write_text(json.dumps(older | counts | {"exit_code": code}))
-    told, line = last_run(run)
-    assert (told["outcome"], told["exit_code"]) == (outcome, code)
+    reported, line = last_run(run)
+    assert (reported["outcome"], reported["exit_code"]) == (outcome, code)
     assert line.endswith("3 activities and 3 details landed, 3 requests, 1.5 s. It is so.")
 
 
 @pytest.mark.parametrize(
-    "held",
+    "stored",
     ["", "{}", "[]", "[" * 5000, '{"command": 7, "started_at": null}', '{"command": "", "started_at": "", "pid": "x"}'],
 )
-def test_a_record_that_makes_no_sense_stops_no_status(athlete, run, held):
-    state_file(athlete, "last_run.json").write_text(held)
+def test_a_record_that_makes_no_sense_stops_no_status(athlete, run, stored):
+    state_file(athlete, "last_run.json").write_text(stored)
     assert (run("status").code, run("status", "--json").code) == (0, 0)

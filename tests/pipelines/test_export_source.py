@@ -145,13 +145,13 @@ def test_what_cannot_be_read_at_all_is_refused_in_one_sentence(
     assert str(tmp_path) not in str(refused.value)
 
 
-def test_somebody_elses_export_is_refused_if_it_matters(small_world: World, tmp_path: Path) -> None:
+def test_the_export_of_another_athlete_is_refused_if_one_is_given(small_world: World, tmp_path: Path) -> None:
     write_export(small_world, tmp_path / "export.zip", defects=["other-athlete"], points=2)
     with pytest.raises(AnotherAthlete, match="is the export of athlete 31415926"):
         Export(tmp_path / "export.zip", athlete_id=small_world.athlete_id)
 
 
-def test_columns_that_cannot_be_told_apart_are_refused_with_the_header(tmp_path: Path) -> None:
+def test_columns_that_cannot_be_distinguished_are_refused_with_the_header(tmp_path: Path) -> None:
     (tmp_path / "activities.csv").write_text("a,b,c\n1,2,3\n")
     with pytest.raises(UnknownLayout, match=r"3 columns .* a, b, c"), Export(tmp_path) as export:
         next(export.rows())

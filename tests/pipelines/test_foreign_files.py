@@ -81,7 +81,7 @@ def test_a_command_refuses_to_write_over_what_is_not_its_own(athlete, run, kind)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "warehouse"])
-def test_a_copy_is_not_published_over_what_is_no_copy(athlete, kind):
+def test_a_copy_is_not_published_over_another_file(athlete, kind):
     path = foreign(athlete, kind)
     before = path.read_bytes()
     with pytest.raises(BadSetting, match="STRAVA_PUBLISH"):
@@ -119,7 +119,7 @@ def test_a_copy_takes_the_place_of_copies_of_empty_files_and_of_nothing_but_of_n
     other = athlete.home / "other" / "strava.duckdb"
     other.parent.mkdir()
     shutil.copyfile(athlete.warehouse, other)
-    with pytest.raises(BadSetting, match="is no copy"):
+    with pytest.raises(BadSetting, match="is not a copy"):
         publish(athlete.warehouse, other, places)
 
 
@@ -146,7 +146,7 @@ def test_a_bundle_is_written_over_each_night_whoever_made_the_one_before(athlete
     assert run("backup", str(bundle), **PASSPHRASE).code == 0
 
 
-def test_what_was_not_written_is_no_place_of_ours(athlete, run, tmp_path):
+def test_a_place_that_was_not_written_is_not_ours(athlete, run, tmp_path):
     bundle, page = tmp_path / "strava.bundle", tmp_path / "page.html"
     notes = {path: path.read_bytes() for path in athlete.home.rglob("*places.json")}
     assert len(notes) == 2
@@ -154,11 +154,11 @@ def test_what_was_not_written_is_no_place_of_ours(athlete, run, tmp_path):
     assert_said(run("page", "--out", str(page)), 2, "is not built yet")
     assert_said(run("backup", str(athlete.token_file / "b"), **PASSPHRASE), 6, "could not be written")
     assert {path: path.read_bytes() for path in notes} == notes
-    # so that what somebody else puts there later is not taken for a bundle of ours that is damaged
+    # so that what another process puts there later is not taken for a bundle of ours that is damaged
     with tarfile.open(bundle, "w:gz") as mine:
         mine.add(athlete.home / "data", arcname="data")
     before = bundle.read_bytes()
-    assert_said(run("backup", str(bundle), **PASSPHRASE), 2, "is no bundle")
+    assert_said(run("backup", str(bundle), **PASSPHRASE), 2, "is not a bundle")
     assert bundle.read_bytes() == before
     bundle.unlink()
     assert run("backup", str(bundle), **PASSPHRASE).code == 0
@@ -311,9 +311,9 @@ def test_no_child_sees_a_secret_that_it_does_not_need(athlete, monkeypatch):
     seen.unlink()
     monkeypatch.setattr(schedule, "FLOW", [str(program)])
 
-    def stop_after_a_flow(told):
-        if told.startswith("The flow"):
-            raise Interrupted(told)
+    def stop_after_a_flow(reported):
+        if reported.startswith("The flow"):
+            raise Interrupted(reported)
 
     settings.schedule = "* * * * * *"
     schedule.run_on_schedule(settings, stop_after_a_flow, StopFlag())

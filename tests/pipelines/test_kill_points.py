@@ -48,7 +48,9 @@ def assert_whole(athlete, strava):
         "with a package that is done and not moved",
     ],
 )
-def test_a_pull_killed_while_dlt_keeps_its_books_is_completed_and_no_version_lands_twice(athlete, launcher, strava, at):
+def test_a_pull_killed_while_dlt_writes_its_records_is_completed_and_no_version_lands_twice(
+    athlete, launcher, strava, at
+):
     kill(launcher, athlete, at)
     ran = pull(launcher, athlete)
     assert ran.code == 0, ran.err
@@ -76,7 +78,7 @@ def test_after_a_power_cut_that_emptied_a_file_of_dlts_what_was_fetched_lands(at
     assert_whole(athlete, strava)
 
 
-def test_what_a_power_cut_tore_before_it_landed_is_told_and_fetched_again(athlete, launcher, strava):
+def test_what_a_power_cut_tore_before_it_landed_is_reported_and_fetched_again(athlete, launcher, strava):
     kill(launcher, athlete, "os.mkdir .*/load/new")
     [fetched] = (athlete.home / WORK).glob("normalize/extracted/*/new_jobs/*.parquet")
     fetched.write_bytes(fetched.read_bytes()[:-100])

@@ -45,7 +45,7 @@ def expected(events):
 @example(events=[(EXPORT_ACTIVITIES, 1, 0), (TOMBSTONES, 1, 1), (ACTIVITY_FILES, 1, 2), (ACTIVITY_DETAILS, 1, 3)])
 @example(events=[(ACTIVITIES, 1, 0), (TOMBSTONES, 1, 1), (EXPORT_ACTIVITIES, 1, 2)])
 @example(events=[(TOMBSTONES, 1, 1), (ACTIVITY_FILES, 1, 2)])
-def test_an_activity_lives_if_its_newest_version_is_newer_than_its_newest_tombstone(events, tmp_path):
+def test_an_activity_is_live_if_its_newest_version_is_newer_than_its_newest_tombstone(events, tmp_path):
     shutil.rmtree(tmp_path / "data", ignore_errors=True)
     for table in {table for table, _, _ in events}:
         landed = [(id_, NOON + timedelta(minutes=minute)) for of, id_, minute in events if of == table]

@@ -26,7 +26,7 @@ def test_a_shard_that_needs_more_memory_than_was_estimated_is_loaded_all_the_sam
 
 
 @pytest.mark.slow
-def test_a_shard_with_more_payloads_than_fit_the_leash_stops_nothing(athlete, run):
+def test_a_shard_with_more_payloads_than_fit_the_limit_stops_nothing(athlete, run):
     """As the version before wrote 500 details of 290 kB that came in one commit."""
     run("pull")
     [shard] = athlete.shards()
@@ -50,7 +50,7 @@ def test_a_shard_with_more_payloads_than_fit_the_leash_stops_nothing(athlete, ru
     assert run("status").code == 0
     ran = run("sql", "select max(length(payload)) as widest from (from staging.activity_details order by payload)")
     assert (ran.code, str(widest) in ran.out) == (0, True), ran.err
-    # a damaged one is written anew from the warehouse, which holds all of it
+    # a damaged one is written again from the warehouse, which holds all of it
     before = sorted(pq.read_table(wide, columns=["payload_hash"]).column(0).to_pylist())
     wide.write_bytes(wide.read_bytes()[:-100])
     athlete.warehouse.with_name(".state").joinpath("told_activity_details.parquet").unlink()
@@ -80,7 +80,7 @@ def test_memory_is_by_the_widest_rows_but_no_more_than_all_rows_take():
     assert memory_mb(50_000_000, 60_000_000) == 4 * 60_000_000 // 2**20
 
 
-def test_memory_that_does_not_suffice_is_one_sentence_and_no_shard_is_blamed(athlete, run, monkeypatch):
+def test_too_little_memory_is_one_sentence_and_no_shard_counts_as_damaged(athlete, run, monkeypatch):
     run("pull")
 
     def too_much(*_):

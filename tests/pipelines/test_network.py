@@ -1,4 +1,4 @@
-"""Between us and Strava: proxies, certificates, names and redirects, on real sockets; each is said for what it is."""
+"""Between us and Strava: proxies, certificates, names and redirects, on real sockets, each with its own message."""
 
 import ipaddress
 import json
@@ -88,7 +88,7 @@ NO_PROXY_AT_ALL = [
 
 
 @pytest.mark.parametrize(("proxy", "words"), NO_PROXY_AT_ALL)
-def test_a_proxy_that_is_none_is_a_wrong_setting(athlete, run, proxy, words):
+def test_an_invalid_proxy_is_a_wrong_setting(athlete, run, proxy, words):
     ran = run("revoke", HTTPS_PROXY=proxy.format(user=USER), STRAVA_OAUTH_URL=NOWHERE)
     assert_said(ran, 2, *words)
     assert_no_password(athlete, ran)
@@ -171,7 +171,7 @@ def tls(certificate, answer=b""):
         ("other", True, ["not valid for '127.0.0.1'", "REQUESTS_CA_BUNDLE"]),
     ],
 )
-def test_a_certificate_that_cannot_be_verified_is_said_and_not_tried_again(
+def test_a_certificate_that_cannot_be_verified_is_reported_and_not_tried_again(
     athlete, run, certificates, name, trusted, words
 ):
     trust = {"REQUESTS_CA_BUNDLE": str(certificates / name)} if trusted else {}
@@ -215,7 +215,7 @@ def test_certificates_that_cannot_be_read_are_a_wrong_setting(athlete, run, cert
         (f"http://{'a' * 64}.example/oauth", 2, ["STRAVA_OAUTH_URL is"]),
     ],
 )
-def test_an_address_that_leads_nowhere_is_said(athlete, run, url, code, words):
+def test_an_address_that_leads_nowhere_is_reported(athlete, run, url, code, words):
     assert_said(run("revoke", STRAVA_OAUTH_URL=url), code, *words)
 
 

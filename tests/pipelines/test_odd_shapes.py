@@ -95,7 +95,7 @@ def test_a_field_that_is_missing_or_new_changes_no_schema(athlete, run, strava):
     assert len(ids(athlete)) == 32
 
 
-def test_an_element_that_is_no_activity_lands_as_it_is_and_stops_nobody(athlete, run, strava):
+def test_an_element_that_is_not_an_activity_lands_unchanged_and_stops_nothing(athlete, run, strava):
     for id_, element in zip(newest(strava, len(NO_ACTIVITIES)), NO_ACTIVITIES, strict=True):
         strava.set_summary(id_, element)
     ran = run("pull")
@@ -108,7 +108,7 @@ def test_an_element_that_is_no_activity_lands_as_it_is_and_stops_nobody(athlete,
 
 
 @pytest.mark.parametrize("kind", ["html", "nonsense", "bad_utf8", "cut", "empty_streams"])
-def test_a_body_that_is_no_list_is_never_taken_for_one(athlete, run, strava, kind):
+def test_a_body_that_is_not_a_list_never_counts_as_one(athlete, run, strava, kind):
     strava.fault(kind, times=None, path=LIST, after=1)
     assert_one_sentence(run("pull", PER_PAGE="10"), 4)
     assert len(ids(athlete)) == 10
@@ -120,7 +120,7 @@ def test_a_body_that_is_no_list_is_never_taken_for_one(athlete, run, strava, kin
 
 
 @pytest.mark.parametrize("nested", ["[" * 50_000 + "]" * 50_000, '{"a":' * 3_000 + "1" + "}" * 3_000])
-def test_an_activity_nested_beyond_reason_lands_and_so_do_its_neighbours(athlete, run, strava, nested):
+def test_a_deeply_nested_activity_lands_and_so_do_its_neighbours(athlete, run, strava, nested):
     first, second, *_ = newest(strava, 2)
     deep = json.dumps(strava.summary(first) | {"name": "deep", "nested": "DEEP"}).replace('"DEEP"', nested).encode()
     strava.set_summary(first, deep)
@@ -135,13 +135,13 @@ def test_an_activity_nested_beyond_reason_lands_and_so_do_its_neighbours(athlete
 
 
 @pytest.mark.parametrize("end", ["", "}", "]]", "x]"])
-def test_a_body_nested_beyond_reason_that_does_not_end_is_no_list(athlete, run, strava, end):
+def test_a_deeply_nested_body_without_an_end_is_not_a_list(athlete, run, strava, end):
     strava.set_summary(newest(strava, 1)[0], b"[" * 2_000 + end.encode() + b"]" * 1_999)
     assert_one_sentence(run("pull"), 4)
     assert ids(athlete) == []
 
 
-def test_a_number_of_thousands_of_digits_stops_nobody(athlete, run, strava):
+def test_a_number_of_thousands_of_digits_stops_nothing(athlete, run, strava):
     first, second, *_ = newest(strava, 2)
     strava.set_summary(first, b'{"id":' + b"9" * 5_000 + b"}")
     strava.set_summary(

@@ -31,25 +31,25 @@ def ends(athlete, redirection, *arguments, **settings):
 
 
 @pytest.mark.parametrize("streams", STREAMS)
-def test_output_that_cannot_be_written_keeps_nothing_from_being_landed_and_staged(athlete, streams):
+def test_output_that_cannot_be_written_does_not_stop_landing_and_staging(athlete, streams):
     ran = ends(athlete, STREAMS[streams], "pull", PER_PAGE="20")
     assert (ran.code, "Traceback" in ran.err) == (0, False)
     assert athlete.sql("select count(*) from staging.activities") == [(60,)]
 
 
-def test_what_went_wrong_decides_the_exit_code_though_nobody_can_read_it(athlete):
+def test_the_error_decides_the_exit_code_even_if_its_text_cannot_be_written(athlete):
     athlete.token_file.unlink()
     assert ends(athlete, STREAMS["unread"], "pull").code == 3
 
 
 @pytest.mark.slow
-def test_a_flow_that_nobody_can_read_lands_stages_and_builds(athlete):
+def test_a_flow_whose_output_cannot_be_written_lands_stages_and_builds(athlete):
     assert ends(athlete, ">&- 2>/dev/full", "flow", ENRICH_LIMIT="2").code == 0
     assert athlete.sql("select count(*) from strava.activities") == [(60,)]
     assert athlete.sql("select count(*) from strava.activity_details") == [(2,)]
 
 
-def test_a_status_that_nobody_reads_to_its_end_ends_as_it_would_and_one_that_is_lost_is_said(athlete):
+def test_status_into_a_closed_pipe_keeps_its_exit_code_and_a_lost_answer_is_reported(athlete):
     athlete.token_file.unlink()
     pipe = athlete.start("status", "--json")
     pipe.stdout.close()
@@ -59,13 +59,13 @@ def test_a_status_that_nobody_reads_to_its_end_ends_as_it_would_and_one_that_is_
     assert "error: Standard output could not be written: No space left on device." in ran.err
 
 
-def test_a_console_of_another_encoding_keeps_nothing_from_being_said(athlete):
+def test_everything_can_be_written_to_a_console_of_another_encoding(athlete):
     ran = athlete.spawn_anew("status", STRAVA_HOME=str(athlete.home / "Zoë 漢"), PYTHONIOENCODING="ascii")
     assert (ran.code, ran.err) == (0, "")
     assert "Zo" in ran.out
 
 
-def test_a_stream_that_is_closed_is_not_given_to_a_file_that_is_opened_later(athlete):
+def test_a_later_file_does_not_get_the_number_of_a_closed_stream(athlete):
     ran = subprocess.run(
         ["bash", "-c", 'exec "$@" 0<&- >&-', "bash", sys.executable, "-c", OPENED],
         env=os.environ | {"PYTHONPATH": str(REPO)},

@@ -134,7 +134,7 @@ def test_each_sample_of_each_file_is_in_sql_cell_for_cell_and_what_was_deleted_i
     shutil.rmtree(athlete.home / "warehouse" / "points")
     with duckdb.connect(str(copy), read_only=True) as connection:
         assert connection.execute("select count(*) from strava.activity_streams").fetchone() == staged(athlete)[0][1:]
-    # made anew, the same
+    # made again, the same
     land.run("stage")
     assert layer(athlete) == made
 
@@ -174,7 +174,7 @@ def test_nothing_is_made_where_there_are_no_files(athlete, land):
     assert athlete.sql("select 1 from duckdb_tables() where table_name like 'activity_point%'") == []
 
 
-def test_points_are_made_anew_where_they_are_lost_stale_or_damaged_and_only_then(athlete, world, land, monkeypatch):
+def test_points_are_made_again_where_they_are_lost_stale_or_damaged_and_only_then(athlete, world, land, monkeypatch):
     _, path = exported(world, athlete.home.parent / "1.zip", points=20)
     land(path)
     land.run("stage")
@@ -194,7 +194,7 @@ def test_points_are_made_anew_where_they_are_lost_stale_or_damaged_and_only_then
         connection.execute("delete from staging.activity_points")
     land.run("stage")
     assert staged(athlete) == known
-    # of a shard that is nobody's, and what somebody else has put there
+    # of a shard that is nobody's, and what another process has put there
     (file.parent / "activity_files_1_20200101000000_x.parquet").write_bytes(made[name])
     own = file.parent / "own.parquet"
     pq.write_table(pq.read_table(file).replace_schema_metadata(None), own)

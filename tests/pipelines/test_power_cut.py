@@ -41,7 +41,7 @@ def test_a_power_cut_after_a_flow_a_purge_a_backup_or_a_restore_takes_nothing_ba
 
 
 @pytest.mark.slow
-def test_a_restore_waits_for_whoever_changes_the_tokens(athlete, run):
+def test_a_restore_waits_for_a_command_that_changes_the_tokens(athlete, run):
     bundle = athlete.home / "strava.bundle"
     assert run("pull").code == 0
     assert run("backup", str(bundle), **PASSPHRASE).code == 0

@@ -25,12 +25,12 @@ def lines(ran):
 
 
 def test_status_before_anything_was_run_says_so(athlete, run):
-    told = lines(run("status"))
-    assert told["Athlete"] == "not known: the next run asks"
-    assert told["Access token"] == "none yet: the next run asks for one"
-    assert told["Last run"] == "none"
-    assert told["Budget seen last"] == "nothing seen in this window"
-    assert "(not there yet)" in told["Warehouse"]
+    reported = lines(run("status"))
+    assert reported["Athlete"] == "not known: the next run asks"
+    assert reported["Access token"] == "none yet: the next run asks for one"
+    assert reported["Last run"] == "none"
+    assert reported["Budget last seen"] == "nothing seen in this window"
+    assert "(not there yet)" in reported["Warehouse"]
 
 
 def test_status_without_a_token_file_says_how_to_get_one(athlete, run):
@@ -40,20 +40,20 @@ def test_status_without_a_token_file_says_how_to_get_one(athlete, run):
 
 def test_status_shows_how_far_the_history_reaches_and_what_is_left(athlete, run, strava):
     run(ENRICH_LIMIT="4")
-    told = lines(run("status"))
+    reported = lines(run("status"))
     newest = datetime.fromisoformat(strava.activities()[0]["start_date"])
     expires_at = json.loads(athlete.token_file.read_text())["expires_at"]
-    assert told["Athlete"] == str(strava.athlete_id)
-    assert told["Access token"] == f"expires {datetime.fromtimestamp(expires_at, UTC):%Y-%m-%d %H:%M} UTC"
-    assert told["Cursor"] == f"{newest:%Y-%m-%d %H:%M:%S} UTC"
-    assert told["Activities"] == "60"
-    assert told["Details missing"] == "56"
-    assert re.fullmatch(BUDGET, told["Budget seen last"])
+    assert reported["Athlete"] == str(strava.athlete_id)
+    assert reported["Access token"] == f"expires {datetime.fromtimestamp(expires_at, UTC):%Y-%m-%d %H:%M} UTC"
+    assert reported["Cursor"] == f"{newest:%Y-%m-%d %H:%M:%S} UTC"
+    assert reported["Activities"] == "60"
+    assert reported["Details missing"] == "56"
+    assert re.fullmatch(BUDGET, reported["Budget last seen"])
     requests = len(athlete.requests("/api/v3/"))
-    assert f"60 activities and 4 details landed, {requests} requests" in told["Last run"]
+    assert f"60 activities and 4 details landed, {requests} requests" in reported["Last run"]
 
 
-def test_status_asks_nobody_and_writes_nothing(athlete, run, strava):
+def test_status_sends_no_request_and_writes_nothing(athlete, run, strava):
     run("pull")
     strava.clear_requests()
 
@@ -67,14 +67,14 @@ def test_status_asks_nobody_and_writes_nothing(athlete, run, strava):
     assert (strava.requests, files()) == ([], before)
 
 
-def test_status_tells_how_a_run_failed(athlete, run, strava):
+def test_status_shows_how_a_run_failed(athlete, run, strava):
     run("pull")
     strava.fault("503", times=None, path=LIST)
     assert_one_sentence(run("pull"), 4)
     assert "answered 503" in lines(run("status"))["Last run"]
 
 
-def test_status_works_while_another_program_holds_the_warehouse(athlete, run):
+def test_status_works_while_another_program_has_the_warehouse_open(athlete, run):
     run("pull")
     with duckdb.connect(str(athlete.warehouse)):
         assert lines(run("status"))["Activities"] == "60"
@@ -93,7 +93,7 @@ def test_without_a_terminal_there_are_plain_lines_on_standard_error_alone(athlet
 
 
 @pytest.mark.slow
-def test_a_long_pull_tells_how_far_it_is_and_a_second_run_that_it_waits(athlete, strava):
+def test_a_long_pull_shows_its_progress_and_a_second_run_that_it_waits(athlete, strava):
     strava.fault("slow", path=LIST, after=1, seconds=10.2)
     first = athlete.start("pull", "--per-page", "20")
     until(lambda: athlete.requests(LIST))
@@ -102,7 +102,7 @@ def test_a_long_pull_tells_how_far_it_is_and_a_second_run_that_it_waits(athlete,
     assert (first.returncode, second.code) == (0, 0), err + second.err
     assert re.search(rf"^Activities: 40 listed, up to \d{{4}}-\d\d-\d\d \(\d+%\), {BUDGET}$", err, re.MULTILINE)
     assert "\x1b" not in err
-    assert second.err.splitlines()[0] == f"Another run is going on (pull, process {first.pid}); waiting for its end."
+    assert second.err.splitlines()[0] == f"Another run is going on (pull, process {first.pid}); waiting for it to end."
     assert "nothing new" in second.err
     assert athlete.sql("select count(*), count(distinct id) from staging.activities") == [(60, 60)]
 

@@ -58,14 +58,14 @@ def test_readers_of_the_copy_never_meet_an_error_or_half_a_build(settled, run, s
         reading_until(end),
     ):
         # one more flow, while somebody has the copy open all the time
-        with duckdb.connect(str(copy), read_only=True) as held:
+        with duckdb.connect(str(copy), read_only=True) as stored:
             strava.add(name="one more")
             ran = run("flow", **settings)
             assert (ran.code, f"Published: {copy}." in ran.err) == (0, True), ran.err
-            assert held.execute("select count(*) from strava.activities").fetchone() == (60,)
+            assert stored.execute("select count(*) from strava.activities").fetchone() == (60,)
         strava.delete(strava.activities()[5]["id"])
         strava.delete(strava.activities()[6]["id"])
-        # a flow with a purge makes the warehouse anew
+        # a flow with a purge makes the warehouse again
         assert run("flow", STRAVA_PURGE_DELETED="true", **settings).code == 0
         time.sleep(1)
         end.touch()
@@ -104,7 +104,7 @@ def test_readers_of_the_copy_never_meet_an_error_or_half_a_build(settled, run, s
 
 
 @pytest.mark.slow
-def test_a_disk_too_full_for_the_copy_is_said_and_the_old_one_stays(settled, run):
+def test_a_disk_too_full_for_the_copy_is_reported_and_the_old_one_stays(settled, run):
     athlete = settled
     folder = athlete.home / "shared"
     folder.mkdir()
@@ -136,7 +136,7 @@ def test_a_copy_that_could_not_be_used_is_refused_before_anything_is_asked(athle
 @pytest.mark.parametrize(
     ("mode", "is_a_copy"), [(0o444, True), (0o400, True), (0o644, False), (0o464, False), (0o446, False)]
 )
-def test_a_warehouse_that_somebody_may_write_is_no_copy(tmp_path, mode, is_a_copy):
+def test_a_writable_warehouse_does_not_count_as_a_copy(tmp_path, mode, is_a_copy):
     warehouse, copy = tmp_path / "warehouse.duckdb", tmp_path / "copy.duckdb"
     for number, path in enumerate((copy, warehouse)):
         with duckdb.connect(str(path)) as connection:
@@ -152,7 +152,7 @@ def test_a_warehouse_that_somebody_may_write_is_no_copy(tmp_path, mode, is_a_cop
         assert not publish(warehouse, copy, places)
     else:
         before = copy.read_bytes()
-        with pytest.raises(BadSetting, match="is no copy of this warehouse"):
+        with pytest.raises(BadSetting, match="is not a copy of this warehouse"):
             publish(warehouse, copy, places)
         assert copy.read_bytes() == before
 

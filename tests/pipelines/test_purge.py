@@ -104,10 +104,10 @@ def test_a_purge_erases_what_was_deleted_from_every_file_and_nothing_else(athlet
     assert athlete.sql("select count(*) from strava.activities") == [(59,)]
     assert athlete.sql("select count(*) from strava.activities_history where id = ?", id_) == [(0,)]
 
-    held = [contents(athlete.home / "data" / table) for table in (*TABLES, "tombstones")]
+    stored = [contents(athlete.home / "data" / table) for table in (*TABLES, "tombstones")]
     ran = run("purge")
     assert (ran.code, ran.err) == (0, "Purge: nothing to erase.\n")
-    assert [contents(athlete.home / "data" / table) for table in (*TABLES, "tombstones")] == held
+    assert [contents(athlete.home / "data" / table) for table in (*TABLES, "tombstones")] == stored
     assert strava.requests == []
 
     (athlete.home / "token").rename(athlete.token_file)
@@ -129,13 +129,13 @@ def test_a_purge_that_has_nothing_to_do_starts_no_dbt(athlete, run, strava):
 
 
 @pytest.mark.slow
-def test_a_flow_purges_where_the_settings_say_so_and_completes_what_a_held_warehouse_kept_back(
+def test_a_flow_purges_if_the_settings_say_so_and_completes_what_an_open_warehouse_delayed(
     athlete, run, strava, secret
 ):
     id_, name = secret
     strava.delete(id_)
     before = mentions(athlete, name)
-    with held(athlete.warehouse) as holder:
+    with stored(athlete.warehouse) as holder:
         assert_said(run("flow", "--all", ENRICH_LIMIT="0"), 5, f"process {holder.pid}")
         assert mentions(athlete, name) == before
         purged = run("flow", ENRICH_LIMIT="0", STRAVA_PURGE_DELETED="true")
@@ -151,7 +151,7 @@ def test_a_flow_purges_where_the_settings_say_so_and_completes_what_a_held_wareh
 
 
 @contextmanager
-def held(warehouse):
+def stored(warehouse):
     """Another process that has opened the DuckDB file."""
     command = [sys.executable, "-c", HOLD, str(warehouse)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
@@ -231,8 +231,8 @@ def test_a_purge_killed_at_any_moment_is_completed_by_the_next(athlete, run, str
         ran = run(*(("flow", "--limit", "0") if number % 2 else ("purge",)))
         assert ran.code == 0, ran.err
         assert {found for found in mentions(athlete, name) if not found.startswith("whole/")} == set()
-        for table, held in before.items():
-            assert rows(athlete, table) == {row for row in held if json.loads(row[1])["id"] != id_}
+        for table, stored in before.items():
+            assert rows(athlete, table) == {row for row in stored if json.loads(row[1])["id"] != id_}
         assert athlete.sql("select count(*), count(distinct id) from strava.activities") == [(59, 59)]
         restore(athlete.home)
 

@@ -91,7 +91,7 @@ def served(athlete: Athlete) -> None:
 
 
 @pytest.mark.parametrize("is_damaged", [False, True], ids=["healthy", "damaged"])
-def test_status_sql_page_and_serve_leave_every_byte_as_it_was(athlete, run, is_damaged):
+def test_status_sql_page_and_serve_leave_every_byte_unchanged(athlete, run, is_damaged):
     if is_damaged:
         damage(athlete.home)
     before = contents(athlete.home)

@@ -136,7 +136,7 @@ def test_whatever_is_wrong_with_an_export_each_row_of_bronze_has_one_reading(ath
     assert not [one for one in differences if "shard" in one["reason"]]
 
 
-def test_a_file_that_nobody_can_read_is_a_row_that_says_why(athlete, run):
+def test_an_unreadable_file_is_a_row_with_the_reason(athlete, run):
     whole = fit_file(ride(60), start=START)
     odd = {
         1: b"",
@@ -216,7 +216,7 @@ def later(samples: list[Sample], by_s: int, **fields: Any) -> list[Sample]:
 
 
 @pytest.mark.parametrize("write", [fit_file, gpx_file, tcx_file], ids=["fit", "gpx", "tcx"])
-def test_a_pause_is_no_moving_time_and_standing_is_none(write):
+def test_neither_a_pause_nor_standing_is_moving_time(write):
     # 100 s at 5 m/s, a pause of 300 s, 100 s at 5 m/s, then 50 s of standing
     on = ride(100)
     further = [sample._replace(distance_m=sample.distance_m + 500, lat=sample.lat + 500 * METRES) for sample in on]
@@ -253,7 +253,7 @@ def test_averages_are_by_time_and_zero_is_no_heart_rate():
     assert not {"average_heartrate", "max_heartrate", "average_watts", "kilojoules"} & nobody.keys()
 
 
-def test_a_rise_that_is_the_sensors_is_none():
+def test_noise_of_the_sensor_is_not_a_climb():
     # 200 up to 210, back to 205, up to 230, noise of 2 m, down, and 4 m up at the end
     heights = [200, 205, 210, 207, 205, 215, 230, 228, 230, 228, 229, 210, 190, 192, 194]
     samples = [Sample(t_s, altitude_m=float(height), heart_rate=100) for t_s, height in enumerate(heights)]
@@ -297,7 +297,7 @@ def test_the_route_keeps_its_ends_its_corners_and_has_few_points():
         ((47.56, -52.71), "2024-01-01 03:29", "(GMT-03:30) America/St_Johns", "2023-12-31T23:59:00Z"),
     ],
 )
-def test_the_first_position_says_which_clock_it_was(place, start, timezone, local):
+def test_the_time_zone_is_that_of_the_first_position(place, start, timezone, local):
     began = datetime.fromisoformat(start).replace(tzinfo=UTC)
     # a watch whose own clock is wrong
     content = fit_file(ride(30, *place), start=began, utc_offset_s=7 * 3600)
@@ -350,7 +350,7 @@ def test_sports_of_files_have_stravas_names(sport, sub_sport, sport_type, type_)
     assert type_of(sport_type) == type_
 
 
-def test_a_sport_that_nobody_knows_has_no_name():
+def test_an_unknown_sport_has_no_name():
     assert sport_type_of("quidditch", None) is None
     assert sport_type_of(None, "trail") is None
     reading = file_reading(gpx_file(ride(30), start=START, sport="quidditch"))
@@ -400,7 +400,7 @@ def test_dates_with_slashes_are_read_as_all_rows_of_bronze_together_say(athlete)
     assert starts == {1: "2024-05-31T08:00:00Z", 2: "2024-03-04T08:00:00Z", 3: "2024-06-07T08:00:00Z"}
 
 
-def test_numbers_and_texts_that_nobody_can_mean_cost_their_own_field_or_row(athlete):
+def test_nonsensical_numbers_and_texts_cost_only_their_own_field_or_row(athlete):
     endless = tcx_file(ride(60), start=START).replace(b"<TotalTimeSeconds>60<", b"<TotalTimeSeconds>1e300<")
     land(athlete, "activity_files", [a_file(1, endless)])
     pairs = [[title, "1"] for title in english_titles(103)]
@@ -578,14 +578,14 @@ def assert_all_read(athlete) -> None:
 
 
 @pytest.mark.parametrize("table", ["export_activities", "activity_files"])
-def test_a_damaged_shard_is_not_made_anew_from_readings(history, run, monkeypatch, table):
+def test_a_damaged_shard_is_not_made_again_from_readings(history, run, monkeypatch, table):
     assert run("pull").code == 0
     shard = history.shards(table)[0]
     whole = shard.read_bytes()
     shard.write_bytes(whole[: len(whole) // 2])
-    told = run("status").out
-    assert f"damaged shard, left out here ({shard}" in told
-    assert "nothing else here has its rows: put it back from a backup" in told
+    reported = run("status").out
+    assert f"damaged shard, left out here ({shard}" in reported
+    assert "nothing else here has its rows: put it back from a backup" in reported
     # only a reader looks into it again
     monkeypatch.setattr(readings, "reader_version", lambda: "another")
     ran = run("pull")

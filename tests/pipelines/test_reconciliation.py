@@ -23,23 +23,23 @@ def status(run, code=0):
     """What `status --json` says, after a look at whether it says the same to a person."""
     machines, people = run("status", "--json"), run("status")
     assert (machines.code, people.code) == (code, code), machines.out + machines.err
-    held = json.loads(machines.out)
-    assert held["adds_up"] == (code == 0)
-    for difference in held["differences"]:
+    content = json.loads(machines.out)
+    assert content["adds_up"] == (code == 0)
+    for difference in content["differences"]:
         assert difference["reason"] in people.out
-    numbers = held["activities"]
+    numbers = content["activities"]
     if numbers is not None and numbers["listed"] is not None and code == 0:
         since = numbers["landed_since"] - numbers["deleted_since"]
         assert numbers["at_api"] == numbers["listed"] + numbers["kept"] + since
-    return held
+    return content
 
 
-def reasons(held, adds_up=True):
-    return {each["reason"]: each["count"] for each in held["differences"] if each["adds_up"] == adds_up}
+def reasons(content, adds_up=True):
+    return {each["reason"]: each["count"] for each in content["differences"] if each["adds_up"] == adds_up}
 
 
-def count_of(held, words, adds_up=True):
-    [count] = [count for reason, count in reasons(held, adds_up).items() if words in reason]
+def count_of(content, words, adds_up=True):
+    [count] = [count for reason, count in reasons(content, adds_up).items() if words in reason]
     return count
 
 
@@ -53,20 +53,20 @@ def held_open(warehouse):
 
 
 def test_a_fresh_install_adds_up(athlete, run):
-    held = status(run)
-    assert (held["athlete_id"], held["activities"], held["differences"]) == (None, None, [])
+    content = status(run)
+    assert (content["athlete_id"], content["activities"], content["differences"]) == (None, None, [])
     athlete.token_file.unlink()
     assert status(run)["adds_up"]
 
 
 def test_the_keys_for_machines_are_those_that_are_documented(athlete, run):
     run("pull")
-    held = status(run)
-    assert list(held) == [
+    content = status(run)
+    assert list(content) == [
         *("adds_up", "athlete_id", "scope", "token_expires_at", "cursor", "activities", "differences"),
         *("exports", "files", "files_left", "unknown_fields", "budget", "last_run", "warehouse"),
     ]
-    assert set(held["activities"]) == {
+    assert set(content["activities"]) == {
         *(
             "at_api",
             "in_export",
@@ -81,10 +81,10 @@ def test_the_keys_for_machines_are_those_that_are_documented(athlete, run):
         ),
         *("quarantined", "deleted", "purged", "shards", "staged", "in_activities", "in_details"),
     }
-    for each in held["differences"]:
+    for each in content["differences"]:
         assert set(each) == {"count", "reason", "adds_up"}
-    instants = [held["token_expires_at"], held["cursor"], held["activities"]["swept_at"]]
-    instants += [held["last_run"]["started_at"], held["last_run"]["ended_at"]]
+    instants = [content["token_expires_at"], content["cursor"], content["activities"]["swept_at"]]
+    instants += [content["last_run"]["started_at"], content["last_run"]["ended_at"]]
     assert [at for at in instants if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", at)] == []
 
 
@@ -95,17 +95,17 @@ def test_what_came_and_went_since_the_sweep_is_counted(athlete, run, strava):
     strava.delete(strava.activities()[3]["id"])
     strava.edit(strava.activities()[5]["id"], name="Renamed")
     run("pull")
-    held = status(run)
-    numbers = held["activities"]
+    content = status(run)
+    numbers = content["activities"]
     assert (numbers["listed"], numbers["stored"], numbers["deleted"]) == (60, 62, 1)
     assert (numbers["landed_since"], numbers["deleted_since"]) == (3, 1)
-    assert reasons(held)["landed since the sweep"] == 3
-    assert reasons(held)["deleted since the sweep"] == 1
+    assert reasons(content)["landed since the sweep"] == 3
+    assert reasons(content)["deleted since the sweep"] == 1
     run("pull", "--all")
-    held = status(run)
-    numbers = held["activities"]
+    content = status(run)
+    numbers = content["activities"]
     assert (numbers["listed"], numbers["stored"], numbers["landed_since"], numbers["deleted_since"]) == (62, 62, 0, 0)
-    assert [reason for reason in reasons(held) if "since the sweep" in reason] == []
+    assert [reason for reason in reasons(content) if "since the sweep" in reason] == []
 
 
 def test_what_another_athlete_of_the_same_history_deleted_is_not_counted(athlete, run, strava, tmp_path_factory):
@@ -139,35 +139,43 @@ def test_what_was_purged_since_the_sweep_still_adds_up(athlete, run, strava):
     assert (numbers["in_activities"], numbers["in_details"]) == (59, 0)
 
 
-def test_what_a_walk_missed_and_was_not_believed_is_said(athlete, run, strava):
+def test_what_an_untrusted_walk_missed_is_reported(athlete, run, strava):
     run("pull")
     for activity in strava.activities()[:20]:
         strava.delete(activity["id"])
     run("pull", "--all")
-    held = status(run)
-    assert (held["activities"]["listed"], held["activities"]["kept"], held["activities"]["stored"]) == (40, 20, 60)
-    assert count_of(held, "held back: 20 of 60 activities are missing at Strava") == 20
+    content = status(run)
+    assert (content["activities"]["listed"], content["activities"]["kept"], content["activities"]["stored"]) == (
+        40,
+        20,
+        60,
+    )
+    assert count_of(content, "held back: 20 of 60 activities are missing at Strava") == 20
     run("pull", "--confirm-deletions")
-    held = status(run)
-    assert (held["activities"]["stored"], held["activities"]["deleted"], held["activities"]["kept"]) == (40, 20, 0)
+    content = status(run)
+    assert (content["activities"]["stored"], content["activities"]["deleted"], content["activities"]["kept"]) == (
+        40,
+        20,
+        0,
+    )
 
 
-def test_missing_and_refused_details_are_said_with_what_they_cost(athlete, run, strava):
+def test_missing_and_refused_details_are_reported_with_what_they_cost(athlete, run, strava):
     refused = strava.activities()[1]["id"]
     strava.fault("500", times=None, id=refused)
     run(ENRICH_LIMIT="6")
-    held = status(run)
-    numbers = held["activities"]
+    content = status(run)
+    numbers = content["activities"]
     assert (numbers["enriched"], numbers["details_missing"]) == (5, 55)
     [(why, count)] = numbers["quarantined"].items()
     assert ("500" in why, count) == (True, 1)
-    assert count_of(held, why) == 1
-    assert count_of(held, "54 requests") == 54
+    assert count_of(content, why) == 1
+    assert count_of(content, "54 requests") == 54
 
 
 @pytest.mark.parametrize("after_inclusive", [False, True])
-def test_a_sweep_that_was_cut_and_went_on_counts_nothing_twice(athlete, run, strava, after_inclusive):
-    # a second or none apart, so that a walk that goes on meets again what it has met; and one more in mid-walk
+def test_an_interrupted_sweep_that_continues_counts_nothing_twice(athlete, run, strava, after_inclusive):
+    # a second or none apart, so that a walk that continues meets again what it has met; and one more in mid-walk
     strava.after_inclusive = after_inclusive
     for number, activity in enumerate(strava.activities()):
         strava.edit(activity["id"], start_date=f"2026-01-01T12:00:{number * 2 // 3:02}Z")
@@ -184,7 +192,7 @@ def test_a_sweep_that_was_cut_and_went_on_counts_nothing_twice(athlete, run, str
 
 
 @pytest.mark.slow
-def test_a_sweep_that_was_cut_counts_once_what_moved_and_not_what_went_meanwhile(
+def test_an_interrupted_sweep_counts_moved_activities_once_and_deleted_ones_not(
     athlete, run, steps, strava, tmp_path_factory
 ):
     run("pull")
@@ -223,14 +231,14 @@ def assert_counted_once(run):
     assert status(run)["activities"]["listed"] == 59
 
 
-def test_a_shard_that_is_gone_does_not_add_up_and_the_next_step_mends_it(athlete, run, strava):
+def test_a_lost_shard_does_not_add_up_and_the_named_step_repairs_that(athlete, run, strava):
     run("pull")
     strava.add(name="alone in its shard")
     run("pull", "--all")
     newest = max(athlete.shards(), key=lambda path: path.stat().st_mtime)
     newest.unlink()
-    held = status(run, code=1)
-    assert count_of(held, "no longer in bronze", adds_up=False) == 1
+    content = status(run, code=1)
+    assert count_of(content, "no longer in bronze", adds_up=False) == 1
     ran = run("status")
     assert "error: It does not add up: 1 listed at Strava" in ran.err
     assert "run-all" in ran.err
@@ -247,23 +255,23 @@ def test_shards_that_know_of_more_than_was_listed_do_not_add_up_until_the_next_s
     assert run("pull").code == 0
     for shard in other.shards():
         shutil.copy(shard, athlete.home / "data" / "activities")
-    held = status(run, code=1)
-    assert count_of(held, "in bronze, but not listed at Strava by then", adds_up=False) == 1
+    content = status(run, code=1)
+    assert count_of(content, "in bronze, but not listed at Strava", adds_up=False) == 1
     assert run("pull", "--all").code == 0
     numbers = status(run)["activities"]
     assert (numbers["listed"], numbers["stored"], numbers["deleted"]) == (60, 60, 1)
 
 
 @pytest.mark.slow
-def test_a_warehouse_that_lags_behind_is_said_and_one_that_is_wrong_does_not_add_up(athlete, run, strava):
+def test_a_warehouse_that_is_behind_is_reported_and_a_wrong_one_does_not_add_up(athlete, run, strava):
     run(ENRICH_LIMIT="3")
     assert count_of(status(run), "make compact") == 60
     athlete.warehouse.unlink()
-    assert count_of(status(run), "which is not there: make compact") > 0
+    assert count_of(status(run), "which does not exist: make compact") > 0
     run("build")
-    held = status(run)
-    assert (held["activities"]["in_activities"], held["activities"]["in_details"]) == (60, 3)
-    assert list(reasons(held)) == ["without details: 57 requests (make enrich)"]
+    content = status(run)
+    assert (content["activities"]["in_activities"], content["activities"]["in_details"]) == (60, 3)
+    assert list(reasons(content)) == ["without details: 57 requests (make enrich)"]
     # pulled and staged, and not merged yet: what is new, what has another version, what is gone, and no more
     strava.add(name="new")
     strava.edit(strava.activities()[3]["id"], name="renamed")
@@ -283,30 +291,30 @@ def test_a_warehouse_that_lags_behind_is_said_and_one_that_is_wrong_does_not_add
     with duckdb.connect(str(athlete.warehouse)) as connection:
         connection.execute("insert into strava.activities from kept")
         connection.execute("drop table staging.dbt_builds")
-    assert list(reasons(status(run))) == [*since, "the tables are not all of one build: make compact"]
+    assert list(reasons(status(run))) == [*since, "the tables are not all from one build: make compact"]
     strava.add(name="not staged")
     with held_open(athlete.warehouse) as holder:
         assert run("pull").code == 5
-        held = status(run)
-        assert count_of(held, f"process {holder.pid}") == 0
-        assert held["activities"]["in_activities"] is None
+        content = status(run)
+        assert count_of(content, f"process {holder.pid}") == 0
+        assert content["activities"]["in_activities"] is None
     assert count_of(status(run), "shards not in staging yet") == 1
 
 
 @pytest.mark.slow
-def test_status_leaves_the_warehouse_to_a_run_that_is_going_on(athlete, run, strava):
+def test_status_leaves_the_warehouse_to_a_running_run(athlete, run, strava):
     run("pull")
     strava.fault("slow", times=None, path=LIST, seconds=30)
     strava.clear_requests()
     process = athlete.start("pull")
-    until(lambda: locked_by_somebody(athlete.home / "warehouse" / ".state" / "run.lock"))
+    until(lambda: locked_by_another(athlete.home / "warehouse" / ".state" / "run.lock"))
     assert count_of(status(run), "another run is going on") == 0
     process.kill()
     process.communicate(timeout=30)
     assert status(run)["activities"]["staged"] is not None
 
 
-def locked_by_somebody(path):
+def locked_by_another(path):
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -134,13 +134,11 @@ def test_a_run_without_a_sweep_asks_for_nothing_of_the_athlete(athlete, fetch, r
     assert own_asked(strava) == []
 
 
-def test_a_strava_that_hands_out_no_profile_stops_nothing_and_is_asked_after_the_next_sweep(
-    athlete, fetch, flow, strava
-):
+def test_a_refused_profile_stops_nothing_and_is_requested_after_the_next_sweep(athlete, fetch, flow, strava):
     athlete.authorise(scope=PROFILE)
     strava.fault("500", times=None, path="/athlete/zones")
     ran = flow()
-    assert "profile and gear are as they were" in ran.err
+    assert "profile and gear are unchanged" in ran.err
     assert athlete.sql("select count(*) from strava.activities") == [(40,)]
     assert ids(athlete, "athlete_zones") == []
     strava.clear_faults()
@@ -160,7 +158,7 @@ def test_a_window_that_is_nearly_spent_is_left_to_activities(athlete, fetch, str
     assert ids(athlete, "athlete") == [strava.athlete_id]
 
 
-def test_what_is_wanted_is_fetched_once_and_again_where_its_number_has_changed(athlete, flow, strava):
+def test_what_is_wanted_is_fetched_once_and_again_if_its_number_has_changed(athlete, flow, strava):
     wanted = {"STRAVA_RESOURCES": "kudos, comments,photos", "ENRICH_LIMIT": "all"}
     flow(**wanted)
     activities = strava.activities()
@@ -191,7 +189,7 @@ def test_laps_zones_and_routes_are_there_on_demand_and_laps_need_no_details(athl
     names = [route["name"] for route in strava.routes() if not route["private"]]
     assert sorted(name for (name,) in athlete.sql("select name from strava.routes")) == sorted(names)
     laps = athlete.sql("select count(*) from strava.laps")
-    # fetched anew, without details: the same laps
+    # fetched again, without details: the same laps
     athlete.warehouse.unlink()
     for shard in athlete.shards("activity_details"):
         shard.unlink()
@@ -199,7 +197,7 @@ def test_laps_zones_and_routes_are_there_on_demand_and_laps_need_no_details(athl
     assert athlete.sql("select count(*) from strava.laps") == laps
 
 
-def test_a_limit_counts_what_is_on_demand_too_and_the_next_run_goes_on(athlete, run, strava):
+def test_a_limit_counts_what_is_on_demand_too_and_the_next_run_continues(athlete, run, strava):
     run("pull")
     assert "left." in run(ENRICH_LIMIT="45", STRAVA_RESOURCES="kudos").err
     assert len(asked(strava, "/kudos")) == 5
@@ -223,5 +221,5 @@ def test_a_purge_erases_what_was_fetched_on_demand(athlete, fetch, flow, run, st
     assert json.loads(run("status", "--json").out)["adds_up"] is True
 
 
-def test_a_resource_that_there_is_not_is_named(run):
+def test_an_unknown_resource_is_named(run):
     assert_one_sentence(run("pull", STRAVA_RESOURCES="kudos,friends"), 2, "STRAVA_RESOURCES", "friends", "photos")

@@ -163,7 +163,7 @@ def test_the_defaults_are_the_documented_ones(checkout):
 @pytest.mark.parametrize(
     "place", ["environment", ".env", ".dlt/config.toml", ".dlt/secrets.toml", "dlt's variables", "dlt's names in .env"]
 )
-def test_every_setting_may_stand_in(checkout, place):
+def test_every_setting_may_be_in(checkout, place):
     by_name = {names(field)[0]: str(value) for field, value in OTHERS.items()}
     by_dlt = {f"SOURCES__STRAVA__{field.upper()}": str(value) for field, value in OTHERS.items()}
     environment = {"environment": by_name, "dlt's variables": by_dlt}.get(place, {})
@@ -190,7 +190,7 @@ def test_a_number_in_a_toml_file_is_a_limit_and_an_id_too(checkout):
     assert (shown["enrich_limit"], shown["client_id"]) == ("50", "12345")
 
 
-def test_an_option_beats_the_environment_which_beats_dotenv_which_beats_config_toml(checkout):
+def test_an_option_overrides_the_environment_which_overrides_dotenv_which_overrides_config_toml(checkout):
     checkout.write(".dlt/config.toml", {"per_page": 10, "scope": "config", "home": "/config", "token_file": "config"})
     checkout.write(".env", {"PER_PAGE": 20, "STRAVA_SCOPE": "env file", "STRAVA_HOME": "/env-file"})
     shown = checkout.settings({"per_page": 40}, PER_PAGE="30", STRAVA_SCOPE="environment")
@@ -208,7 +208,7 @@ def test_the_older_name_of_the_limit_works_and_the_newer_wins(checkout):
     assert checkout.settings(STRAVA_ENRICH_MAX="7", ENRICH_LIMIT="8")["enrich_limit"] == "8"
 
 
-def test_variables_of_somebody_else_are_not_taken(checkout):
+def test_variables_of_other_programs_are_not_used(checkout):
     somebody = dict.fromkeys(("CLIENT_ID", "CLIENT_SECRET", "SCOPE", "WAREHOUSE", "TOKEN_FILE"), "/somebody/else")
     dlts = {"CREDENTIALS__CLIENT_ID": "9", "SOURCES__HOME": "/else", "LOOKBACK_DAYS": "1", "API_URL": "http://else"}
     assert shared(checkout.settings(**somebody, **dlts)) == DEFAULTS
@@ -294,7 +294,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "value", "allowed"), BAD, ids=[f"{name}={value[:20]}" for name, value, _ in BAD])
-def test_a_setting_that_cannot_be_right_is_named_with_what_it_may_be(athlete, run, name, value, allowed):
+def test_a_wrong_setting_is_named_with_what_is_allowed(athlete, run, name, value, allowed):
     assert_said(run("pull", **{name: value}), 2, name if name != "STRAVA_ENRICH_MAX" else "ENRICH_LIMIT", allowed)
     assert athlete.requests() == []
 
@@ -311,12 +311,12 @@ def test_a_setting_that_cannot_be_right_is_named_with_what_it_may_be(athlete, ru
     ],
     ids=["rest", "threshold", "no threshold"],
 )
-def test_heart_rates_that_do_not_rise_are_said(run, heart_rates, wrong):
+def test_heart_rates_that_do_not_rise_are_reported(run, heart_rates, wrong):
     assert_said(run("pull", **{f"STRAVA_{name}_HR": value for name, value in heart_rates.items()}), 2, wrong)
 
 
 @pytest.mark.parametrize("uri", ["localhost", "http://[::1/", "http://localhost:99999/", "http://localhost:x/", ""])
-def test_a_redirect_that_is_no_address_is_said(run, uri):
+def test_an_invalid_redirect_address_is_reported(run, uri):
     ran = run("auth", STRAVA_REDIRECT_URI=uri or "http://")
     assert_said(ran, 2, "STRAVA_REDIRECT_URI")
 

@@ -122,7 +122,7 @@ def test_json_is_json_whatever_the_values_are(sql):
     assert len(json.loads(sql("--format", "json", "from staging.wide").out)) == ROWS
 
 
-def test_csv_tells_null_from_an_empty_text_and_is_read_back_the_same(sql, tmp_path):
+def test_csv_distinguishes_null_from_an_empty_text_and_reads_back_the_same(sql, tmp_path):
     ran = sql("--format", "csv", VALUES)
     head, row = csv.reader(io.StringIO(ran.out))
     assert head[:3] == ["day", "at", "price"]
@@ -155,7 +155,7 @@ def test_json_is_json_on_a_console_of_any_encoding(home):
     assert json.loads(ran.out)[0]["name"] == 'Zoë | "漢字"'
 
 
-def test_a_query_in_the_consoles_encoding_is_understood_and_bytes_that_are_none_are_said(home):
+def test_a_query_in_the_consoles_encoding_is_understood_and_other_bytes_are_reported(home):
     assert "ë" in home.sql(stdin="select 'ë' as x".encode("latin-1"), PYTHONIOENCODING="latin-1").out
     ran = home.sql(stdin=b"select '\xeb' as x")
     assert (ran.code, "UTF-8" in ran.err) == (2, True)
@@ -226,7 +226,7 @@ def test_what_does_not_fit_into_memory_goes_to_a_folder_that_is_gone_afterwards(
     assert "SET" not in too_much.err, "advice that the lock refuses"
 
 
-def test_a_reader_that_has_had_enough_ends_it_well_and_a_full_disk_is_said(home):
+def test_a_closed_pipe_ends_it_without_an_error_and_a_full_disk_is_reported(home):
     pipe = subprocess.Popen(
         home.command("--format", "csv", "from range(1_000_000)"),
         env=home.environment(),

@@ -96,10 +96,10 @@ def test_a_second_athlete_has_a_cursor_of_its_own(athlete, run, strava, tmp_path
         assert other.requests[-1].path.startswith("/api/v3/activities/")
         assert next(request.query["after"] for request in other.requests if request.path.endswith(LIST)) == "0"
         assert set(ids(athlete)) == all_ids(strava) | all_ids(other)
-        told = run("status", **settings).out
-    assert f"Athlete           {other.athlete_id}\n" in told
-    assert "Activities        20\n" in told
-    assert "Details missing   18\n" in told
+        reported = run("status", **settings).out
+    assert f"Athlete           {other.athlete_id}\n" in reported
+    assert "Activities        20\n" in reported
+    assert "Details missing   18\n" in reported
     assert athlete.sql("select athlete_id, count(*) from staging.activities group by 1 order by 2") == [
         (other.athlete_id, 20),
         (strava.athlete_id, 60),

@@ -71,9 +71,9 @@ def test_after_a_flow_with_a_sweep_the_warehouse_equals_strava(athlete, run, str
     strava.add(start_date="2015-06-07T08:09:10Z")
     strava.edit(oldest(strava, 3), name="renamed", distance=4321.5)
     assert run("flow", ENRICH_LIMIT="all", **ALWAYS).code == 0
-    held = athlete.sql("select id, name, distance, sport_type from strava.activities order by id")
+    stored = athlete.sql("select id, name, distance, sport_type from strava.activities order by id")
     truth = [(a["id"], a["name"], a["distance"], a.get("sport_type")) for a in strava.activities()]
-    assert held == sorted(truth)
+    assert stored == sorted(truth)
     assert {id_ for (id_,) in athlete.sql("select id from strava.activity_details")} == all_ids(strava)
     assert athlete.sql("select sum(activities) from strava.activities_yearly") == [(N,)]
     assert athlete.sql("select id, reason from strava.deleted_activities") == [(gone, "deleted")]
@@ -215,7 +215,7 @@ def test_a_walk_that_misses_everything_removes_nothing(athlete, pull, strava):
 
 
 @pytest.mark.parametrize("strava", [{"activities": 60}], indirect=True)
-def test_five_deletions_at_once_need_no_word(athlete, pull, strava):
+def test_five_deletions_at_once_need_no_confirmation(athlete, pull, strava):
     pull()
     gone = sorted(activity["id"] for activity in strava.activities()[-5:])
     for id_ in gone:
@@ -228,7 +228,7 @@ def test_five_deletions_at_once_need_no_word(athlete, pull, strava):
 
 
 @pytest.mark.parametrize("strava", [{"activities": 450}], indirect=True)
-def test_a_sweep_that_is_stopped_goes_on_where_it_had_got_to(athlete, run, strava):
+def test_a_sweep_that_is_stopped_continues_where_it_stopped(athlete, run, strava):
     run("pull")
     strava.delete(oldest(strava))
     gone_late = newest(strava, 20)

@@ -31,7 +31,7 @@ def history(many: Simulator) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", SUMMARY)
-def test_summaries_hold_each_field_as_often_as_real_ones(history: list[dict[str, Any]], name: str) -> None:
+def test_summaries_have_each_field_as_often_as_real_ones(history: list[dict[str, Any]], name: str) -> None:
     counted = Counter(kind_of(activity[name]) for activity in history if name in activity)
     for kind in counted.keys() | SUMMARY[name].keys():
         assert 100 * counted[kind] / len(history) == pytest.approx(SUMMARY[name].get(kind, 0), abs=2.5), kind
@@ -107,7 +107,7 @@ def test_winter_and_summer_differ(history: list[dict[str, Any]]) -> None:
     assert "07" not in skiing
 
 
-def test_details_hold_their_own_fields_as_often_as_real_ones(many: Simulator, history: list[dict[str, Any]]) -> None:
+def test_details_have_their_own_fields_as_often_as_real_ones(many: Simulator, history: list[dict[str, Any]]) -> None:
     details = [many.detail(activity["id"]) for activity in history[::10]]
     for name, shares in DETAIL.items():
         if name in ("calories", "device_name"):
@@ -210,7 +210,7 @@ def test_stats_count_what_everyone_may_see(many: Simulator) -> None:
     assert app.get("/athletes/1/stats").status_code == 403
 
 
-def test_an_account_from_a_file_is_handed_out_as_it_stands(tmp_path: Path) -> None:
+def test_an_account_from_a_file_is_served_unchanged(tmp_path: Path) -> None:
     text = (
         '[ {"id": 2, "athlete": {"id": 77}, "start_date": "2020-01-02T00:00:00Z",'
         ' "name": "caf\\u00e9", "distance": 1.10},\n'
@@ -311,7 +311,7 @@ def test_an_account_nested_beyond_what_python_parses_is_served_by_every_endpoint
 
 
 @pytest.mark.parametrize("inner", ["1]", "[1 2]", "{1: 2}", '{"a" 2}', '{"a": 2,}', "[1,]", "{", "[}", "nothing"])
-def test_what_is_no_json_is_none_however_deep_it_is(tmp_path: Path, inner: str) -> None:
+def test_invalid_json_is_refused_however_deep_it_is(tmp_path: Path, inner: str) -> None:
     file = tmp_path / "account.json"
     account = '[{"id": 2, "athlete": {"id": 77}, "start_date": "2020-01-02T00:00:00Z", "deep": INNER}]'
     file.write_text(account.replace("INNER", "[" * 1500 + "1" + "]" * 1500))
@@ -322,7 +322,7 @@ def test_what_is_no_json_is_none_however_deep_it_is(tmp_path: Path, inner: str) 
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"id": 1}]', "[{"])
-def test_a_file_that_is_no_account_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_an_account_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
     file = tmp_path / "account.json"
     file.write_text(text)
     with pytest.raises(ValueError, match=r"account\.json is no JSON array"):

@@ -13,7 +13,7 @@ from simulator import Simulator
 LIST = "/athlete/activities"
 
 
-def test_every_answer_tells_limits_and_usage(strava: Simulator, app: App) -> None:
+def test_every_answer_has_limits_and_usage(strava: Simulator, app: App) -> None:
     headers = app.get(LIST).headers
     assert headers["X-RateLimit-Limit"] == "200,2000"
     assert headers["X-ReadRateLimit-Limit"] == "100,1000"

@@ -54,7 +54,7 @@ def test_after_in_the_future_is_a_400(strava: Simulator, app: App) -> None:
 
 
 @pytest.mark.parametrize("query", [{"page": "0"}, {"per_page": "0"}, {"page": "x"}, {"before": "1e9"}])
-def test_numbers_that_are_none_are_a_400(app: App, query: dict[str, str]) -> None:
+def test_invalid_numbers_are_a_400(app: App, query: dict[str, str]) -> None:
     assert app.get("/athlete/activities", **query).status_code == 400
 
 
@@ -129,7 +129,7 @@ def test_an_activity_that_was_hidden_can_be_shown_again(strava: Simulator) -> No
     assert others.get(f"/activities/{key}").status_code == 200
 
 
-def test_the_list_hands_out_any_bytes_in_the_place_of_a_summary(strava: Simulator, app: App) -> None:
+def test_the_list_serves_any_bytes_instead_of_a_summary(strava: Simulator, app: App) -> None:
     before = app.http.get(f"{strava.api_url}/athlete/activities").content
     second = strava.activities()[1]["id"]
     text = strava.summary_texts()[second]

@@ -64,7 +64,7 @@ def test_a_code_works_once_and_brings_the_athlete(strava: Simulator, app: App) -
     assert error_of(again) == (400, "AuthorizationCode/code/invalid")
 
 
-def test_who_has_authorised_before_is_not_asked_again_unless_forced(strava: Simulator) -> None:
+def test_an_athlete_who_has_authorised_before_is_not_asked_again_unless_forced(strava: Simulator) -> None:
     strava.issue_refresh_token()
     assert "code" in redirected(authorize(strava, approval_prompt="auto"))
     assert authorize(strava, approval_prompt="force").status_code == 200

@@ -69,7 +69,7 @@ class MirrorSoak:
             Mirror.tell = staticmethod(_say)
 
     def again(self, number: int) -> str:
-        """What repeats a history, and goes on from there."""
+        """What repeats a history, and continues from there."""
         return f"make soak SEED={self._seed} STEPS={self._steps} FROM={number}"
 
     def go_through(self, number: int) -> list[str]:
@@ -114,7 +114,7 @@ class DoorsSoak:
         self._kills = 0
 
     def again(self, number: int) -> str:
-        """What repeats a history, and goes on from there."""
+        """What repeats a history, and continues from there."""
         return f"make soak DOORS=1 SEED={self._seed} FROM={number}"
 
     def go_through(self, number: int) -> list[str]:

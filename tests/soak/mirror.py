@@ -91,7 +91,7 @@ class Mirror(RuleBasedStateMachine):
     batch: ClassVar[Batch]
     name: ClassVar[str] = "a history"
     tally: ClassVar[Tally] = Tally()
-    tell: ClassVar[Callable[[str], None]] = staticmethod(lambda _told: None)
+    tell: ClassVar[Callable[[str], None]] = staticmethod(lambda _reported: None)
 
     @initialize(
         seed=st.integers(0, 2**31 - 1),
@@ -172,7 +172,7 @@ class Mirror(RuleBasedStateMachine):
         self.tally.torn += 1
         self.torn.add(path)
         self.was_torn = True
-        # what only it held of the past is lost, unless the warehouse has it; what is still at Strava has to come back
+        # what only it kept of the past is lost, unless the warehouse has it; what is still at Strava has to come back
         for key in _landed({path: self.shards[path]}):
             self.landed.pop(key, None)
         if path.parent.name == "activities":
@@ -188,7 +188,7 @@ class Mirror(RuleBasedStateMachine):
     def authorise_again(self, less: bool) -> None:
         self.strava.scope = LESS if less else ALL
         self._step(f"authorised anew, for {self.strava.scope}")
-        athlete_id = self._held_athlete_id()
+        athlete_id = self._stored_athlete_id()
         self.athlete.authorise(scope=self.strava.scope, **({"athlete_id": athlete_id} if athlete_id else {}))
 
     @rule(state_too=st.booleans())
@@ -261,10 +261,10 @@ class Mirror(RuleBasedStateMachine):
     @rule(command=COMMAND, sweep_hours=SWEEP_HOURS)
     def run_while_somebody_reads(self, command: tuple[str, ...], sweep_hours: str) -> None:
         self._step(f"run {_words(command)}, sweep after {sweep_hours} h, while somebody holds the warehouse open")
-        held = self.athlete.warehouse.exists()
-        with duckdb.connect(str(self.athlete.warehouse), read_only=True) if held else nullcontext():
+        stored = self.athlete.warehouse.exists()
+        with duckdb.connect(str(self.athlete.warehouse), read_only=True) if stored else nullcontext():
             ran = self._start(*command, STRAVA_SWEEP_HOURS=sweep_hours).wait()
-        self._check(ran, may_be={BUSY} if held else set())
+        self._check(ran, may_be={BUSY} if stored else set())
         assert ran.code != BUSY or f"process {os.getpid()}" in ran.err, ran.err
 
     @rule()
@@ -365,10 +365,10 @@ class Mirror(RuleBasedStateMachine):
 
     # --- how
 
-    def _step(self, told: str) -> None:
+    def _step(self, reported: str) -> None:
         self.steps += 1
         self.tally.steps += 1
-        self.tell(f"  {self.steps}. {told}")
+        self.tell(f"  {self.steps}. {reported}")
 
     def _suffer(self, change: Change) -> None:
         self.tally.changes += 1
@@ -394,7 +394,7 @@ class Mirror(RuleBasedStateMachine):
                 # nothing had to read it yet
                 del present[path]
                 continue
-            # from the warehouse, with all that it held
+            # from the warehouse, with all that it kept
             self.torn.discard(path)
             if path.parent.name == "activities":
                 self.seen |= {(row["id"], row["payload_hash"]) for row in rows}
@@ -414,10 +414,10 @@ class Mirror(RuleBasedStateMachine):
 
     def _authorise_if_locked_out(self) -> None:
         """A kill while Strava's answer with a new token was under way: the old one is dead, nobody has the new one."""
-        held = json.loads(self.athlete.token_file.read_bytes())
-        if not self.strava.knows(held["refresh_token"]):
+        stored = json.loads(self.athlete.token_file.read_bytes())
+        if not self.strava.knows(stored["refresh_token"]):
             self.tally.locked_out += 1
-            self.athlete.authorise(scope=self.strava.scope, athlete_id=held.get("athlete_id"))
+            self.athlete.authorise(scope=self.strava.scope, athlete_id=stored.get("athlete_id"))
 
     def _purged_at(self) -> dict[int, datetime]:
         """Ids of what was ever purged, each with the last instant."""
@@ -446,14 +446,14 @@ class Mirror(RuleBasedStateMachine):
             self.strava.advance(seconds)
         refused = state / "quarantine.json"
         if refused.exists():
-            held: dict[str, dict[str, Any]] = json.loads(refused.read_bytes())
-            for refusal in held.values():
+            stored: dict[str, dict[str, Any]] = json.loads(refused.read_bytes())
+            for refusal in stored.values():
                 refusal["next_try_at_s"] -= seconds
-            refused.write_text(json.dumps(held))
+            refused.write_text(json.dumps(stored))
 
-    def _held_athlete_id(self) -> int | None:
-        held: dict[str, int | None] = json.loads(self.athlete.token_file.read_bytes())
-        return held.get("athlete_id")
+    def _stored_athlete_id(self) -> int | None:
+        stored: dict[str, int | None] = json.loads(self.athlete.token_file.read_bytes())
+        return stored.get("athlete_id")
 
 
 def _landed(files: Mapping[Path, bytes]) -> dict[tuple[str, str], Rows]:

@@ -130,16 +130,16 @@ class Warehouse:
                     yield f"strava.activities.{name} of {row['id']} is {row[name]!r}, at Strava {value!r}"
 
     def _of_details(self, details: Mapping[int, dict[str, Any]]) -> Iterable[str]:
-        held = {row["id"]: row for row in self.details}
-        if len(held) < len(self.details):
+        kept = {row["id"]: row for row in self.details}
+        if len(kept) < len(self.details):
             yield "strava.activity_details has an id twice"
-        yield from (f"strava.activity_details lacks {id_}" for id_ in details.keys() - held.keys())
-        yield from (f"strava.activity_details still has {id_}" for id_ in held.keys() - details.keys())
+        yield from (f"strava.activity_details lacks {id_}" for id_ in details.keys() - kept.keys())
+        yield from (f"strava.activity_details still has {id_}" for id_ in kept.keys() - details.keys())
         newest = {row["id"]: row["fetched_at"] for row in self.activities}
-        for id_ in held.keys() & details.keys():
-            stored = json.loads(held[id_]["json"])
+        for id_ in kept.keys() & details.keys():
+            stored = json.loads(kept[id_]["json"])
             names = (stored.keys() | details[id_].keys()) - OF_OTHER_ACTIVITIES
-            if held[id_]["fetched_at"] < newest.get(id_, datetime.max):
+            if kept[id_]["fetched_at"] < newest.get(id_, datetime.max):
                 names &= FOLLOWED
             for name in names:
                 if stored.get(name) != details[id_].get(name):
@@ -165,9 +165,9 @@ class Warehouse:
         chains: dict[int, Rows] = defaultdict(list)
         for row in self.history:
             chains[row["id"]].append(row)
-        told = {(row["id"], row["payload_hash"]) for row in self.history}
-        yield from (f"the history lacks a version of {id_} that was seen" for id_, _ in seen - told)
-        yield from (f"the history has a version of {id_} that never was" for id_, _ in told - versions)
+        reported = {(row["id"], row["payload_hash"]) for row in self.history}
+        yield from (f"the history lacks a version of {id_} that was seen" for id_, _ in seen - reported)
+        yield from (f"the history has a version of {id_} that never was" for id_, _ in reported - versions)
         gone_at = {row["id"]: row["noticed_at"] for row in self.deleted}
         for id_, chain in chains.items():
             if [row["version"] for row in chain] != list(range(1, len(chain) + 1)):
@@ -189,19 +189,19 @@ class Warehouse:
                 yield row["id"], row["valid_to"]
 
     def _of_deleted(self, live: set[int], purged: set[int], torn: bool) -> Iterable[str]:
-        held = {row["id"]: row for row in self.deleted}
+        kept = {row["id"]: row for row in self.deleted}
         expected = {row["id"] for row in self.history} - live | purged
         last = {row["id"]: row["payload_hash"] for row in self.history}
         # a tombstone whose versions were in a torn shard, and in no warehouse
-        bare = {id_ for id_, row in held.items() if torn and row["payload"] is None} - live - purged - last.keys()
-        if len(held) < len(self.deleted):
+        bare = {id_ for id_, row in kept.items() if torn and row["payload"] is None} - live - purged - last.keys()
+        if len(kept) < len(self.deleted):
             yield "strava.deleted_activities has an id twice"
         yield from (
-            f"strava.deleted_activities {'has' if id_ in held else 'lacks'} {id_}"
-            for id_ in held.keys() - bare ^ expected
+            f"strava.deleted_activities {'has' if id_ in kept else 'lacks'} {id_}"
+            for id_ in kept.keys() - bare ^ expected
         )
-        for id_ in held.keys() & expected:
-            row = held[id_]
+        for id_ in kept.keys() & expected:
+            row = kept[id_]
             if id_ in purged or row["purged"]:
                 if id_ not in purged or id_ in last or (row["payload"], row["name"]) != (None, None):
                     yield f"strava.deleted_activities tells {row['name']!r} of {id_}, purged: {row['purged']}"

@@ -79,8 +79,8 @@ class Project:
             "min_interval_s": 0.0,
             "retry_wait_s": 0.01,
         }
-        for name, held in (("secrets", secrets), ("config", settings | config)):
-            lines = [f"{key} = {json.dumps(value)}" for key, value in held.items()]
+        for name, stored in (("secrets", secrets), ("config", settings | config)):
+            lines = [f"{key} = {json.dumps(value)}" for key, value in stored.items()]
             text = "\n".join(["[runtime]", "dlthub_telemetry = false", "[sources.strava_api]", *lines])
             (self.folder / ".dlt" / f"{name}.toml").write_text(text)
 
@@ -99,8 +99,8 @@ class Project:
         )
         assert ran.returncode == 0, ran.stderr[-5000:]
         assert self.strava.client_secret not in ran.stderr
-        told: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-        return told
+        reported: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+        return reported
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def project(tmp_path, strava):
 
 def test_resources_behave_as_dlt_documents_them(project, strava):
     newest = strava.activities()[0]
-    told = project.run(f"""
+    reported = project.run(f"""
 since = {newest["start_date"]!r}
 source = strava_api()
 tell(
@@ -134,24 +134,24 @@ tell(
 )
 """)
     truth = strava.activities()
-    assert told["names"][:2] == ["activities", "athlete"]
-    assert len(told["names"]) == 12
+    assert reported["names"][:2] == ["activities", "athlete"]
+    assert len(reported["names"]) == 12
     # whoever does not choose pays a few requests, not some for each activity
-    assert set(told["selected"]) == {"activities", "athlete", "gear"}
-    assert set(told["chosen"]) == {"activities", "activity_kudos"}
-    assert told["all_ids"] == [activity["id"] for activity in reversed(truth)]
-    assert (told["one_page"], told["mapped"], told["details"], told["hints"]) == (
+    assert set(reported["selected"]) == {"activities", "athlete", "gear"}
+    assert set(reported["chosen"]) == {"activities", "activity_kudos"}
+    assert reported["all_ids"] == [activity["id"] for activity in reversed(truth)]
+    assert (reported["one_page"], reported["mapped"], reported["details"], reported["hints"]) == (
         200,
         [2, 2, 2],
         [newest["id"]],
         "merge",
     )
     liked = {activity["id"] for activity in truth[50:] if activity["kudos_count"] > 2}
-    assert set(told["filtered"]) == liked
+    assert set(reported["filtered"]) == liked
 
 
-def test_duckdb_has_each_activity_once_and_details_are_asked_for_where_missing_or_changed(project, strava):
-    told = project.run("""
+def test_duckdb_has_each_activity_once_and_details_are_requested_if_missing_or_changed(project, strava):
+    reported = project.run("""
 pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
 
 def run():
@@ -177,21 +177,21 @@ tell(
     wanted=[edited, added], kinds=rows(pipeline, of_numbers), variants=rows(pipeline, of_variants),
 )
 """)
-    truth = {activity["id"]: activity for activity in told["truth"]}
+    truth = {activity["id"]: activity for activity in reported["truth"]}
     expected = [[id_, activity["name"], activity["distance"]] for id_, activity in sorted(truth.items())]
-    assert [row[:3] for row in told["first"]["activities"]] == expected
-    assert [row[0] for row in told["first"]["details"]] == sorted(truth)
-    assert (told["kinds"], told["variants"]) == ([["DOUBLE"]], [])
-    for id_, _, _, start, local in told["first"]["activities"]:
+    assert [row[:3] for row in reported["first"]["activities"]] == expected
+    assert [row[0] for row in reported["first"]["details"]] == sorted(truth)
+    assert (reported["kinds"], reported["variants"]) == ([["DOUBLE"]], [])
+    for id_, _, _, start, local in reported["first"]["activities"]:
         assert start[:19].replace(" ", "T") == truth[id_]["start_date"][:19]
         assert local.replace(" ", "T") == truth[id_]["start_date_local"][:19]
-    second = told["second"]
+    second = reported["second"]
     assert {row[0]: row[1] for row in second["activities"]} == {a["id"]: a["name"] for a in strava.activities()}
-    assert dict(second["details"])[told["wanted"][0]] == "Evening run"
+    assert dict(second["details"])[reported["wanted"][0]] == "Evening run"
     assert len(second["activities"]) == len(second["details"]) == 251
     # the lookback is a page or two, not the history; others' kudos are no edit
-    assert told["lists"] <= 2
-    assert sorted(map(int, told["details"])) == sorted(told["wanted"])
+    assert reported["lists"] <= 2
+    assert sorted(map(int, reported["details"])) == sorted(reported["wanted"])
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_what_strava_refuses_is_an_error_of_the_run_and_the_rotated_token_surviv
     strava.fault("500", times=None, path=LIST)
     started_with = strava.issue_refresh_token(SCOPE)
     project.configure(refresh_token=started_with)
-    told = project.run("""
+    reported = project.run("""
 from pathlib import Path
 tokens = Path("tokens.json")
 pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
@@ -263,21 +263,21 @@ anew = strava("refresh_token", scope="read,activity:read_all")["refresh_token"]
 listed = len(list(strava_api(refresh_token=anew).activities))
 tell(down=down, kept=kept, mode=mode, spent=spent, dead=dead, listed=listed)
 """)
-    assert told["down"][:2] == ["PipelineStepFailed", "StravaUnavailable"]
-    assert told["kept"] != started_with
-    assert told["mode"] == 0o600
-    assert told["spent"][:2] == ["PipelineStepFailed", "BudgetSpent"]
-    assert "15-minute limit is used up" in told["spent"][2]
-    assert "it opens again at 20" in told["spent"][2]
-    assert told["dead"][:2] == ["PipelineStepFailed", "NotAuthorised"]
-    assert "refresh token" in told["dead"][2]
-    assert "make auth" not in told["dead"][2]
-    assert told["listed"] == 250
+    assert reported["down"][:2] == ["PipelineStepFailed", "StravaUnavailable"]
+    assert reported["kept"] != started_with
+    assert reported["mode"] == 0o600
+    assert reported["spent"][:2] == ["PipelineStepFailed", "BudgetSpent"]
+    assert "15-minute limit is used up" in reported["spent"][2]
+    assert "it opens again at 20" in reported["spent"][2]
+    assert reported["dead"][:2] == ["PipelineStepFailed", "NotAuthorised"]
+    assert "refresh token" in reported["dead"][2]
+    assert "make auth" not in reported["dead"][2]
+    assert reported["listed"] == 250
 
 
 def test_a_spent_limit_may_leave_the_rest_to_the_next_run(project, strava):
     strava.set_limits(read_15min=100)
-    told = project.run("""
+    reported = project.run("""
 pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
 
 def details():
@@ -289,25 +289,25 @@ strava("limits", read_15min=1000)
 strava("clear_requests")
 tell(first=first, second=details(), asked=[int(id_) for id_ in asked("/activities/")])
 """)
-    first, second = set(told["first"]), set(told["second"])
+    first, second = set(reported["first"]), set(reported["second"])
     assert 90 <= len(first) < 100
     assert first < second == {activity["id"] for activity in strava.activities()}
-    assert not set(told["asked"]) & first
+    assert not set(reported["asked"]) & first
 
 
 def test_a_spent_limit_may_be_waited_for(project, strava):
     strava.set_limits(read_15min=3)
     strava.approach(seconds=8)
-    told = project.run("tell(listed=len(list(strava_api(when_spent='wait', per_page=100).activities)))")
-    assert told == {"listed": 250}
+    reported = project.run("tell(listed=len(list(strava_api(when_spent='wait', per_page=100).activities)))")
+    assert reported == {"listed": 250}
 
 
-def test_one_refused_activity_does_not_hold_up_the_others_and_a_deleted_one_is_not_asked_for_again(project, strava):
+def test_one_refused_activity_does_not_stop_the_others_and_a_deleted_one_is_not_requested_again(project, strava):
     corrupt, gone = (activity["id"] for activity in strava.activities()[:2])
     strava.fault("500", id=corrupt)
     strava.fault("empty404", id=gone)
     since = strava.activities()[11]["start_date"]
-    told = project.run(f"""
+    reported = project.run(f"""
 pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
 
 def details():
@@ -319,4 +319,4 @@ strava("clear_faults")
 strava("clear_requests")
 tell(first=first, second=details(), asked=asked("/activities/"))
 """)
-    assert told == {"first": 10, "second": 11, "asked": [str(corrupt)]}
+    assert reported == {"first": 10, "second": 11, "asked": [str(corrupt)]}

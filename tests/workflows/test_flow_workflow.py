@@ -23,11 +23,11 @@ def brought_home(forge, strava, run, folder):
     return user
 
 
-def test_a_first_run_saves_its_state_and_the_next_goes_on_from_it(forge, venv, run, strava, tmp_path):
+def test_a_first_run_saves_its_state_and_the_next_continues_from_it(forge, venv, run, strava, tmp_path):
     # with an environment of its own, as on a new machine
     first = forge.act("flow.yml")
     assert first.code == 0, first.log
-    assert "a first run, with the token of the secret" in first.log
+    assert "a first run, with the token in the secret" in first.log
     for secret in forge.secrets.values():
         assert secret not in first.log
     state = forge.state()
@@ -105,7 +105,7 @@ def test_what_cannot_be_restored_is_refused_and_never_overwritten(kept, strava):
     assert strava.requests == []
 
 
-def test_a_public_repository_without_a_passphrase_never_gets_to_strava(forge, strava):
+def test_a_public_repository_without_a_passphrase_never_sends_a_request(forge, strava):
     forge.private = False
     del forge.secrets["STRAVA_STATE_PASSPHRASE"]
     ran = forge.act("flow.yml")
@@ -115,7 +115,7 @@ def test_a_public_repository_without_a_passphrase_never_gets_to_strava(forge, st
     assert strava.requests == []
 
 
-def test_a_wrong_token_in_the_secret_is_not_kept_and_the_right_one_is_taken_later(forge, venv, strava):
+def test_a_wrong_token_in_the_secret_is_not_saved_and_the_right_one_is_used_later(forge, venv, strava):
     forge.share(venv)
     right, forge.secrets["STRAVA_REFRESH_TOKEN"] = forge.secrets["STRAVA_REFRESH_TOKEN"], "a-wrong-token"
     wrong = forge.act("flow.yml")
@@ -126,16 +126,16 @@ def test_a_wrong_token_in_the_secret_is_not_kept_and_the_right_one_is_taken_late
     ran = forge.act("flow.yml", details="0")
     assert ran.code == 0, ran.log
     state = forge.state()
-    # later the athlete authorises anew
+    # later the athlete authorises again
     forge.secrets["STRAVA_REFRESH_TOKEN"] = strava.issue_refresh_token()
     strava.expire_access_tokens()
     renewed = forge.act("flow.yml", details="0", new_token="true")
     assert renewed.code == 0, renewed.log
-    assert "takes the place of the one in the bundle" in renewed.log
+    assert "replaces the one in the bundle" in renewed.log
     assert forge.state() != state
 
 
-def test_a_large_bundle_travels_in_parts_and_a_page_is_handed_out_in_a_private_repository_only(forge, venv):
+def test_a_large_bundle_is_saved_in_parts_and_a_page_is_uploaded_in_private_repositories_only(forge, venv):
     forge.variables["STRAVA_PAGE"] = "true"
     forge.share(venv)
     forge.private = False
@@ -151,7 +151,7 @@ def test_a_large_bundle_travels_in_parts_and_a_page_is_handed_out_in_a_private_r
     assert (forge.uploads / "page" / "index.html").read_text().startswith("<!doctype html>")
 
 
-def test_a_schedule_in_a_copy_that_nobody_set_up_stays_quiet(forge, strava):
+def test_a_schedule_in_a_copy_without_variables_does_nothing(forge, strava):
     forge.variables = {}
     ran = forge.act("flow.yml", event="schedule")
     assert ran.code == 0, ran.log

@@ -3,7 +3,7 @@ with tombstones as (
         *,
         max(noticed_at) over (partition by id) as buried_at,
         max(case when purged then noticed_at end) over (partition by id) as purged_at,
-        -- A purge repeats the tombstone it follows: when and why is what the newest other one says.
+        -- A purge repeats a tombstone: the newest other one has the time and the reason.
         row_number() over (partition by id order by purged asc, noticed_at desc, payload_hash desc) as recency
     from {{ ref('stg_strava__tombstones') }}
     where id is not null
@@ -14,7 +14,7 @@ newest as (
     where recency = 1
 ),
 
-{#- An activity's versions, and what stands in where none is left. -#}
+{#- An activity's versions, and what counts instead if none is left. -#}
 {%- for kind, relations in {
     'versions': [ref('stg_strava__activities'), ref('stg_strava__export_activities')],
     'stand_ins': [ref('stg_strava__activity_details'), ref('stg_strava__activity_files')],
@@ -42,7 +42,7 @@ newest as (
 seen as (
     select
         newest.id,
-        -- Details and files are no versions of an activity, unless they are all that is known of it.
+        -- Details and files do not count as versions, unless they are all that is known of an activity.
         coalesce(versions.seen_at, stand_ins.seen_at) as seen_at
     from newest
     left join versions on newest.id = versions.id

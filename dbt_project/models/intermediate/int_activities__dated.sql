@@ -9,7 +9,7 @@ sport_groups as (
 dated as (
     select
         *,
-        -- The athlete's own calendar. UTC stands in only where Strava's local time could not be read.
+        -- The athlete's own calendar; UTC only if Strava's local time could not be read.
         coalesce(start_date_local, start_date) as started_local,
         coalesce(sport_type, type, 'Unknown') as sport
     from activities
@@ -52,7 +52,7 @@ final as (
         dated.suffer_score,
         dated.kudos_count as kudos,
 
-        ---------- what to make of them
+        ---------- flags
         dated.doors,
         dated.device_watts,
         dated.trainer,

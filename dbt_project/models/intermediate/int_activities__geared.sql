@@ -26,7 +26,7 @@ activities as (
     where dated.gear_id is not null or exported.gear_name is not null
 ),
 
--- Of gear that exports name, the id to go by. The API's are exact, and those of newer rows more often.
+-- The id to use for gear that exports name. The API's ids are exact, and those of newer rows more often.
 named as (
     select
         athlete_id,
@@ -49,7 +49,7 @@ named as (
 resolved as (
     select
         activities.*,
-        -- Exports from before 2025 round ids, so one pair of shoes has two of them: its name tells which is which.
+        -- Exports from before 2025 round ids, so one pair of shoes may have two: the name identifies it.
         case
             when activities.is_sent then activities.gear_id
             when activities.gear_id is null then coalesce(named.gear_id, 'name:' || activities.gear_name)

@@ -8,7 +8,7 @@ with activities as (
 measured as (
     select
         *,
-        -- A speed is of sports that are about one, a climb of those that can, a highest point of those on land.
+        -- A speed in sports that are about speed, a climb in those that can climb, a highest point in those on land.
         case
             when sport_group <> 'Gym' and coalesce(way, '') not in ('exercise', 'play') and distance_m > 0
                 then distance_m / nullif(moving_time_s, 0)
@@ -35,7 +35,7 @@ limited as (
     from measured
 ),
 
-{#- reason -> what makes an activity that one's; NULL is no reason. -#}
+{#- reason -> the condition; NULL is not a reason. -#}
 {%- set conditions = {
     'short': 'speed_m_s > 0 and moving_time_s < 600',
     'indoors': 'trainer and coalesce(speed_m_s, high_point_m) is not null',

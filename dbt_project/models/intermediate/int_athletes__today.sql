@@ -5,7 +5,7 @@ with activities as (
 ranked as (
     select
         athlete_id,
-        -- No place on Earth is further from UTC: what Strava says beyond is no offset.
+        -- No place on Earth is further from UTC: a larger value is not an offset.
         case when utc_offset between -43200 and 50400 then utc_offset else 0 end as utc_offset_s,
         row_number() over (partition by athlete_id order by start_date desc nulls last, id desc) as recency
     from activities

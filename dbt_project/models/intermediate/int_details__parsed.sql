@@ -63,7 +63,7 @@
     },
 } -%}
 {%- do fields.update({'splits_standard': fields['splits_metric']}) -%}
-{#- Whoever changes the fields has every detail parsed again at the next build, without a full refresh. -#}
+{#- If the fields change, the next build parses all details again, without a full refresh. -#}
 {%- set parsed_as = dbt.hash("'" ~ tojson(fields) ~ "'") -%}
 
 with to_parse as (
@@ -87,7 +87,7 @@ parsed as (
         details.fetched_at,
         details.payload_hash,
         {{ parse_json('details.json', fields) }} as typed
-    -- The table, not a CTE of it: the texts of details that are parsed already are not read.
+    -- The table, not a CTE of it: the texts of parsed details are not read.
     from {{ ref('activity_details') }} as details
     inner join to_parse on details.id = to_parse.id
 ),

@@ -2,7 +2,7 @@ with source as (
     {%- if var('strava__using_athlete_settings', true) %}
     select * from {{ source('strava', 'athlete_settings') }}
     {%- else %}
-    -- Nothing is known of the athlete, and that is a row too.
+    -- Without settings there is a row too.
     select
         null as rest_hr,
         null as max_hr,

@@ -34,7 +34,7 @@ typed as (
         said.started_at,
         coalesce(said.ended_at, cast(fetched_at as timestamp)) as ended_at,
 
-        ---------- what came of it
+        ---------- the result
         said.listed as activities_listed,
         said.landed as versions_landed,
         said.gone as activities_gone,

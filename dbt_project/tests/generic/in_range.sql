@@ -1,4 +1,4 @@
-{# NULL passes; both ends belong to the range. #}
+{# NULL passes; both bounds belong to the range. #}
 {% test in_range(model, column_name, lowest, highest=none) %}
 select {{ column_name }}
 from {{ model }}

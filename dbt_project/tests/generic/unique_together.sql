@@ -1,4 +1,4 @@
-{# The columns are the grain: no two rows share them, and none is NULL but those in `nullable`. #}
+{# The columns are the grain: no two rows share them, and none is NULL except those in `nullable`. #}
 {% test unique_together(model, columns, nullable=[]) %}
 select {{ columns | join(', ') }}
 from {{ model }}

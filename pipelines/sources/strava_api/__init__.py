@@ -12,7 +12,7 @@ from .settings import API_URL, MAX_PER_PAGE, OAUTH_URL, SHAPE
 
 ONCE, ANY = "1 for each that is new or cropped", "1 for each that has any, again when their number changes"
 PLACE, TYPE = ("activity_id", "position"), ("activity_id", "type")
-# what Strava has besides the list of activities: name, path, cost in requests, key, parent, when to ask again, answer
+# what Strava has besides the list of activities: name, path, cost in requests, key, parent, when to fetch again, answer
 DETAILS = Endpoint("activity_details", "activities/{id}", "1 for each that is new or changed", "id", ACTIVITIES)
 ENDPOINTS = (
     Endpoint("athlete", "athlete", "1", selected=True),
@@ -51,23 +51,23 @@ def strava_api(
     Args:
         client_id: of your app, see https://www.strava.com/settings/api.
         client_secret: of the same app.
-        refresh_token: what the authorisation gave you; needed until there is a token file.
-        token_file: where tokens are kept, because Strava replaces them; by default in dlt's own folder.
+        refresh_token: from the authorisation; needed until there is a token file.
+        token_file: the file of the tokens, because Strava replaces them; by default in dlt's own folder.
         since: only activities that start at this instant or later, like `2026-01-31T00:00:00Z`.
         lookback_days: how far before the newest activity each run looks again, for edits and late uploads.
-        per_page: activities per request of the list, 200 at most.
-        when_spent: a rate limit is used up: `raise` an error that names the instant at which it opens again, `wait` for
-            it, or load what came and fetch the rest `later`, in the next run.
-        min_interval_s: least time between two requests, seconds.
-        retry_wait_s: wait before the second try of a failed request, seconds; each further one is twice as long.
-        budget_file: where used requests are counted, for several pipelines of one app on one machine.
+        per_page: activities per request of the list, at most 200.
+        when_spent: what to do when a rate limit is used up: `raise` an error that names the instant at which it opens
+            again, `wait` for it, or load what came and fetch the rest `later`, in the next run.
+        min_interval_s: minimum time between two requests, in seconds.
+        retry_wait_s: wait before the second try of a failed request, in seconds; each further wait is twice as long.
+        budget_file: the file that counts requests, for several pipelines of one app on one machine.
         api_url: Strava's API (from 2027-01-04: https://api-v3.strava.com).
         oauth_url: Strava's OAuth pages.
 
     Raises:
         StravaError: inside dlt's own errors, in a run: what Strava refuses, or a setting that cannot be right.
     """
-    # here, because requests takes its time, and who only looks at the declarations has no need of it
+    # here, because importing requests takes time that those who only read the declarations do not need
     from .resources import Strava, activities, resource_of  # noqa: PLC0415
 
     strava = Strava(

@@ -1,4 +1,4 @@
-"""Refresh-token OAuth as a dlt auth class, and the token file it lives from."""
+"""Refresh-token OAuth as a dlt auth class, and its token file."""
 
 import base64
 import codecs
@@ -27,15 +27,15 @@ from .transport import (
     refusals,
 )
 
-# a token about to expire is refreshed before a request could arrive too late
+# a token that is about to expire is refreshed, so that no request arrives too late
 EXPIRY_MARGIN_S = 60
-# what a header can carry; an error about anything else would show it
+# characters that a header may contain; an error about any other would show the token
 _SENDABLE = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """What the token file holds. `expires_at` and `saved_at` are epoch seconds; only `refresh_token` must be there."""
+    """The content of the token file. `expires_at` and `saved_at` are epoch seconds; `refresh_token` is required."""
 
     refresh_token: str
     access_token: str | None = None
@@ -49,12 +49,12 @@ class Tokens:
 
     @property
     def scopes(self) -> set[str] | None:
-        """The granted scopes; None when they are not known."""
+        """The granted scopes; None if unknown."""
         return set(self.scope.replace(" ", ",").split(",")) - {""} if self.scope else None
 
 
 class TokenFile:
-    """The tokens of one athlete on disk: mode 0600, replaced atomically, under a lock of threads and processes."""
+    """The tokens of one athlete on disk: mode 0600, replaced atomically, under a lock for threads and processes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -63,7 +63,7 @@ class TokenFile:
         """The tokens.
 
         Raises:
-            NotAuthorised: there is no token file, or it holds no refresh token.
+            NotAuthorised: there is no token file, or it contains no refresh token.
             StorageFailed: it cannot be read, or is a link that leads nowhere.
         """
         try:
@@ -84,24 +84,24 @@ class TokenFile:
             expires_at=_whole_number(content.get("expires_at")) or 0,
             athlete_id=_whole_number(content.get("athlete_id")),
             scope=content.get("scope") if isinstance(content.get("scope"), str) else None,
-            # older files wrote it as text; it is only shown, never relied on
+            # older files have it as text; it is only shown
             saved_at=_whole_number(content.get("saved_at")) or 0,
         )
 
     def athlete_id(self) -> int | None:
-        """Whose tokens they are; None where that is not known, or there are none."""
+        """The athlete of the tokens; None if unknown, or without tokens."""
         try:
             return self.load().athlete_id
         except NotAuthorised:
             return None
 
     def save(self, tokens: Tokens) -> None:
-        """Put the tokens on disk; when this returns they survive a power cut."""
+        """Write the tokens to disk; when this returns, they survive a power cut."""
         with written_whole(self.path, PRIVATE) as file:
             file.write(json.dumps(asdict(tokens), indent=1).encode())
 
     def ensure_writable(self) -> None:
-        """Write the file as it is: a full disk must say so before Strava hands out tokens that could not be kept.
+        """Rewrite the file unchanged: a full disk has to show before Strava sends tokens that could not be kept.
 
         Raises:
             StorageFailed: it cannot be read or written.
@@ -111,10 +111,10 @@ class TokenFile:
             file.write(content)
 
     def ensure_replaceable(self) -> None:
-        """Look whether new tokens may take the place of what is there: tokens, whole or broken, or nothing.
+        """Check that new tokens may replace what is there: tokens, whole or broken, or nothing.
 
         Raises:
-            BadSetting: it is something else, which is not ours to replace.
+            BadSetting: it is something else, which we may not replace.
             StorageFailed: it cannot be read, or is a link that leads nowhere.
         """
         try:
@@ -123,11 +123,11 @@ class TokenFile:
             return
         if content and not _may_be_tokens(content):
             raise BadSetting(
-                f"{self.path} is no token file: move it away, or name another file in {CALLED['token_file']}."
+                f"{self.path} is not a token file: move it away, or name another file in {CALLED['token_file']}."
             )
 
     def remove(self) -> None:
-        """Delete the token file, and what it is a link to; no error when there is none.
+        """Delete the token file, and the target of a link; no error if there is none.
 
         Raises:
             StorageFailed: it cannot be removed.
@@ -140,12 +140,12 @@ class TokenFile:
 
     @contextmanager
     def locked(self, stop: Pause, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
-        """Hold the tokens: nobody else refreshes meanwhile, by whatever link they come to the file.
+        """Hold the lock of the tokens: no other process refreshes meanwhile, through whatever link it reaches the file.
 
         `on_wait` is called before a wait.
 
         Raises:
-            What `Pause.wait` raises: a signal came while somebody else had them.
+            What `Pause.wait` raises: a signal came while another process held the lock.
         """
         path = real(self.path)
         with locked(path.with_name(f".{path.name}.lock"), stop.wait, on_wait):
@@ -153,7 +153,7 @@ class TokenFile:
 
 
 def _may_be_tokens(content: bytes) -> bool:
-    """Whether `content` is a token file's, if a damaged one."""
+    """Whether `content` is that of a token file, maybe a damaged one."""
     if content[:1] not in (b"{", b"["):
         return False
     try:
@@ -190,7 +190,7 @@ class OAuthApp:
         return self._ask_for_tokens({"grant_type": "authorization_code", "code": code}, Tokens("", scope=scope))
 
     def refresh(self, tokens: Tokens) -> Tokens:
-        """Fresh tokens in the place of `tokens`; the old refresh token may be dead from here on.
+        """Fresh tokens that replace `tokens`; the old refresh token may be dead from here on.
 
         Raises:
             NotAuthorised: Strava does not accept the refresh token, or the app.
@@ -198,11 +198,11 @@ class OAuthApp:
         return self._ask_for_tokens({"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}, tokens)
 
     def revoke(self, tokens: Tokens) -> bool:
-        """Withdraw the authorisation at Strava; False when Strava did not know the token any more.
+        """Withdraw the authorisation at Strava; False if Strava no longer knew the token.
 
         Raises:
             NotAuthorised: Strava does not accept the app.
-            StravaUnavailable: the token may live on.
+            StravaUnavailable: the token may still be valid.
         """
         basic = base64.b64encode(f"{self.client_id}:{self._client_secret}".encode()).decode()
         response = self._session.post(
@@ -225,7 +225,7 @@ class OAuthApp:
             answer = response.json()
             return replace(
                 before,
-                # no match is no token
+                # without a match there is no token
                 access_token=_SENDABLE.fullmatch(str(answer["access_token"]))[0],  # type: ignore[index]
                 refresh_token=str(answer["refresh_token"]),
                 expires_at=int(answer["expires_at"]),
@@ -252,7 +252,7 @@ class OAuthApp:
                 "compare them with https://www.strava.com/settings/api."
             )
         if response.status_code == requests.codes.forbidden:
-            # said as everywhere else: the app's owner may have no subscription
+            # the same message as everywhere: the app's owner may have no subscription
             raise_for_refusal(response)
         return StravaUnavailable(f"Strava answered {response.status_code} to a token request. Try again later.")
 
@@ -265,8 +265,8 @@ def open_app(oauth_url: str, credentials: tuple[str, str], retry_wait_s: float, 
 class RefreshTokenAuth(AuthConfigBase):
     """Bearer authentication that refreshes itself: before expiry, and once after a 401, with the request replayed once.
 
-    A rotated refresh token is on disk before its access token is first used. `first` is a refresh token for as long as
-    there is no file, or Strava does not accept that one's any more.
+    A rotated refresh token is on disk before its access token is first used. `first` is a refresh token to use while
+    there is no file, or if Strava no longer accepts the one in the file.
     """
 
     def __init__(self, app: OAuthApp, file: TokenFile, stop: Pause, first: str | None = None) -> None:
@@ -281,7 +281,7 @@ class RefreshTokenAuth(AuthConfigBase):
         return self
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the bearer token on `request` and see to a 401."""
+        """Put the bearer token on `request` and handle a 401."""
         request.headers["Authorization"] = f"Bearer {self._access_token()}"
         request.register_hook("response", self._replay_after_401)  # type: ignore[no-untyped-call]
         return request
@@ -299,7 +299,7 @@ class RefreshTokenAuth(AuthConfigBase):
         return replayed
 
     def _access_token(self, refused: str | None = None) -> str:
-        """An access token that lives and is not `refused`; asks Strava only if nobody else has yet."""
+        """An access token that is valid and not `refused`; asks Strava only if no other process has."""
         if self._tokens is not None and (token := _usable(self._tokens, refused)):
             return token
         with self._file.locked(self._stop):
@@ -319,7 +319,7 @@ class RefreshTokenAuth(AuthConfigBase):
         except NotAuthorised:
             if not self._first or self._first == tokens.refresh_token:
                 raise
-            # the athlete has authorised the app anew
+            # the athlete has authorised the app again
             return self._app.refresh(Tokens(self._first))
 
 

@@ -1,4 +1,4 @@
-"""Strava's rate limits: what its headers said and what was sent since, shared by all processes of this machine.
+"""Strava's rate limits: what its headers said and what was sent since, shared by all processes on this machine.
 
 Windows are Strava's natural ones, quarters of an hour and days in UTC, by Strava's own clock (`clock.py`).
 """
@@ -27,10 +27,10 @@ from .settings import CALLED
 QUARTER_S = 15 * 60
 DAY_S = 24 * 60 * 60
 NAMES = {QUARTER_S: "15-minute", DAY_S: "daily"}
-# reads first: a pipeline only reads, and meets that limit first
+# reads first: a pipeline only reads, and reaches that limit first
 KINDS = {"x-readratelimit": "read", "x-ratelimit": "overall"}
 DATE_STEP_S = 1
-# by then a request was answered or has failed; one whose process was killed counts as sent all the same
+# after this time a request has been answered or has failed; if its process was killed, it still counts as sent
 ANSWERED_WITHIN_S = 150
 PLANNED_DAYS = 3650
 LARGEST = 10**12
@@ -39,7 +39,7 @@ PATIENCE_S = 1
 
 
 class Window(NamedTuple):
-    """One limit as last seen: `used` of `limit` requests in the window of `length_s` that ends at `ends_at_s`."""
+    """A limit as last seen: `used` of `limit` requests in the window of `length_s` that ends at `ends_at_s`."""
 
     length_s: int
     used: int
@@ -48,21 +48,21 @@ class Window(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What Strava calls it."""
+        """Strava's name for it."""
         return NAMES[self.length_s]
 
     @property
     def left(self) -> int:
-        """Requests that the window still admits."""
+        """Requests that the window still allows."""
         return max(self.limit - self.used, 0)
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """One request that may be sent, from `Budget.take`; hand it back with `Budget.answered`.
+    """One request that may be sent, from `Budget.take`; return it with `Budget.answered`.
 
-    `sent_at_s` is Strava's time, `running_s` this machine's; `silent` is what had come back without headers by then: of
-    those the headers of this one's answer are sure to say.
+    `sent_at_s` is Strava's time, `running_s` this machine's; `silent` counts the requests that had come back without
+    headers by then, which the headers of this one's answer are sure to include.
     """
 
     id: str
@@ -73,7 +73,7 @@ class Ticket:
 
 @dataclass
 class _Limit:
-    """What headers said last of one limit: `used` is of the window that began at `began_s`."""
+    """The latest headers about one limit: `used` in the window that began at `began_s`."""
 
     began_s: int
     used: int
@@ -84,9 +84,9 @@ class _Limit:
 class _State:
     """What the file contains.
 
-    `limits` is what headers said of each, by kind and length. `in_flight` are tickets that have not come back, with
-    Strava's time at their sending. `silent` counts, by quarter of an hour, requests that came back without headers; of
-    `heard` of these the headers of later ones have said.
+    `limits` has the latest headers, by kind and length. `in_flight` has the tickets that have not come back, with
+    Strava's time when they were sent. `silent` counts, by quarter of an hour, requests that came back without headers;
+    `heard` of these are included in the headers of later ones.
     """
 
     anchor: Anchor | None = None
@@ -98,7 +98,7 @@ class _State:
 
     @classmethod
     def read(cls, text: bytes) -> "_State":
-        """What `text` says; nothing if it cannot be read: a cache, without it the next answer's headers say."""
+        """The state in `text`; empty if unreadable: it is a cache, and the next answer's headers fill it."""
         try:
             kept = orjson.loads(text)
             return cls(
@@ -113,12 +113,12 @@ class _State:
             return cls()
 
     def text(self) -> bytes:
-        """The same as JSON, under the names that files of earlier versions have."""
+        """The same as JSON, with the names in files of earlier versions."""
         fields = dict(vars(self))
         return orjson.dumps({"told": fields.pop("limits"), **fields})
 
     def sent_since(self, began_s: int) -> int:
-        """Requests sent from `began_s` on that no header counts yet."""
+        """Requests sent since `began_s` that no header counts yet."""
         quarters = [quarter_s for quarter_s in self.silent if int(quarter_s) >= began_s]
         came_back = sum(self.silent[quarter_s] - self.heard.get(quarter_s, 0) for quarter_s in quarters)
         return came_back + sum(sent_at_s >= began_s for sent_at_s in self.in_flight.values())
@@ -129,7 +129,7 @@ class _State:
         self.silent[quarter_s] = self.silent.get(quarter_s, 0) + 1
 
     def forget_old(self, now_s: float) -> None:
-        """Drop what is of another day, and stop waiting for requests whose process was killed."""
+        """Drop what belongs to another day, and stop waiting for requests whose process was killed."""
         for id_, sent_at_s in list(self.in_flight.items()):
             if not now_s - ANSWERED_WITHIN_S <= sent_at_s <= now_s:
                 del self.in_flight[id_]
@@ -142,8 +142,8 @@ class _State:
 class Budget:
     """The rate limits: every request is counted before it is sent, in a small file under a lock.
 
-    Without a `path` they are known to this object alone, and not locked. read_only: for those who only look; the file
-    stays as it is, also where it is damaged.
+    Without a `path`, only this object knows them, and there is no lock. read_only: for commands that only read; the
+    file stays unchanged, even if it is damaged.
     """
 
     def __init__(
@@ -157,20 +157,20 @@ class Budget:
         self._read_only = read_only
         self._stop = stop or Pause()
         self._clock = clock or MachineClock.of_this_machine()
-        # what the file had last, and what that means
+        # the last content of the file, as text and parsed
         self._known: tuple[bytes, _State] | None = None
         self._own = _State()
 
     # --- requests
 
     def take(self, reserve: int = 0) -> Ticket:
-        """Count a request that is about to be sent, leaving `reserve` requests of the day to others.
+        """Count a request that is about to be sent, leaving `reserve` requests of the day.
 
         Raises:
             BudgetSpent: Strava would refuse it; with the window and when it opens.
             ReserveTooLarge: the day's limit is no larger than the reserve.
         """
-        with self._held(create=True) as state:
+        with self._locked_state(create=True) as state:
             now_s = self._now_s(state)
             state.forget_old(now_s)
             if (spent := self._spent(state, now_s, reserve)) is not None:
@@ -180,9 +180,9 @@ class Budget:
             return ticket
 
     def answered(self, ticket: Ticket, headers: Mapping[str, str]) -> None:
-        """Note what the answer to a request said; `headers` are empty when there was no answer."""
+        """Note the answer to a request; `headers` are empty if there was no answer."""
         lower = {name.lower(): value for name, value in headers.items()}
-        with self._held(create=True) as state:
+        with self._locked_state(create=True) as state:
             on_its_way_s = max(self._clock.running_s() - ticket.running_s, 0)
             at_s = self._answered_at_s(state, on_its_way_s, lower)
             # `Date` has whole seconds
@@ -200,47 +200,47 @@ class Budget:
     def refused(self, ticket: Ticket, reserve: int = 0) -> BudgetSpent:
         """Note a 429 and return it as the error to raise.
 
-        Where no header shows which window is spent, it is taken to be the quarter of an hour of the request.
+        If no header shows which window is spent, it is assumed to be the quarter of an hour of the request.
         """
-        with self._held(create=True) as state:
+        with self._locked_state(create=True) as state:
             now_s = self._now_s(state)
             if self._spent(state, now_s, 0) is None:
-                # sent at the very end of a quarter, it says nothing of the one that has begun since
+                # sent at the very end of a quarter, it says nothing about the one that has begun since
                 state.refused_until_s = max(_began_s(ticket.sent_at_s, QUARTER_S) + QUARTER_S, now_s + 5)
             return self._spent(state, now_s, reserve) or _refusal(state.refused_until_s)
 
     # --- what is left
 
     def spent(self, reserve: int = 0) -> BudgetSpent | None:
-        """What would keep a request from being sent now.
+        """The spent window that keeps a request from being sent now, if any.
 
         Raises:
             ReserveTooLarge: the day's limit is no larger than the reserve.
         """
-        with self._held() as state:
+        with self._locked_state() as state:
             return self._spent(state, self._now_s(state), reserve)
 
     def windows(self) -> list[Window]:
-        """The read limits (the overall ones where Strava names no others) as they stand now; empty when not known."""
-        with self._held() as state:
+        """The read limits (the overall ones if Strava names no others) as they are now; empty if unknown."""
+        with self._locked_state() as state:
             now_s = self._now_s(state)
             return next((found for kind in KINDS.values() if (found := _windows(state, kind, now_s))), [])
 
     def left(self) -> str:
-        """What the rate limits still admit, in words; empty where nothing is known."""
+        """What the rate limits still allow, in words; empty if nothing is known."""
         return in_words(self.windows())
 
     def now(self) -> datetime:
         """Strava's time, UTC."""
-        with self._held() as state:
+        with self._locked_state() as state:
             return datetime.fromtimestamp(self._now_s(state), UTC)
 
     def done_at(self, requests: int, reserve: int = 0, pace_s: float = 0) -> datetime | None:
-        """When as many requests, `pace_s` apart, will have been sent at the earliest; None when the limits are unknown.
+        """When so many requests, `pace_s` apart, will have been sent at the earliest; None if the limits are unknown.
 
         None also if it would take ten years.
         """
-        with self._held() as state:
+        with self._locked_state() as state:
             at_s = self._now_s(state)
             windows = [window for kind in KINDS.values() for window in _windows(state, kind, at_s)]
         quarters = [window for window in windows if window.length_s == QUARTER_S]
@@ -267,12 +267,12 @@ class Budget:
     # --- the file
 
     @contextmanager
-    def _held(self, create: bool = False) -> Iterator[_State]:
-        """What the file says, under its lock; what is changed is written back, in place.
+    def _locked_state(self, create: bool = False) -> Iterator[_State]:
+        """The state in the file, under its lock; changes are written back in place.
 
         Raises:
             StorageFailed: it cannot be read or written.
-            What `Pause.wait` raises: a signal came, and somebody has its lock who does not go on.
+            What `Pause.wait` raises: a signal came while a suspended process held the lock.
         """
         path = self._path
         if path is None:
@@ -284,20 +284,20 @@ class Budget:
             if create:
                 raise storage_error(path, error) from error
             if isinstance(error, FileNotFoundError):
-                # not there yet: then nothing is known
+                # there is no file yet: nothing is known
                 yield _State()
                 return
-            # not ours to write, but maybe to read
+            # we may not write it, but maybe read it
             yield _State.read(read_whole(path))
             return
         try:
             began_at_s = time.monotonic()
             while not taken(path, descriptor):
-                # its holder needs no time, unless somebody has halted it: only then does a signal end the wait
+                # its holder takes no time, unless it was suspended: only then does a signal end the wait
                 halted = time.monotonic() - began_at_s > PATIENCE_S
                 (self._stop.wait if halted else time.sleep)(LOOK_AGAIN_S)
             before = _read(descriptor)
-            # all of it is compared: a time or a size may be the same though somebody else has written
+            # compare all of it: time and size may be equal although another process has written it
             known, self._known = self._known, None
             state = known[1] if known is not None and known[0] == before else _State.read(before)
             try:
@@ -305,7 +305,8 @@ class Budget:
             finally:
                 text = state.text().ljust(len(before))
                 if text != before and not self._read_only:
-                    # one write over what was there, and no flush: a kill leaves one or the other, a power cut little
+                    # one write over the old content, and no flush: a kill leaves one or the other, a power cut loses
+                    # little
                     os.pwrite(descriptor, text, 0)
                 self._known = text, state
         except OSError as error:
@@ -316,20 +317,20 @@ class Budget:
     # --- Strava's clock
 
     def _now_s(self, state: _State) -> float:
-        """Strava's time: no later than it really is as long as the clocks here are whole."""
+        """Strava's time, never later than it really is as long as the clocks here are right."""
         anchor = state.anchor
         if anchor is None:
             return self._clock.wall_s()
         elapsed_s = anchor.elapsed_s(self._clock)
         if elapsed_s is None:
-            # the clock on the wall was set back: it cannot be earlier than then, so go on from there. A spent window
-            # stays shut for its own length at most, however far the clock went
+            # the wall clock was set back: it cannot be earlier than then, so continue from there. A spent window
+            # stays shut for at most its own length, however far the clock was set
             state.anchor = Anchor.at(anchor.strava_s, self._clock)
             return anchor.strava_s
         return anchor.strava_s + elapsed_s
 
     def _answered_at_s(self, state: _State, on_its_way_s: float, headers: Mapping[str, str]) -> float:
-        """When Strava answered, by its own clock; sets ours right if the two cannot both be right."""
+        """When Strava answered, by its own clock; corrects ours if the two cannot both be right."""
         now_s = self._now_s(state)
         date_s = _date_s(headers.get("date", ""))
         if date_s is None:
@@ -337,7 +338,7 @@ class Budget:
         if date_s > now_s:
             state.anchor = Anchor.at(date_s, self._clock)
         elif state.anchor is None or now_s > date_s + DATE_STEP_S + on_its_way_s:
-            # we are ahead of Strava: what was noted as later than now was not
+            # we are ahead of Strava: drop notes that are later than now
             state.anchor = Anchor.at(date_s, self._clock)
             state.limits = {key: limit for key, limit in state.limits.items() if limit.began_s <= date_s}
         return date_s
@@ -359,14 +360,14 @@ class Budget:
                     "no details can be fetched. Lower it."
                 )
             return _spending(window, kept)
-        # no further ahead than a quarter: else it was noted by a clock that was wrong
+        # at most a quarter ahead: otherwise a wrong clock noted it
         if 0 < state.refused_until_s - now_s <= QUARTER_S:
             return _refusal(state.refused_until_s)
         return None
 
 
 def _open(path: Path, create: bool) -> int:
-    # anew each time: what was deleted or replaced is another file, and its lock another lock
+    # opened each time: a file that was deleted or replaced is another one, with another lock
     try:
         return os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o644)
     except FileNotFoundError:
@@ -380,21 +381,21 @@ def _read(descriptor: int) -> bytes:
     size = os.fstat(descriptor).st_size
     content = os.read(descriptor, size)
     if len(content) < size:
-        # it would be taken for damaged, and what others have sent would be forgotten
+        # it would count as damaged, and what other processes have sent would be forgotten
         raise OSError(errno.EIO, f"{len(content):,} of its {size:,} bytes came")
     return content
 
 
 def _note(state: _State, key: str, new: _Limit, sent_at_s: float) -> None:
-    """Put what headers said in the place of what was known, as far as they are of that window."""
+    """Replace what was known by what headers said about the same window."""
     known = state.limits.get(key, _Limit(0, 0, 0))
     if known.began_s > new.began_s:
         return
     if sent_at_s < new.began_s:
-        # sent before the window turned: it may have been counted in a window that was spent, not in this one
+        # sent before the window began: Strava may have counted it in the spent window before
         new.used = 0
     if known.began_s == new.began_s:
-        # answers overtake each other: within a window usage only grows
+        # answers overtake each other: within a window, usage only grows
         new.used = max(known.used, new.used)
     state.limits[key] = new
 
@@ -432,18 +433,18 @@ def _began_s(at_s: float, length_s: int) -> int:
     return int(at_s) // length_s * length_s
 
 
-# the answers of one second all say the same
+# all answers of one second say the same
 @lru_cache(maxsize=1)
 def _date_s(text: str) -> float | None:
     with suppress(TypeError, ValueError, OverflowError):
         date = parsedate_to_datetime(text)
-        # a `Date` is UTC, also where it does not say so
+        # a `Date` is UTC even if it does not say so
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     return None
 
 
 def _numbers(headers: Mapping[str, str], prefix: str) -> dict[int, tuple[int, int]]:
-    """(used, limit) by length of the window; without those that are absent or unreadable."""
+    """(used, limit) by length of the window, without those that are absent or unreadable."""
     limits = headers.get(f"{prefix}-limit", "").split(",")
     usages = headers.get(f"{prefix}-usage", "").split(",")
     return {
@@ -459,5 +460,5 @@ def _is_count(text: str) -> bool:
 
 
 def in_words(windows: list[Window]) -> str:
-    """What `windows` still admit; empty where there are none."""
+    """What `windows` still allow; empty without any."""
     return ", ".join(f"{window.left:,} of {window.limit:,} requests left ({window.name})" for window in windows)

@@ -1,4 +1,4 @@
-"""Asking Strava: dlt's REST client with payloads for data."""
+"""The client: dlt's REST client, whose data are payloads."""
 
 from typing import Any
 
@@ -10,14 +10,15 @@ from .payloads import Payload, payloads_of
 
 
 class StravaClient(RESTClient):
-    """dlt's REST client; a page's data are its payloads, so that their text survives byte for byte."""
+    """dlt's REST client; the data of a page are its payloads, whose text survives byte for byte."""
 
     def extract_response(self, response: requests.Response, data_selector: Any) -> list[Payload]:
         """The payloads of a page.
 
         Raises:
-            StravaUnavailable: it is no JSON array; only an empty one ends the list: all else could go on for ever.
+            StravaUnavailable: it is not a JSON array. Only an empty array ends the list: anything else could go on for
+            ever.
         """
         if not response.content.lstrip().startswith(b"["):
-            raise StravaUnavailable("Strava answered with something else than a list of activities. Run again later.")
+            raise StravaUnavailable("Strava answered with something other than a list of activities. Run again later.")
         return payloads_of(response.content)

@@ -1,4 +1,4 @@
-"""What time it is at Strava: its answers' `Date`, carried on by this machine's clock that nobody can set.
+"""Strava's time: the `Date` of its answers, carried on by this machine's time since boot, which cannot be set.
 
 Rate-limit windows are Strava's, so a wrong clock here must neither open nor close them.
 """
@@ -19,7 +19,7 @@ def _boot_id() -> str:
 
 
 def _running_s() -> float:
-    # Linux counts the time a machine sleeps here; elsewhere the clock on the wall has to do across processes
+    # Linux includes sleep here; elsewhere the wall clock has to do across processes
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
@@ -27,7 +27,7 @@ def _running_s() -> float:
 class MachineClock:
     """This machine's clocks: `wall_s` (epoch seconds, can be set), `running_s` (since the boot named `boot`).
 
-    `boot` is empty where the system does not name it: `running_s` then means nothing to another process.
+    `boot` is empty if the system does not name it: `running_s` then means nothing to another process.
     """
 
     wall_s: Callable[[], float] = time.time
@@ -42,7 +42,7 @@ class MachineClock:
 
 @dataclass(frozen=True)
 class Anchor:
-    """A moment at which Strava's time was known: what all three clocks showed."""
+    """A moment at which Strava's time was known, on all three clocks."""
 
     strava_s: float
     wall_s: float
@@ -51,11 +51,11 @@ class Anchor:
 
     @classmethod
     def at(cls, strava_s: float, clock: MachineClock) -> "Anchor":
-        """It is `strava_s` at Strava now."""
+        """The anchor for `strava_s` at Strava now."""
         return cls(strava_s, clock.wall_s(), clock.running_s(), clock.boot)
 
     def elapsed_s(self, clock: MachineClock) -> float | None:
-        """Seconds since then; None if the clocks do not tell, because the one on the wall was set back."""
+        """Seconds since then; None if the clocks do not show it, because the wall clock was set back."""
         running_s = clock.running_s() - self.running_s
         if clock.boot and clock.boot == self.boot and running_s >= 0:
             return running_s

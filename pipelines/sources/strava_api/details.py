@@ -1,4 +1,4 @@
-"""Asking for what an endpoint has; what Strava refuses of one activity does not hold up the others."""
+"""Requesting an endpoint; a refusal for one activity does not stop the others."""
 
 import hashlib
 from typing import Any, Generic, TypeVar
@@ -11,14 +11,14 @@ from .payloads import Payload, payloads_of
 from .settings import MAX_PER_PAGE, PARAMS
 from .transport import raise_for_refusal
 
-# so many refusals in a row are Strava's trouble, not an activity's
+# so many refusals in a row are an outage at Strava, not a problem of an activity
 REFUSALS_IN_A_ROW = 3
 
 Id = TypeVar("Id", int, str)
 
 
 def ask(client: StravaClient, endpoint: Endpoint, id_: int | str | None = None) -> list[Payload]:
-    """What Strava has at `endpoint` of `id_`, byte for byte: an object, or the elements of a list, all pages of it.
+    """Strava's answer at `endpoint` for `id_`, byte for byte: an object, or the elements of all pages of a list.
 
     Raises:
         DetailRefused: Strava does not know it, or answered with another activity.
@@ -38,12 +38,12 @@ def ask(client: StravaClient, endpoint: Endpoint, id_: int | str | None = None) 
             break
     is_an_activity = endpoint.parent == ACTIVITIES and endpoint.by == "id" and endpoint.answers == "object"
     if is_an_activity and [str(payload.id) for payload in payloads] != [str(id_)]:
-        raise DetailRefused("Strava answered with something else than this activity.")
+        raise DetailRefused("Strava answered with something other than this activity.")
     return payloads
 
 
 def whole(endpoint: Endpoint, id_: int, payloads: list[Payload]) -> Payload:
-    """What Strava has at `endpoint` of the activity `id_` as one payload: the object, or all pages of a list as one."""
+    """Strava's answer at `endpoint` for the activity `id_` as one payload: an object, or all pages of a list."""
     if endpoint.answers in ("object", "by type"):
         return payloads[0]
     text = b"[" + b",".join(payload.text for payload in payloads) + b"]"
@@ -51,13 +51,13 @@ def whole(endpoint: Endpoint, id_: int, payloads: list[Payload]) -> Payload:
 
 
 class Refusals(Generic[Id]):
-    """Whom a refusal concerns: that one activity, or, several in a row, all of Strava."""
+    """What refusals mean: a single one concerns its activity, several in a row all of Strava."""
 
     def __init__(self) -> None:
         self._in_a_row: list[tuple[Id, StravaError]] = []
 
     def note(self, id_: Id, error: DetailRefused | StravaUnavailable) -> list[tuple[Id, StravaError]]:
-        """Note that `id_` was refused; returned where that is for a reason of its own, as far as is known by now.
+        """Note that `id_` was refused; returns the refusals that, as far as known, concern their activities alone.
 
         Raises:
             StravaUnavailable: it is the last of several in a row: an outage.
@@ -71,6 +71,6 @@ class Refusals(Generic[Id]):
         return []
 
     def settled(self) -> list[tuple[Id, StravaError]]:
-        """Strava has answered, or there is nothing left to ask: what was refused before had reasons of its own."""
+        """Strava has answered, or nothing is left to request: the refusals so far concern their activities alone."""
         refused, self._in_a_row = self._in_a_row, []
         return refused

@@ -1,4 +1,4 @@
-"""What a resource is at Strava, as a declaration."""
+"""A resource of Strava, as a declaration."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,15 +8,15 @@ ACTIVITIES = "activities"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A resource: where Strava has it (`path`), what it costs in requests, by what its rows are known (`key`).
+    """A resource: its `path` at Strava, its cost in requests, and the `key` of its rows.
 
-    With a `parent` it is asked for by each of that resource's rows, whose field `by` stands in the path as `{id}`.
-    Below activities it is asked for once, and again when one of the fields `changes_with` of that row has changed
-    (none: any field but those that others change), or after so many `days`. A single field is a count: where it says
-    0, nothing is asked.
+    With a `parent`, it is requested for each of that resource's rows, whose field `by` replaces `{id}` in the path.
+    Below activities it is requested once, and again when one of the fields `changes_with` of that row has changed
+    (none: any field but those that others change), or after so many `days`. A single field is a count: if it is 0,
+    nothing is requested.
 
-    Strava `answers` with an object, a list, a list in pages, or an object of objects by their type. What costs more
-    than a few requests a run is not `selected`: those who want it name it (`with_resources`).
+    Strava `answers` with an object, a list, a list in pages, or an object of objects by their type. A resource that
+    costs more than a few requests a run is not `selected`: name it to get it (`with_resources`).
     """
 
     name: str
@@ -37,5 +37,5 @@ class Endpoint:
 
     @property
     def is_part_of_activity(self) -> bool:
-        """Whether its rows are several to an activity, which they name: `activity_id`."""
+        """Whether an activity has several of its rows, which name it in `activity_id`."""
         return self.parent == ACTIVITIES and self.answers != "object"

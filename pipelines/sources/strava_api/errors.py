@@ -1,12 +1,12 @@
-"""What can go wrong, as types: each is one sentence with the next step."""
+"""The types of errors: each is one sentence with the next step."""
 
 from typing import ClassVar
 
 
 class StravaError(Exception):
-    """Something a person has to know of; its text is one sentence with the next step.
+    """An error that a person has to know about; its text is one sentence with the next step.
 
-    `exit_code` is what a command ends with because of it, `meaning` says what that code means.
+    `exit_code` is that of a command that ends with it, `meaning` describes the code.
     """
 
     exit_code: ClassVar[int] = 1
@@ -42,7 +42,7 @@ class StorageFailed(StravaError):
 
 
 class BudgetSpent(StravaError):
-    """A rate-limit window is used up: wait, or stop and go on when it opens again.
+    """A rate-limit window is used up: wait, or stop and continue when it opens again.
 
     `opens_at_s` is epoch seconds by Strava's clock; `of_day` says that the day is spent.
     """
@@ -57,14 +57,14 @@ class BudgetSpent(StravaError):
 
 
 class ReserveTooLarge(StravaError):
-    """What is to be left of the day is all of it; known only when Strava has named its limits."""
+    """The reserve is as large as the day's limit; this is only known once Strava has named its limits."""
 
     exit_code = 2
     meaning = BadSetting.meaning
 
 
 class DetailRefused(StravaError):
-    """Strava does not hand out what belongs to one activity (404, or a 5xx that stays); the others go on."""
+    """Strava refuses what belongs to one activity (404, or a persistent 5xx); the others continue."""
 
     exit_code = 4
     meaning = StravaUnavailable.meaning

@@ -1,7 +1,7 @@
-"""Files that survive a kill and a power cut: written beside, fsynced, renamed; and locks that die with their holder.
+"""Files that survive a kill and a power cut: written beside, fsynced, renamed; and locks that end with their holder.
 
-A link is kept: what it leads to is written. Who replaces a file keeps its mode, and a new one has what the umask says.
-What cannot be read is never taken for what is not there, nor for damaged.
+A link is kept, and its target is written. A replaced file keeps its mode, a new one gets that of the umask. What cannot
+be read never counts as missing or damaged.
 """
 
 import errno
@@ -17,31 +17,31 @@ from typing import IO
 from .errors import StorageFailed
 
 LOOK_AGAIN_S = 0.1
-# whoever asks may not; another file, or another moment, is no help
+# a lack of permission: neither another file nor another try helps
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
-# what is for its owner alone, whatever umask and the file before say
+# for the owner alone, whatever the umask and the file before say
 PRIVATE = 0o600
 ANYBODY = 0o666
-# the name under which a file is written: its own, and the process's number
+# the name of a file while it is written: its own, and the process's number
 _BESIDE = re.compile(r"\.(?P<name>.+)\.\d+\.tmp", re.DOTALL)
 
 
 def storage_error(path: Path, error: OSError) -> StorageFailed:
-    """What the operating system refused, as a sentence with the next step."""
+    """What the operating system refused to write, as a sentence with the next step."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFailed(
             f"The disk is full: {path} could not be written. What had landed is safe; free some space and run again."
         )
     if error.errno in REFUSED:
         return StorageFailed(f"{path} may not be written by this user: change its owner or mode and run again.")
-    # a link to nowhere is both there and not there
+    # a link that leads nowhere both exists and does not
     if error.errno in (errno.EEXIST, errno.ENOENT, errno.ELOOP) and (link := _link_to_nowhere(path)):
         return _leads_nowhere(link)
     return StorageFailed(f"{path} could not be written: {error.strerror or error}.")
 
 
 def read_error(path: Path, error: OSError) -> StorageFailed:
-    """What the operating system could not hand out, as a sentence with the next step."""
+    """What the operating system could not read, as a sentence with the next step."""
     said = f"{path} could not be read: {error.strerror or error}."
     if error.errno in REFUSED:
         return StorageFailed(f"{said} Nothing was changed; change its owner or mode and run again.")
@@ -52,11 +52,11 @@ def read_error(path: Path, error: OSError) -> StorageFailed:
 
 
 def read_whole(path: Path) -> bytes:
-    """The bytes of the file at `path`, all of them.
+    """All bytes of the file at `path`.
 
     Raises:
         FileNotFoundError: there is none.
-        StorageFailed: the system could not hand it out, or not to its end.
+        StorageFailed: the system could not read it, or not to its end.
     """
     try:
         with path.open("rb") as file:
@@ -68,14 +68,14 @@ def read_whole(path: Path) -> bytes:
         raise
     except OSError as error:
         raise read_error(path, error) from error
-    # our files are replaced, never appended to: fewer bytes than it has are a disk that errs without saying so
+    # our files are replaced, never appended to: fewer bytes than its size mean a disk that fails silently
     if len(content) < size:
         raise read_error(path, OSError(errno.EIO, f"{len(content):,} of its {size:,} bytes came"))
     return content
 
 
 def _link_to_nowhere(path: Path) -> Path | None:
-    """The link, at `path` or above it, that leads nowhere; None where there is none."""
+    """The link, at `path` or above it, that leads nowhere; None if there is none."""
     return next((place for place in (path, *path.parents) if place.is_symlink() and not place.exists()), None)
 
 
@@ -86,7 +86,7 @@ def _leads_nowhere(link: Path) -> StorageFailed:
 
 
 def real(path: Path) -> Path:
-    """The file at `path` without links on the way, or the one that a link there leads to.
+    """The file at `path` with all links resolved.
 
     Raises:
         StorageFailed: such a link leads nowhere.
@@ -98,11 +98,11 @@ def real(path: Path) -> Path:
 
 @contextmanager
 def written_whole(path: Path, mode: int = ANYBODY, durable: bool = True) -> Iterator[IO[bytes]]:
-    """A binary file to write that appears at `path`, replacing what was there, only when all of it is written.
+    """A binary file to write, which appears at `path` and replaces what was there only once all of it is written.
 
-    Where `path` is a link, the file that it leads to is replaced. `mode` is the most that the file may allow; of that
-    it allows what the file before did, or what the umask says. What is `durable` is on disk before it appears, and
-    survives a power cut.
+    If `path` is a link, its target is replaced. `mode` is the most that the file may allow; within that, it gets the
+    mode of the file before, or that of the umask. If `durable`, it is on disk before it appears, and survives a power
+    cut.
 
     Raises:
         StorageFailed: it cannot be written, or the link leads nowhere; what was at `path` is untouched.
@@ -116,18 +116,18 @@ def written_whole(path: Path, mode: int = ANYBODY, durable: bool = True) -> Iter
         most = mode if before is None or mode == PRIVATE else mode & before
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, most)
         try:
-            # who finds it half written knows by this lock that somebody is at work; some file systems have no locks
+            # this lock shows others that the half-written file has a writer; some file systems have no locks
             with suppress(OSError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with os.fdopen(descriptor, "wb") as file:
                 if before is not None or mode == PRIVATE:
-                    # the umask is for what is new
+                    # the umask applies to new files
                     os.fchmod(descriptor, most)
                 yield file
                 file.flush()
                 if durable:
                     os.fsync(file.fileno())
-                # as long as the lock is held
+                # while the lock is held
                 beside.replace(target)
         except BaseException:
             with suppress(OSError):
@@ -140,10 +140,10 @@ def written_whole(path: Path, mode: int = ANYBODY, durable: bool = True) -> Iter
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder` and those above it where they are missing, so that a power cut does not take what is put in.
+    """Create `folder` and those above it if missing, so that a power cut does not lose what is put into it.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     missing = [folder, *folder.parents]
     missing = missing[: next((place for place, path in enumerate(missing) if path.exists()), 0)]
@@ -153,7 +153,7 @@ def make_folder(folder: Path) -> None:
 
 
 def _mode(path: Path) -> int | None:
-    """The mode of the file at `path`; None where there is none.
+    """The mode of the file at `path`; None if there is none.
 
     Raises:
         OSError: it is a folder or a device.
@@ -168,9 +168,9 @@ def _mode(path: Path) -> int | None:
 
 
 def remove(path: Path, durable: bool = True) -> None:
-    """Remove the file at `path`, if it is there, so that a power cut does not bring it back, unless that may happen.
+    """Remove the file at `path`, if it exists, so that a power cut does not bring it back, unless `durable` is false.
 
-    durable: whether it may not. What a link leads to is emptied: so the link goes on leading somewhere.
+    The target of a link is emptied instead, so that the link still leads somewhere.
 
     Raises:
         StorageFailed: it cannot be removed.
@@ -191,9 +191,9 @@ def remove(path: Path, durable: bool = True) -> None:
 
 
 def remove_half_written(folder: Path, names: str = ".+") -> None:
-    """Remove what killed processes left half written in `folder` of files called like `names`, a regular expression.
+    """Remove what killed processes left half-written in `folder` of files whose names match `names`.
 
-    What somebody is writing at this moment stays.
+    What a process is writing at this moment stays.
 
     Raises:
         StorageFailed: it cannot be removed.
@@ -211,11 +211,11 @@ def remove_half_written(folder: Path, names: str = ".+") -> None:
 
 
 def _is_left(path: Path) -> bool:
-    """Whether the file at `path` is one that nobody is writing."""
+    """Whether the file at `path` has no writer any more."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
-        # a link, gone by now, somebody else's: no file that we left
+        # a link, or gone, or of another user: not a file that we left
         return False
     try:
         return stat.S_ISREG(os.fstat(descriptor).st_mode) and taken(path, descriptor)
@@ -226,7 +226,7 @@ def _is_left(path: Path) -> bool:
 
 
 def fsync_folder(folder: Path) -> None:
-    """Have what was put into `folder`, or taken out of it, survive a power cut."""
+    """Make additions to `folder` and removals from it survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -236,10 +236,10 @@ def fsync_folder(folder: Path) -> None:
 
 @contextmanager
 def locked(path: Path, pause: Callable[[float], None], on_wait: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold the lock at `path` against threads and processes; the system frees it when its holder dies.
+    """Hold the lock at `path` against threads and processes; the system releases it when its holder dies.
 
-    `on_wait` is called once when somebody else holds it, before waiting; `pause(seconds)` is then called between two
-    tries. Either may raise to give up instead: a `Pause.wait` does at a signal.
+    `on_wait` is called once before waiting if it is taken; `pause(seconds)` is then called between two tries. Either
+    may raise to give up instead, as `Pause.wait` does at a signal.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -254,13 +254,13 @@ def locked(path: Path, pause: Callable[[float], None], on_wait: Callable[[], Non
 def holding(
     path: Path, descriptor: int, on_wait: Callable[[], None] | None, pause: Callable[[float], None]
 ) -> Iterator[None]:
-    """As `locked`, of the lock file at `path` that is open as `descriptor`, which is closed at the end."""
+    """Like `locked`, for the lock file at `path` that is open as `descriptor`, which is closed at the end."""
     try:
-        # an open file of its own per holder: flock then excludes threads of one process too
+        # each holder opens the file itself: flock then excludes threads of one process too
         if not taken(path, descriptor):
             if on_wait is not None:
                 on_wait()
-            # not one long call: Python would go on with it after a signal
+            # not one long call: Python would resume it after a signal
             while not taken(path, descriptor):
                 pause(LOOK_AGAIN_S)
         yield
@@ -269,7 +269,7 @@ def holding(
 
 
 def taken(path: Path, descriptor: int) -> bool:
-    """Take the lock of the open file at `path`, if it is free; whether it was.
+    """Take the lock of the open file at `path` if it is free; returns whether it was.
 
     Raises:
         StorageFailed: the system has no locks for it.

@@ -1,6 +1,6 @@
-"""What a failure of the network means, for everything that sends: which setting is wrong, or who cannot be reached.
+"""What a network failure means, for everything that sends: which setting is wrong, or which host cannot be reached.
 
-No text of an exception is passed on: it may hold a proxy's password. The sentences are made of hosts, names of
+No text of an exception is passed on: it may contain a proxy's password. The sentences consist of hosts, names of
 variables and paths.
 """
 
@@ -32,7 +32,7 @@ _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})")
 
 
 class Route:
-    """How a request gets to `url`: through which of `proxies`, and trusting which certificates.
+    """How a request reaches `url`: through which of `proxies`, and trusting which certificates.
 
     `proxies` and `verify` are as `requests` takes them.
 
@@ -53,7 +53,7 @@ class Route:
         self.proxy = select_proxy(url, dict(proxies or {}))
         self._ca_path = verify if isinstance(verify, str) else ""
         if self.proxy and host_of(self.proxy) == "?":
-            # requests would trip over it in several ways
+            # requests would fail on it in several ways
             raise self.no_proxy()
 
     @property
@@ -62,7 +62,7 @@ class Route:
         return f"the proxy {host_of(self.proxy or '')} ({self._proxy_variable})"
 
     def failed(self, error: BaseException) -> StravaError | str:
-        """What `error`, raised while sending, means: an error that no further try mends, or else a few words."""
+        """What `error`, raised while sending, means: an error that another try cannot fix, otherwise a few words."""
         causes = list(causes_of(error))
         if (ca_error := self.ca_error(causes)) is not None:
             return ca_error
@@ -72,32 +72,32 @@ class Route:
         if unverified is not None:
             return self._unverified(f"Strava ({self.host}) could not be used: its certificate", unverified)
         if isinstance(error, _MISSPELLED) and not isinstance(error, requests.exceptions.JSONDecodeError):
-            return BadSetting(f"{self.host} cannot be asked: check the addresses {_addresses()}.")
+            return BadSetting(f"{self.host} cannot be used: check the addresses {_addresses()}.")
         return _words(error, causes) + (f", by {self._through}" if self.proxy else "")
 
     def refusal(self, response: requests.Response) -> StravaError | None:
-        """What is wrong with an answer that is not Strava's: a proxy wants a password, or it leads elsewhere."""
+        """The error in an answer that is not Strava's: a proxy wants a password, or it is a redirect."""
         if response.status_code == requests.codes.proxy_authentication_required and self.proxy:
             return self.proxy_refused()
         return self._sent_elsewhere(response.headers["location"]) if response.is_redirect else None
 
     def proxy_refused(self) -> BadSetting:
-        """The proxy wants another password."""
+        """The error for a proxy that wants another password."""
         return BadSetting(
             f"T{self._through[1:]} refuses to serve us (407): put user and password that it accepts into "
             f"{self._proxy_variable}, as in http://user:password@host:port."
         )
 
     def _sent_elsewhere(self, location: str) -> StravaUnavailable:
-        """A redirect, which is never followed: a token or the client secret would go with it."""
+        """The error for a redirect, which is never followed: it would take a token or the client secret along."""
         try:
             target = urljoin(self.url, location)
             to = f"{urlsplit(target).scheme}://{host_of(target)}"
         except ValueError:
-            to = "an address that is none"
+            to = "an invalid address"
         return StravaUnavailable(
-            f"Strava ({self.host}) sent us on to {to}, which is not followed, lest a secret go there. If that is the "
-            f"login page of your network, log in; else check {_addresses()}. {CALLED['later']}"
+            f"Strava ({self.host}) sent us on to {to}, which is not followed, to protect your secrets. If that is the "
+            f"login page of your network, log in; otherwise check {_addresses()}. {CALLED['later']}"
         )
 
     @property
@@ -107,7 +107,7 @@ class Route:
         return next((name for name in names if os.environ.get(name)), "of this system's settings")
 
     def no_proxy(self) -> BadSetting:
-        """The proxy is none."""
+        """The error for an address that is not a proxy's."""
         name = self._proxy_variable
         return BadSetting(f"{name} is not the address of a proxy: it must look like http://host:port.")
 
@@ -136,8 +136,8 @@ class Route:
         return reason
 
     def ca_error(self, causes: list[BaseException]) -> BadSetting | None:
-        """What is wrong with the file of certificates, where a variable names one and that was the trouble."""
-        # found missing by requests, or unfit by OpenSSL; a certificate that does not verify is no fault of the file
+        """The error for the file of certificates, if a variable names one and it was the cause."""
+        # missing for requests, or unusable for OpenSSL; a certificate that does not verify is not the file's fault
         suspicious = any(
             type(cause) is OSError or isinstance(cause, ssl.SSLError | PermissionError | FileNotFoundError)
             for cause in causes
@@ -147,7 +147,7 @@ class Route:
         try:
             ssl.create_default_context(cafile=self._ca_path)
         except ssl.SSLError:
-            reason = "holds no certificate in PEM"
+            reason = "contains no certificate in PEM"
         except OSError as error:
             reason = f"cannot be read: {error.strerror}"
         else:
@@ -164,15 +164,15 @@ class Route:
     def _unverified(self, what: str, error: ssl.SSLCertVerificationError) -> StravaUnavailable:
         reason = str(error.verify_message).rstrip(".")
         trusted = (
-            f"Trusted are those of {self._ca_path} ({self._ca_variable})."
+            f"The trusted certificates are those in {self._ca_path} ({self._ca_variable})."
             if self._ca_path
-            else "If your network opens TLS, put its certificate into a file and name that in REQUESTS_CA_BUNDLE."
+            else "If your network inspects TLS, put its certificate into a file and name that in REQUESTS_CA_BUNDLE."
         )
         return StravaUnavailable(f"{what} could not be verified ({reason}). {trusted} {CALLED['later']}")
 
 
 def host_of(url: str) -> str:
-    """Host and port of `url`, without user, password, path or query; `?` where there is none."""
+    """Host and port of `url`, without user, password, path or query; `?` if there is none."""
     # a proxy may be named without a scheme
     place = url.partition("://")[2] or url
     place = re.split(r"[/?#\\]", place, maxsplit=1)[0].rpartition("@")[2]
@@ -196,7 +196,7 @@ def _words(error: BaseException, causes: list[BaseException]) -> str:
 
 
 def causes_of(error: BaseException) -> Iterator[BaseException]:
-    """`error` and what it was made of, the way `requests` and `urllib3` nest it."""
+    """`error` and its causes, the way `requests` and `urllib3` nest them."""
     seen: set[int] = set()
     waiting: list[Any] = [error]
     while waiting:

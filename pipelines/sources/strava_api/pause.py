@@ -1,13 +1,13 @@
-"""How the source waits: for its pace, for another try, for a lock, for a window to open."""
+"""How the source waits: between requests, before another try, for a lock, for a window to open."""
 
 from dlt.common.runtime import signals
 
 
 class Pause:
-    """Waits as dlt does: a signal ends it. Who has signals of their own passes another `wait`."""
+    """Waits as dlt does: a signal ends it. A program that handles signals itself passes another `wait`."""
 
     def wait(self, seconds: float) -> None:
-        """Sleep, but not past a signal.
+        """Sleep until the time is over or a signal comes.
 
         Raises:
             SignalReceivedException: dlt has received one, now or before.

@@ -12,11 +12,11 @@ from .errors import StravaUnavailable
 
 EPOCH = datetime(1970, 1, 1)
 SPACE = b" \t\r\n"
-# levels of nesting that are parsed at a time: Python's parser gives up at a thousand, less what its callers take
+# levels of nesting to parse at a time: Python's parser gives up at a thousand minus its callers' frames
 LEVELS = 200
-# Python turns no more than some thousand digits into a number; no key of ours has more than 19
+# Python converts no more than some thousand digits into a number; no key of ours has more than 19
 MOST_DIGITS = 400
-# strings, in which brackets and commas mean nothing, and what stands between values
+# strings, in which brackets and commas mean nothing, and the signs between values
 _STRUCTURE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
 
 
@@ -37,7 +37,7 @@ def payloads_of(body: bytes) -> list[Payload]:
         StravaUnavailable: the body is neither.
     """
     try:
-        # cut where compact objects meet: a cut in a wrong place leaves no two halves that both are JSON
+        # cut where compact objects meet: after a cut in a wrong place, the two pieces are not both JSON
         return [_payload(orjson.loads(text), text) for text in _cut_between_objects(body.strip())]
     except orjson.JSONDecodeError:
         pass
@@ -48,12 +48,12 @@ def payloads_of(body: bytes) -> list[Payload]:
 
 
 def read_json(text: bytes) -> Any:
-    """The value of any JSON text, also of what a JSON library refuses: half a surrogate pair, numbers of any length.
+    """The value of any JSON text, even if a JSON library refuses it: half a surrogate pair, numbers of any length.
 
-    What lies deeper than some hundred levels is looked through, but may read as None.
+    What is deeper than some hundred levels is checked, but may read as None.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is not JSON.
     """
     try:
         return orjson.loads(text)
@@ -73,7 +73,7 @@ _DECODER = json.JSONDecoder(parse_int=_whole_number)
 
 
 def _read_in_layers(text: bytes) -> Any:
-    """As `read_json`: Python's parser goes down by recursion, so each layer of levels is parsed by itself."""
+    """Like `read_json`, layer by layer of levels, because Python's parser is recursive."""
     layers, depth, taken = [b""], 0, 0
     for match in _STRUCTURE.finditer(text):
         if match[0] in (b"[", b"{"):
@@ -104,7 +104,7 @@ def _cut_between_objects(text: bytes) -> list[bytes]:
 
 
 def _elements(body: bytes) -> list[bytes]:
-    """As `_cut_between_objects`, of bodies with spaces, nested objects or odd strings: several times slower.
+    """Like `_cut_between_objects`, for bodies with spaces, nested objects or odd strings: several times slower.
 
     Raises:
         ValueError: an array does not end, or something follows it.
@@ -146,9 +146,9 @@ def _bigint(value: Any) -> int | None:
 
 
 def instant_of(value: Any) -> datetime | None:
-    """The UTC instant that Strava's text `value` says, without a time zone; None where it is none."""
+    """The UTC instant in Strava's text `value`, without a time zone; None if it is not an instant."""
     try:
-        # Strava's Z is UTC, and half the time is saved without it
+        # Strava's Z is UTC; without it, parsing takes half the time
         instant = datetime.fromisoformat(value.removesuffix("Z"))
         return instant if instant.tzinfo is None else instant.astimezone(UTC).replace(tzinfo=None)
     except (AttributeError, TypeError, ValueError, OverflowError):

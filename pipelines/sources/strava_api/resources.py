@@ -1,4 +1,4 @@
-"""Endpoints as dlt resources: payloads → rows, what was fetched kept in dlt's state."""
+"""Endpoints as dlt resources: payloads → rows; dlt's state keeps what was fetched."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ HASH_BYTES = 6
 
 
 class Strava:
-    """The way to Strava as dlt's configuration describes it; nothing is asked before a resource is run."""
+    """Access to Strava as dlt's configuration describes it; no request is sent before a resource runs."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Strava:
         if when_spent not in ("raise", "later", "wait"):
             raise BadSetting(f"when_spent is {when_spent!r}: it must be raise, later or wait.")
         pause = Pause()
-        # not in a pipeline's folder, which may be dropped: without it, its refresh token is lost
+        # not in a pipeline's folder, which may be dropped, and the refresh token with it
         path = token_file or Path(get_dlt_pipelines_dir()).parent / f"strava_token_{credentials[0]}.json"
         self.budget = Budget(Path(budget_file) if budget_file else None, stop=pause)
         self._later = when_spent == "later"
@@ -63,17 +63,17 @@ class Strava:
         self.client = StravaClient(api_url, auth=auth, session=open_session(adapter))
 
     def or_later(self, name: str, asked: Iterator[list[Row]]) -> Iterator[list[Row]]:
-        """What is `asked`; a spent window ends it where the rest is to come with the next run.
+        """What is `asked`; a spent window ends it if the rest is to come with the next run.
 
         Raises:
-            BudgetSpent: where it is not.
+            BudgetSpent: it is not to come later.
         """
         try:
             yield from asked
         except BudgetSpent as spent:
             if not self._later:
                 raise
-            logger.warning(f"{name}: {spent} What is left is fetched by the next run.")
+            logger.warning(f"{name}: {spent} The next run fetches what is left.")
 
 
 def activities(strava: Strava, per_page: int, lookback_days: float, since: str | None) -> DltResource:
@@ -102,19 +102,19 @@ def _listed(
     lookback = timedelta(days=lookback_days)
     start = max(first, _before(known, lookback))
     end = instant_of(start_date.end_value)
-    # Strava applies the range; and an activity without a start is of every one
+    # Strava applies the range; an activity without a start belongs to every range
     start_date.advance(None)  # type: ignore[arg-type]
     seen = _Seen(dlt.current.resource_state(), start)
     walk = ActivityWalk(strava.client, per_page)
     reached = known
     for page in walk.pages(start):
         payloads = [payload for payload in walk.take(page) if end is None or (payload.start_date or start) < end]
-        # a start in the future, by a watch that was wrong, would hide all that follows
+        # a start in the future, from a watch with a wrong clock, would hide everything that follows
         now = strava.budget.now().replace(tzinfo=None)
         reached = max([reached, *(at for payload in payloads if (at := payload.start_date) and at <= now)])
         if walk.oldest_first and reached > EPOCH:
             start_date.advance(_text_of(reached))
-        # also where there is none: what hangs on activities may have something left from a run before
+        # even if there is none: resources below activities may have something left from an earlier run
         yield _rows(seen.new(payloads))
         seen.forget_before(_before(reached, lookback))
         if end is not None and walk.oldest_first and walk.reached >= end:
@@ -126,10 +126,10 @@ def _listed(
 
 
 class _Seen:
-    """What the lookback has seen, in dlt's state, so that only what is new or changed is loaded again.
+    """What the lookback has seen, in dlt's state, so that only new and changed activities are loaded again.
 
-    Else each run would add the days of the lookback once more, where a destination cannot merge. A lookback that goes
-    further back than that of the run before sees all as new.
+    Otherwise each run would add the days of the lookback once more, if a destination cannot merge. A lookback that goes
+    further back than that of the run before treats everything as new.
     """
 
     def __init__(self, state: dict[str, Any], start: datetime) -> None:
@@ -152,7 +152,7 @@ class _Seen:
         return new
 
     def forget_before(self, start: datetime) -> None:
-        """Forget what no lookback will see any more."""
+        """Forget what no later lookback covers."""
         self._state["seen_from"] = _text_of(start)
         for id_ in [id_ for id_, (at, _) in self._seen.items() if at < _text_of(start)]:
             del self._seen[id_]
@@ -169,11 +169,11 @@ def resource_of(endpoint: Endpoint, strava: Strava, parent: DltResource | None) 
         "primary_key": endpoint.key,
         "columns": columns_of(endpoint.name),
         "selected": endpoint.selected,
-        # what is the athlete's own is fetched as a whole each time
+        # the athlete's own data are fetched completely each time
         "write_disposition": "merge" if endpoint.parent == ACTIVITIES else "replace",
     }
     if endpoint.is_part_of_activity:
-        # all rows of an activity are replaced by those that it has now
+        # all rows of an activity are replaced by its present ones
         hints["merge_key"] = "activity_id"
     if parent is None:
 
@@ -189,20 +189,20 @@ def resource_of(endpoint: Endpoint, strava: Strava, parent: DltResource | None) 
         if endpoint.parent == ACTIVITIES:
             yield from strava.or_later(endpoint.name, _missing(strava, endpoint, rows))
         else:
-            # what is to be replaced comes now or not at all
+            # what is replaced has to come now or not at all
             yield from (_answer(strava, endpoint, row[endpoint.by]) for row in rows)
 
     return below
 
 
 def _missing(strava: Strava, endpoint: Endpoint, rows: list[Row]) -> Iterator[list[Row]]:
-    """The rows of what is new or changed; what was fetched, and what could not be, is kept in the resource's state."""
+    """The rows of what is new or changed; the resource's state keeps what was fetched, and what could not be."""
     state = dlt.current.resource_state()
     fetched: dict[str, str] = state.setdefault("fetched", {})
     waiting: dict[str, str] = state.setdefault("waiting", {})
     week = str(strava.budget.now().toordinal() // endpoint.days) if endpoint.days else None
     if week is not None:
-        # what no activity uses any more may be renamed or retired all the same
+        # gear that no activity uses any more may still be renamed or retired
         waiting |= {id_: week for id_, at in fetched.items() if at != week}
     for row in rows:
         id_ = row.get(endpoint.by)
@@ -218,18 +218,18 @@ def _missing(strava: Strava, endpoint: Endpoint, rows: list[Row]) -> Iterator[li
 
 
 def _asked(strava: Strava, endpoint: Endpoint, fetched: dict[str, str], waiting: dict[str, str]) -> Iterator[list[Row]]:
-    """The rows of what is `waiting`, which goes from there to `fetched`, both as id → version."""
+    """The rows of what is `waiting`; each moves from there to `fetched`, both as id → version."""
     refused: dict[str, str] = {}
 
     def note(found: list[tuple[str, StravaError]]) -> None:
         for id_, error in found:
-            logger.warning(f"{endpoint.name} of {id_}: {error} The others go on.")
+            logger.warning(f"{endpoint.name} of {id_}: {error} The others continue.")
             if isinstance(error, ActivityNotFound):
-                # until it changes there is nothing to ask for
+                # until it changes there is nothing to request
                 fetched[id_] = refused.pop(id_)
 
     refusals = Refusals[str]()
-    # dlt works at several pages by turns: they take from the same heap
+    # dlt processes several pages in turn: they take from the same heap
     while waiting:
         id_, version = waiting.popitem()
         refused[id_] = version
@@ -257,7 +257,7 @@ def _version(endpoint: Endpoint, row: Row) -> str:
 
 
 def _answer(strava: Strava, endpoint: Endpoint, id_: int | str | None) -> list[Row]:
-    """The rows that Strava has at `endpoint` of the parent's `id_`."""
+    """The rows at `endpoint` for the parent's `id_`."""
     rows = _rows(ask(strava.client, endpoint, id_), keyed=endpoint.key == "id")
     if endpoint.answers == "by type":
         rows = [{"type": kind, **value} for row in rows for kind, value in row.items() if isinstance(value, dict)]
@@ -267,7 +267,7 @@ def _answer(strava: Strava, endpoint: Endpoint, id_: int | str | None) -> list[R
 
 
 def _rows(payloads: Iterable[Payload], keyed: bool = True) -> list[Row]:
-    """`payloads` as dlt takes them; what is no object, or has no id where that is the key, cannot be merged."""
+    """`payloads` as rows for dlt; what is not an object, or lacks the key, cannot be merged."""
     values = [_value_of(payload.text) for payload in payloads]
     rows = [value for value in values if isinstance(value, dict) and not (keyed and value.get("id") is None)]
     if len(rows) < len(values):
@@ -279,7 +279,7 @@ def _value_of(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        # half a surrogate pair is no text that dlt could write
+        # dlt cannot write half a surrogate pair
         return json.loads(json.dumps(read_json(text), ensure_ascii=False).encode(errors="replace"))
 
 

@@ -1,4 +1,4 @@
-"""Strava's addresses and limits, the types of its numbers, and what the sentences of errors call things."""
+"""Strava's addresses and limits, the types of its numbers, and the names of settings in error messages."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ API_URL: Final = "https://www.strava.com/api/v3"
 OAUTH_URL: Final = "https://www.strava.com/oauth"
 MAX_PER_PAGE: Final = 200
 
-# what an endpoint is asked with
+# parameters of requests to endpoints
 PARAMS: Final[dict[str, dict[str, str]]] = {
     "activity_details": {"include_all_efforts": "true"},
     "activity_streams": {
@@ -17,9 +17,9 @@ PARAMS: Final[dict[str, dict[str, str]]] = {
     },
     "activity_photos": {"size": "2048", "photo_sources": "true"},
 }
-# what others do to an activity, or what flaps: no sign that its details have changed
+# what others change, or what is unstable: no sign that the details have changed
 OTHERS_DOING: Final = frozenset({"kudos_count", "comment_count", "athlete_count", "has_kudoed"})
-# what a crop moves, and with it everything that was measured
+# what a crop changes, and with it everything that was measured
 SHAPE: Final = ("start_date", "elapsed_time", "moving_time", "distance")
 
 # Strava sends these as 5 in one row and 5.1 in the next
@@ -40,16 +40,16 @@ _LOCAL: Final = ("activities", "activity_details", "activity_laps")
 
 
 def columns_of(resource: str) -> TTableSchemaColumns:
-    """The types that dlt could not find out by itself, by column."""
+    """The types that dlt cannot infer, by column."""
     columns: TTableSchemaColumns = {name: {"name": name, "data_type": "double"} for name in _FLOATS.get(resource, ())}
     if resource in _LOCAL:
         columns["start_date"] = {"name": "start_date", "data_type": "timestamp"}
-        # it ends in a Z that is not true
+        # it ends in a Z although it is not UTC
         columns["start_date_local"] = {"name": "start_date_local", "data_type": "timestamp", "timezone": False}
     return columns
 
 
-# How a dlt user knows them. A program around the source that has names of its own puts them here, once, at its start.
+# The names that a dlt user knows. A program around the source replaces them by its own names, once, at its start.
 CALLED: Final[dict[str, str]] = {
     "auth": "the authorisation (README.md of the source)",
     "client_id": "sources.strava_api.client_id",

@@ -1,4 +1,4 @@
-"""How requests travel: paced, within the budget, tried again when Strava stumbles; and answers as typed errors."""
+"""Sending requests: paced, within the budget, retried when Strava fails; and turning refusals into typed errors."""
 
 import logging
 import time
@@ -21,9 +21,9 @@ LOOK_AGAIN_S = 1
 
 
 class StravaAdapter(HTTPAdapter):
-    """Sends one request as often as it takes, never into a spent window (for whose end it may wait), or after a signal.
+    """Sends a request with retries, never into a spent window (it may wait for a new one), and never after a signal.
 
-    dlt's own retrying session is not used: it repeats a 429 by itself, and refused calls count toward the day.
+    dlt's own retrying session is not used: it repeats a 429, and refused calls count toward the day.
     """
 
     def __init__(
@@ -36,19 +36,19 @@ class StravaAdapter(HTTPAdapter):
         self._retry_wait_s = retry_wait_s
         self._next_at_s = 0.0
         self.min_interval_s = 0.0
-        # requests of the day that are left to others
+        # requests of the day that are left to other runs
         self.reserve = 0
         self.requests_sent = 0
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """The first answer that is none of: 5xx, cut short, not JSON, no answer at all.
+        """The first complete answer in JSON that is not a 5xx.
 
         Raises:
             BudgetSpent: before a request that Strava would refuse, or because it did.
             ReserveTooLarge: the day's limit is no larger than what is left to others.
             What `Pause.wait` raises: a signal came.
-            BadSetting: a proxy, a file of certificates or an address that no further try mends.
-            StravaUnavailable: every try failed, or one that no other would mend; or it sent us to another address.
+            BadSetting: a proxy, a file of certificates or an address is wrong, which another try cannot fix.
+            StravaUnavailable: every try failed, or one in a way that another try cannot fix; or it was a redirect.
         """
         while True:
             try:
@@ -57,7 +57,7 @@ class StravaAdapter(HTTPAdapter):
                 if not self._waits or self._budget is None:
                     raise
                 logger.warning(f"{spent} Waiting until then.")
-                # a machine may sleep in the middle of it
+                # the machine may sleep meanwhile
                 while (left_s := spent.opens_at_s - self._budget.now().timestamp()) > 0:
                     self._stop.wait(min(left_s, LOOK_AGAIN_S))
 
@@ -85,7 +85,7 @@ class StravaAdapter(HTTPAdapter):
         ticket = self._wait_for_turn()
         try:
             response = super().send(request, *args, **kwargs)
-            # read here, so that a body cut short is tried again too
+            # read here, so that a body that is cut short is retried too
             body = response.content
         except FAILURES as error:
             if self._budget is not None and ticket is not None:
@@ -111,26 +111,26 @@ class StravaAdapter(HTTPAdapter):
 
 
 class _Session(requests.Session):
-    """Asks the environment for proxies and certificates once per server: `requests` does so with each request."""
+    """Reads proxies and certificates from the environment once per server; `requests` would do so for each request."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._told: dict[str, Any] = {}
-        # else requests puts what ~/.netrc has for this host, or for any, in the place of a header of ours
+        self._environment: dict[str, Any] = {}
+        # otherwise requests replaces our header by what ~/.netrc has for this host, or for any
         self.auth = _as_it_is
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         if (proxies, stream, verify, cert) != ({}, None, None, None):
             return super().merge_environment_settings(url, proxies, stream, verify, cert)
         server = "/".join(url.split("/", 3)[:3])
-        if server not in self._told:
-            self._told[server] = super().merge_environment_settings(url, proxies, stream, verify, cert)
-        return dict(self._told[server])
+        if server not in self._environment:
+            self._environment[server] = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return dict(self._environment[server])
 
 
 def open_session(adapter: StravaAdapter) -> requests.Session:
     """A session whose every request goes through `adapter`."""
-    # of a header that is none it would show a traceback, and go on as we do
+    # for an invalid header it would print a traceback, and then do as we do
     logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
     session = _Session()
     session.headers["User-Agent"] = "strava-stats"
@@ -144,19 +144,19 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _trouble_with(response: requests.Response, body: bytes, may_be_empty: bool) -> str:
-    """Why an answer is worth another try; empty where it is Strava's word, yes or no."""
+    """Why an answer is worth another try; empty if it is Strava's answer, yes or no."""
     status = response.status_code
     if requests.codes.bad_request <= status < requests.codes.internal_server_error:
         return ""
     if status >= requests.codes.multiple_choices:
         return f"it answered {status}"
-    # a revocation is answered with nothing at all (RFC 7009)
+    # the answer to a revocation is empty (RFC 7009)
     sound = _looks_like_json(body) or (may_be_empty and not body)
-    return "" if sound else f"it answered {status} with something else than JSON"
+    return "" if sound else f"it answered {status} with something other than JSON"
 
 
 def _looks_like_json(body: bytes) -> bool:
-    """Whether `body` begins and ends like JSON; who reads it parses it, and once is enough."""
+    """Whether `body` begins and ends like JSON; it is parsed later, and once is enough."""
     return (body.lstrip()[:1], body.rstrip()[-1:]) in ((b"[", b"]"), (b"{", b"}"))
 
 
@@ -166,7 +166,7 @@ def raise_for_refusal(response: requests.Response, *_args: Any, **_kwargs: Any) 
     Raises:
         NotAuthorised: 401 (token or scope) and 403 (the app's status).
         ActivityNotFound: 404.
-        BadSetting: any other 4xx; Strava says what it did not like.
+        BadSetting: any other 4xx; the text has Strava's reason.
     """
     if response.ok:
         return
@@ -197,7 +197,7 @@ def missing_scopes(response: requests.Response) -> list[str]:
 
 
 def refusals(response: requests.Response) -> list[tuple[str, str, str]]:
-    """(resource, field, code) of each entry of an error body; empty where the body is something else."""
+    """(resource, field, code) of each entry of an error body; empty if the body is something else."""
     try:
         errors = response.json()["errors"]
         return [(str(e["resource"]), str(e["field"]), str(e["code"])) for e in errors]

@@ -1,8 +1,8 @@
-"""Walking Strava's list of activities: windows that overlap, so that a list that moves in mid-walk hides nothing.
+"""Walking Strava's list of activities in overlapping windows, so that a list that changes during a walk hides nothing.
 
-Pages by number shift: what is deleted on a page already read pulls the next activity over the border, unseen. So a full
-page is followed by a new window that begins with the last activity seen; a page number is only used where a window has
-more of one second than a page holds, or a page that is not full.
+Numbered pages shift: a deletion on a page that was read pulls the next activity across the border, unseen. So after a
+full page comes a new window that begins with the last activity seen; a page number is only used if a window has more
+activities in one second than fit on a page, or if a page is not full.
 """
 
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from .client import StravaClient
 from .payloads import EPOCH, Payload
 from .transport import raise_for_refusal
 
-# windows overlap by an activity: so many to a window keep that below one in 100, and in a long walk below one in 400,
-# so that 100,000 activities too cost at most three requests more than their full pages
+# windows overlap by one activity: with so many per window that is less than one in 100, and in a long walk less than
+# one in 400, so that even 100,000 activities cost at most three requests more than their full pages
 LEAST_IN_WINDOW = 100
 LONG_WALK = 50_000
 LEAST_IN_LONG_WALK = 400
@@ -25,7 +25,7 @@ LEAST_IN_LONG_WALK = 400
 class WindowPaginator(BasePaginator):
     """The pages of the activities that start after an instant (seconds since 1970), until an empty page.
 
-    `listed` is how many a walk has seen before, `page` where it goes on.
+    `listed` is how many a walk has seen before, `page` where it continues.
     """
 
     def __init__(self, after_s: int, per_page: int, page: int = 1, listed: int = 0) -> None:
@@ -41,7 +41,7 @@ class WindowPaginator(BasePaginator):
         self.update_request(request)
 
     def update_state(self, response: requests.Response, data: list[Payload] | None = None) -> None:
-        """Decide from the page `data` what comes next."""
+        """Decide from the page `data` what to request next."""
         if not data:
             self._has_next_page = False
             return
@@ -54,13 +54,13 @@ class WindowPaginator(BasePaginator):
             self._page += 1
 
     def update_request(self, request: requests.Request) -> None:
-        """Write into `request` what comes next."""
+        """Put the next page's parameters into `request`."""
         request.params = {"after": self._after_s, "per_page": self._per_page, "page": self._page}
 
     def _next_window_s(self, page: list[Payload]) -> int:
-        """`after` of the window that begins with the last activity of `page`; 0 where this window goes on."""
+        """`after` of the window that begins with the last activity of `page`; 0 if this window continues."""
         starts = [payload.start_date for payload in page if payload.start_date is not None]
-        # a page may hold fewer than per_page though more follow; newest first, a window would skip what is older
+        # a page may have fewer than per_page although more follow; newest first, a window would skip older activities
         if len(page) < self._per_page or not starts or starts != sorted(starts):
             return 0
         if self._listed_in_window < (LEAST_IN_WINDOW if self._listed < LONG_WALK else LEAST_IN_LONG_WALK):
@@ -69,9 +69,9 @@ class WindowPaginator(BasePaginator):
 
 
 def after_s(start: datetime) -> int:
-    """`after` (seconds since 1970) that lists what starts at `start` (UTC) or later.
+    """The value of `after` (seconds since 1970) that lists what starts at `start` (UTC) or later.
 
-    One second earlier survives both readings of `after` (whether it includes the second itself) and ties on it.
+    One second earlier is right for both readings of `after` (with or without the second itself) and for ties.
     """
     return max(int((start - EPOCH).total_seconds()) - 1, 0)
 
@@ -92,9 +92,9 @@ class ActivityWalk:
         self.listed = 0
 
     def pages(self, start: datetime) -> Iterator[list[Payload]]:
-        """The pages of the activities that start at `start` (UTC) or later; of a walk that was stopped, what is left.
+        """The pages of the activities that start at `start` (UTC) or later; for a walk that was stopped, the rest.
 
-        Each is to be given to `take` before the next is asked for.
+        Pass each to `take` before requesting the next.
         """
         if self.oldest_first:
             paginator = WindowPaginator(after_s(max(start, self.reached)), self._per_page, listed=self.listed)
@@ -105,9 +105,9 @@ class ActivityWalk:
         )
 
     def take(self, page: list[Payload]) -> list[Payload]:
-        """Note `page`; it comes back less what the page before it had.
+        """Note `page`; returns it without what the page before had.
 
-        An activity that was edited in between is there twice.
+        An activity that was edited in between appears twice.
         """
         self._pages_seen += 1
         for payload in page:

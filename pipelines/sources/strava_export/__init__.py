@@ -57,14 +57,14 @@ Rows = Iterator[dict[str, Any]]
 def strava_export(path: str = dlt.config.value, athlete_id: int | None = None) -> list[DltResource]:
     """Strava's bulk export as tables.
 
-    `path` is the ZIP as Strava has sent it, with or without a folder on top, or the unpacked folder. `athlete_id` is
-    whose export it has to be, if that matters.
+    `path` is the ZIP as Strava sent it, with or without a folder on top, or the unpacked folder. `athlete_id` is the
+    athlete to whom it has to belong, if that matters.
 
     Raises:
-        ExportError: it cannot be read at all. What cannot be read in it is in the table `export_problems`.
+        ExportError: it cannot be read at all. The table `export_problems` has the parts that cannot be read.
     """
     with Export(path, athlete_id) as export:
-        # what is wrong with all of it is said here, not inside an extraction
+        # an error that concerns all of it is raised here, not during an extraction
         _ = export.layout
 
     def table(
@@ -87,7 +87,7 @@ def strava_export(path: str = dlt.config.value, athlete_id: int | None = None) -
         columns={"sha256": {"data_type": "text"}, "content": {"data_type": "binary"}},
     )
     def contents() -> Iterator[DataItemWithMeta]:
-        # a file, not rows: dlt would keep 5,000 of them in memory, a gigabyte
+        # a file instead of rows: dlt would keep 5,000 of them in memory, a gigabyte
         with Export(path, athlete_id) as export, TemporaryDirectory() as folder:
             for number, batch in enumerate(_batches(export)):
                 parquet = Path(folder) / f"{number}.parquet"

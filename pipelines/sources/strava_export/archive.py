@@ -16,15 +16,15 @@ from typing import IO, Final, Self
 from .errors import DamagedExport, EncryptedExport, NotAnExport, Problem
 
 ACTIVITIES_CSV: Final = "activities.csv"
-# what a member may expand to: the longest day's GPX has 60 MB, a year of CSV 1 MB
+# the maximum unpacked size of a member: the GPX of the longest day has 60 MB, a year of CSV 1 MB
 MAX_MEMBER_BYTES: Final = 200_000_000
-# text shrinks to a tenth, a bomb to a thousandth
+# text shrinks to a tenth, a zip bomb to a thousandth
 _BOMB_RATIO: Final = 200
 _BOMB_BYTES: Final = 10_000_000
 _MAX_MEMBERS: Final = 500_000
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _EXTENDED_TIME: Final = 0x5455
-# what reading a damaged member raises, by zipfile, zlib, a method that is unknown, or the disk
+# what reading a damaged member raises: by zipfile, by zlib, for an unknown method, or by the disk
 _READ_ERRORS: Final = (
     zipfile.BadZipFile,
     zlib.error,
@@ -46,7 +46,7 @@ class UnreadableMember(Exception):
 
 @dataclass(frozen=True)
 class Member:
-    """A file of an export: its name below the export's root, its size, the ZIP's checksum of it (None in a folder)."""
+    """A file of an export: its name below the root, its size, and its checksum in the ZIP (None in a folder)."""
 
     name: str
     size: int
@@ -56,7 +56,7 @@ class Member:
 
 
 class Archive:
-    """What a ZIP and a folder have in common: `members` by name, `problems` of the others, and reading.
+    """What a ZIP and a folder have in common: `members` by name, `problems` with the others, and reading.
 
     `origin` is the name of the ZIP or folder, without the path to it.
     """
@@ -67,7 +67,7 @@ class Archive:
         self.problems: list[Problem] = []
 
     def open(self, name: str) -> IO[bytes]:
-        """A member as a stream of bytes; what reading it raises is one of `READ_ERRORS`."""
+        """A member as a stream of bytes; reading it raises one of `READ_ERRORS`."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class Archive:
         """The bytes of a member.
 
         Raises:
-            UnreadableMember: it is not there, empty, too large, encrypted or damaged.
+            UnreadableMember: it is missing, empty, too large, encrypted or damaged.
         """
         member = self.members.get(name)
         if member is None:
@@ -113,7 +113,7 @@ def _words(error: Exception) -> str:
 
 
 class ZipArchive(Archive):
-    """An export as Strava sends it."""
+    """An export as Strava sends it: a ZIP."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -167,7 +167,7 @@ class ZipArchive(Archive):
 
 
 class FolderArchive(Archive):
-    """An export that somebody has unpacked."""
+    """An export that was unpacked."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -199,15 +199,15 @@ def open_archive(path: Path) -> Archive:
     """The archive at a path.
 
     Raises:
-        NotAnExport: there is nothing, or something else than an export.
+        NotAnExport: there is nothing, or something other than an export.
         DamagedExport: a ZIP that is cut.
         EncryptedExport: its activities.csv asks for a password.
     """
     name = path.resolve().name
     if not path.exists():
-        raise NotAnExport(f"{name} is not there. Give the ZIP that Strava has sent, or the folder it unpacks to.")
+        raise NotAnExport(f"{name} does not exist. Give the ZIP from Strava, or the folder into which it unpacks.")
     if not path.is_dir() and not path.is_file():
-        raise NotAnExport(f"{name} is no file. Give the ZIP that Strava has sent, or the folder it unpacks to.")
+        raise NotAnExport(f"{name} is not a file. Give the ZIP from Strava, or the folder into which it unpacks.")
     try:
         archive = FolderArchive(path) if path.is_dir() else ZipArchive(path)
     except OSError as error:
@@ -224,11 +224,11 @@ def _no_zip(path: Path) -> NotAnExport | DamagedExport:
         begins = stream.read(4)
     if begins[:2] == b"PK":
         return DamagedExport(f"{name} is cut or damaged: download it from Strava again.")
-    return NotAnExport(f"{name} is no ZIP. Give the ZIP that Strava has sent, or the folder it unpacks to.")
+    return NotAnExport(f"{name} is not a ZIP. Give the ZIP from Strava, or the folder into which it unpacks.")
 
 
 def _is_litter(name: str) -> bool:
-    """Say whether an operating system has left it there."""
+    """Whether it is litter of an operating system."""
     parts = PurePosixPath(name).parts
     return "__MACOSX" in parts or any(part.startswith("._") or part == ".DS_Store" for part in parts)
 
@@ -238,14 +238,14 @@ def _leads_out(name: str) -> bool:
 
 
 def _root_of(names: dict[str, zipfile.ZipInfo] | dict[str, Path], origin: str) -> str:
-    """What the names of an export begin with: nothing, or the folder that is on top of it.
+    """The common beginning of the names in an export: nothing, or the folder on top.
 
     Raises:
         NotAnExport: there is no activities.csv, or several.
     """
     roots = [name.removesuffix(ACTIVITIES_CSV) for name in names if PurePosixPath(name).name == ACTIVITIES_CSV]
     if not roots:
-        raise NotAnExport(f"{origin} has no activities.csv in it, so it is no export of Strava's.")
+        raise NotAnExport(f"{origin} has no activities.csv in it, so it is not an export of Strava's.")
     depth = min(root.count("/") for root in roots)
     roots = [root for root in roots if root.count("/") == depth]
     if len(roots) > 1:
@@ -254,7 +254,7 @@ def _root_of(names: dict[str, zipfile.ZipInfo] | dict[str, Path], origin: str) -
 
 
 def _time_of(info: zipfile.ZipInfo) -> datetime | None:
-    """When a member was written: UTC where the ZIP says so, else its clock read as UTC; None where it has none."""
+    """When a member was written: in UTC if the ZIP has that, otherwise its local time read as UTC; None without any."""
     extra = info.extra
     while len(extra) >= 4:
         kind, size = struct.unpack("<HH", extra[:4])

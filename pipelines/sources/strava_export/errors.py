@@ -1,4 +1,4 @@
-"""What can be wrong with an export: errors that end its reading, and problems that do not."""
+"""What can be wrong with an export: errors that end the reading, and problems that do not."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ class ExportError(Exception):
 
 
 class NotAnExport(ExportError):
-    """A path that is no ZIP, no folder, or has no activities.csv in it."""
+    """A path that is neither a ZIP nor a folder, or has no activities.csv in it."""
 
 
 class DamagedExport(ExportError):
-    """A ZIP that is cut or broken where everything depends on it."""
+    """A ZIP that is cut, or damaged in a part that everything else needs."""
 
 
 class EncryptedExport(ExportError):
@@ -20,7 +20,7 @@ class EncryptedExport(ExportError):
 
 
 class AnotherAthlete(ExportError):
-    """The export of somebody else than was asked for."""
+    """The export of another athlete than the given one."""
 
 
 class UnknownLayout(ExportError):
@@ -29,11 +29,11 @@ class UnknownLayout(ExportError):
 
 @dataclass(frozen=True)
 class Problem:
-    """Something in an export that was not read, or not as it should be; all else was.
+    """Something in an export that was not read, or only with a fault; everything else was.
 
     `kind` is `row`, `file`, `member` (of the ZIP), `column` or `sport`; `name` says which one; `reason` is a word for
     programs, `explanation` a sentence for people. `lost` is false if what it names was delivered all the same.
-    `text` is an unread row as it stood in activities.csv.
+    `text` is an unread row as in activities.csv.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""An export, opened: its rows with what they say, its files, and what else of it is worth keeping."""
+"""An export, opened: its rows and their values, its files, and what else is worth keeping."""
 
 import hashlib
 import json
@@ -20,8 +20,8 @@ from .records import Record, records
 from .rows import row_payload, row_values, upload_id_of
 
 FILES_FOLDER: Final = "activities/"
-# what is read of all the other files: none of them has an address, a login or another person in it, but for the
-# profile, of which `profile` takes three cells
+# the other files that are read: none of them contains an address, a login or another person, except for the profile,
+# of which `profile` reads three cells
 _GEAR_FILES: Final = {"bikes.csv": "bike", "shoes.csv": "shoes", "components.csv": "component"}
 _ROWS_TO_LOOK_AT: Final = 200
 _KIND: Final = re.compile(r"\.(fit|gpx|tcx)(\.gz)?$", re.IGNORECASE)
@@ -31,8 +31,8 @@ _KIND: Final = re.compile(r"\.(fit|gpx|tcx)(\.gz)?$", re.IGNORECASE)
 class ExportRow:
     """A row of activities.csv.
 
-    `payload` is all of it, as a JSON array of [title, text] in order; `values` what could be mapped, typed, under our
-    names. `file_name` is the member with the activity's file, None if there is none.
+    `payload` is the whole row as a JSON array of [title, text] in order; `values` has what could be mapped, typed, with
+    our names. `file_name` is the member with the activity's file, None if there is none.
     """
 
     number: int
@@ -56,7 +56,8 @@ class ExportRow:
 class ExportFile:
     """An activity file as it came, compressed or not.
 
-    `kind` is fit, gpx, tcx or other; `upload_id` is known of original uploads; `activity_id` of files that a row names.
+    `kind` is fit, gpx, tcx or other; `upload_id` is known for original uploads; `activity_id` for files that a row
+    names.
     """
 
     name: str
@@ -74,8 +75,8 @@ class ExportFile:
 class Export:
     """An export of Strava's, opened for reading: a ZIP, a ZIP with a folder on top, or an unpacked folder.
 
-    `athlete_id` is whose it has to be, if that matters. Whatever cannot be read is in `problems` once the method that
-    met it has come to its end.
+    `athlete_id` is the athlete to whom it has to belong, if that matters. Whatever cannot be read is in `problems` once
+    the method that reads it has ended.
 
     Raises:
         NotAnExport, DamagedExport, EncryptedExport, AnotherAthlete: it cannot be read at all.
@@ -112,7 +113,7 @@ class Export:
 
     @property
     def problems(self) -> list[Problem]:
-        """What was not read, or not as it should be, so far; each once."""
+        """What was not read, or only with a fault, so far; each once."""
         return list(self._problems)
 
     @cached_property
@@ -126,7 +127,7 @@ class Export:
 
     @property
     def is_dated(self) -> bool:
-        """Whether `exported_at` is what Strava wrote: a folder has the times of whoever has unpacked it."""
+        """Whether `exported_at` is what Strava wrote: the times in a folder may be those of its unpacking."""
         member = self.archive.members[ACTIVITIES_CSV]
         return member.crc32 is not None and member.modified_at is not None
 
@@ -134,7 +135,7 @@ class Export:
 
     @cached_property
     def csv_sha256(self) -> str:
-        """The hash of activities.csv, by which an export is known again.
+        """The hash of activities.csv, which identifies an export.
 
         Raises:
             DamagedExport: it cannot be read to its end.
@@ -153,7 +154,7 @@ class Export:
         """Which column of activities.csv is which.
 
         Raises:
-            UnknownLayout: that cannot be known safely.
+            UnknownLayout: the columns cannot be identified safely.
             DamagedExport: activities.csv cannot be read to its end.
         """
         return self._looked[0]
@@ -187,7 +188,7 @@ class Export:
     def _looked(self) -> tuple[Layout, bool]:
         """Which column is which, and whether dates like 3/4/2024 begin with the month.
 
-        Reads activities.csv to its end, so that a damaged one is found before a row of it is handed out.
+        Reads activities.csv to its end, so that damage shows before the first row is used.
         """
         layout: Layout | None = None
         fits = looked_at = 0
@@ -212,9 +213,7 @@ class Export:
                 f"Please report its header: {header}"
             )
         for title in layout.unknown_titles:
-            self._note(
-                "column", title, "unknown_title", f"{title!r} is a column that is not known; it is kept as text."
-            )
+            self._note("column", title, "unknown_title", f"{title!r} is an unknown column; it is kept as text.")
         return layout, dates.month_first
 
     def _records(self, name: str, width: int | None) -> Iterator[Record]:
@@ -249,11 +248,11 @@ class Export:
     # --- the activities' files
 
     def file_members(self) -> list[Member]:
-        """The activity files there are, unread: name, size, checksum, so that known ones need no reading."""
+        """The activity files, unread: name, size, checksum, so that known ones need no reading."""
         return [member for name, member in self.archive.members.items() if name.startswith(FILES_FOLDER)]
 
     def file(self, name: str) -> ExportFile | None:
-        """One activity file; None, and a problem, if it cannot be read."""
+        """One activity file; None and a problem if it cannot be read."""
         try:
             content = self.archive.read(name)
         except UnreadableMember as error:
@@ -263,14 +262,14 @@ class Export:
         return ExportFile(name, content, activity_id, upload_id_of(name), _kind_of(name, content))
 
     def files(self) -> Iterator[ExportFile]:
-        """The activity files, one after the other; also those that no row names. Missing ones are problems."""
+        """The activity files, one after the other, including those that no row names. Missing ones are problems."""
         for member in self.file_members():
             if file := self.file(member.name):
                 yield file
         self.note_missing_files()
 
     def note_missing_files(self) -> None:
-        """Note, among the problems, the files that a row names and the export has not."""
+        """Add the files that a row names and the export lacks to the problems."""
         for name, activity_id in self.activity_of_file.items():
             if name not in self.archive.members:
                 explanation = f"{name}, the file of activity {activity_id}, is not in the export."
@@ -278,13 +277,13 @@ class Export:
 
     @property
     def activity_of_file(self) -> dict[str, int]:
-        """Which activity a file belongs to, by its name; reads activities.csv if nobody has yet."""
+        """Which activity a file belongs to, by its name; reads activities.csv if it was not read yet."""
         if self._activity_of_file is None:
             for _ in self.rows():
                 pass
         return self._activity_of_file or {}
 
-    # --- all else that is read
+    # --- everything else that is read
 
     def gear(self) -> Iterator[dict[str, Any]]:
         """Bikes, shoes and components: Strava gives them no ids here, only names."""
@@ -294,7 +293,7 @@ class Export:
                 yield {"kind": kind, **_by_position(names, row)}
 
     def goals(self) -> Iterator[dict[str, Any]]:
-        """Goals, as they stand there."""
+        """Goals, unchanged."""
         for row in self._table("goals.csv"):
             yield _by_position((), row)
 
@@ -304,12 +303,12 @@ class Export:
             yield _by_position(("file_name", "caption"), row)
 
     def preferences(self) -> Iterator[dict[str, Any]]:
-        """Preferences, as they stand there: weight, FTP, maximum heart rate, units, language."""
+        """Preferences, unchanged: weight, FTP, maximum heart rate, units, language."""
         for row in self._table("general_preferences.csv"):
             yield _by_position((), row)
 
     def profile(self) -> Iterator[dict[str, Any]]:
-        """The athlete: id, sex, weight. Names, e-mail and address are left where they are."""
+        """The athlete: id, sex, weight. Names, e-mail and address are not read."""
         for row in self._table("profile.csv"):
             cells = [text for _, text in row[1]]
             if cells and cells[0].isdecimal():
@@ -333,7 +332,7 @@ class Export:
         return int(named[1]) if named else None
 
     def _table(self, name: str) -> Iterator[tuple[int, list[tuple[str, str]]]]:
-        """The rows of one of the small files, as number and pairs of title and text; nothing if it is not there."""
+        """The rows of one of the small files, as number and pairs of title and text; none if it is missing."""
         if name not in self.archive.members:
             return
         titles: list[str] = []
@@ -350,7 +349,7 @@ class Export:
             self._lose("member", name, "damaged", str(error))
 
     def check(self) -> list[Problem]:
-        """Read all of it and return what could not be read, or not as it should be."""
+        """Read everything and return what could not be read, or only with a fault."""
         for part in (self.rows(), self.files(), self.gear(), self.goals(), self.media(), self.preferences()):
             for _ in part:
                 pass
@@ -384,7 +383,7 @@ def _by_position(names: tuple[str, ...], row: tuple[int, list[tuple[str, str]]])
 
 
 def _kind_of(name: str, content: bytes) -> str:
-    """The kind of a file, by its name, else by how it begins: Strava has given some the name `.bin`."""
+    """The kind of a file, by its name, otherwise by its first bytes: Strava has named some `.bin`."""
     if named := _KIND.search(PurePosixPath(name).name):
         return named[1].lower()
     head = content[:512]

@@ -1,7 +1,7 @@
 """Which column of an activities.csv is which, in any language and of any year.
 
-Strava has added columns over the years and translates the titles, but never the order. Two titles that come twice,
-elapsed time and distance, say where the second block begins, and with it where the first 52 columns are.
+Strava has added columns over the years and translates the titles, but has never changed the order. Two titles occur
+twice, elapsed time and distance: they show where the second block begins, and so where the first 52 columns are.
 """
 
 import re
@@ -18,7 +18,7 @@ _TAG: Final = re.compile(r"<[^>]*>")
 _UNTRANSLATED: Final = re.compile(r"translation missing: \S*\.(\w+)$")
 FILE_ERROR: Final = "#error#"
 _FILE: Final = re.compile(r"\s*|#error#|(\S*/)?activities/.+")
-# the columns that repeat, where the first of them stands, and where they repeat: per width of the first block
+# the columns that repeat, the place of the first one, and where they repeat, by width of the first block
 _FIRST_ELAPSED, _FIRST_DISTANCE = 5, 6
 _SECOND_ELAPSED_SINCE: Final = {13: 72, 14: 84, 15: 86}
 _FIXED_COLUMNS: Final = 52
@@ -36,7 +36,7 @@ _OF_2018: Final = (
     "file_name",
 )
 _WIDTH_OF_2019: Final = 11
-# Strava has called some columns otherwise
+# earlier titles of some columns
 _FORMER_TITLES: Final = {
     "Avg Flow": "Average Flow",
     "Avg Elapsed Speed": "Average Elapsed Speed",
@@ -48,7 +48,7 @@ _FORMER_TITLES: Final = {
 class Layout:
     """The columns of an activities.csv.
 
-    `titles` as they stand there, `columns` by position (None: not known, its texts stay in the payload),
+    `titles` unchanged, `columns` by position (None: unknown, its texts stay in the payload),
     `language` if its titles are known, `in_metres` if shown distances are in metres, as until 2019.
     """
 
@@ -64,15 +64,15 @@ class Layout:
 
     @property
     def unknown_titles(self) -> list[str]:
-        """The titles of columns that are not known."""
+        """The titles of unknown columns."""
         return [title for title, column in zip(self.titles, self.columns, strict=True) if column is None]
 
     def position(self, name: str) -> int | None:
-        """Where a column of ours stands."""
+        """The position of one of our columns."""
         return next((i for i, column in enumerate(self.columns) if column and column.name == name), None)
 
     def fits(self, texts: Sequence[str]) -> bool:
-        """Say whether id and file of a row look like an id and a file."""
+        """Whether id and file of a row look like an id and a file."""
         id_, file = self.position("activity_id"), self.position("file_name")
         return (
             id_ is not None
@@ -83,7 +83,7 @@ class Layout:
 
 
 def clean(title: str) -> str:
-    """A title without what Strava's missing translations put around it."""
+    """A title without the text of a missing translation around it."""
     title = _TAG.sub("", title).strip()
     if untranslated := _UNTRANSLATED.search(title):
         return untranslated[1].replace("_", " ").title()
@@ -91,7 +91,7 @@ def clean(title: str) -> str:
 
 
 def layout_of(titles: Sequence[str]) -> Layout:
-    """The layout that a header has.
+    """The layout of a header.
 
     Raises:
         UnknownLayout: the columns cannot be distinguished safely; the header is in the message.
@@ -108,7 +108,7 @@ def layout_of(titles: Sequence[str]) -> Layout:
     if known is None:
         header = ", ".join(cleaned)[:2000]
         raise UnknownLayout(
-            f"activities.csv has {len(titles)} columns of a kind that is not known. Please report its header: {header}"
+            f"activities.csv has {len(titles)} columns of an unknown kind. Please report its header: {header}"
         )
     return Layout(tuple(titles), tuple(_corrected_by_titles(known, cleaned, language)), language)
 
@@ -131,7 +131,7 @@ def _columns_by_position(titles: list[str]) -> list[Column | None] | None:
             of_this_block = [w for w in widths if w >= since and w < min(later, default=10**6)]
             break
     else:
-        # two titles that are the same in English need not be so elsewhere: then its width must be known
+        # two titles that are equal in English may differ in other languages: then the width has to be a known one
         of_this_block = [width] if width in widths else []
     nearest = max((w for w in of_this_block if w <= width), default=None)
     if nearest is None:
@@ -140,12 +140,12 @@ def _columns_by_position(titles: list[str]) -> list[Column | None] | None:
     if nearest == width:
         return known
     unknown: list[Column | None] = [None] * (width - nearest)
-    # Media is always the last one
+    # Media is always last
     return [*known[:-1], *unknown, known[-1]] if nearest >= 86 else [*known, *unknown]
 
 
 def _corrected_by_titles(known: list[Column | None], titles: list[str], language: str | None) -> list[Column | None]:
-    """Behind the fixed columns a title that is known says more than its place does."""
+    """After the fixed columns, a known title is better evidence than its place."""
     english = seeds.titles().get(language or "", {})
     by_title = {column.title: column for column in seeds.columns()}
     corrected = known[:_FIXED_COLUMNS]
@@ -156,7 +156,7 @@ def _corrected_by_titles(known: list[Column | None], titles: list[str], language
         if column:
             corrected.append(column)
         else:
-            # all English titles are known, so one that is not is a new column
+            # all English titles are known, so an unknown one is a new column
             is_new = placed is None or placed.title in taken or language == "en"
             corrected.append(None if is_new else placed)
     return corrected

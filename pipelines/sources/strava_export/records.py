@@ -1,6 +1,6 @@
-"""CSV as Strava writes it, record by record: a record that is broken never takes its neighbours with it.
+"""Strava's CSV, record by record: a broken record never takes its neighbours with it.
 
-Python's reader alone would take a quote that is never closed to the end of the file, and not say what stood there.
+Python's reader alone would read an unclosed quote to the end of the file, and lose its text.
 """
 
 import csv
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import IO, Final
 
-# a description has some thousand characters; beyond that it is a quote that nobody has closed
+# a description has up to some thousand characters; beyond that, a quote was not closed
 _MAX_RECORD_BYTES: Final = 1_000_000
 _BEGINS_A_ROW: Final = re.compile(rb'"?\d+"?[,;\t]')
 _DELIMITERS: Final = ",;\t"
@@ -31,7 +31,7 @@ class Record:
 
 
 def records(stream: IO[bytes], width: int | None = None) -> Iterator[Record]:
-    """The records of a CSV file, the header first; all others have its width, or fields that are None.
+    """The records of a CSV file, the header first; the others have its width, or None for fields.
 
     Raises what reading the stream raises.
     """
@@ -43,7 +43,7 @@ def records(stream: IO[bytes], width: int | None = None) -> Iterator[Record]:
             delimiter = max(_DELIMITERS, key=group[0].decode("utf-8", "replace").count)
         record = _record(number, b"".join(group), delimiter, width)
         if number and len(group) > 1 and (record.fields is None or _swallowed_a_row(group, delimiter, width)):
-            # a quote that nobody closes: the record ends where the next row begins
+            # an unclosed quote: the record ends where the next row begins
             end = next((i for i, line in enumerate(group) if i and _BEGINS_A_ROW.match(line)), len(group))
             lines.take_back(group[end:])
             record = replace(_record(number, b"".join(group[:end]), delimiter, width), fields=None)
@@ -54,14 +54,14 @@ def records(stream: IO[bytes], width: int | None = None) -> Iterator[Record]:
 
 
 class _Lines:
-    """The lines of a stream, in groups that may be records; those of a broken one can be given back."""
+    """The lines of a stream, in groups that may be records; lines of a broken record can be put back."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._given_back: deque[bytes] = deque()
 
     def next_group(self) -> list[bytes]:
-        """The lines of the next record: it goes on for as long as a quote is open. Empty at the end."""
+        """The lines of the next record, which continues while a quote is open. Empty at the end."""
         group: list[bytes] = []
         size, quotes = 0, 0
         while line := self._given_back.popleft() if self._given_back else self._stream.readline(_MAX_RECORD_BYTES):
@@ -78,7 +78,7 @@ class _Lines:
 
 
 def _swallowed_a_row(group: list[bytes], delimiter: str, width: int | None) -> bool:
-    """Say whether a line inside a record is a row of its own, so that the record only looks whole."""
+    """Whether a line within a record is a row of its own, so that the record only looks whole."""
     return any(
         _BEGINS_A_ROW.match(line) and _record(0, line, delimiter, width).fields is not None for line in group[1:]
     )

@@ -1,4 +1,4 @@
-"""A row of activities.csv: its payload, and what its texts say, which is found again from the payload alone."""
+"""A row of activities.csv: its payload, and the values of its texts, which can be read again from the payload alone."""
 
 import json
 import re
@@ -39,17 +39,17 @@ _DISPLAYED: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
 
 
 def row_payload(layout: Layout, fields: Sequence[str]) -> bytes:
-    """A row as it is kept: a JSON array of [title, text], in order."""
+    """The payload of a row: a JSON array of [title, text], in order."""
     pairs = list(zip(layout.titles, fields, strict=True))
     return json.dumps(pairs, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def read_row(payload: str | bytes, *, month_first: bool = False) -> dict[str, Any]:
-    """What the row says that `row_payload` made a payload of: the same as `row_values` of its texts.
+    """The values of a row from its payload: the same as `row_values` of its texts.
 
     Raises:
         UnknownLayout: its columns cannot be distinguished safely.
-        ValueError: it is no such payload.
+        ValueError: it is not such a payload.
     """
     titles, fields = _pairs(payload)
     return row_values(_layout(titles), fields, month_first=month_first)
@@ -87,15 +87,15 @@ def row_values(
     row: str = "the row",
     report: Callable[[Problem], None] = lambda _problem: None,
 ) -> dict[str, Any]:
-    """What the texts of a row say, typed, under our names; None where a text says nothing, or nothing known.
+    """The typed values of a row, with our names; None for an empty or unknown text.
 
-    `month_first` says how a date like 3/4/2024 is meant. What is not understood is reported, of the `row` of that name.
+    `month_first`: whether a date like 3/4/2024 begins with the month. Unknown texts are reported for the `row`.
     """
     return _Row(layout, month_first, row, report).values(fields)
 
 
 def upload_id_of(file_name: str) -> int | None:
-    """The upload id in a file's name, which only original uploads bear."""
+    """The upload id in a file's name, which only original uploads have."""
     original = _ORIGINAL.search(file_name)
     return int(original[1]) if original else None
 
@@ -119,7 +119,7 @@ class _Row:
         language, sport = self._layout.language, values["activity_type"]
         values["type"] = texts.type_of_sport(sport, language) if sport else None
         if sport and values["type"] is None:
-            explanation = f"{sport!r} is a sport whose name is not known; it is kept as text."
+            explanation = f"{sport!r} is an unknown sport; it is kept as text."
             self._note("sport", sport, "unknown_sport", explanation)
         self._take_displayed(values)
         if values["file_name"] == FILE_ERROR:
@@ -136,7 +136,7 @@ class _Row:
         try:
             return _PARSERS[kind](text.strip())
         except ValueError:
-            explanation = f"{name} has a text that is no {kind}; it is kept in the payload."
+            explanation = f"{name} has a text that is not a {kind}; it is kept in the payload."
             self._note("column", name, "no_value", explanation)
             return None
 
@@ -148,7 +148,7 @@ class _Row:
             return None
 
     def _take_displayed(self, values: dict[str, Any]) -> None:
-        """Where the block for programs is empty, what is shown to people counts."""
+        """If the block for programs is empty, the block for people counts."""
         shown = {name: values.pop(f"displayed_{name}", None) for name in _DISPLAYED}
         values.setdefault("distance_m", None)
         for name, (target, parse) in _DISPLAYED.items():

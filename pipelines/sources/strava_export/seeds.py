@@ -1,4 +1,4 @@
-"""What is known of Strava's exports, as data: columns by width, titles, months and sport names by language."""
+"""What is known about Strava's exports, as data: columns by width; titles, months and sport names by language."""
 
 import csv
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _FOLDER: Final = Path(__file__).with_name("seeds")
 
 @dataclass(frozen=True)
 class Column:
-    """A column of activities.csv: its English title, our name (empty: Strava leaves it empty), how to read its texts.
+    """A column of activities.csv: its English title, our name (empty if Strava leaves it empty), how to read its texts.
 
     `since_width` is the narrowest activities.csv that has it.
     """
@@ -38,7 +38,7 @@ def columns() -> tuple[Column, ...]:
 
 @cache
 def titles() -> dict[str, dict[str, str]]:
-    """Per language what a title is in English, as far as known."""
+    """The English of each title, by language, as far as known."""
     known = {"en": {column.title: column.title for column in columns()}}
     for language, title, english in _rows("titles.csv"):
         known.setdefault(language, {})[title] = english
@@ -47,17 +47,17 @@ def titles() -> dict[str, dict[str, str]]:
 
 @cache
 def months() -> dict[str, int]:
-    """Names of months, short and long, in lower case and without a dot; no two languages differ on one."""
+    """Names of months, short and long, in lower case and without a dot; no two languages contradict each other."""
     return {name: int(month) for name, month in _rows("months.csv")}
 
 
 @cache
 def sport_names() -> dict[tuple[str, str], str]:
-    """Strava's type by language and the name of a sport in lower case."""
+    """Strava's type by language and lower-case name of a sport."""
     return {(language, name.casefold()): type_ for language, name, type_ in _rows("sport_names.csv")}
 
 
 @cache
 def file_sports() -> dict[tuple[str, str], str]:
-    """Strava's sport type by what files call sport and sub-sport, in lower case; empty stands for any."""
+    """Strava's sport type by the sport and sub-sport of files, in lower case; empty stands for any."""
     return {(sport, sub_sport): sport_type for sport, sub_sport, sport_type in _rows("file_sports.csv")}

@@ -1,11 +1,11 @@
-"""Sports in Strava's words: `sport_type` of what an activity file says, and the coarser `type` that goes with it."""
+"""Sports in Strava's words: the `sport_type` for an activity file's sport, and the coarser `type` of it."""
 
 import re
 from typing import Final
 
 from . import seeds
 
-# the others are types of their own, or Workout
+# all others are types themselves, or Workout
 _TYPES: Final = {
     "TrailRun": "Run",
     "MountainBikeRide": "Ride",
@@ -37,7 +37,7 @@ def is_several(type_: str) -> bool:
 
 
 def sport_type_of(sport: str | None, sub_sport: str | None) -> str | None:
-    """Strava's `sport_type` of what a file calls its sport, in FIT's, GPX' or TCX' words; None if it is not known."""
+    """Strava's `sport_type` for a file's sport, in the words of FIT, GPX or TCX; None if unknown."""
     if sport is None:
         return None
     known = seeds.file_sports()

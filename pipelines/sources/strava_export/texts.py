@@ -1,4 +1,4 @@
-"""Texts of activities.csv as values: numbers, dates and sport names as each language writes them."""
+"""Texts of activities.csv as values: numbers, dates and sport names in each language."""
 
 import math
 import re
@@ -17,16 +17,16 @@ _NUMBER: Final = re.compile(r"[+-]?[\d.,'\s]*\d[\d.,'\s]*")
 _TRUE: Final = frozenset(("true", "1", "1.0"))
 _FALSE: Final = frozenset(("false", "0", "0.0"))
 _METRES_PER: Final = {"km": 1000.0, "nautical mile": 1852.0}
-# what Strava shows in metres and in nautical miles; all else is in kilometres
+# the sports that Strava shows in metres and in nautical miles; all others are in kilometres
 _IN_METRES: Final = frozenset(("Swim", "Rowing"))
 _IN_NAUTICAL_MILES: Final = frozenset(("Sail", "Windsurf"))
 
 
 def raw_number(text: str) -> float:
-    """A number that is written for programs, the same in all languages.
+    """A number in the block for programs, the same in all languages.
 
     Raises:
-        ValueError: it is none, or not finite.
+        ValueError: it is not a number, or not finite.
     """
     number = float(text)
     if not math.isfinite(number):
@@ -35,16 +35,16 @@ def raw_number(text: str) -> float:
 
 
 def displayed_number(text: str) -> float:
-    """A number that is written for people: `1,500`, `9,44`, `1.050`, `1 234,5`.
+    """A number in the block for people: `1,500`, `9,44`, `1.050`, `1 234,5`.
 
-    Strava shows two decimals at most, so three digits behind the last separator are thousands.
+    Strava shows at most two decimals, so three digits after the last separator are thousands.
 
     Raises:
         ValueError: it is none.
     """
     text = unicodedata.normalize("NFKC", text).strip()
     if not _NUMBER.fullmatch(text):
-        raise ValueError(f"{text} is no number")
+        raise ValueError(f"{text} is not a number")
     text = re.sub(r"[\s']", "", text)
     whole, separator, rest = text, "", ""
     for candidate in ".,":
@@ -75,18 +75,18 @@ def instant_of_epoch(text: str) -> datetime:
     """An instant from seconds since 1970.
 
     Raises:
-        ValueError: it is none that a calendar has.
+        ValueError: no calendar has it.
     """
     try:
         return datetime.fromtimestamp(raw_number(text), UTC)
     except (OverflowError, OSError) as error:
-        raise ValueError(f"{text} is no instant") from error
+        raise ValueError(f"{text} is not an instant") from error
 
 
 def displayed_instant(text: str, *, month_first: bool = False) -> datetime:
-    """An activity's date, which is a clock of UTC in the words of a language.
+    """An activity's date, which is in UTC, in the words of a language.
 
-    `month_first` says how `3/4/2024` is meant.
+    `month_first`: whether `3/4/2024` begins with the month.
 
     Raises:
         ValueError: it is none.
@@ -110,7 +110,7 @@ def displayed_instant(text: str, *, month_first: bool = False) -> datetime:
 
 
 class DateOrder:
-    """How dates like 3/4/2024 are meant: a number above 12 is no month, and all dates of an export are alike."""
+    """Whether dates like 3/4/2024 begin with the month: no month is above 12, and all dates of an export are alike."""
 
     def __init__(self) -> None:
         self._month_was_first = False
@@ -118,7 +118,7 @@ class DateOrder:
 
     @property
     def month_first(self) -> bool:
-        """Whether some of the dates looked at begin with the month, and none with the day."""
+        """Whether some of the dates seen begin with the month, and none with the day."""
         return self._month_was_first and not self._day_was_first
 
     def look_at(self, text: str) -> None:
@@ -131,14 +131,14 @@ class DateOrder:
 
 
 def _behind_the_date(text: str) -> int:
-    """Where to look for the time of day: `09.12.2022` is not one."""
+    """The text after the date, which has the time of day: `09.12.2022` is not one."""
     year = re.search(r"\d{4}", text)
     return year.end() if year and _CLOCK.search(text, year.end()) else 0
 
 
 def _ordered(numbers: list[str], month: int | None, *, month_first: bool) -> tuple[int, int, int]:
     if len(numbers) != (2 if month else 3):
-        raise ValueError(f"{' '.join(numbers)} is no date")
+        raise ValueError(f"{' '.join(numbers)} is not a date")
     if month:
         day, year = sorted(numbers, key=len) if len(numbers[0]) != len(numbers[1]) else numbers
         return _whole_year(year), month, int(day)
@@ -155,9 +155,9 @@ def _whole_year(text: str) -> int:
 
 
 def type_of_sport(name: str, language: str | None) -> str | None:
-    """Strava's `type` of a sport's name, None if this name is not known.
+    """Strava's `type` for a sport's name, None if the name is unknown.
 
-    English names are types with blanks and hyphens in them, so one that is new there needs no entry.
+    English names are types with blanks and hyphens in them, so a new one needs no entry.
     """
     known, key = seeds.sport_names(), name.strip().casefold()
     if language and (type_ := known.get((language, key))):
@@ -169,10 +169,10 @@ def type_of_sport(name: str, language: str | None) -> str | None:
 
 
 def displayed_distance_m(text: str, type_: str | None, *, in_metres: bool) -> float:
-    """Metres of a distance as shown to people; `in_metres` as it was until 2019.
+    """Metres of a distance in the block for people; `in_metres` as until 2019.
 
     Raises:
-        ValueError: it is none, or its unit is not known because the sport is not.
+        ValueError: it is not a distance, or its unit is unknown because the sport is.
     """
     if in_metres:
         return raw_number(text)

@@ -30,7 +30,7 @@ final as (
         'heart_rate' as kind,
         position as zone,
         item.min as lowest,
-        -- Strava writes -1 where the last zone has no end.
+        -- Strava sends -1 if the last zone has no upper bound.
         nullif(item.max, -1) as highest,
         is_custom,
         fetched_at

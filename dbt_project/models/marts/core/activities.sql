@@ -81,8 +81,8 @@
     'flagged': 'boolean',
     'from_accepted_tag': 'boolean',
 } -%}
-{#- What a row of an export or an activity's file can say. The rest only the API knows. -#}
-{%- set told_elsewhere = [
+{#- The fields that a row of an export or an activity's file can have. Only the API has the rest. -#}
+{%- set known_elsewhere = [
     'external_id', 'upload_id', 'gear_id', 'device_name', 'name', 'type', 'sport_type', 'workout_type', 'start_date',
     'moving_time', 'elapsed_time', 'distance', 'total_elevation_gain', 'elev_high', 'elev_low', 'average_speed',
     'max_speed', 'has_heartrate', 'average_heartrate', 'max_heartrate', 'average_cadence', 'average_temp',
@@ -92,13 +92,13 @@
 ] -%}
 {#- What an athlete edits, besides the sport. -#}
 {%- set edited = ['name', 'commute', 'gear_id'] -%}
-{#- No activity has as many metres, seconds or kudos, and no upload has such an id. Sums of less cannot overflow. -#}
+{#- No activity has so many metres, seconds or kudos, no upload such an id. Sums of smaller values cannot overflow. -#}
 {%- set too_much = '1e15' -%}
 {%- set texts = {'id': 'string'} -%}
 {%- for field in fields %}{% do texts.update({field: 'string'}) %}{% endfor -%}
 {%- set read_elsewhere = {'utc_offset': 'double', 'timezone': 'string', 'time_zone_source': 'string'} -%}
-{%- for field in told_elsewhere %}{% do read_elsewhere.update({field: fields[field]}) %}{% endfor -%}
-{#- Seconds may have halves there. -#}
+{%- for field in known_elsewhere %}{% do read_elsewhere.update({field: fields[field]}) %}{% endfor -%}
+{#- These have seconds with fractions. -#}
 {%- do read_elsewhere.update({'moving_time': 'double', 'elapsed_time': 'double'}) -%}
 {%- set doors = {'exported': ref('stg_strava__export_activities'), 'recorded': ref('stg_strava__activity_files')} -%}
 
@@ -130,7 +130,7 @@ merged_{{ door }} as (
     where {{ hash }} is not null
 ),
 
--- Any other reading, not only a newer one: a reader of ours may have learned since, and a purge erases.
+-- Any other reading, not only a newer one: a reader may have improved since, and a purge erases.
 changed_{{ door }} as (
     select coalesce(read_{{ door }}.id, merged_{{ door }}.id) as id
     from read_{{ door }}
@@ -138,7 +138,7 @@ changed_{{ door }} as (
     where
         coalesce(read_{{ door }}.{{ hash }}, '') <> coalesce(merged_{{ door }}.{{ hash }}, '')
         {%- if door == 'recorded' %}
-        -- Files may come before anybody knows whose they are.
+        -- Files may come before their athlete is known.
         or (merged_recorded.doors = 'file' and read_recorded.athlete_id <> merged_recorded.athlete_id)
         {%- endif %}
 ),
@@ -153,7 +153,7 @@ changed as (
         versions.id is not null
         and not coalesce(buried.is_gone or versions.fetched_at <= buried.purged_at, false)
         and (
-            -- Neither there nor, so far, known by the API; the API's door comes first.
+            -- Neither in the table nor known by the API; the API's door comes first.
             coalesce(substr(merged.doors, 1, 3), '') <> 'api'
             or versions.fetched_at > merged.fetched_at
             or (versions.fetched_at = merged.fetched_at and versions.payload_hash > merged.payload_hash)
@@ -163,7 +163,7 @@ changed as (
     union
     select id from changed_recorded
     union
-    -- What it is made of was purged, and another door may know it still.
+    -- The versions of which the row is made were purged, but another door may still know the activity.
     select merged.id
     from {{ this }} as merged
     inner join {{ ref('int_activities__buried') }} as buried on merged.id = buried.id
@@ -198,7 +198,7 @@ fitted as (
         sent_as,
         {%- for field, type in fields.items() %}
         {%- if type in ('integer', 'bigint') %}
-        {#- Engines round 12.7 into an integer: that is another number, hence no fit. #}
+        {#- Engines round 12.7 to an integer: that is another number, so it does not fit. #}
         case
             when typed.{{ field }} = try_cast(sent_as.{{ field }} as double) and abs(typed.{{ field }}) < {{ too_much }}
                 then typed.{{ field }}
@@ -253,7 +253,7 @@ sent as (
         payload_hash,
         {%- for field, type in read_elsewhere.items() %}
         {%- if field == 'utc_offset' %}
-        -- No place on Earth is further from UTC: a clock that failed.
+        -- No place on Earth is further from UTC: the clock failed.
         case when typed.utc_offset between -43200 and 50400 then typed.utc_offset end as utc_offset,
         {%- elif fields[field] == 'bigint' %}
         case
@@ -278,7 +278,7 @@ known as (
     select id from recorded
 ),
 
--- By field, the API's value where it has one, else the newest export's, else the file's.
+-- By field, the API's value, otherwise the newest export's, otherwise the file's.
 joined as (
     select
         known.id,
@@ -290,7 +290,7 @@ joined as (
         {{ sport_of(field) }} as {{ field }},
         {%- elif field in edited %}
         {{ newest_edit_of(field) }} as {{ field }},
-        {%- elif field in told_elsewhere %}
+        {%- elif field in known_elsewhere %}
         coalesce(sent.{{ field }}, exported.{{ field }}, recorded.{{ field }}) as {{ field }},
         {%- else %}
         sent.{{ field }},
@@ -315,7 +315,7 @@ joined as (
     left join recorded on known.id = recorded.id
 ),
 
--- Local time is one thing with its zone: of one source, never mixed.
+-- Local time and its zone belong together: they come from one source, never from two.
 located as (
     select
         *,

@@ -8,11 +8,11 @@ final as (
         activity_date,
         sport_type,
         cast(count(*) as bigint) as activities,
-        -- To the millimetre: the last bits of a sum of doubles hang on the order in which rows are met.
+        -- To the millimetre: the last bits of a sum of doubles depend on the order of the rows.
         cast(round(coalesce(sum(distance_m), 0), 3) as double) as distance_m,
         cast(coalesce(sum(moving_time_s), 0) as bigint) as moving_time_s,
         cast(round(coalesce(sum(total_elevation_gain_m), 0), 3) as double) as total_elevation_gain_m,
-        -- Only the API knows them: of exports alone there are none, which is not 0.
+        -- Only the API knows them: from exports alone the sum is unknown, not 0.
         cast(sum(kudos) as bigint) as kudos,
         cast(1 as bigint) as active_days
     from activities

@@ -1,10 +1,10 @@
 {{ config(materialized='view') }}
 
-{#- Files are no versions: they do not change. -#}
+{#- Files are not versions: they do not change. -#}
 {%- set doors = {'api': ref('stg_strava__activities'), 'export': ref('stg_strava__export_activities')} -%}
 
 with versions as (
-    -- Once each, also where a version landed twice.
+    -- Once each, even if a version landed twice.
     {%- for door, relation in doors.items() %}
     {% if not loop.first %}union all{% endif %}
     select

@@ -19,7 +19,7 @@ exports as (
     select * from {{ ref('stg_strava__exports') }}
 ),
 
--- An export has all activities in it, and a row lands only where it is new: both are needed.
+-- An export contains all activities, but a row lands only if it is new: both are needed.
 listed as (
     select
         item as id,
@@ -69,7 +69,7 @@ final as (
     inner join seen on activities.id = seen.id
     where not coalesce(seen.seen_at <= activities.purged_at, false)
     group by activities.id, activities.athlete_id, seen.door
-    -- Listed alone, in an export whose row could not be read, it is not known by it.
+    -- An activity that an export only lists, because its row could not be read, is not known through it.
     having count(seen.payload_hash) > 0
 )
 

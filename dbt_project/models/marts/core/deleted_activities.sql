@@ -9,11 +9,11 @@ with gone as (
         *,
         coalesce(purged_at >= noticed_at, false) as purged
     from {{ ref('int_activities__buried') }}
-    -- One that was known by a file, and then by Strava, is there under Strava's id.
+    -- An activity that was known by a file first, and then by Strava, has Strava's id.
     where is_gone and coalesce(reason, '') <> 'superseded'
 ),
 
--- The API's where it knew the activity, as in `activities`.
+-- The API's version if it knew the activity, as in `activities`.
 last_versions as (
     select
         door,

@@ -1,4 +1,4 @@
-{#- What the API's summaries have no name for, as pipelines/sources/strava_export/seeds/columns.csv names it. -#}
+{#- Fields without a name in the API's summaries, named as in pipelines/sources/strava_export/seeds/columns.csv. -#}
 {%- set fields = {
     'description': 'string',
     'private_note': 'string',

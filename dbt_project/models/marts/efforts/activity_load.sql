@@ -7,7 +7,7 @@ with activities as (
 settings as (
     select
         *,
-        -- Without a threshold of one's own: 85 % of the reserve.
+        -- Without a threshold in the settings: 85 % of the reserve.
         coalesce(threshold_hr, rest_hr + 0.85 * (max_hr - rest_hr)) as threshold_hr_used,
         case sex when 'm' then 0.64 when 'f' then 0.86 end as trimp_factor,
         case sex when 'm' then 1.92 when 'f' then 1.67 end as trimp_exponent
@@ -33,7 +33,7 @@ reserves as (
             when activities.average_heartrate < settings.rest_hr then 0
             else (activities.average_heartrate - settings.rest_hr) / (settings.max_hr - settings.rest_hr)
         end as reserve,
-        -- Strava's guess of the watts is no measurement.
+        -- Strava's estimate of the watts is not a measurement.
         case
             when
                 activities.device_watts
@@ -73,7 +73,7 @@ final as (
         cast(round(tss, 6) as double) as tss,
         cast(round(coalesce(tss, hr_tss), 6) as double) as load,
         case when tss is not null then 'power' when hr_tss is not null then 'heart_rate' end as load_source,
-        -- Of an average, where a stream would tell the truth. Strava has weighted the watts second by second.
+        -- From an average instead of a stream. The watts, in contrast, were weighted by Strava second by second.
         case when tss is not null then false when hr_tss is not null then true end as is_estimate
     from scores
 )

@@ -36,7 +36,7 @@ efforts as (
 placed as (
     select
         *,
-        -- Should an activity name an effort twice, the faster one that counts is its best.
+        -- If an activity has an effort twice, the faster of those that count is its best.
         row_number() over (
             partition by activity_id, effort
             order by is_ranked desc, elapsed_time_s asc nulls last, position asc

@@ -32,8 +32,8 @@ listed as (
     {{ elements_of('profiles', 'shoes', ['athlete_id', 'fetched_at', 'payload_hash']) }}
 ),
 
--- What says how gear is: details of an activity with it, also of an old one, the profile, which lists what is in use,
--- and the gear itself, which is asked for where the profile is silent.
+-- The state of gear is in details of an activity with it, even an old one, in the profile, which lists what is in use,
+-- and in the gear itself, which is fetched if the profile lacks it.
 sayings as (
     select
         athlete_id,
@@ -94,7 +94,7 @@ catalogued as (
     where recency = 1
 ),
 
--- Without details an export names it.
+-- Without details, an export has the name.
 named as (
     select
         athlete_id,

@@ -7,7 +7,7 @@ with of_details as (
 unnested as (
     select * from of_details
     {%- if var('strava__using_activity_laps', false) %}
-    -- Details have their laps with them: these are of activities without details.
+    -- Details contain laps: these are for activities without details.
     union all
     select
         activity_id as id,

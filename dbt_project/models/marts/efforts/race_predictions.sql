@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
-{#- Strava's names and metres of the distances that races are held over. -#}
+{#- The distances of races: Strava's names and metres. -#}
 {%- set races = {
     '1 mile': 1609,
     '5K': 5000,
@@ -64,7 +64,7 @@ final as (
         to_distance_m,
         cast(round(predicted_time_s, 6) as double) as predicted_time_s
     from predicted
-    -- 3.5 to 230 min: beyond, the exponent does not hold (Riegel 1981).
+    -- 3.5 to 230 min: beyond that, the exponent is not valid (Riegel 1981).
     where from_time_s between 210 and 13800 and predicted_time_s between 210 and 13800
 )
 

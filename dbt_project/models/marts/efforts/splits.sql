@@ -27,7 +27,7 @@ final as (
         {{ heart_rate('item.average_heartrate') }} as average_heartrate,
         item.pace_zone
     from unnested
-    -- What is no split at all says neither.
+    -- An element with neither is not a split.
     where coalesce(item.distance, item.elapsed_time, item.moving_time) is not null
 )
 

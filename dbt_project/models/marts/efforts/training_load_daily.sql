@@ -18,7 +18,7 @@ with loads as (
     select
         athlete_id,
         activity_date,
-        -- The last bits of a sum of doubles hang on the order in which rows are met.
+        -- The last bits of a sum of doubles depend on the order of the rows.
         round(sum(load), 6) as load,
         cast(coalesce(sum(moving_time_s), 0) as bigint) as moving_time_s,
         cast(coalesce(sum(case when load is not null then moving_time_s end), 0) as bigint) as moving_time_with_load_s
@@ -80,7 +80,7 @@ blocks as (
     from days
 ),
 
--- What all blocks before have come to, at their end.
+-- The result of all earlier blocks, at their end.
 carried as (
     select
         blocks.athlete_id,
@@ -110,7 +110,7 @@ varied as (
         *,
         lag(fitness - fatigue, 1, 0) over (partition by athlete_id order by date) as form,
         sum(counted_load) over ({{ last_7_days }}) as load_of_7_days,
-        -- The days to this one say nothing of its fitness: there was activity, and nothing is known of it.
+        -- The days up to this one do not show its fitness: there was activity, but its load is unknown.
         case
             when sum(moving_time_s) over ({{ last_42_days }}) > 0 and count(load) over ({{ last_42_days }}) = 0
                 then day_number

@@ -51,7 +51,7 @@ final as (
     inner join bounds
         on
             measured.average_heartrate >= bounds.lowest_bpm
-            -- an average between two beats counts to the lower one
+            -- an average between two beats belongs to the lower one
             and (measured.average_heartrate < bounds.highest_bpm + 1 or bounds.highest_bpm is null)
     group by
         activities.athlete_id,

@@ -18,7 +18,7 @@ spans as (
         greatest(max(active_days.activity_date), max(athletes.today)) as last_date
     from active_days
     inner join athletes on active_days.athlete_id = athletes.athlete_id
-    -- A watch that lost its clock: a date of the year 1, or 9999, would fill the calendar with empty days.
+    -- A watch with a wrong clock: a date in the year 1, or 9999, would fill the calendar with empty days.
     where
         active_days.activity_date >= {{ dbt.dateadd('year', -100, 'athletes.today') }}
         and active_days.activity_date <= {{ dbt.dateadd('year', 1, 'athletes.today') }}

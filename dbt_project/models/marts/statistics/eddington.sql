@@ -2,7 +2,7 @@ with eddington_days as (
     select * from {{ ref('eddington_days') }}
 ),
 
--- Who never covered a distance of one has a number too: 0.
+-- An athlete who never covered a distance of 1 has a number too: 0.
 sought as (
     {%- for unit in ('km', 'mi') %}
     {% if not loop.first %}union all{% endif %}

@@ -1,4 +1,4 @@
-{#- record -> unit, and value of an activity that is not left out; NULL and 0 do not compete. -#}
+{#- record -> unit, and value of an activity that is not left out; NULL and 0 do not count. -#}
 {%- set records = {
     'longest_distance': ('m', 'case when distance_m > 0 then distance_m end'),
     'longest_time': ('s', 'case when moving_time_s > 0 then moving_time_s end'),
@@ -30,7 +30,7 @@ values_of_records as (
     from activities
 ),
 
--- One pass over all activities, whatever there is to compete for.
+-- One pass over all activities for all records.
 highest as (
     select
         athlete_id,
@@ -44,7 +44,7 @@ highest as (
     group by athlete_id, sport_group, year
 ),
 
--- Who has the best of a year and group; the few from which the wider records come.
+-- The best of each year and group; the records of all years and sports are among these few.
 best as (
     {%- for record, (unit, value) in records.items() %}
     {% if not loop.first %}union all{% endif %}

@@ -46,13 +46,13 @@ todays as (
         athlete_id,
         '{{ period }}' as period,
         cast({{ dbt.date_trunc(period, 'today') }} as date) as start_date,
-        -- What becomes active from now on carries on what was so until then.
+        -- A run up to the period before is still current, because this period may yet become active.
         cast({{ dbt.date_trunc(period, dbt.dateadd(period, -1, 'today')) }} as date) as previous_start_date
     from athletes
     {%- endfor %}
 ),
 
--- Within a run the number grows as the rows do: their difference stays.
+-- Within a run, the period's number and the row's number grow alike: their difference is constant.
 placed as (
     select
         *,
@@ -76,7 +76,7 @@ ranked as (
     select
         runs.*,
         runs.last_start_date >= todays.previous_start_date and runs.first_start_date <= todays.start_date as is_current,
-        -- A longest one stays it until it is beaten.
+        -- A longest run stays the longest until it is beaten.
         row_number() over (
             partition by runs.athlete_id, runs.sport_group, runs.period
             order by runs.length desc, runs.first_start_date asc

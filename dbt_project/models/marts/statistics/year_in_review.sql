@@ -8,7 +8,7 @@ with days as (
 ranked_days as (
     select
         *,
-        -- Within a run of days the date grows as the rows do: their difference stays.
+        -- Within a run of days, date and row number grow alike: their difference is constant.
         {{ dbt.datediff("cast('1970-01-01' as date)", 'activity_date', 'day') }} - row_number() over (
             partition by athlete_id, sport_group, year
             order by activity_date asc
@@ -33,7 +33,7 @@ totals as (
         count(*) as active_days,
         max(case when place = 1 and distance_m > 0 then activity_date end) as biggest_day_date,
         max(case when place = 1 and distance_m > 0 then distance_m end) as biggest_day_distance_m,
-        -- The days, the longest first, that are as long as they are many.
+        -- With the longest days first, the number of days that are at least as long as their rank.
         {%- for unit, unit_mm in {'km': 1000000, 'mi': 1609344}.items() %}
         sum(case when round(distance_m * 1000) >= {{ unit_mm }}.0 * place then 1 else 0 end) as eddington_{{ unit }},
         {%- endfor %}
@@ -68,7 +68,7 @@ longest as (
     where record = 'longest_distance'
 ),
 
--- What was met most often, by number of activities, then by time, then the lesser one.
+-- The most frequent value, by number of activities, then by time, then the smaller one.
 {%- for thing, model in {
     'weekday': ref('weekday_hours'),
     'hour': ref('weekday_hours'),

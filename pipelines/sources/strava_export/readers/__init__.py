@@ -1,4 +1,4 @@
-"""Readers of activity files, FIT, GPX and TCX: `read_activity_file` is the door."""
+"""Readers of activity files, FIT, GPX and TCX: `read_activity_file` is the entrance."""
 
 from .activity import POINTS, ActivityFile, Lap, Session, UnreadableFile
 from .door import read_activity_file

@@ -1,4 +1,4 @@
-"""What an activity file says, whatever its format, and why one cannot be read."""
+"""The content of an activity file, whatever its format, and the reason why one cannot be read."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ _EAST: Final = timedelta(hours=14)
 
 
 class UnreadableFile(ValueError):
-    """A file of which nothing can be read; its text is one sentence, `reason` one of a few words."""
+    """A file from which nothing can be read; its text is one sentence, `reason` is a word."""
 
     def __init__(self, reason: Reason, sentence: str) -> None:
         super().__init__(sentence)
@@ -38,7 +38,7 @@ class UnreadableFile(ValueError):
 
 @dataclass(frozen=True)
 class Session:
-    """A part of one sport: a triathlon in one file has five. Distance in metres, times in seconds, instants in UTC."""
+    """A part with one sport: a triathlon in one file has five. Metres, seconds, instants in UTC."""
 
     start: datetime | None
     elapsed_s: float | None
@@ -63,11 +63,11 @@ class Lap:
 
 @dataclass(frozen=True)
 class ActivityFile:
-    """An activity as its file has it, before any edit at Strava.
+    """An activity as in its file, before any edit at Strava.
 
-    `points` has the columns of `POINTS`, one row a second at most, ordered by time; cadence is per leg. `sport` and
-    `sub_sport` are the file's own words. `utc_offset_s` is the local time's offset, where the file has a credible one.
-    `faults` says what was wrong with a file that could be read nonetheless, in whole or in part.
+    `points` has the columns of `POINTS`, at most one row a second, ordered by time; cadence is per leg. `sport` and
+    `sub_sport` are the file's own words. `utc_offset_s` is the local time's offset, if the file has a credible one.
+    `faults` lists what was wrong with a file that could be read nevertheless, completely or in part.
     """
 
     format: Format
@@ -83,7 +83,7 @@ class ActivityFile:
 
 
 def credible_offset_s(offset: timedelta | None) -> int | None:
-    """Return an offset from UTC in seconds if a time zone may have it: whole quarters of an hour, -12 to +14 h."""
+    """Return an offset from UTC in seconds if a time zone can have it: whole quarters of an hour, -12 to +14 h."""
     if offset is None or offset % _QUARTER_HOUR or not _WEST <= offset <= _EAST:
         return None
     return int(offset.total_seconds())

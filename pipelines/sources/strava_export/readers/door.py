@@ -1,4 +1,4 @@
-"""The door to the readers: bytes in, whatever they are called and wrapped in, an activity out."""
+"""The entrance to the readers: the bytes of a file, whatever its name and compression, become an activity."""
 
 from dataclasses import replace
 from pathlib import PurePath
@@ -18,8 +18,8 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 def read_activity_file(data: bytes, name: str) -> ActivityFile:
     """Read a FIT, GPX or TCX file, also within gzip.
 
-    What is in it decides, not its suffix; `name` only helps to say what is wrong. A file that is damaged or cut off is
-    read as far as possible, with `faults`. Raises `UnreadableFile` where nothing can be read.
+    Its content decides, not its suffix; `name` is only for messages. A file that is damaged or cut off is read as far
+    as possible, with `faults`. Raises `UnreadableFile` if nothing can be read.
     """
     content, faults = unwrapped(data)
     text = content.removeprefix(_UTF8_BOM).lstrip(_BLANK)

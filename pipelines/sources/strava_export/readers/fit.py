@@ -34,7 +34,7 @@ class _From(NamedTuple):
 # degrees are 180 times that, which is exact in floats
 _HALF_CIRCLES: Final = 2**31
 _POSITION: Final = ("lat", "lng")
-# the first field that has a value counts: 73 and 78 are the enhanced ones
+# the first field with a value counts: 73 and 78 are the enhanced ones
 _COLUMNS: Final = {
     "lat": (_From(0, _HALF_CIRCLES),),
     "lng": (_From(1, _HALF_CIRCLES),),
@@ -53,7 +53,7 @@ _PRODUCT_NAME: Final = 8
 def read_fit(data: bytes) -> ActivityFile:
     """Read a FIT file, or several in a chain.
 
-    Raises `UnreadableFile` for what is none, and for one without points, sessions and laps.
+    Raises `UnreadableFile` if it is not one, or has no points, sessions and laps.
     """
     if not is_fit(data):
         raise UnreadableFile("damaged", "It does not begin as a FIT file does.")
@@ -98,7 +98,7 @@ def _points(messages: Messages) -> pa.Table:
     }
     time = pc.add(pa.concat_arrays([block.times() for block in records]), FIT_EPOCH_S)
     if len(records) > 1:
-        # rows of several definitions, back into the file's order
+        # rows of several definitions, restored to the file's order
         order = pc.sort_indices(pa.array(chain.from_iterable(block.positions for block in records), pa.int64()))
         columns = {name: values.take(order) for name, values in columns.items()}
         time = time.take(order)
@@ -124,7 +124,7 @@ def _record_columns(block: Block) -> dict[str, pa.Array]:
 
 
 def _speed_and_distance(block: Block) -> dict[str, pa.Array]:
-    """Unpack field 8, 12 bits of speed and 12 of a distance that goes on counting past them."""
+    """Unpack field 8: 12 bits of speed and 12 bits of a distance that overflows."""
     packed = block.raw(_COMPRESSED_SPEED_DISTANCE)
     if not packed or len(packed[0]) != 3:
         return {}
@@ -144,7 +144,7 @@ def _speed_and_distance(block: Block) -> dict[str, pa.Array]:
 
 
 def _points_of_lengths(messages: Messages) -> pa.Table:
-    """Make a point of the end of each length of a pool, for watches that record nothing else there."""
+    """Make a point of the end of each pool length, for watches that record nothing else in a pool."""
     pool_m = next((metres for (metres,) in _rows(messages, _SESSION, _From(44, 100)) if metres), None)
     ends, distances = [], []
     swum_m = 0.0
@@ -206,7 +206,7 @@ def _sport(messages: Messages, sessions: Sequence[Session]) -> tuple[str | None,
 
 
 def _device(messages: Messages) -> str | None:
-    """Return the name of what recorded: from `file_id`, else from the device whose index is 0, the creator."""
+    """Return the name of the recording device: from `file_id`, otherwise from the device with index 0, the creator."""
     makers = _rows(messages, _FILE_ID, _From(1), _From(2))
     makers += [row[:2] for row in _rows(messages, _DEVICE_INFO, _From(2), _From(4), _From(0)) if row[2] == 0]
     texts = [text for block in messages.of(_FILE_ID) for value in block.raw(_PRODUCT_NAME) if (text := _text(value))]
@@ -222,7 +222,7 @@ def _text(value: bytes) -> str:
 
 
 def _utc_offset_s(messages: Messages) -> int | None:
-    """Return `activity.local_timestamp` less its timestamp, where a clock may show that."""
+    """Return `activity.local_timestamp` minus its timestamp, if a time zone can have that offset."""
     for at, local in _rows(messages, _ACTIVITY, _From(TIMESTAMP), _From(5)):
         if at is not None and local is not None:
             offset_s = credible_offset_s(timedelta(seconds=local - at))

@@ -1,8 +1,8 @@
 """The CRC-16 at the end of a FIT file, in a hundredth of the time of a loop over its bytes.
 
-The CRC is linear: a byte that is followed by n - 1 others leaves a state of two bytes, which acts as if it stood in the
-two bytes after them. So the first n bytes can be folded into those that follow, by two tables and two XORs over whole
-blocks, again and again until few are left. The polynomial is FIT's, x16 + x15 + x2 + 1
+The CRC is linear: a byte that is followed by n - 1 others leaves a state of two bytes, which acts as if it were XORed
+into the two bytes after them. So the first n bytes can be folded into those that follow, with two tables and two XORs
+over whole blocks, repeatedly until few are left. The polynomial is FIT's, x16 + x15 + x2 + 1
 (developer.garmin.com/fit/protocol, "CRC").
 """
 
@@ -19,14 +19,14 @@ def _byte_step(state: int) -> int:
 
 
 _TABLE: Final = tuple(_byte_step(byte) for byte in range(256))
-# a zero byte after a state: what its low byte becomes, what its high byte becomes
+# what a zero byte makes of the low byte of a state, and of its high byte
 _Step = tuple[tuple[int, ...], tuple[int, ...]]
 _ONE_ZERO: Final[_Step] = (_TABLE, tuple(range(256)))
 
 
 @lru_cache(maxsize=64)
 def _zeros(power: int) -> _Step:
-    """Return what 2**power zero bytes make of a state, as tables of its low and its high byte."""
+    """Return what 2**power zero bytes make of a state, as tables for its low and its high byte."""
     if power == 0:
         return _ONE_ZERO
     low, high = _zeros(power - 1)
@@ -44,7 +44,7 @@ def _fold(power: int) -> tuple[bytes, bytes]:
 
 
 def crc16(data: bytes) -> int:
-    """Return the CRC of `data`; 0 for what ends with its own CRC."""
+    """Return the CRC of `data`; 0 if that ends with its own CRC."""
     while len(data) > _FEW:
         power = (len(data) - 1).bit_length() - 2  # the largest for which 2 * 2**power < len(data)
         size = 1 << power

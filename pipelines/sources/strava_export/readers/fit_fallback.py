@@ -1,4 +1,4 @@
-"""FIT files that our own reader refuses, by fitdecode: fifty times slower, and written by somebody else."""
+"""FIT files that our own reader refuses, read by fitdecode: fifty times slower, and independent of ours."""
 
 import io
 import struct
@@ -30,7 +30,7 @@ _COLUMNS: Final = {
 
 
 def read_by_fitdecode(data: bytes) -> ActivityFile | None:
-    """Read points and sport; None where fitdecode finds no points either."""
+    """Read points and sport; None if fitdecode finds no points either."""
     if len(data) > _MAX_BYTES:
         return None
     found = PointList()
@@ -60,12 +60,12 @@ def read_by_fitdecode(data: bytes) -> ActivityFile | None:
         utc_offset_s=None,
         sessions=(),
         laps=(),
-        faults=("our own reader cannot read it, fitdecode could",),
+        faults=("our own reader cannot read it, fitdecode can",),
     )
 
 
 def _messages(data: bytes) -> Iterator[Any]:
-    """Yield data messages until the end, or until fitdecode gives up in one of its ways."""
+    """Yield data messages until the end, or until fitdecode fails."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

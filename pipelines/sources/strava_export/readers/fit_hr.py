@@ -1,7 +1,7 @@
-"""Heart rates that a strap stored by itself, under water say, and handed over afterwards as `hr` messages.
+"""Heart rates that a strap stored itself, for example under water, and sent afterwards as `hr` messages.
 
-An anchor ties the strap's clock of 1/1024 s to a timestamp; what follows holds eight heart rates each, with the last 12
-bits of that clock (developer.garmin.com/fit/cookbook/decoding-activity-files, "Heart rate data").
+An anchor ties the strap's clock of 1/1024 s to a timestamp; the following ones have eight heart rates each, with the
+last 12 bits of that clock (developer.garmin.com/fit/cookbook/decoding-activity-files, "Heart rate data").
 """
 
 from bisect import bisect_right
@@ -20,10 +20,10 @@ _TIMESTAMP, _FRACTION, _RATES, _CLOCK, _CLOCK_BITS = 253, 0, 6, 9, 10
 
 
 def heart_rates_at(time: pa.ChunkedArray, blocks: list[Block], epoch_s: int) -> pa.Array | None:
-    """Return a heart rate for each point: the mean since the point before, as Garmin's SDK has it.
+    """Return a heart rate for each point: the mean since the point before, as in Garmin's SDK.
 
-    A heart rate counts every quarter of a second until the next one, 5 s at most. `time` is the points', ascending; the
-    answer is None where there are no heart rates.
+    A heart rate counts every quarter of a second until the next one, for at most 5 s. `time` is the points', ascending.
+    Returns None without heart rates.
     """
     beats = _beats(blocks)
     if not beats or not len(time):

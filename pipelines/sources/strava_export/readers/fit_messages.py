@@ -1,7 +1,7 @@
-"""FIT's bytes as columns of its messages, without a loop over messages where many of a kind follow each other.
+"""FIT's bytes as columns of its messages, without a loop over messages if many of a kind follow each other.
 
-A definition gives its messages a fixed size. So a run of them is cut out as a whole, and the k-th byte of a field of
-all of them is one slice with a step. After Garmin's FIT protocol (developer.garmin.com/fit/protocol).
+A definition gives its messages a fixed size. So a run of them is cut out as a whole, and the k-th byte of a field in
+all of them is one slice with a step. According to Garmin's FIT protocol (developer.garmin.com/fit/protocol).
 """
 
 import struct
@@ -16,7 +16,7 @@ from .fit_crc import crc16
 from .points import check_count
 
 TIMESTAMP: Final = 253
-LEAST_TIME: Final = 0x10000000  # below that a timestamp counts from when the device was switched on
+LEAST_TIME: Final = 0x10000000  # a timestamp below this counts from when the device was switched on
 _MOST_DEFINITIONS: Final = 5000  # real files have dozens
 _CRC_SIZE: Final = 2
 _FIRST_LOOK: Final = 64
@@ -27,7 +27,7 @@ _LOCAL_OF_COMPRESSED: Final = bytes(byte & 0xE0 for byte in range(256))
 class _BaseType(NamedTuple):
     width: int
     arrow: pa.DataType
-    invalid: int | None  # None: a float, of which anything but a finite number is invalid
+    invalid: int | None  # None: a float, invalid unless it is a finite number
 
 
 _BASE_TYPES: Final = {
@@ -60,9 +60,9 @@ class _Field(NamedTuple):
 class _Definition:
     message: int
     big_endian: bool
-    size: int  # of a message with its header byte
+    size: int  # the size of a message, its header byte included
     fields: dict[int, _Field]
-    time_at: int | None  # where in a message its timestamp begins
+    time_at: int | None  # the offset of the timestamp in a message
 
 
 @dataclass
@@ -71,14 +71,14 @@ class Block:
 
     definition: _Definition
     compressed_times: list[int] | None
-    _runs: list[tuple[int, int]] = field(default_factory=list)  # where each begins, how many messages it has
+    _runs: list[tuple[int, int]] = field(default_factory=list)  # where each run begins, and how many messages it has
     _bytes: bytes = b""
 
     def __len__(self) -> int:
         return sum(count for _, count in self._runs)
 
     def add(self, position: int, count: int) -> None:
-        """Take in a run of messages."""
+        """Add a run of messages."""
         if self._runs:
             last, so_far = self._runs[-1]
             if last + so_far * self.definition.size == position:
@@ -94,12 +94,12 @@ class Block:
 
     @property
     def positions(self) -> Iterator[int]:
-        """Where in the file each message begins."""
+        """The place in the file where each message begins."""
         size = self.definition.size
         return (position + size * i for position, count in self._runs for i in range(count))
 
     def numbers(self, number: int) -> pa.Array | None:
-        """Return a field's values, null where invalid (of an array its first), or None where there is no such field."""
+        """Return a field's values (the first of an array), null if invalid, or None if there is no such field."""
         where = self.definition.fields.get(number)
         base = _BASE_TYPES.get(where.base_type) if where else None
         if where is None or base is None or where.size < base.width or where.size % base.width:
@@ -125,7 +125,7 @@ class Block:
         return pc.subtract(values, offset) if offset else values
 
     def raw(self, number: int) -> list[bytes]:
-        """Return a field's bytes in each message, or nothing where there is no such field."""
+        """Return a field's bytes in each message, or nothing if there is no such field."""
         where = self.definition.fields.get(number)
         if where is None:
             return []
@@ -143,7 +143,7 @@ class Block:
         return [unpack(value) for value in self.raw(number)]
 
     def times(self) -> pa.Array:
-        """Return when each message was written, in FIT's seconds as int64; null where it says nothing credible."""
+        """Return when each message was written, in FIT's seconds as int64; null if that is not credible."""
         if self.compressed_times is not None:
             values: pa.Array = pa.array(self.compressed_times, pa.int64())
         else:
@@ -163,11 +163,11 @@ class Messages:
     faults: list[str]
 
     def of(self, message: int) -> list[Block]:
-        """Return the blocks of a message's number."""
+        """Return the blocks of a message number."""
         return [block for block in self.blocks if block.definition.message == message]
 
     def count(self, message: int) -> int:
-        """Return how many messages of a number there are."""
+        """Return how many messages with a number there are."""
         return sum(map(len, self.of(message)))
 
 
@@ -177,7 +177,7 @@ def is_fit(data: bytes) -> bool:
 
 
 def read_messages(data: bytes, wanted: Iterable[int]) -> Messages:
-    """Read the messages of the numbers `wanted`; what is damaged ends the reading, and is among the faults."""
+    """Read the messages with the numbers `wanted`; damage ends the reading, and is among the faults."""
     scan = _Scan(data, frozenset(wanted))
     position: int | None = 0
     while position is not None and is_fit(data[position : position + 12]):
@@ -191,7 +191,7 @@ def read_messages(data: bytes, wanted: Iterable[int]) -> Messages:
 
 
 class _Scan:
-    """The way through the bytes of one file after another."""
+    """A pass over the bytes of one file after another."""
 
     def __init__(self, data: bytes, wanted: frozenset[int]) -> None:
         self.data = data
@@ -204,7 +204,7 @@ class _Scan:
         self._time_at: tuple[int, str] | None = None
 
     def file(self, begin: int) -> int | None:
-        """Read a file of the chain; return where it ends, or None where nothing after it can be trusted."""
+        """Read a file of the chain; return where it ends, or None if nothing after it can be trusted."""
         data = self.data
         begin_body = begin + data[begin]
         size = int.from_bytes(data[begin + 4 : begin + 8], "little")
@@ -231,10 +231,10 @@ class _Scan:
     def _all_messages(self, position: int, end: int) -> None:
         position = self._messages(position, end)
         if end - position > _CRC_SIZE:
-            self.faults.append(f"{end - position:,} bytes that are no messages")
+            self.faults.append(f"{end - position:,} bytes that are not messages")
 
     def _messages(self, position: int, end: int) -> int:
-        """Read messages up to `end`; return where the first begins that cannot be read."""
+        """Read messages up to `end`; return where the first unreadable one begins."""
         while position < end:
             defines = self.data[position] & 0xC0 == 0x40
             after = self._define(position, end) if defines else self._take_run(position, end)
@@ -244,7 +244,7 @@ class _Scan:
         return position
 
     def _take_run(self, position: int, end: int) -> int | None:
-        """Take in a run of messages of one kind; return where it ends, or None where none can be read."""
+        """Add a run of messages of one kind; return where it ends, or None if none can be read."""
         data = self.data
         header = data[position]
         compressed = header >= 0x80
@@ -288,7 +288,7 @@ class _Scan:
             look = min(look * 4, _LAST_LOOK)
 
     def _decompress_times(self, heads: bytes, block: Block | None) -> None:
-        """Follow the five bits of time in each header, from the last whole timestamp on."""
+        """Decode the five bits of time in each header, from the last whole timestamp on."""
         if self._time_at is not None:
             at, form = self._time_at
             (self._time,) = struct.unpack_from(form, self.data, at)
@@ -301,7 +301,7 @@ class _Scan:
                 block.compressed_times.append(self._time)
 
     def _define(self, position: int, end: int) -> int | None:
-        """Take in a definition; return where it ends, or None where it is cut off or one too many."""
+        """Add a definition; return where it ends, or None if it is cut off or one too many."""
         data = self.data
         header = data[position]
         if position + 6 > end:
@@ -314,7 +314,7 @@ class _Scan:
             after = own_at + 1 + 3 * data[own_at]
         if after > end:
             return None
-        # without the local number: the same definition under another number is the same
+        # without the local number: a definition is the same under another number
         key = bytes((header & 0x20,)) + data[position + 1 : after]
         if key not in self._definitions:
             if len(self._definitions) == _MOST_DEFINITIONS:
@@ -334,7 +334,7 @@ def _parsed(definition: bytes) -> _Definition:
         number, size, base_type = definition[at : at + 3]
         fields.setdefault(number, _Field(offset, size, base_type))
         offset += size
-    # a developer's fields count by their size only: those named speed or distance are the app's, not the device's
+    # of developer fields only the size matters: those named speed or distance are the app's, not the device's
     for at in range(own_at + 1, len(definition), 3):
         offset += definition[at + 1]
     time = fields.get(TIMESTAMP)

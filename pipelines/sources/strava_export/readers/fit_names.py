@@ -1,4 +1,4 @@
-"""What numbers in FIT files stand for, after the profile that fitdecode comes with."""
+"""The names of numbers in FIT files, from the profile that fitdecode contains."""
 
 import re
 from typing import Any
@@ -29,7 +29,7 @@ _GARMIN = 1
 
 
 def device_name(manufacturer: float | None, product: float | None, product_name: str | None) -> str | None:
-    """Return a device's name to read: `Garmin Edge 530`; its maker's alone where the product is not in the profile."""
+    """Return a device's name for people: `Garmin Edge 530`; only its maker's if the product is not in the profile."""
     maker = MANUFACTURERS.get(int(manufacturer or 0))
     if product_name:
         first = (maker or "").partition("_")[0]

@@ -1,4 +1,4 @@
-"""GPX tracks (topografix.com/GPX/1/1), with heart rate and the like as Garmin, Cluetrust and Strava extend them."""
+"""GPX tracks (topografix.com/GPX/1/1), with Garmin's, Cluetrust's and Strava's extensions for heart rate and such."""
 
 from datetime import datetime
 from typing import Final
@@ -25,10 +25,9 @@ _VALUES: Final = {
 
 
 class GpxReader:
-    """What a GPX file's elements say, in their order.
+    """Reads the elements of a GPX file in their order.
 
-    It wants to know of the start of those in `OPENED` and of the end of those in `CLOSED`; names come in lower case,
-    without prefix.
+    It needs the start of those in `OPENED` and the end of those in `CLOSED`; names come in lower case, without prefix.
     """
 
     OPENED: Final = frozenset({"gpx", "trk", "trkpt"})
@@ -36,7 +35,7 @@ class GpxReader:
 
     def __init__(self) -> None:
         self._points = PointList()
-        self._values: dict[str, float] | None = None  # of the open point
+        self._values: dict[str, float] | None = None  # values of the open point
         self._time: datetime | None = None
         self._in_track = False
         self._creator: str | None = None
@@ -44,7 +43,7 @@ class GpxReader:
         self._offset_s: int | None = None
 
     def opened(self, name: str, attributes: dict[str, str]) -> None:
-        """Take in the start of an element."""
+        """Handle the start of an element."""
         if name == "trkpt":
             self._values, self._time = {}, None
             for attribute, column in (("lat", "lat"), ("lon", "lng")):
@@ -57,7 +56,7 @@ class GpxReader:
             self._creator = attributes.get("creator", "").strip() or None
 
     def closed(self, name: str, text: str) -> None:
-        """Take in the end of an element, with its text."""
+        """Handle the end of an element, with its text."""
         if self._values is None:
             if name == "type" and self._in_track and self._sport is None:
                 self._sport = text.strip() or None
@@ -77,7 +76,7 @@ class GpxReader:
                 self._values.setdefault(_VALUES[name], value)
 
     def activity(self, faults: tuple[str, ...]) -> ActivityFile:
-        """Return the activity; raises `UnreadableFile` where there are no points with a time."""
+        """Return the activity; raises `UnreadableFile` if there are no points with a time."""
         points = self._points.table()
         if not len(points):
             if len(self._points):

@@ -1,4 +1,4 @@
-"""Points as columns: what no sensor can have measured becomes null, and each second has one row."""
+"""Points as columns: values that no sensor can measure become null, and each second has one row."""
 
 from array import array
 from math import nan
@@ -15,11 +15,11 @@ _KINDS: Final = {field.name: field.type for field in POINTS}
 
 
 def points_table(columns: dict[str, pa.Array], time_s: pa.Array) -> pa.Table:
-    """Make the points of an activity file.
+    """Return the points of an activity file.
 
-    `columns` are floats by the names of `POINTS`, any of them absent; `time_s` is epoch seconds as int64, null
-    where a point has none: such points are left out, as are times 60 days off the median. Rows of one second become
-    one, with the last value of each column. A position of 0, 0 and a heart rate of 0 mean that there was none.
+    `columns` are floats by the names of `POINTS`, any of which may be missing; `time_s` is epoch seconds as int64, null
+    for points without a time, which are left out, as are times 60 days off the median. Rows of one second become one,
+    with the last value of each column. A position of 0, 0 and a heart rate of 0 mean that there was none.
     """
     arrays = [time_s]
     for name, kind in _KINDS.items():
@@ -40,7 +40,7 @@ def points_table(columns: dict[str, pa.Array], time_s: pa.Array) -> pa.Table:
 
 
 class PointList:
-    """Points that come one by one, as floats: eight bytes a value, where Python's own would take four times that."""
+    """Points that come one by one, as floats: eight bytes a value, a quarter of what Python's objects take."""
 
     def __init__(self) -> None:
         self._time_s = array("d")
@@ -50,13 +50,13 @@ class PointList:
         return len(self._time_s)
 
     def add(self, time_s: float | None, values: dict[str, float]) -> None:
-        """Add a point; a value that is missing is null."""
+        """Add a point; missing values are null."""
         self._time_s.append(nan if time_s is None else time_s)
         for name, column in self._columns.items():
             column.append(values.get(name, nan))
 
     def table(self) -> pa.Table:
-        """Return them as `points_table` does."""
+        """Return them like `points_table`."""
         columns = {name: _finite(column) for name, column in self._columns.items()}
         return points_table(columns, pc.floor(_finite(self._time_s)).cast(pa.int64()))
 
@@ -67,7 +67,7 @@ def _finite(values: "array[float]") -> pa.Array:
 
 
 def check_count(count: int) -> None:
-    """Raise `UnreadableFile` when a file has more of something than weeks of recording give."""
+    """Raise `UnreadableFile` if a file has more of something than weeks of recording give."""
     if count > MAX_POINTS:
         raise UnreadableFile("too large", f"It has more than {MAX_POINTS:,} points or the like.")
 
@@ -110,4 +110,4 @@ def _one_row_a_second(table: pa.Table) -> pa.Table:
     names = table.column_names[1:]
     merged = table.group_by("time", use_threads=False).aggregate([(name, "last") for name in names])
     merged = merged.select(["time", *(f"{name}_last" for name in names)]).rename_columns(["time", *names])
-    return merged.sort_by("time")  # groups come in no order that is promised
+    return merged.sort_by("time")  # the order of groups is not guaranteed

@@ -12,7 +12,7 @@ _VALUES: Final = {
     "longitudedegrees": "lng",
     "altitudemeters": "altitude_m",
     "distancemeters": "distance_m",
-    "value": "heart_rate",  # of HeartRateBpm: no other element of a trackpoint has one
+    "value": "heart_rate",  # the Value of HeartRateBpm: no other element of a trackpoint has one
     "cadence": "cadence",
     "runcadence": "cadence",
     "speed": "speed_m_s",
@@ -21,14 +21,14 @@ _VALUES: Final = {
 
 
 class TcxReader:
-    """What a TCX file's elements say, in their order, as `GpxReader` does of a GPX file's."""
+    """Reads the elements of a TCX file in their order, like `GpxReader`."""
 
     OPENED: Final = frozenset({"activity", "creator", "lap", "trackpoint"})
     CLOSED: Final = frozenset({*OPENED, "id", "name", "time", "totaltimeseconds", *_VALUES})
 
     def __init__(self) -> None:
         self._points = PointList()
-        self._values: dict[str, float] | None = None  # of the open point
+        self._values: dict[str, float] | None = None  # values of the open point
         self._time: datetime | None = None
         self._in_activity = False
         self._in_creator = False
@@ -43,7 +43,7 @@ class TcxReader:
         self._offset_s: int | None = None
 
     def opened(self, name: str, attributes: dict[str, str]) -> None:
-        """Take in the start of an element."""
+        """Handle the start of an element."""
         if name == "trackpoint":
             self._values, self._time = {}, None
         elif name == "lap" and self._in_activity:
@@ -55,7 +55,7 @@ class TcxReader:
             self._in_creator = True
 
     def closed(self, name: str, text: str) -> None:
-        """Take in the end of an element, with its text."""
+        """Handle the end of an element, with its text."""
         if self._values is not None:
             self._closed_in_point(name, text)
         elif self._lap is not None:
@@ -111,13 +111,13 @@ class TcxReader:
         self._in_activity = False
 
     def activity(self, faults: tuple[str, ...]) -> ActivityFile:
-        """Return the activity; raises `UnreadableFile` where there is none, or none with a time."""
+        """Return the activity; raises `UnreadableFile` if there is none, or none with a time."""
         if self._in_activity:  # the file ends within it
             self._close_activity()
         points = self._points.table()
         if not len(points) and not self._laps:
             if len(self._points):
-                raise UnreadableFile("no times", "Its points have no times: nothing says when they were recorded.")
+                raise UnreadableFile("no times", "Its points have no times.")
             raise UnreadableFile("no activity", "It is a TCX file without an activity.")
         first = self._sessions[0] if self._sessions else None
         return ActivityFile(

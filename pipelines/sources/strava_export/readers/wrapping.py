@@ -1,11 +1,11 @@
-"""Gzip around a file, also a damaged one: its bytes as far as they can be had."""
+"""Gzip around a file, even if damaged: the bytes as far as they can be unpacked."""
 
 import zlib
 from typing import Final
 
 from .activity import UnreadableFile
 
-MAX_BYTES: Final = 128 << 20  # three days at a point a second, in the wordiest format
+MAX_BYTES: Final = 128 << 20  # three days with a point a second, in the longest format
 _GZIP: Final = b"\x1f\x8b"
 _GZIP_BITS: Final = 31
 _PIECE: Final = 4096
@@ -13,9 +13,9 @@ _MOST_LAYERS: Final = 3
 
 
 def unwrapped(data: bytes) -> tuple[bytes, list[str]]:
-    """Return what is inside gzip (or the bytes themselves) and what was wrong with it.
+    """Return the content of gzip (or the bytes themselves) and what was wrong with it.
 
-    Raises `UnreadableFile` for what unpacks to more than `MAX_BYTES`.
+    Raises `UnreadableFile` if it unpacks to more than `MAX_BYTES`.
     """
     faults: list[str] = []
     for _ in range(_MOST_LAYERS):
@@ -53,7 +53,7 @@ def _inflated(data: bytes) -> tuple[bytes, str | None]:
 
 
 def _salvaged(data: bytes, room: int) -> bytes:
-    """Inflate up to the very byte at which it fails."""
+    """Inflate up to the byte at which it fails."""
     inflater = zlib.decompressobj(_GZIP_BITS)
     found = bytearray()
     for at in range(0, len(data), _PIECE):

@@ -1,4 +1,4 @@
-"""GPX and TCX by pyexpat: which of them it is, what is readable of a damaged one; a DOCTYPE is refused."""
+"""GPX and TCX by pyexpat: which of the two it is, and the readable part of a damaged one; a DOCTYPE is refused."""
 
 import re
 from functools import lru_cache
@@ -13,7 +13,7 @@ _READERS: Final[dict[str, type[GpxReader] | type[TcxReader]]] = {"gpx": GpxReade
 _DEEPEST: Final = 100
 _LONG_TAG: Final = re.compile(rb"<[^>]{1000000}")
 _FORBIDDEN: Final = bytes(byte for byte in range(32) if byte not in b"\t\n\r")
-# of expat.errors.codes: an invalid token, an encoding that is not known or not the one declared
+# from expat.errors.codes: an invalid token, an unknown encoding, an encoding other than declared
 _UNKNOWN_ENCODING: Final = 18
 _OF_CHARACTERS: Final = (4, _UNKNOWN_ENCODING, 19)
 
@@ -21,8 +21,8 @@ _OF_CHARACTERS: Final = (4, _UNKNOWN_ENCODING, 19)
 def read_xml(data: bytes) -> ActivityFile:
     """Read a GPX or a TCX file.
 
-    Raises `UnreadableFile` for other XML, for none, and for a file without an activity. What follows a damaged place is
-    lost, but for characters that XML does not know: without them the file is read once more.
+    Raises `UnreadableFile` for other XML, for what is not XML, and for a file without an activity. What follows a
+    damaged place is lost, except after characters that XML does not allow: the file is read once more without them.
     """
     if _LONG_TAG.search(data):
         raise UnreadableFile("forbidden", "It has a tag of a million characters.")
@@ -33,14 +33,14 @@ def read_xml(data: bytes) -> ActivityFile:
         second = _Document()
         second.read(mended, _encoding(mended))
         if second.error is None:
-            document, fault = second, "it has characters that XML does not know, or another encoding than it says"
+            document, fault = second, "it has characters that XML does not allow, or another encoding than it says"
     if document.reader is None:
         raise UnreadableFile("unknown format", "It is neither FIT nor GPX nor TCX.")
     return document.reader.activity((fault,) if fault else ())
 
 
 def _encoding(data: bytes) -> str:
-    """Return an encoding in which any bytes are text; the marks of XML and all numbers are the same in both."""
+    """Return an encoding in which all bytes are text; the marks of XML and all numbers are the same in both."""
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -54,7 +54,7 @@ def _local(name: str) -> str:
 
 
 class _Document:
-    """One way through the elements of a document; its root says who reads them."""
+    """One pass over the elements of a document; its root decides which reader handles them."""
 
     def __init__(self) -> None:
         self.reader: GpxReader | TcxReader | None = None
@@ -63,7 +63,7 @@ class _Document:
         self._text: list[str] = []
 
     def read(self, data: bytes, encoding: str | None) -> str | None:
-        """Read as far as the document is well formed; return what ended that."""
+        """Read as far as the document is well-formed; return what ended that."""
         parser = expat.ParserCreate(encoding)
         parser.buffer_text = True
         parser.StartElementHandler = self._start
@@ -72,15 +72,15 @@ class _Document:
         parser.StartDoctypeDeclHandler = _refuse
         parser.EntityDeclHandler = _refuse
         try:
-            parser.Parse(data, True)  # in one piece: in several, a long token would be scanned again with each
+            parser.Parse(data, True)  # in one piece: in several, a long token would be scanned again for each
         except expat.ExpatError as error:
             self.error = error.code
             return f"damaged at line {error.lineno}: {expat.ErrorString(error.code)}"
         except UnreadableFile:
             raise
-        except (LookupError, ValueError):  # Python's codecs on an encoding that it does not know, or of several bytes
+        except (LookupError, ValueError):  # Python's codecs, for an unknown encoding or one of several bytes
             self.error = _UNKNOWN_ENCODING
-            return "its encoding is not known"
+            return "its encoding is unknown"
         return None
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -104,4 +104,6 @@ class _Document:
 
 
 def _refuse(*_: object) -> None:
-    raise UnreadableFile("forbidden", "It has a DOCTYPE, which no activity file needs and which may ask for anything.")
+    raise UnreadableFile(
+        "forbidden", "It has a DOCTYPE, which no activity file needs and which may expand to anything."
+    )

@@ -1,4 +1,4 @@
-"""Numbers and instants as GPX and TCX write them."""
+"""Numbers and instants in GPX and TCX."""
 
 from datetime import UTC, datetime
 from math import isfinite
@@ -16,7 +16,7 @@ def number(text: str) -> float | None:
 
 
 def instant(text: str) -> datetime | None:
-    """Return an ISO 8601 instant, UTC where it says nothing of a zone, or None for anything else."""
+    """Return an ISO 8601 instant, in UTC if it names no zone, or None for anything else."""
     try:
         value = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -25,5 +25,5 @@ def instant(text: str) -> datetime | None:
 
 
 def local_offset_s(value: datetime) -> int | None:
-    """Return an instant's own offset from UTC; None for none, which may mean UTC as well as that nobody asked."""
+    """Return an instant's own offset from UTC; None without one, and for UTC, which may be only a default."""
     return None if value.tzinfo is UTC else credible_offset_s(value.utcoffset()) or None
