@@ -1,7 +1,7 @@
-"""What years of daily runs leave in bronze, appended at once: `python -m bench.years DATA RUNS small|large`.
+"""The shards of years of daily runs, appended at once: `python -m bench.years DATA RUNS small|large`.
 
-Each run lands a shard of the list, half of them one of details: earlier versions of activities that are there. `small`
-writes each as a file of its own, as runs do; `large` the same rows as one shard a table.
+Each run lands a shard of the list, every second one a shard of details as well: earlier versions of activities that
+exist. `small` writes each shard to a file of its own, as runs do; `large` writes the same rows as one shard per table.
 """
 
 import sys

@@ -1,8 +1,8 @@
-"""Compaction: many small shard files become one, so that reading an old home costs what reading a young one does.
+"""Compaction: many small shard files become one, so that an old home is as fast as a young one.
 
-A shard is what landed together, and each of its rows bears its name. Its file may be shared: a compacted file has the
-rows of several shards, as they came, and is called after the first and the last of them. It appears whole; then the
-files that it covers are removed, and until then readers leave those out.
+A shard is what landed together, and each of its rows contains its name. Its file may be shared: a compacted file has
+the unchanged rows of several shards, and is named after the first and the last of them. It appears completely or not
+at all; then the files that it covers are removed, and until then readers leave those out.
 """
 
 import hashlib
@@ -20,18 +20,18 @@ from pipelines.bronze.shard import PARQUET, ShardDamaged, are_as_they_came, open
 from pipelines.bronze.tables import SCHEMA, TABLES
 from pipelines.ground.durable import size_of
 
-# more files than this of one tier are compacted
+# a tier with more files than this is compacted
 MOST_FILES = 16
-# a file below the first size is small, a compacted one below the second is middling: those of a tier are compacted
+# the tiers: files below the first size, and compacted files below the second
 SMALL_BYTES, MIDDLING_BYTES = 2**18, 2**22
-# of files that go into one, and of rows in memory that go into one row group
+# the most that goes into one file, as files, and into one row group, in memory
 FILE_BYTES, ROW_GROUP_BYTES = 2**23, 2**23
 _COMPACTED = re.compile(r"(.+)--(.+)\.[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
 class Span:
-    """The names that a file may have rows of: from `first` to `last`, in the order of text."""
+    """A range of names of shards, from `first` to `last` in the order of text."""
 
     first: str
     last: str
@@ -41,18 +41,18 @@ class Span:
 
 
 def is_compacted(path: Path) -> bool:
-    """Whether the shard file at `path` is called like a compacted one."""
+    """Whether the shard file at `path` has the name of a compacted one."""
     return _COMPACTED.fullmatch(path.stem) is not None
 
 
 def span(path: Path) -> Span:
-    """Which names the shard file at `path` may have rows of, by what it is called."""
+    """The names of the shards that the file at `path` may contain, according to its own name."""
     found = _COMPACTED.fullmatch(path.stem)
     return Span(found[1], found[2]) if found else Span(path.stem, path.stem)
 
 
 def covered(paths: Iterable[Path], names_in: Callable[[Path], frozenset[str]]) -> set[Path]:
-    """Those of `paths`, all of one table, of which another one, a compacted file, has all shards."""
+    """Those of `paths`, the files of one table, whose shards are all in another one, a compacted file."""
     spans = {path: span(path) for path in paths}
     found: set[Path] = set()
     for compacted in filter(is_compacted, spans):
@@ -70,10 +70,10 @@ def covered(paths: Iterable[Path], names_in: Callable[[Path], frozenset[str]]) -
 
 
 def due(paths: Iterable[Path]) -> list[list[Path]]:
-    """Which of `paths`, the files of one table, become one file each, by name; none while there are few small ones.
+    """Groups of `paths`, the files of one table, to be compacted into one file each; none if there are few small files.
 
     Raises:
-        StorageFailed: the system does not say how large one is.
+        StorageFailed: the size of a file cannot be read.
     """
     sizes = {path: size_of(path) for path in paths}
     small = [path for path, size in sizes.items() if size < SMALL_BYTES]
@@ -91,12 +91,12 @@ def due(paths: Iterable[Path]) -> list[list[Path]]:
 
 
 def rows_of_all(paths: Iterable[Path]) -> pa.Table:
-    """The rows of the shard files at `paths`, all of one table, by the names of their shards; each shard once.
+    """The rows of the shard files at `paths`, all of one table, in the order of their shards' names; each shard once.
 
-    A file that bears another name than its rows, or has columns of a version to come, is left out.
+    A file with another name than its rows, or with columns of a later version, is left out.
 
     Raises:
-        FileNotFoundError, ShardDamaged, StorageFailed: as `opened`; or a payload is not what its hash says.
+        FileNotFoundError, ShardDamaged, StorageFailed: as `opened`; or a payload does not match its hash.
     """
     by_name = {name: rows for path in paths for name, rows in _shards_in(path)}
     return pa.concat_tables([by_name[name] for name in sorted(by_name)]) if by_name else pa.table({"shard": []})
@@ -110,14 +110,14 @@ def _shards_in(path: Path) -> Iterator[tuple[str, pa.Table]]:
         return
     rows = rows.replace_schema_metadata(None).cast(schema)
     if not are_as_they_came(rows):
-        raise ShardDamaged(path, "a payload is not what its hash says")
+        raise ShardDamaged(path, "a payload does not match its hash")
     for name in rows["shard"].unique().to_pylist():
         if name in span(path):
             yield name, rows.filter(pc.equal(rows["shard"], name))
 
 
 def batches_of(file: pq.ParquetFile, path: Path, name: str, rows: int) -> Iterator[pa.RecordBatch]:
-    """The rows of the shard `name`, so many at a time, of the `file` opened at `path`, which may have others too."""
+    """The rows of the shard `name`, so many at a time, in the `file` opened at `path`, which may contain others too."""
     for batch in file.iter_batches(batch_size=rows, columns=SCHEMA.names):
         mine = batch.filter(pc.equal(batch["shard"], name)) if is_compacted(path) else batch
         if len(mine):
@@ -125,7 +125,7 @@ def batches_of(file: pq.ParquetFile, path: Path, name: str, rows: int) -> Iterat
 
 
 def file_name(rows: pa.Table) -> str:
-    """What a compacted file of `rows` is called: by its first and its last shard, and a hash of the names of all."""
+    """The name of a compacted file of `rows`: the first and the last shard, and a hash of all names."""
     names = rows["shard"].unique().to_pylist()
     digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:8]
     return f"{names[0]}--{names[-1]}.{digest}.parquet"

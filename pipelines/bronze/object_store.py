@@ -115,7 +115,7 @@ def put_back(pipeline: dlt.Pipeline, url: str, local: Path) -> None:
 
 
 def take_away(pipeline: dlt.Pipeline, url: str, local: Iterable[Path]) -> None:
-    """Remove from `pipeline`'s destination at `url` the shards whose copies are `local`; those that are not there, too.
+    """Remove the shard files in `pipeline`'s destination at `url` whose copies are `local`, as far as they exist.
 
     Raises:
         StorageFailed: the store refuses.

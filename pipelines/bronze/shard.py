@@ -186,14 +186,14 @@ def _reason(error: BaseException) -> str:
 
 
 def are_as_they_came(rows: pa.Table) -> bool:
-    """Whether the payloads of `rows` are what their hashes say."""
+    """Whether the payloads of `rows` match their hashes."""
     payloads = rows["payload"].cast(pa.binary()).to_pylist()
     hashes = [None if payload is None else hashlib.sha256(payload).hexdigest() for payload in payloads]
     return bool(hashes == rows["payload_hash"].to_pylist())
 
 
 def names_in(path: Path) -> frozenset[str]:
-    """The names that the rows of the shard file at `path` bear: several, if it is a compacted one.
+    """The names of the shards in the file at `path`: several, if it is a compacted one.
 
     Raises:
         FileNotFoundError, ShardDamaged, StorageFailed: as `opened`.

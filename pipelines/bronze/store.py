@@ -212,7 +212,7 @@ class BronzeReader:
         return [path for path in paths if path not in hidden]
 
     def _names_of(self, path: Path) -> frozenset[str]:
-        """The names of the shards in a file; of a compacted one none, if it is damaged or was taken away just now."""
+        """The names of the shards in a file; none if it is a compacted one that is damaged or was just removed."""
         if not is_compacted(path):
             return frozenset([path.stem])
         try:
@@ -606,10 +606,10 @@ class Bronze(BronzeReader):
         return store_error(self._url, root(error))
 
     def compact(self, pause: Pause) -> int:
-        """Let small files of shards become few large ones; how many small ones. `pause` may end it between two.
+        """Write the rows of small shard files into few large ones; returns how many small files. Asks `pause` between.
 
         Raises:
-            Interrupted: somebody wants out; the next call goes on.
+            Interrupted: a signal came; the next call continues.
             StorageFailed: a file could not be read, written or removed; no row is lost.
         """
         done = 0
@@ -619,7 +619,7 @@ class Bronze(BronzeReader):
                 try:
                     rows = rows_of_all(batch)
                 except (FileNotFoundError, ShardDamaged):
-                    # whoever asks for its rows sees to it
+                    # the next query for its rows handles it
                     continue
                 if pc.count_distinct(rows["shard"]).as_py() > 1:
                     self._write_compacted(table, rows)
@@ -634,13 +634,13 @@ class Bronze(BronzeReader):
         with written_whole(path) as file:
             file.write(file_of(rows))
         if self._url is not None:
-            # as with any shard: the store has it first, and the copy fetches it
+            # as with any shard: first the store has it, then the copy fetches it
             put_back(self._pipeline, self._url, path)
             remove(path)
             self.fetch()
 
     def remove_covered(self) -> None:
-        """Remove the files of which a compacted one has all shards: compaction leaves them behind, or a kill does.
+        """Remove the files that a compacted file covers, after compaction or after a kill.
 
         Raises:
             StorageFailed: one could not be removed; readers leave it out.
@@ -651,7 +651,7 @@ class Bronze(BronzeReader):
             if hidden and self._url is not None:
                 take_away(self._pipeline, self._url, hidden)
             for path in hidden:
-                # one that a power cut brings back is removed again
+                # if a power cut brings one back, the next run removes it again
                 remove(path, durable=False)
 
     def erase(self, shard: Path, erases: Erases) -> int:
@@ -707,7 +707,7 @@ class Bronze(BronzeReader):
                 names = Span(*[shard_name(shard)] * 2)
         rows = self._rows_of(table, names)
         if rows is not None and is_compacted(shard):
-            # nobody can read its names any more: what is between its first and its last, and in no other file
+            # its names may be unreadable: take the shards between its first and its last that no other file has
             elsewhere = [self._names_of(path) for path in self.shards(table) if path != shard]
             rows = rows.filter(pc.invert(pc.is_in(rows["shard"], pa.array(frozenset().union(*elsewhere), pa.string()))))
         # of an export's rows staging may have what a reader makes of them, and that is not what came
@@ -848,7 +848,7 @@ def _stamp(pull: str) -> str:
 
 
 def _json_array(files: Mapping[str, Path]) -> Iterable[bytes]:
-    """The payloads of shards, by name each with its file, as one JSON array, in pieces."""
+    """The payloads of shards, given by name with the file of each, as one JSON array, in pieces."""
     separator = b"["
     for name, path in sorted(files.items()):
         size, rows = bytes_and_rows(path)

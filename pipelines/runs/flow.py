@@ -302,15 +302,15 @@ class Run:
             self._report.say(f"Staging: {loaded:,} shard{'s' if loaded > 1 else ''} loaded.")
 
     def compact_bronze(self) -> None:
-        """Let small files of shards become few; a disk or a bucket that refuses keeps nobody from the rest."""
+        """Compact small shard files; if the disk or the bucket refuses, warn and go on."""
         try:
             with self._report.task("Compaction"):
                 compacted = self._bronze.compact(self._stop)
         except StorageFailed as error:
-            self._report.warn(f"{error} The small files of shards stay as they are; the next run compacts them.")
+            self._report.warn(f"{error} Small shard files were not compacted; the next run tries again.")
             return
         if compacted:
-            self._report.say(f"Bronze: {compacted:,} small files of shards compacted.")
+            self._report.say(f"Bronze: {compacted:,} small shard files compacted.")
 
     def _take_over(self) -> None:
         """Let activities that have landed take over their files."""

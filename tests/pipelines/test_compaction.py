@@ -48,7 +48,7 @@ def test_many_small_files_become_one_with_every_row_as_it_came(athlete, run, age
     ran = run("pull")
     assert ran.code == 0, ran.err
     assert "Staging: 61 shards loaded." in ran.err
-    assert "Bronze: 60 small files of shards compacted." in ran.err
+    assert "Bronze: 60 small shard files compacted." in ran.err
     assert athlete.shards() == compacted(athlete)
     assert len(athlete.shards()) == 1
     assert rows(athlete) == before
