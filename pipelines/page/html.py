@@ -169,8 +169,7 @@ def render(data_json: bytes, details: str = "") -> bytes:
         data = data.replace(character, escape)
     css = (SITE / "page.css").read_text(encoding="utf-8")
     vendor_js = (SITE / "vendor" / "echarts.min.js").read_text(encoding="utf-8")
-    scripts = (SITE / "scripts.txt").read_text(encoding="utf-8").split()
-    page_js = "\n".join((SITE / script).read_text(encoding="utf-8") for script in scripts)
+    page_js = (SITE / "page.js").read_text(encoding="utf-8")
     environment = Environment(
         loader=FileSystemLoader(SITE), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
     )

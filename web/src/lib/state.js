@@ -1,0 +1,10 @@
+/** What the reader has chosen; `choose` of ui/panels.js changes it. */
+export const state = {
+  year: null,
+  sport: "All",
+  type: null,
+  measure: "distance_m",
+  span: "year",
+  units: "km",
+  theme: "auto",
+};
