@@ -93,14 +93,18 @@ SPLITS = f"""(
 )"""
 # one lap is the activity again
 LAPS = "(from strava.laps qualify count(*) over (partition by activity_id) > 1)"
-# what an effort is called, and how many of the athlete's own have a rank
+# what Strava shows; a rank is among all of the athlete's own, which are counted
 SEGMENTS = """(
-    select
-        *,
-        coalesce(segment_id::varchar, segment_name, '') as segment,
-        dense_rank() over (order by coalesce(segment_id::varchar, segment_name, '')) - 1 as segment_place
-    from strava.segment_efforts
-    where not hidden and athlete_id = $athlete
+    select *, dense_rank() over (order by segment) - 1 as segment_place
+    from (
+        select *, count(rank_own) over (partition by segment) as efforts
+        from (
+            select *, coalesce(segment_id::varchar, segment_name, '') as segment
+            from strava.segment_efforts
+            where athlete_id = $athlete
+        )
+    )
+    where not hidden
 )"""
 TABLES = (
     Details(
@@ -177,6 +181,7 @@ TABLES = (
     Details(
         "left_out",
         {
+            "reason": "reason",
             "explanation": "explanation",
             "left_out_of": "left_out_of",
             "effort": "effort",
@@ -240,7 +245,7 @@ def _segments(connection: duckdb.DuckDBPyConnection, asked: dict[str, object]) -
                 segment_place as position,
                 any_value(segment_id)::varchar as id,
                 max_by(coalesce(segment_name, ''), (start_date_local, effort_id)) as name,
-                count(rank_own) as efforts
+                any_value(efforts) as efforts
             from {SEGMENTS}
             group by segment_place
         )

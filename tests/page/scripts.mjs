@@ -1,8 +1,8 @@
 // The page's modules under Node, without a browser: what they export, and what they draw as text.
 //
-// Reads a line of JSON from standard input: { data, hash, evaluate } and answers with the value as a line of JSON, or
-// { error }. Expressions see what any module exports by its name, and the functions at the end of `open`. Elements are
-// bare trees: enough for text, attributes and children, nothing is laid out.
+// Reads a line of JSON from standard input: { data, details, hash, evaluate } and answers with the value, or what it is a
+// promise of, as a line of JSON, or { error }. Expressions see what any module exports by its name, and the functions at
+// the end of `open`. Elements are bare trees: enough for text, attributes and children, nothing is laid out.
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
@@ -59,6 +59,12 @@ class Element {
   }
   remove() {}
   focus() {}
+  showModal() {
+    this.open = true;
+  }
+  close() {
+    this.open = false;
+  }
   matches() {
     return false;
   }
@@ -106,10 +112,11 @@ function moduleAt(address, context, modules) {
 }
 
 /** The page at work on `data`, with the filters of the address after `#`. */
-async function opened(data, hash) {
+async function opened(data, details, hash) {
   const known = new Map();
   const element = (key) => known.get(key) ?? known.set(key, new Element(key)).get(key);
   element("#data").textContent = JSON.stringify(data);
+  element("#details").textContent = details;
   const hosts = {};
   const document = {
     body: new Element("body"),
@@ -132,17 +139,21 @@ async function opened(data, hash) {
   class Observer {
     observe() {}
   }
+  const goTo = (state, _title, address) => {
+    context.history.state = state;
+    context.location.hash = address.slice(address.search(/#|$/));
+  };
   const charts = [];
   const context = vm.createContext({
     document,
     all,
     charts,
     hosts,
-    URLSearchParams,
+    ...{ atob, Blob, DecompressionStream, Response, URLSearchParams },
     IntersectionObserver: Observer,
     ResizeObserver: Observer,
     location: { hash, href: `file:///index.html${hash}` },
-    history: { replaceState: (_state, _title, address) => (context.location.hash = address) },
+    history: { state: null, replaceState: goTo, pushState: goTo },
     getComputedStyle: (probe) => ({ color: probe.styles.color, fontFamily: "Inter", getPropertyValue: () => "" }),
     matchMedia: () => ({ matches: false, addEventListener() {} }),
     requestAnimationFrame: () => 0,
@@ -182,6 +193,13 @@ async function opened(data, hash) {
        return all(drawn(name), ({ tag }) => tag === "tr").map((row) =>
          row.children.map((cell) => cell.textContent.replaceAll("\\u00a0", " ")));
      };
+     // what an opened activity shows, as text
+     const openedText = async (id) => {
+       const dialog = document.createElement("dialog");
+       fillActivity(dialog, activityOf(id), () => {});
+       await details().then(() => null);
+       return dialog.textContent.replaceAll("\\u00a0", " ");
+     };
      // all that any panel says: its text, its tables, what it is called, and what its charts say under the pointer, at
      // both ends and some places between
      const everythingSaid = () => Object.keys(hosts).flatMap((name) => {
@@ -202,10 +220,10 @@ async function opened(data, hash) {
 
 let current = null;
 for await (const line of createInterface({ input: process.stdin })) {
-  const { data, hash, evaluate } = JSON.parse(line);
+  const { data, details, hash, evaluate } = JSON.parse(line);
   try {
-    if (data !== undefined) current = await opened(data, hash ?? "");
-    const value = vm.runInContext(evaluate, current);
+    if (data !== undefined) current = await opened(data, details ?? "", hash ?? "");
+    const value = await vm.runInContext(evaluate, current);
     console.log(JSON.stringify({ value: value === undefined ? null : value }));
   } catch (error) {
     console.log(JSON.stringify({ error: `${error.stack}` }));

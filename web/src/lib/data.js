@@ -13,6 +13,7 @@ export let YEARS;
 export let SPORTS;
 
 const tables = new Map();
+const byId = new Map();
 
 /** Take up the page's data; whatever else is asked for here is of the data taken up last. */
 export function load(data) {
@@ -21,6 +22,8 @@ export function load(data) {
   TODAY = dayNumber(data.today);
   THIS_YEAR = yearOf(data.today);
   ACTIVITIES = rowsOf("activities");
+  byId.clear();
+  for (const row of ACTIVITIES) if (row.id) byId.set(row.id, row);
   DAYS = rowsOf("activities_daily").map((row) => ({
     ...row,
     day: dayNumber(row.activity_date),
@@ -39,6 +42,11 @@ export function rowsOf(name) {
     tables.set(name, rows.map((row) => Object.fromEntries(columns.map((column, i) => [column, row[i]]))));
   }
   return tables.get(name);
+}
+
+/** The activity of this id; undefined without one. */
+export function activityOf(id) {
+  return byId.get(id);
 }
 
 /** The sport types of a group, the most frequent first; none where no more is known than the group (a public page). */

@@ -6,10 +6,17 @@ export const NONE = "–";
 export const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 export const tenths = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 export const hundredths = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const ORDINALS = new Intl.PluralRules("en", { type: "ordinal" });
 
 /** A whole number with a true minus sign. */
 export function signed(number) {
   return whole.format(number).replace("-", "−");
+}
+
+/** "1st", "22nd", "113th". */
+export function ordinal(number) {
+  const ending = { one: "st", two: "nd", few: "rd", other: "th" }[ORDINALS.select(number)];
+  return `${whole.format(number)}${ending}`;
 }
 
 export function counted(count, one, many) {

@@ -7,4 +7,6 @@ export const state = {
   span: "year",
   units: "km",
   theme: "auto",
+  // the one that is open, by its id
+  activity: null,
 };

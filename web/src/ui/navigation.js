@@ -7,7 +7,7 @@ export function makeNavigation() {
   dropEmptySections();
   followSections();
   document.addEventListener("click", (event) => {
-    const link = event.target.closest?.('a[href^="#"]');
+    const link = event.target.closest?.('a[href^="#"]:not([href*="="])');
     if (!link) return;
     event.preventDefault();
     goTo(link.hash.slice(1));

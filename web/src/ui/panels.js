@@ -65,7 +65,7 @@ export function choose(choices) {
   take(choices);
   const concerned = changed.includes("type") ? [...changed, "sport"] : changed;
   for (const one of panels) if (concerned.some((name) => one.needs.has(name))) one.stale = true;
-  writeAddress();
+  writeAddress(changed.includes("activity") && choices.activity !== null);
   for (const follow of followers) follow();
   drawNear();
 }
@@ -80,9 +80,18 @@ function take(choices) {
   document.documentElement.dataset.theme = state.theme;
 }
 
-function writeAddress() {
+/** Write what is chosen into the address; `opens` is whether the back button is to lead to what was there before. */
+function writeAddress(opens) {
   const text = addressOf(state);
-  history.replaceState(null, "", text ? `#${text}` : location.href.split("#")[0]);
+  if (location.hash.slice(1) === text) return;
+  const address = text ? `#${text}` : location.href.split("#")[0];
+  if (opens) history.pushState({ opened: opened() + 1 }, "", address);
+  else history.replaceState(history.state, "", address);
+}
+
+/** How many activities were opened one from the other, until this one. */
+export function opened() {
+  return history.state?.opened ?? 0;
 }
 
 function drawPanel(one) {

@@ -6,8 +6,8 @@ import { clock, NONE } from "../lib/formats.js";
 import { state } from "../lib/state.js";
 import { cardIn } from "../ui/card.js";
 import { h } from "../ui/elements.js";
+import { whichActivity } from "../ui/links.js";
 import { panel } from "../ui/panels.js";
-import { whichActivity } from "../ui/strava.js";
 import { table } from "../ui/table.js";
 
 export default panel("efforts", ["year", "sport"], (host) => {

@@ -6,9 +6,9 @@ import { clock, dateText, NONE, sportOf, sportText, whole } from "../lib/formats
 import { climbed, distance, isPaced, speedOf } from "../lib/units.js";
 import { cardIn } from "../ui/card.js";
 import { bdi, dot, h, moreButton } from "../ui/elements.js";
+import { activityLink, viewOnStrava } from "../ui/links.js";
 import { panel, redraw } from "../ui/panels.js";
 import { routeSketch } from "../ui/routes.js";
-import { viewOnStrava } from "../ui/strava.js";
 
 let recentShown = 8;
 
@@ -36,7 +36,7 @@ export default panel("recent", ["year", "sport", "type", "units"], (host) => {
           h(
             "div",
             { class: "what" },
-            h("p", {}, row.name === null || row.name === undefined ? h("strong", {}, sportOf(row)) : h("strong", {}, bdi(row.name))),
+            h("p", {}, h("strong", {}, activityLink(row.id, row.name === null || row.name === undefined ? sportOf(row) : bdi(row.name)))),
             h(
               "p",
               { class: "under" },

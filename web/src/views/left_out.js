@@ -4,8 +4,8 @@ import { rowsOf } from "../lib/data.js";
 import { dateText, whole } from "../lib/formats.js";
 import { cardIn } from "../ui/card.js";
 import { bdi, h } from "../ui/elements.js";
+import { activityLink } from "../ui/links.js";
 import { panel } from "../ui/panels.js";
-import { stravaLink } from "../ui/strava.js";
 import { table } from "../ui/table.js";
 
 export default panel("left_out", [], (host) => {
@@ -20,7 +20,7 @@ export default panel("left_out", [], (host) => {
         row.explanation,
         row.left_out_of.replaceAll("_", " "),
         whole.format(row.activities),
-        [stravaLink(row.latest_activity_id, bdi(row.latest_activity_name)), h("span", { class: "under" }, dateText(row.latest_activity_date))],
+        [activityLink(row.latest_activity_id, bdi(row.latest_activity_name)), h("span", { class: "under" }, dateText(row.latest_activity_date))],
       ]),
     }),
   );

@@ -9,10 +9,10 @@ import { cardIn } from "../ui/card.js";
 import { colours } from "../ui/charts.js";
 import { bdi, dot, h } from "../ui/elements.js";
 import { legend } from "../ui/legends.js";
+import { activityLink, viewOnStrava } from "../ui/links.js";
 import { panel, redraw } from "../ui/panels.js";
 import { RouteMap } from "../ui/route_map.js";
 import { noRoutes, routesChosen } from "../ui/routes.js";
-import { stravaLink, viewOnStrava } from "../ui/strava.js";
 
 let routeMap;
 let regionPicked = 0;
@@ -62,7 +62,7 @@ export default panel("map", ["year", "sport", "type", "units"], (host) => {
     routeMap.onPick = (row) =>
       picked.replaceChildren(
         ...(row
-          ? [dot(row.sport_group), h("strong", {}, bdi(row.name)), ` ${dateText(row.started_local)} · ${distance(row.distance_m)} · ${clock(row.moving_time_s)} `, viewOnStrava(row.id, row.name) ?? ""]
+          ? [dot(row.sport_group), h("strong", {}, activityLink(row.id, bdi(row.name))), ` ${dateText(row.started_local)} · ${distance(row.distance_m)} · ${clock(row.moving_time_s)} `, viewOnStrava(row.id, row.name) ?? ""]
           : []),
       );
   }
@@ -78,6 +78,6 @@ export default panel("map", ["year", "sport", "type", "units"], (host) => {
   card.tableBehind(() => ({
     caption: `Routes on the map, ${chosenText()}`,
     columns: [{ text: "Day", row: true }, "Sport", "Name", { text: "Distance", number: true }, { text: "Climbed", number: true }],
-    rows: [...shown].reverse().map((row) => [dateText(row.started_local), sportText(row.sport_type), stravaLink(row.id, bdi(row.name)), distance(row.distance_m), climbed(row.total_elevation_gain_m)]),
+    rows: [...shown].reverse().map((row) => [dateText(row.started_local), sportText(row.sport_type), activityLink(row.id, bdi(row.name)), distance(row.distance_m), climbed(row.total_elevation_gain_m)]),
   }));
 });

@@ -7,8 +7,8 @@ import { state } from "../lib/state.js";
 import { recordValue } from "../lib/units.js";
 import { cardIn } from "../ui/card.js";
 import { dot, h } from "../ui/elements.js";
+import { activityLink, whichActivity } from "../ui/links.js";
 import { panel } from "../ui/panels.js";
-import { stravaLink, whichActivity } from "../ui/strava.js";
 import { table } from "../ui/table.js";
 
 const RECORDS = {
@@ -59,7 +59,7 @@ export default panel("records", ["year", "sport", "units"], (host) => {
             [dot(sport), sport],
             ...shown.map(([record]) => {
               const row = of(sport).find((one) => one.record === record);
-              return row ? stravaLink(row.activity_id, recordValue(row)) : NONE;
+              return row ? activityLink(row.activity_id, recordValue(row)) : NONE;
             }),
           ]),
         })

@@ -9,9 +9,9 @@ import { state } from "../lib/state.js";
 import { amount, distance, measured, MEASURES } from "../lib/units.js";
 import { cardIn } from "../ui/card.js";
 import { bdi, h } from "../ui/elements.js";
+import { activityLink } from "../ui/links.js";
 import { panel } from "../ui/panels.js";
 import { routeSketch } from "../ui/routes.js";
-import { stravaLink } from "../ui/strava.js";
 
 export default panel("review", ["year", "sport", "units"], (host) => {
   const card = cardIn(host, "", { kind: "review" });
@@ -60,7 +60,7 @@ export default panel("review", ["year", "sport", "units"], (host) => {
             "Longest activity",
             longest?.route ? routeSketch(longest.route, 72, longest.sport_group) : null,
             h("strong", {}, distance(row.longest_distance_m)),
-            row.longest_activity_name === null || row.longest_activity_name === undefined ? null : stravaLink(row.longest_activity_id, bdi(row.longest_activity_name)),
+            row.longest_activity_name === null || row.longest_activity_name === undefined ? null : activityLink(row.longest_activity_id, bdi(row.longest_activity_name)),
             longest ? h("span", { class: "under" }, dateText(longest.started_local)) : null,
           )
         : null,

@@ -5,9 +5,9 @@ import { dateText, whole } from "../lib/formats.js";
 import { distance } from "../lib/units.js";
 import { cardIn, thin } from "../ui/card.js";
 import { bdi, h, moreButton } from "../ui/elements.js";
+import { activityLink } from "../ui/links.js";
 import { panel, redraw } from "../ui/panels.js";
 import { noRoutes, routesChosen, routeSketch, routeTip } from "../ui/routes.js";
-import { stravaLink } from "../ui/strava.js";
 import { tipsOver } from "../ui/tip.js";
 
 let routesShown = 0;
@@ -27,7 +27,7 @@ export default panel("routes", ["year", "sport", "type", "units"], (host) => {
         h(
           "li",
           {},
-          stravaLink(
+          activityLink(
             row.id,
             routeSketch(row.route, 100, row.sport_group),
             h("span", { class: "under" }, distance(row.distance_m)),
