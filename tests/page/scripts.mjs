@@ -157,6 +157,7 @@ async function opened(data, details, hash) {
     getComputedStyle: (probe) => ({ color: probe.styles.color, fontFamily: "Inter", getPropertyValue: () => "" }),
     matchMedia: () => ({ matches: false, addEventListener() {} }),
     requestAnimationFrame: () => 0,
+    requestIdleCallback() {},
     cancelAnimationFrame() {},
     addEventListener() {},
     devicePixelRatio: 1,

@@ -5,21 +5,25 @@ import { DATA, load, rowsOf } from "./lib/data.js";
 import { counted, dateText, rangeText } from "./lib/formats.js";
 import { state } from "./lib/state.js";
 import { makeControls } from "./ui/controls.js";
+import { details } from "./ui/details.js";
 import { makeNavigation } from "./ui/navigation.js";
 import { makeOpening } from "./ui/opened.js";
 import { choose, draw, redrawAll, show, start } from "./ui/panels.js";
 import { hideTip } from "./ui/tip.js";
 import { fillActivity } from "./views/activity.js";
 import calendar from "./views/calendar.js";
+import compare from "./views/compare.js";
 import coverage from "./views/coverage.js";
 import definitions from "./views/definitions.js";
 import eddington from "./views/eddington.js";
 import efforts from "./views/efforts.js";
 import gear from "./views/gear.js";
 import goals from "./views/goals.js";
+import health from "./views/health.js";
 import hours from "./views/hours.js";
 import latest from "./views/latest.js";
 import leftOut from "./views/left_out.js";
+import listing from "./views/listing.js";
 import trainingLoad from "./views/load.js";
 import map from "./views/map.js";
 import months from "./views/months.js";
@@ -37,12 +41,15 @@ import zones from "./views/zones.js";
 const VIEWS = [
   ...[tiles, weeks, streaks, goals, latest],
   calendar,
+  listing,
   ...[months, years, hours],
+  compare,
   ...[trainingLoad, zones],
   ...[records, efforts, predictions, eddington],
   ...[map, routes],
   gear,
   review,
+  health,
   ...[coverage, leftOut, definitions],
 ];
 
@@ -57,6 +64,8 @@ makeControls();
 show(VIEWS);
 makeNavigation();
 makeOpening(fillActivity);
+// so that the first activity opens at once; Safari has no idle time
+(globalThis.requestIdleCallback ?? setTimeout)(() => details());
 
 addEventListener("hashchange", () => {
   const given = choicesOf(location.hash);

@@ -50,9 +50,14 @@ export function isPaced(sport) {
   return ["Run", "Walk", "Swim"].includes(sport);
 }
 
-/** The mean speed of an activity; none in the gym, where the distance is none of a way. */
-export function speedOf({ distance_m: m, moving_time_s: s, sport_group: sport }) {
-  return m && s && sport !== "Gym" ? speed(m / s, sport) : NONE;
+/** The mean speed of an activity in m/s; null in the gym, where the distance is none of a way. */
+export function speedIn({ distance_m: m, moving_time_s: s, sport_group: sport }) {
+  return m && s && sport !== "Gym" ? m / s : null;
+}
+
+/** The mean speed of an activity as its people say it. */
+export function speedOf(row) {
+  return speed(speedIn(row), row.sport_group);
 }
 
 /** A speed as the sport's people say it: pace for who runs, walks or swims, else per hour. */

@@ -6,7 +6,7 @@ import { state } from "../lib/state.js";
 import { h } from "./elements.js";
 
 // a public page has nothing for these
-const NOT_PUBLIC = ["hours", "load", "zones", "efforts", "predictions", "map", "routes", "gear", "left_out"];
+const NOT_PUBLIC = ["hours", "load", "zones", "efforts", "predictions", "map", "routes", "gear", "left_out", "listing", "compare", "health"];
 
 const panels = [];
 const followers = [];

@@ -3,6 +3,7 @@ import { h } from "./elements.js";
 
 /**
  * A table. Columns are texts, or { text, number: true } for figures, or { text, row: true } for the rows' headings.
+ * `sort` of a column says how the rows are sorted by it: "ascending", "descending" or "none".
  */
 export function table({ caption, columns, rows, foot = null, kind = "" }) {
   const shown = columns.map((column) => (typeof column === "string" ? { text: column } : column));
@@ -21,7 +22,7 @@ export function table({ caption, columns, rows, foot = null, kind = "" }) {
     h(
       "thead",
       {},
-      h("tr", {}, shown.map(({ text, number }) => h("th", { scope: "col", class: number ? "number" : null }, text))),
+      h("tr", {}, shown.map(({ text, number, sort }) => h("th", { scope: "col", class: number ? "number" : null, "aria-sort": sort }, text))),
     ),
     h("tbody", {}, rows.map((row) => h("tr", {}, cells(row)))),
     foot && h("tfoot", {}, h("tr", {}, cells(foot))),

@@ -7,6 +7,7 @@ import { state } from "../lib/state.js";
 import { climbed, distance, isPaced, MEASURES, METRES, speed, speedOf } from "../lib/units.js";
 import { details } from "../ui/details.js";
 import { bdi, dot, h, put } from "../ui/elements.js";
+import { gauge } from "../ui/gauge.js";
 import { activityLink, segmentLink, viewOnStrava } from "../ui/links.js";
 import { routeSketch } from "../ui/routes.js";
 import { table } from "../ui/table.js";
@@ -101,14 +102,7 @@ function facts(row, about) {
 }
 
 function piece(title, note, ...content) {
-  return h("section", { "aria-label": title }, h("h3", {}, title), content, note ? h("p", { class: "note" }, note) : null);
-}
-
-/** A figure with a bar of this share of the room; none for what is not known. */
-function gauge(text, share, kind) {
-  if (text === NONE || text === null) return NONE;
-  const bar = share === null ? null : h("i", { class: "gauge", "data-gauge": kind, "aria-hidden": "true" }, h("b", { css: { width: `${share && Math.max(2, share * 100)}%` } }));
-  return [text, bar];
+  return h("div", { class: "piece" }, h("h3", {}, title), content, note ? h("p", { class: "note" }, note) : null);
 }
 
 /** How long the bars of `values` are: they begin at half of the longest, as the differences are what one looks for. */
