@@ -32,7 +32,7 @@ MOST_DECIMALS = 3
 # what the athlete has to say for all figures to be there
 SETTINGS = ("rest_hr", "max_hr", "threshold_hr", "ftp_w", "sex")
 # what the page shows of the warehouse that changes without a build
-WITHOUT_BUILD = ("athlete_settings", "goals", "stg_strava__sweeps", "stg_strava__exports")
+WITHOUT_BUILD = ("staging.athlete_settings", "staging.goals", "strava.sweeps", "strava.exports")
 
 
 @dataclass(frozen=True)
@@ -164,14 +164,13 @@ HEALTH = (
         "ended_at, complete, activities_listed, versions_landed, activities_gone, reason",
         "ended_at desc",
         # the last ones, and the last that came to its end
-        source="(from staging.stg_strava__sweeps qualify row_number() over (partition by athlete_id order by ended_at "
+        source="(from strava.sweeps qualify row_number() over (partition by athlete_id order by ended_at "
         "desc) <= 3 or (complete and row_number() over (partition by athlete_id, complete order by ended_at desc) = 1))",
     ),
     Table(
         "exports",
         "exported_at, imported_at, activities, files",
         "exported_at desc, imported_at desc",
-        source="(select *, len(activity_ids) as activities, len(files) as files from staging.stg_strava__exports)",
     ),
     Table(
         "seen",

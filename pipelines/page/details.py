@@ -60,7 +60,7 @@ ACTIVITIES = """(
         activity_load.load_source,
         details.id is not null as has_details
     from strava.activities_local as activities
-    left join staging.int_activities__geared as gear on activities.id = gear.id
+    left join strava.activity_gear as gear on activities.id = gear.activity_id
     left join strava.activities as raw on activities.id = raw.id
     left join strava.activity_load on activities.id = activity_load.activity_id
     left join strava.activity_details as details on activities.id = details.id

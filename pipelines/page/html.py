@@ -250,7 +250,7 @@ def _held(path: Path) -> bytes | None:
 
 def _made_from(connection: duckdb.DuckDBPyConnection, athlete_id: int | None) -> dict[str, str]:
     """What decides about the page."""
-    asked = [connection.execute(f"from staging.{table} order by all").fetchall() for table in page_data.WITHOUT_BUILD]
+    asked = [connection.execute(f"from {table} order by all").fetchall() for table in page_data.WITHOUT_BUILD]
     code = [Path(file) for file in (__file__, page_data.__file__, page_details.__file__, *ROUTE_MAKERS)]
     files = [*code, *sorted(path for path in SITE.rglob("*") if path.is_file())]
     return {

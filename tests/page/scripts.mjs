@@ -48,6 +48,7 @@ class Element {
   }
   /** As in a browser, what is no element becomes text. */
   append(...children) {
+    for (const child of children) if (child instanceof Element) child.parent = this;
     this.children.push(...children.map((child) => (child instanceof Element ? child : String(child))));
   }
   replaceChildren(...children) {
@@ -57,7 +58,9 @@ class Element {
   toString() {
     return "[object HTMLElement]";
   }
-  remove() {}
+  remove() {
+    if (this.parent) this.parent.children = this.parent.children.filter((child) => child !== this);
+  }
   focus() {}
   showModal() {
     this.open = true;

@@ -143,8 +143,9 @@ def test_what_has_words_of_its_own_uses_them(page):
     assert page.call("hourText", 7) == "07:00"
     assert page.call("monthText", "2026-02-11") == f"Feb{GAP}2026"
     assert page.call("sportText", "BackcountrySki") == "Backcountry Ski"
-    assert page.call("stravaUrl", "17") == "https://www.strava.com/activities/17"
-    assert page.call("stravaUrl", "javascript:alert(1)") is None
+    view = "(viewOnStrava({!r}, 'x') ?? {{attributes: {{}}}}).attributes.href"
+    assert page(view.format("17")) == "https://www.strava.com/activities/17"
+    assert page(view.format("javascript:alert(1)")) is None
 
 
 # --- dates
@@ -220,7 +221,7 @@ def test_a_past_year_is_set_against_the_whole_year_before(node, data):
 
 def test_what_the_address_says_is_chosen_and_nonsense_is_not(node, data):
     choices = {"year": 2025, "sport": "Run", "type": "TrailRun", "measure": "activities", "span": "week"}
-    choices |= {"units": "mi", "theme": "dark"}
+    choices |= {"units": "mi", "theme": "dark", "activity": data["tables"]["activities"]["rows"][3][0]}
     node.open(data, **choices)
     assert node("state") == choices
     assert node("chosenText()") == "Trail Run, 2025"

@@ -36,11 +36,6 @@ export default panel("compare", ["sport", "type", "measure", "units"], (host) =>
   const days = sportDays();
   if (!days.length) return card.empty(noneChosen());
   const both = periods();
-  if (!card.pickers) {
-    card.pickers = h("div", { class: "periods" });
-    card.stage.before(card.pickers);
-  }
-  card.pickers.replaceChildren(picker("first", "Compare", both[0]), picker("second", "with", both[1]));
   const measure = shownMeasure();
   const sums = both.map((period) => sumsOver(days, period));
   const names = both.map(([first, last]) => rangeText(dayText(first), dayText(last)));
@@ -53,7 +48,10 @@ export default panel("compare", ["sport", "type", "measure", "units"], (host) =>
     { color: ink.accent, width: 2.6, z: 5 },
     { color: ink.ink, width: 1.4, z: 4 },
   ];
-  card.aside.replaceChildren(legendOf([[lineSample("main"), names[0]], [lineSample("before"), names[1]]]));
+  card.aside.replaceChildren(
+    h("div", { class: "periods" }, picker("first", "Compare", both[0]), picker("second", "with", both[1])),
+    legendOf([[lineSample("main"), names[0]], [lineSample("before"), names[1]]]),
+  );
   card.draw(
     {
       ...option,
