@@ -164,8 +164,8 @@ HEALTH = (
         "ended_at, complete, activities_listed, versions_landed, activities_gone, reason",
         "ended_at desc",
         # the last ones, and the last that came to its end
-        source="(from strava.sweeps qualify row_number() over (partition by athlete_id order by ended_at "
-        "desc) <= 3 or (complete and row_number() over (partition by athlete_id, complete order by ended_at desc) = 1))",
+        source="(from strava.sweeps qualify row_number() over (partition by athlete_id order by ended_at desc) <= 3 "
+        "or (complete and row_number() over (partition by athlete_id, complete order by ended_at desc) = 1))",
     ),
     Table(
         "exports",

@@ -203,7 +203,7 @@ def details_text(connection: duckdb.DuckDBPyConnection, athlete_id: int | None, 
     Raises:
         duckdb.CatalogException: a mart is not there.
     """
-    asked = {"athlete": athlete_id, "system": SYSTEMS[units]}
+    asked: dict[str, object] = {"athlete": athlete_id, "system": SYSTEMS[units]}
     tables = [f'"{table.name}":{_columns(connection, table, asked)}' for table in TABLES]
     segments = _segments(connection, asked)
     text = f'{{"version":{VERSION},"segments":{segments},"tables":{{{",".join(tables)}}}}}'
@@ -217,7 +217,9 @@ def packed(text: str) -> str:
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: Details, asked: dict[str, object]) -> str:
     """The columns of `table` as a JSON object; DuckDB writes it, which takes a tenth of the time."""
-    lists = ", ".join(f"list({sql} order by {table.order}) as c{number}" for number, sql in enumerate(table.columns.values()))
+    lists = ", ".join(
+        f"list({sql} order by {table.order}) as c{number}" for number, sql in enumerate(table.columns.values())
+    )
     names = ", ".join(f"'{name}', {_list(f'c{number}')}" for number, name in enumerate(table.columns))
     query = f"""
         with places as (
@@ -226,9 +228,13 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: Details, asked: dict[
             from strava.activities_local
             where athlete_id = $athlete
         ),
-        rows as (select places.position, source.* from {table.source} as source join places on source.activity_id = places.id),
+        rows as (
+            select places.position, source.*
+            from {table.source} as source
+            join places on source.activity_id = places.id
+        ),
         lists as (select position, {lists} from rows group by position)
-        select json_object('position', {_list('position')}, {names})::varchar from lists
+        select json_object('position', {_list("position")}, {names})::varchar from lists
     """
     named = {name: value for name, value in asked.items() if f"${name}" in query}
     row = connection.execute(query, named).fetchone()

@@ -22,7 +22,8 @@ MEASURE = """() => {
   const faults = [];
   const texts = [];
   // what lies under an open dialog may be covered
-  const walker = document.createTreeWalker(document.querySelector("dialog[open]") ?? document.body, NodeFilter.SHOW_TEXT);
+  const root = document.querySelector("dialog[open]") ?? document.body;
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   const hidden = ".unseen, .skip, .tip, .chart-tip, script, style, noscript, option, [hidden], .filters .pick > span";
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const text = node.data.trim();

@@ -112,7 +112,9 @@ def _laps(activity: Row, rng: Random) -> list[Row]:
     if len(parts) < 2:
         return []
     names = [None, "Warm-up", HOSTILE[0]]
-    return [{"name": names[i % 3], **part, "total_elevation_gain_m": rng.randint(0, 90)} for i, part in enumerate(parts)]
+    return [
+        {"name": names[i % 3], **part, "total_elevation_gain_m": rng.randint(0, 90)} for i, part in enumerate(parts)
+    ]
 
 
 def _efforts(activities: list[Row]) -> list[tuple[str, int]]:

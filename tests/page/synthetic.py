@@ -122,7 +122,7 @@ def page(activities: list[Row]) -> Page:
         "goals": _goals(activities),
         "data_coverage": _coverage(activities),
         "data_coverage_yearly": _coverage_yearly(activities),
-        **(_health(activities) if activities else dict.fromkeys((table.name for table in HEALTH), [])),
+        **(_health(activities) if activities else {key: [] for key in (table.name for table in HEALTH)}),
         "best_efforts": _best_efforts(activities),
         "left_out": _left_out(activities),
         "race_predictions": _predictions(activities),
@@ -447,11 +447,17 @@ def _health(activities: list[Row]) -> dict[str, list[Row]]:
             swept("2026-11-20", complete=True),
         ],
         "exports": [
-            {"exported_at": f"{year}-03-01T10:00Z", "imported_at": f"{year}-03-02T10:00Z", "activities": 70, "files": 65}
+            {
+                "exported_at": f"{year}-03-01T10:00Z",
+                "imported_at": f"{year}-03-02T10:00Z",
+                "activities": 70,
+                "files": 65,
+            }
             for year in (2026, 2025)
         ],
         "seen": [
-            {"what": what, "latest_at": "2026-11-26T04:58Z", "activities": count} for what, count in sorted(seen.items())
+            {"what": what, "latest_at": "2026-11-26T04:58Z", "activities": count}
+            for what, count in sorted(seen.items())
         ],
         "misfits": [{"field": "gear_id", "activities": 2}],
         "differences": [

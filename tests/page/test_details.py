@@ -78,9 +78,11 @@ def test_a_table_of_details_says_what_its_mart_says(built, details, ids, table):
 def test_efforts_on_segments_have_their_segment_and_its_efforts(built, details, ids):
     segments = details["segments"]
     shown = {
-        id_: [{name: value for name, value in row.items() if name != "segment"} | {
-            name: segments[name][row["segment"]] for name in segments
-        } for row in efforts]
+        id_: [
+            {name: value for name, value in row.items() if name != "segment"}
+            | {name: segments[name][row["segment"]] for name in segments}
+            for row in efforts
+        ]
         for id_, efforts in rows(details, ids, "segment_efforts").items()
     }
     expected = stored(
@@ -96,9 +98,7 @@ def test_efforts_on_segments_have_their_segment_and_its_efforts(built, details, 
 def test_every_activity_says_what_the_list_leaves_out(built, details, ids):
     shown = {id_: row for id_, [row] in rows(details, ids, "activity").items()}
     assert list(shown) == ids
-    with_details = {
-        id_ for (id_,) in built.sql("select id::varchar from strava.activity_details")
-    }
+    with_details = {id_ for (id_,) in built.sql("select id::varchar from strava.activity_details")}
     assert {id_ for id_, row in shown.items() if row["has_details"]} == with_details
     assert 0 < len(with_details) < len(ids)
     loads = dict(built.sql("select activity_id::varchar, load from strava.activity_load"))

@@ -112,8 +112,9 @@ def test_its_place_among_similar_ones_is_by_speed_among_its_sport_and_distance(n
     for row in rows(data, "activities")[::9]:
         expected = similar(data, row, set())
         found = node(
-            f"(({{count, rank, best, last, mean}}) => ({{count, rank, best: best && best.distance_m / best.moving_time_s, "
-            f"last: last.map(({{id}}) => id), mean}}))(amongSimilar(activityOf({row['id']!r}), () => false) ?? {{last: []}})"
+            f"{{ const found = amongSimilar(activityOf({row['id']!r}), () => false) ?? {{ last: [] }};"
+            "const { count, rank, best, last, mean } = found;"
+            "({ count, rank, best: best && speedIn(best), last: last.map(({ id }) => id), mean }) }"
         )
         if expected is None:
             assert found.get("rank") is None
@@ -158,11 +159,11 @@ def test_splits_say_where_they_begin_and_end_and_the_last_how_long_it_is(node, v
     activities = rows(data, "activities")
     far = next(row for i, row in enumerate(activities) if row["distance_m"] > 40_000 and i % 7 != 3)
     text = opened(node, far["id"])
-    ends = [f"{at}–{at + 5}" for at in range(0, far["distance_m"] // 5000 * 5, 5)]
+    ends = [f"{at}\u2013{at + 5}" for at in range(0, far["distance_m"] // 5000 * 5, 5)]
     assert all(end in text for end in ends), text
     rest = far["distance_m"] % 5000
     if rest and rest % 1000 < 950:
-        assert re.search(rf"{len(ends) * 5}–{(far['distance_m'] / 1000):.1f}", text)
+        assert re.search(rf"{len(ends) * 5}\u2013{(far['distance_m'] / 1000):.1f}", text)
 
 
 @pytest.mark.parametrize(

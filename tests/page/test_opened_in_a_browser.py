@@ -140,7 +140,9 @@ def test_the_keyboard_stays_in_it_and_print_has_it_alone(show, variant):
         reached = []
         for _ in range(8):
             page.page.keyboard.press("Tab")
-            reached.append(page.page.evaluate("document.activeElement.closest('dialog')?.id ?? document.activeElement.tagName"))
+            reached.append(
+                page.page.evaluate("document.activeElement.closest('dialog')?.id ?? document.activeElement.tagName")
+            )
         assert set(reached) <= {"activity", "BODY"}, reached
         page.page.emulate_media(media="print")
         assert not page.page.locator("main").is_visible()

@@ -54,4 +54,12 @@ def test_the_style_asks_nobody_and_the_template_has_no_style_or_handler_of_its_o
     assert "@import" not in (SITE / "page.css").read_text()
     template = (SITE / "template.html.j2").read_text()
     assert not re.search(r"\s(style|on\w+)=", template)
-    assert set(re.findall(r"{{ (\w+)", template)) == {"title", "csp", "css", "vendor_js", "page_js", "data_json", "details"}
+    assert set(re.findall(r"{{ (\w+)", template)) == {
+        "title",
+        "csp",
+        "css",
+        "vendor_js",
+        "page_js",
+        "data_json",
+        "details",
+    }

@@ -227,10 +227,11 @@ def test_what_the_address_says_is_chosen_and_nonsense_is_not(node, data):
     assert node("chosenText()") == "Trail Run, 2025"
     node.open(data, year=1066, sport="Quidditch", type="toString", measure="toString", span="decade", units="furlong")
     defaults = {"year": None, "sport": "All", "type": None, "measure": "distance_m", "span": "year", "units": "km"}
-    assert node("state") == defaults | {"theme": "auto"}
+    defaults |= {"theme": "auto", "activity": None}
+    assert node("state") == defaults
     # a type of another sport
     node.open(data, sport="Ride", type="TrailRun", theme="pink")
-    assert node("state") == defaults | {"sport": "Ride", "theme": "auto"}
+    assert node("state") == defaults | {"sport": "Ride"}
     node.open(data)
     node("choose({ sport: 'Run', year: 2025 })")
     assert node("location.hash") == "#year=2025&sport=Run"

@@ -1,5 +1,6 @@
 """The list of all activities, one period against another and data health, under Node, against the same in Python."""
 
+import itertools
 import json
 import unicodedata
 from datetime import date, timedelta
@@ -46,7 +47,9 @@ def test_accents_and_ligatures_of_a_name_are_no_hindrance(node, variant):
 
 
 @pytest.mark.parametrize("descending", [True, False])
-@pytest.mark.parametrize("sort", ["started_local", "distance_m", "moving_time_s", "average_heartrate", "kudos", "speed"])
+@pytest.mark.parametrize(
+    "sort", ["started_local", "distance_m", "moving_time_s", "average_heartrate", "kudos", "speed"]
+)
 def test_a_sort_is_by_figures_with_what_is_unknown_last_and_of_equals_the_newest_first(node, variant, sort, descending):
     data = variant("three years")
     node.open(data)
@@ -143,7 +146,9 @@ def test_sums_and_growth_of_a_period_are_those_of_its_activities(node, variant, 
     sums = node(f"sumsOver(sportDays(), {period})")
     assert sums == {
         "activities": len(within),
-        **{name: sum(row[name] for row in within) for name in ("distance_m", "moving_time_s", "total_elevation_gain_m")},
+        **{
+            name: sum(row[name] for row in within) for name in ("distance_m", "moving_time_s", "total_elevation_gain_m")
+        },
         "active_days": len({row["started_local"][:10] for row in within}),
         "days": (last - first).days + 1,
     }
@@ -152,7 +157,7 @@ def test_sums_and_growth_of_a_period_are_those_of_its_activities(node, variant, 
     assert grown[(TODAY - first).days] == sums["moving_time_s"]
     assert set(grown[(TODAY - first).days + 1 :]) == {None}, "what is to come is unknown"
     assert grown[9] == sum(r["moving_time_s"] for r in within if r["started_local"][:10] <= str(first + timedelta(9)))
-    by_sport = dict((name, value) for name, value in node(f"bySport(DAYS, [{period}], 'distance_m')"))
+    by_sport = dict(node(f"bySport(DAYS, [{period}], 'distance_m')"))
     if sport == "All":
         assert sum(by_sport.values()) == sums["distance_m"]
 
@@ -161,10 +166,14 @@ def test_two_years_are_compared_by_every_measure_and_sport(node, variant):
     data = variant("three years")
     node.open(data, measure="moving_time_s")
     node("textOf('compare')")
-    node("all(hosts.compare, ({tag}) => tag === 'select').at(0).listeners.change({target: {value: '2025', id: 'x'}}), 0")
-    node("all(hosts.compare, ({tag}) => tag === 'select').at(1).listeners.change({target: {value: '2024', id: 'x'}}), 0")
+    node(
+        "all(hosts.compare, ({tag}) => tag === 'select').at(0).listeners.change({target: {value: '2025', id: 'x'}}), 0"
+    )
+    node(
+        "all(hosts.compare, ({tag}) => tag === 'select').at(1).listeners.change({target: {value: '2024', id: 'x'}}), 0"
+    )
     shown = node("rowsShown('compare')")
-    assert shown[0][:3] == ["Sums", "1 Jan – 31 Dec 2025", "1 Jan – 31 Dec 2024"]
+    assert shown[0][:3] == ["Sums", "1 Jan \u2013 31 Dec 2025", "1 Jan \u2013 31 Dec 2024"]
     counts = [
         sum(row["started_local"].startswith(str(year)) for row in rows(data, "activities")) for year in (2025, 2024)
     ]
@@ -198,8 +207,8 @@ def test_health_says_what_there_is_to_know_of_the_data(node, variant):
     count = len(rows(data, "activities"))
     for sentence in (
         f"{count:,} activities from Strava's API, the last of them on 26 Nov 2026, 04:58 UTC.",
-        f"20 Nov 2026, 05:00 UTC: {count:,} activities listed, 4 new or changed, 1 gone. The one of 25 Nov 2026, 05:00 UTC "
-        "did not come to its end: more would be gone than is likely.",
+        f"20 Nov 2026, 05:00 UTC: {count:,} activities listed, 4 new or changed, 1 gone. "
+        "The one of 25 Nov 2026, 05:00 UTC did not come to its end: more would be gone than is likely.",
         "Of 1 Mar 2026, 10:00 UTC: 70 activities, 65 files. 1 older one before.",
         "3 activities noticed as gone, the last of them on 26 Nov 2026, 04:58 UTC.",
         "elapsed_time of 12 activities: the API counts, the API is more exact.",
@@ -212,7 +221,9 @@ def test_health_says_what_there_is_to_know_of_the_data(node, variant):
 
 def test_without_sweeps_exports_and_differences_health_says_so(node, variant):
     data = variant("three years")
-    nothing = {name: data["tables"][name] | {"rows": []} for name in ("sweeps", "exports", "seen", "misfits", "differences")}
+    nothing = {
+        name: data["tables"][name] | {"rows": []} for name in ("sweeps", "exports", "seen", "misfits", "differences")
+    }
     node.open(data | {"tables": data["tables"] | nothing})
     said = node("textOf('health')")
     for sentence in (
@@ -228,11 +239,15 @@ def test_without_sweeps_exports_and_differences_health_says_so(node, variant):
 
 
 def test_the_longest_gaps_lie_between_active_days(node, variant):
-    known = [row for row in rows(variant("three years"), "activities") if not "2025-03-05" <= row["started_local"][:10] <= "2025-05-20"]
+    known = [
+        row
+        for row in rows(variant("three years"), "activities")
+        if not "2025-03-05" <= row["started_local"][:10] <= "2025-05-20"
+    ]
     data: Page = synthetic.page(known)
     node.open(data)
     days = sorted({date.fromisoformat(row["started_local"][:10]) for row in known})
-    gaps = sorted(((b - a).days - 1 for a, b in zip(days, days[1:], strict=False)), reverse=True)
+    gaps = sorted(((b - a).days - 1 for a, b in itertools.pairwise(days)), reverse=True)
     found = node("longestGaps(DAYS, 14, 5)")
     assert [gap["days"] for gap in found] == [gap for gap in gaps if gap >= 14][:5]
     assert found[0]["days"] >= 77

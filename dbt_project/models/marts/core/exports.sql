@@ -33,15 +33,16 @@ final as (
         exports.imported_at,
         cast(coalesce(activities.activities, 0) as bigint) as activities,
         cast(coalesce(files.files, 0) as bigint) as files
-    from exports
+    from
+        exports
     {%- for counted in ['activities', 'files'] %}
-    left join {{ counted }}
-        on
-            {% for column in key -%}
-            exports.{{ column }} = {{ counted }}.{{ column }}
-            {%- if not loop.last %}
-            and {% endif %}
-            {%- endfor %}
+left join {{ counted }}
+    on
+    {% for column in key -%}
+        exports.{{ column }} = {{ counted }}.{{ column }}
+        {%- if not loop.last %}
+        and {% endif %}
+    {%- endfor %}
     {%- endfor %}
 )
 
