@@ -137,6 +137,7 @@ async function opened(data, hash) {
     document,
     all,
     charts,
+    Node: Element,
     hosts,
     URLSearchParams,
     IntersectionObserver: Observer,

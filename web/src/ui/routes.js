@@ -8,11 +8,25 @@ import { climbed, distance } from "../lib/units.js";
 import { bdi, svg } from "./elements.js";
 import { tipContent } from "./tip.js";
 
+/** @import { Activity, Routed } from "../types.js" */
+
+/**
+ * The activities that are chosen and have a route, the newest first.
+ *
+ * @returns {Routed[]}
+ */
 export function routesChosen() {
-  return activitiesChosen().filter((row) => row.route);
+  return activitiesChosen().flatMap((row) => (row.route ? [{ ...row, route: row.route }] : []));
 }
 
-/** A route as an SVG of `size` pixels, north up, both directions to the same scale. */
+/**
+ * A route as an SVG of `size` pixels, north up, both directions to the same scale.
+ *
+ * @param {string} text
+ * @param {number} size
+ * @param {string} sport
+ * @param {string | null} label
+ */
 export function routeSketch(text, size, sport, label = null) {
   const points = decodeRoute(text);
   const edge = 3;
@@ -39,6 +53,7 @@ export function routeSketch(text, size, sport, label = null) {
   );
 }
 
+/** @param {Activity} row */
 export function routeTip(row) {
   return tipContent(row.name ? bdi(row.name) : "Untitled", [
     [row.sport_group, sportText(row.sport_type), dateText(row.started_local)],

@@ -4,7 +4,7 @@ import { daysChosen, measureName, noneChosen, shownMeasure } from "../lib/choice
 import { THIS_YEAR, TODAY } from "../lib/data.js";
 import { dayOf, dayText, mondayOf, MONTHS, weekdayOf, WEEKDAYS, yearOf, yearsWithGaps } from "../lib/dates.js";
 import { counted, dateText, yearsText } from "../lib/formats.js";
-import { stepOf, stepsOf } from "../lib/shades.js";
+import { stepOf, stepsOf } from "../lib/steps.js";
 import { state } from "../lib/state.js";
 import { amount, measured, MEASURES } from "../lib/units.js";
 import { cardIn, thin } from "../ui/card.js";

@@ -1,6 +1,6 @@
 // Records: the Eddington number.
 
-import { roundStep } from "../lib/axes.js";
+import { roundStep } from "../lib/steps.js";
 import { rowsOf, SPORTS } from "../lib/data.js";
 import { counted, whole } from "../lib/formats.js";
 import { state } from "../lib/state.js";

@@ -1,11 +1,10 @@
 // Fitness, fatigue, form, and what they rest on.
 
-import { lastYearOf, warmUps } from "../lib/axes.js";
 import { isOfYear } from "../lib/choices.js";
 import { ACTIVITIES, rowsOf } from "../lib/data.js";
 import { dayNumber, MONTHS, weekdayOf, WEEKDAYS, yearOf } from "../lib/dates.js";
 import { dateText, hundredths, monthText, NONE, percent, rangeText, signed, tenths, whole } from "../lib/formats.js";
-import { FORMS, formText } from "../lib/forms.js";
+import { FORMS, formText, lastYearOf, warmUps } from "../lib/fitness.js";
 import { state } from "../lib/state.js";
 import { cardIn, thin } from "../ui/card.js";
 import { chartBase, colours } from "../ui/charts.js";

@@ -1,10 +1,11 @@
 // Trends: months by year.
 
+import { byMonth } from "../lib/bins.js";
 import { measureName, noneChosen, shownMeasure, sportChosen, sportDays } from "../lib/choices.js";
 import { TODAY } from "../lib/data.js";
 import { dayOf, MONTHS, yearsWithGaps } from "../lib/dates.js";
 import { yearsText } from "../lib/formats.js";
-import { stepOf, stepsOf } from "../lib/shades.js";
+import { stepOf, stepsOf } from "../lib/steps.js";
 import { newestOf } from "../lib/spans.js";
 import { amount, measured } from "../lib/units.js";
 import { cardIn } from "../ui/card.js";
@@ -17,11 +18,7 @@ export default panel("months", ["sport", "type", "measure", "units"], (host) => 
   const measure = shownMeasure();
   const days = sportDays();
   if (!days.length) return card.empty(noneChosen());
-  const sums = new Map();
-  for (const row of days) {
-    const months = sums.get(row.year) ?? sums.set(row.year, new Array(12).fill(0)).get(row.year);
-    months[+row.activity_date.slice(5, 7) - 1] += row[measure] ?? 0;
-  }
+  const sums = byMonth(days, measure);
   const years = yearsWithGaps([...sums.keys(), newestOf([...sums.keys()])]);
   const monthsOf = (year) => sums.get(year);
   const steps = stepsOf([...sums.values()].flat());

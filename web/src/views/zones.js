@@ -1,10 +1,11 @@
 // Fitness: time in heart-rate zones.
 
-import { monthsTo } from "../lib/axes.js";
+import { byZone } from "../lib/bins.js";
 import { chosenText, isOfGroup, isOfYear } from "../lib/choices.js";
 import { DATA, rowsOf } from "../lib/data.js";
 import { MONTHS, yearOf } from "../lib/dates.js";
 import { counted, monthText, whole } from "../lib/formats.js";
+import { monthsTo } from "../lib/spans.js";
 import { state } from "../lib/state.js";
 import { amount, measured } from "../lib/units.js";
 import { cardIn, thin } from "../ui/card.js";
@@ -29,11 +30,7 @@ export default panel("zones", ["year", "sport"], (host) => {
   const { axis, option, roomy } = chartBase(ink);
   // a month without heart rate has its place too, else half a year's gap would look like none
   const months = monthsTo(rows.map((row) => row.month_start_date)).slice(state.year === null ? (thin(host) ? -12 : -24) : 0);
-  const sums = new Map(months.map((month) => [month, [0, 0, 0, 0, 0]]));
-  for (const row of rows) {
-    const ofMonth = sums.get(row.month_start_date);
-    if (ofMonth) ofMonth[row.zone - 1] += row.moving_time_s;
-  }
+  const sums = byZone(rows, months);
   const bounds = [1, 2, 3, 4, 5].map((zone) => rowsOf("zone_bounds").find((row) => row.zone === zone));
   const named = (i) => {
     const row = bounds[i];
