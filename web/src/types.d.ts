@@ -303,6 +303,15 @@ export interface Panel {
   draw(host: HTMLElement): void;
 }
 
+/** A part of a map: its middle, pixels by unit of `decodeRoute`, and its size in pixels. */
+export interface MapView {
+  x: number;
+  y: number;
+  scale: number;
+  width: number;
+  height: number;
+}
+
 export type Colour =
   | "ink"
   | "muted"

@@ -1,11 +1,11 @@
 // Fitness, fatigue and form: names, warm-up, and what the chart opens at.
 
-/** @import { DateText, LoadOfDay } from "../types.js" */
+/** @import { Colour, DateText, LoadOfDay } from "../types.js" */
 
 /**
  * What form is called, from its lowest value on, with the colour of its band.
  *
- * @type {[string, number, string | null][]}
+ * @type {[string, number, Colour | null][]}
  */
 export const FORMS = [
   ["High risk", -Infinity, "accent"],

@@ -3,6 +3,7 @@
 import { h, put } from "./elements.js";
 import { table } from "./table.js";
 
+/** @import { ECharts } from "echarts/core" */
 /** @import { ChartOption, Content, TableContent } from "../types.js" */
 
 /** @type {WeakMap<HTMLElement, Card>} */
@@ -45,7 +46,7 @@ class Card {
     /** @type {HTMLDetailsElement | null} */
     this.behind = null;
     this.canvas = h("div", { class: "chart", role: "img" });
-    /** @type {import("echarts/core").ECharts | null} */
+    /** @type {ECharts | null} */
     this.chart = null;
     this.root = h(
       "article",

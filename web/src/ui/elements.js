@@ -3,6 +3,26 @@
 /** @import { Attributes, Content, Option } from "../types.js" */
 
 /**
+ * An element of the template.
+ *
+ * @param {string} id
+ * @returns {HTMLElement}
+ */
+export function byId(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}
+
+/**
+ * A select among the controls.
+ *
+ * @param {string} id
+ * @returns {HTMLSelectElement}
+ */
+export function selectById(id) {
+  return /** @type {HTMLSelectElement} */ (document.getElementById(id));
+}
+
+/**
  * @template {Element & ElementCSSInlineStyle} Filled
  * @param {Filled} element
  * @param {Attributes | null} attributes

@@ -16,7 +16,7 @@ import { tipContent } from "./tip.js";
  * @returns {Routed[]}
  */
 export function routesChosen() {
-  return activitiesChosen().flatMap((row) => (row.route ? [{ ...row, route: row.route }] : []));
+  return activitiesChosen().filter(hasRoute);
 }
 
 /**
@@ -64,5 +64,13 @@ export function routeTip(row) {
 }
 
 export function noRoutes() {
-  return ACTIVITIES.some((row) => row.route) ? `No routes in this choice: ${chosenText()}.` : "No activity has a route: indoors, or recorded without GPS.";
+  return ACTIVITIES.some(hasRoute) ? `No routes in this choice: ${chosenText()}.` : "No activity has a route: indoors, or recorded without GPS.";
+}
+
+/**
+ * @param {Activity} row
+ * @returns {row is Routed}
+ */
+function hasRoute(row) {
+  return Boolean(row.route);
 }

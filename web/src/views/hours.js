@@ -23,7 +23,7 @@ export default panel("hours", ["year", "sport", "measure"], (host) => {
   const steps = stepsOf(sums.map((sum) => sum[measure]));
   const tall = thin(host);
   const [cellW, cellH, left, top] = tall ? [42, 17, 44, 20] : [36, 24, 84, 20];
-  const at = (weekday, hour) => (tall ? [left + weekday * cellW, top + hour * cellH] : [left + hour * cellW, top + weekday * cellH]);
+  const at = (/** @type {number} */ weekday, /** @type {number} */ hour) => (tall ? [left + weekday * cellW, top + hour * cellH] : [left + hour * cellW, top + weekday * cellH]);
   const cells = sums.map((sum, i) => {
     const [x, y] = at(Math.floor(i / 24), i % 24);
     return svg("rect", { x, y, width: cellW - 2, height: cellH - 2, rx: 3, "data-heat": stepOf(sum[measure], steps), "data-tip": i });
@@ -42,7 +42,7 @@ export default panel("hours", ["year", "sport", "measure"], (host) => {
     });
   const [width, height] = tall ? [left + 7 * cellW, top + 24 * cellH] : [left + 24 * cellW, top + 7 * cellH];
   const busiest = sums.reduce((best, sum, i) => (sum[measure] > sums[best][measure] ? i : best), 0);
-  const slot = (i) => `${WEEKDAYS[Math.floor(i / 24)]} ${hourText(i % 24)}`;
+  const slot = (/** @type {number} */ i) => `${WEEKDAYS[Math.floor(i / 24)]} ${hourText(i % 24)}`;
   card.aside.replaceChildren(heatLegend(steps, measure));
   card.picture(
     svg("svg", { class: "heat", viewBox: `0 0 ${width} ${height}` }, weekdays, hours, cells),

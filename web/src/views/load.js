@@ -3,8 +3,8 @@
 import { isOfYear } from "../lib/choices.js";
 import { ACTIVITIES, rowsOf } from "../lib/data.js";
 import { dayNumber, MONTHS, weekdayOf, WEEKDAYS, yearOf } from "../lib/dates.js";
-import { dateText, hundredths, monthText, NONE, percent, rangeText, signed, tenths, whole } from "../lib/formats.js";
 import { FORMS, formText, lastYearOf, warmUps } from "../lib/fitness.js";
+import { dateText, hundredths, monthText, NONE, percent, rangeText, signed, tenths, whole } from "../lib/formats.js";
 import { state } from "../lib/state.js";
 import { cardIn, thin } from "../ui/card.js";
 import { chartBase, colours } from "../ui/charts.js";
@@ -28,30 +28,30 @@ export default panel("load", ["year"], (host) => {
   const ink = colours();
   const { axis, option } = chartBase(ink);
   const dates = rows.map((row) => row.date);
-  const last = rows.at(-1);
-  const rounded = (value) => (value === null ? NONE : tenths.format(value));
+  const last = rows[rows.length - 1];
+  const rounded = (/** @type {number | null} */ value) => (value === null ? NONE : tenths.format(value));
   card.aside.replaceChildren(
     h(
       "dl",
       { class: "now" },
       [
-        ["Fitness", last.fitness, "fitness"],
-        ["Fatigue", last.fatigue, "fatigue"],
-        ["Form", last.form, "form"],
-      ].map(([name, value, key]) => h("div", { "data-key": key }, h("dt", {}, lineSample(key), name), h("dd", {}, rounded(value)))),
+        { name: "Fitness", value: last.fitness, key: "fitness" },
+        { name: "Fatigue", value: last.fatigue, key: "fatigue" },
+        { name: "Form", value: last.form, key: "form" },
+      ].map(({ name, value, key }) => h("div", { "data-key": key }, h("dt", {}, lineSample(key), name), h("dd", {}, rounded(value)))),
       h("div", {}, h("dt", {}, "which is"), h("dd", {}, formText(last.form).toLowerCase())),
     ),
     legendOf(FORMS.map(([name, lowest], i) => [h("span", { class: "dot", "data-form": i, "aria-hidden": "true" }), `${name} ${i ? `from ${signed(lowest)}` : `below ${signed(FORMS[1][1])}`}`])),
   );
   const phone = thin(host);
-  const grid = (top, height) => ({ left: 44, right: 10, top, height });
+  const grid = (/** @type {number} */ top, /** @type {number} */ height) => ({ left: 44, right: 10, top, height });
   // a month's name stands under its first day, with the year where there are several
   const labels = {
     ...axis.axisLabel,
-    interval: (i) => dates[i].endsWith("-01") || dates.length < 20,
-    formatter: (date) => (dates.length < 20 ? dateText(date).slice(0, 6) : state.year === null ? monthText(date) : MONTHS[+date.slice(5, 7) - 1]),
+    interval: (/** @type {number} */ i) => dates[i].endsWith("-01") || dates.length < 20,
+    formatter: (/** @type {string} */ date) => (dates.length < 20 ? dateText(date).slice(0, 6) : state.year === null ? monthText(date) : MONTHS[+date.slice(5, 7) - 1]),
   };
-  const x = (gridIndex, shown) => ({
+  const x = (/** @type {number} */ gridIndex, shown = false) => ({
     ...axis,
     type: "category",
     gridIndex,
@@ -60,7 +60,7 @@ export default panel("load", ["year"], (host) => {
     axisLabel: shown ? labels : { show: false },
     axisLine: { ...axis.axisLine, onZero: false },
   });
-  const y = (gridIndex, name, extra = {}) => ({
+  const y = (/** @type {number} */ gridIndex, /** @type {string} */ name, extra = {}) => ({
     ...axis,
     type: "value",
     gridIndex,
@@ -102,7 +102,7 @@ export default panel("load", ["year"], (host) => {
         y(0, "Fitness and fatigue"),
         y(1, "Form"),
         y(2, "Load of the day", { splitNumber: 2 }),
-        y(3, "Share of the moving time with a load", { min: 0, max: 1, interval: 1, axisLabel: { ...axis.axisLabel, formatter: (value) => `${value * 100} %` } }),
+        y(3, "Share of the moving time with a load", { min: 0, max: 1, interval: 1, axisLabel: { ...axis.axisLabel, formatter: (/** @type {number} */ value) => `${value * 100} %` } }),
       ],
       dataZoom: zoomed
         ? [
@@ -195,7 +195,7 @@ export default panel("load", ["year"], (host) => {
         },
       ],
     },
-    `Training load, all sports, ${rangeText(dates[0], dates.at(-1))}: on the last day fitness ${rounded(last.fitness)}, fatigue ${rounded(last.fatigue)}, form ${rounded(last.form)}.`,
+    `Training load, all sports, ${rangeText(dates[0], last.date)}: on the last day fitness ${rounded(last.fitness)}, fatigue ${rounded(last.fatigue)}, form ${rounded(last.form)}.`,
     () => ({
       caption: "Training load by day",
       columns: [

@@ -19,7 +19,7 @@ export default panel("weekly", ["year", "sport", "type", "measure", "units"], (h
   const weeks = mondays(state.year, thin(host) ? 26 : 52);
   const sums = byWeek(sportDays(), measure, weeks);
   const used = SPORTS.filter((sport) => sums.has(sport));
-  const of = (sport, monday) => sums.get(sport).get(monday);
+  const of = (/** @type {string} */ sport, /** @type {number} */ monday) => sums.get(sport)?.get(monday) ?? 0;
   if (!used.length) {
     const nothing = `Nothing in the last ${weeks.length} weeks${state.sport === "All" ? "" : ` for ${sportChosen()}`}.`;
     return card.empty(DAYS.length && state.year === null ? nothing : noneChosen());
@@ -27,8 +27,8 @@ export default panel("weekly", ["year", "sport", "type", "measure", "units"], (h
   const ink = colours();
   const { axis, option, roomy } = chartBase(ink);
   const { number } = MEASURES[measure];
-  const week = (monday) => rangeText(dayText(monday), dayText(monday + 6));
-  const total = (monday) => used.reduce((sum, sport) => sum + of(sport, monday), 0);
+  const week = (/** @type {number} */ monday) => rangeText(dayText(monday), dayText(monday + 6));
+  const total = (/** @type {number} */ monday) => used.reduce((sum, sport) => sum + of(sport, monday), 0);
   card.aside.replaceChildren(legend(used));
   card.say(
     state.year === null
@@ -44,10 +44,10 @@ export default panel("weekly", ["year", "sport", "type", "measure", "units"], (h
         formatter: ([{ dataIndex }]) => {
           const monday = weeks[dataIndex];
           const parts = used.filter((sport) => of(sport, monday) > 0);
-          return tipContent(week(monday), [
-            ...parts.map((sport) => [sport, sport, measured(measure, of(sport, monday))]),
-            ...(parts.length > 1 || !parts.length ? [[null, "Total", measured(measure, total(monday))]] : []),
-          ]);
+          /** @type {[string | null, string, string][]} */
+          const found = parts.map((sport) => [sport, sport, measured(measure, of(sport, monday))]);
+          if (parts.length !== 1) found.push([null, "Total", measured(measure, total(monday))]);
+          return tipContent(week(monday), found);
         },
       },
       grid: { ...roomy, right: 4 },
@@ -73,7 +73,7 @@ export default panel("weekly", ["year", "sport", "type", "measure", "units"], (h
         data: weeks.map((monday) => number(of(sport, monday))),
       })),
     },
-    `${MEASURES[measure].label} by week, ${weeks.length} weeks, ${chosenText()}; the last week has ${measured(measure, total(weeks.at(-1)))}.`,
+    `${MEASURES[measure].label} by week, ${weeks.length} weeks, ${chosenText()}; the last week has ${measured(measure, total(weeks[weeks.length - 1]))}.`,
     () => ({
       caption: `${measureName()} by week`,
       columns: [{ text: "Week", row: true }, ...used.map((sport) => ({ text: sport, number: true })), { text: "Total", number: true }],

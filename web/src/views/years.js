@@ -26,12 +26,12 @@ export default panel("cumulative", ["year", "sport", "type", "measure", "units"]
   const years = [...grown.keys()];
   const main = state.year !== null && years.includes(state.year) ? state.year : newestOf(years);
   const before = years.includes(main - 1) ? main - 1 : null;
-  const style = (year) => {
+  const style = (/** @type {number} */ year) => {
     if (year === main) return { color: ink.accent, width: 2.6, z: 5 };
     if (year === before) return { color: ink.ink, width: 1.4, z: 4 };
     return { color: ink.fatigue, width: 1, z: 2 };
   };
-  const dayName = (day) => `${+day.slice(3)}\u00a0${MONTHS[+day.slice(0, 2) - 1]}`;
+  const dayName = (/** @type {string} */ day) => `${+day.slice(3)}\u00a0${MONTHS[+day.slice(0, 2) - 1]}`;
   const rest = years.length - (before ? 2 : 1);
   card.aside.replaceChildren(
     legendOf([
@@ -40,7 +40,8 @@ export default panel("cumulative", ["year", "sport", "type", "measure", "units"]
       ...(rest > 0 ? [[lineSample("others"), "other years"]] : []),
     ]),
   );
-  const lastOf = (year) => grown.get(year).findLast((value) => value !== null);
+  const of = (/** @type {number} */ year, /** @type {number} */ day) => grown.get(year)?.[day] ?? null;
+  const lastOf = (/** @type {number} */ year) => grown.get(year)?.findLast((value) => value !== null) ?? 0;
   card.say(
     `${measureName()} from 1 January on.${state.year || years.length < 2 ? "" : " Choose a year to bring it forward."}`,
   );
@@ -50,11 +51,11 @@ export default panel("cumulative", ["year", "sport", "type", "measure", "units"]
       tooltip: {
         ...option.tooltip,
         formatter: ([{ dataIndex }]) => {
-          const there = years.filter((year) => grown.get(year)[dataIndex] !== null);
-          const near = there.sort((a, b) => b - a).sort((a, b) => (b === main) - (a === main)).slice(0, 8);
+          const there = years.filter((year) => of(year, dataIndex) !== null);
+          const near = there.sort((a, b) => b - a).sort((a, b) => Number(b === main) - Number(a === main)).slice(0, 8);
           return tipContent(
             `To ${dayName(DAYS_OF_YEAR[dataIndex])}`,
-            near.map((year) => [null, `${year}`, measured(measure, grown.get(year)[dataIndex])]),
+            near.map((year) => [null, `${year}`, measured(measure, of(year, dataIndex) ?? 0)]),
             there.length > near.length ? `and ${there.length - near.length} more years` : null,
           );
         },
@@ -77,7 +78,7 @@ export default panel("cumulative", ["year", "sport", "type", "measure", "units"]
         lineStyle: { color: style(year).color, width: style(year).width },
         itemStyle: { color: style(year).color },
         emphasis: { disabled: true },
-        data: grown.get(year).map((value) => (value === null ? null : +number(value).toFixed(2))),
+        data: grown.get(year)?.map((value) => (value === null ? null : +number(value).toFixed(2))),
       })),
     },
     `${MEASURES[measure].label} of each year as it grows, ${sportChosen("all sports")}: ${years
@@ -94,7 +95,7 @@ export default panel("cumulative", ["year", "sport", "type", "measure", "units"]
           `${year}`,
           ...ends.map((end, month) => {
             const begun = year !== THIS_YEAR || dayOf(year, month + 1, 1) <= TODAY;
-            return begun ? amount(measure, grown.get(year)[end] ?? lastOf(year)) : "";
+            return begun ? amount(measure, of(year, end) ?? lastOf(year)) : "";
           }),
         ]),
       };

@@ -31,8 +31,9 @@ export default panel("zones", ["year", "sport"], (host) => {
   // a month without heart rate has its place too, else half a year's gap would look like none
   const months = monthsTo(rows.map((row) => row.month_start_date)).slice(state.year === null ? (thin(host) ? -12 : -24) : 0);
   const sums = byZone(rows, months);
+  const seconds = (/** @type {string} */ month, /** @type {number} */ i) => sums.get(month)?.[i] ?? 0;
   const bounds = [1, 2, 3, 4, 5].map((zone) => rowsOf("zone_bounds").find((row) => row.zone === zone));
-  const named = (i) => {
+  const named = (/** @type {number} */ i) => {
     const row = bounds[i];
     if (!row) return `Zone ${i + 1}`;
     const [low, high] = [row.lowest_bpm, row.highest_bpm].map((bpm) => (bpm === null ? null : whole.format(bpm)));
@@ -55,7 +56,7 @@ export default panel("zones", ["year", "sport"], (host) => {
         ...option.tooltip,
         axisPointer: { ...option.tooltip.axisPointer, type: "shadow" },
         formatter: ([{ dataIndex }]) =>
-          tipContent(monthText(months[dataIndex]), [4, 3, 2, 1, 0].map((i) => [null, named(i), measured("moving_time_s", sums.get(months[dataIndex])[i])])),
+          tipContent(monthText(months[dataIndex]), [4, 3, 2, 1, 0].map((i) => [null, named(i), measured("moving_time_s", seconds(months[dataIndex], i))])),
       },
       grid: { ...roomy, right: 4 },
       xAxis: { ...axis, type: "category", data: months, axisLabel: { ...axis.axisLabel, formatter: (month) => (state.year === null ? monthText(month) : MONTHS[+month.slice(5, 7) - 1]) } },
@@ -67,14 +68,14 @@ export default panel("zones", ["year", "sport"], (host) => {
         barCategoryGap: "28%",
         barMaxWidth: 46,
         itemStyle: { color: ink.heat[i], borderColor: ink.card, borderWidth: 0.5 },
-        data: months.map((month) => +(sums.get(month)[i] / 3600).toFixed(2)),
+        data: months.map((month) => +(seconds(month, i) / 3600).toFixed(2)),
       })),
     },
     `Hours in each of five heart-rate zones by month, ${chosenText()}, ${months.length} months.`,
     () => ({
       caption: "Hours in each heart-rate zone by month",
       columns: [{ text: "Month", row: true }, ...[0, 1, 2, 3, 4].map((i) => ({ text: named(i), number: true }))],
-      rows: months.map((month) => [monthText(month), ...sums.get(month).map((seconds) => amount("moving_time_s", seconds))]),
+      rows: months.map((month) => [monthText(month), ...[0, 1, 2, 3, 4].map((i) => amount("moving_time_s", seconds(month, i)))]),
     }),
     240,
   );
