@@ -58,7 +58,7 @@ test("hours are drawn where a sport has no distance", () => {
   assert.equal(measureName(), "Distance (mi)");
 });
 
-test("data that is loaded anew is what is chosen from", () => {
+test("data that is loaded again is what is chosen from", () => {
   choose({ sport: "Run" });
   assert.equal(daysChosen().length, 2);
   load(page({ activities_daily: DAYS.slice(0, 2) }));
