@@ -133,11 +133,14 @@ mutate-models: $(DEV) ## break each dbt model N=10 times by SEED=1, JOBS=2 at a 
 	@PYTHONPATH=.:tests:tests/dbt nice $(VENV)/bin/python -m mutation.models $${SEED:+--seed="$$SEED"} \
 	  $${ONLY:+--only="$$ONLY"} $${N:+--number="$$N"} $${JOBS:+--jobs="$$JOBS"} $${TABLE:+--table}
 
-lint: $(DEV) ## ruff, mypy, import-linter, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, documents up to date, no dead link
+lint: $(DEV) $(NODE_MODULES) ## ruff, mypy, import-linter, tsc, ESLint, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, bundles and documents up to date, no dead link
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache --no-logo
+	@cd web && $(NODE) node_modules/typescript/bin/tsc
+	@cd web && $(NODE) node_modules/eslint/bin/eslint.js --max-warnings=0 .
+	@$(NODE) web/bundle.js --check
 	@$(VENV)/bin/hadolint Dockerfile
 	@$(VENV)/bin/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests dbt_project/macros
 	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(VENV)/bin/actionlint
@@ -147,9 +150,10 @@ lint: $(DEV) ## ruff, mypy, import-linter, sqlfluff, hadolint, actionlint, zizmo
 	@$(VENV)/bin/python -m pipelines.documentation --check
 	@$(SITE)
 
-format: $(DEV) ## let ruff and sqlfluff rewrite what they can
+format: $(DEV) $(NODE_MODULES) ## let ruff, ESLint and sqlfluff rewrite what they can
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
+	@cd web && $(NODE) node_modules/eslint/bin/eslint.js --fix .
 	@$(VENV)/bin/sqlfluff fix --disable-progress-bar dbt_project/models dbt_project/tests dbt_project/macros
 
 # strict: a dead link is an error

@@ -1,10 +1,10 @@
 // What the page draws with, and nothing else: `echarts` as one global for an inlined script.
-import * as core from "echarts/core";
 import { BarChart, LineChart } from "echarts/charts";
 import {
   DataZoomInsideComponent, DataZoomSliderComponent, GridComponent, LegendComponent, MarkAreaComponent,
   MarkLineComponent, MarkPointComponent, TooltipComponent,
 } from "echarts/components";
+import * as core from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
 
 core.use([

@@ -151,6 +151,7 @@ async function opened(data, details, hash) {
     document,
     all,
     charts,
+    Node: Element,
     hosts,
     ...{ atob, Blob, DecompressionStream, Response, URLSearchParams },
     IntersectionObserver: Observer,

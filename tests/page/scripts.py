@@ -22,6 +22,7 @@ class Scripts:
         # modules of a context of its own are an experiment of Node's
         flags = ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning"]
         command = [str(NODE), *flags, str(HERE / "scripts.mjs"), str(WEB / "src" / "main.js")]
+        self.opened = False
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> Self:
@@ -34,6 +35,7 @@ class Scripts:
 
     def open(self, data: dict[str, Any], **choices: Any) -> None:
         """Open a page of `data` with `choices` of its filters in the address: sport="Run", units="mi"."""
+        self.opened = True
         address = f"#{urlencode(choices)}" if choices else ""
         self._ask(data=data, details=packed_details(data), hash=address, evaluate="null")
 

@@ -154,7 +154,7 @@ def test_what_has_words_of_its_own_uses_them(page):
 @settings(max_examples=150, deadline=None)
 @given(day=DATES)
 def test_a_day_number_is_a_day_in_no_zone(node, data, day):
-    if node("typeof load === 'undefined'"):
+    if not node.opened:
         node.open(data)
     number = (day - EPOCH).days
     text = f"{day:%Y-%m-%d}".rjust(10, "0")
@@ -428,7 +428,7 @@ def test_a_choice_without_activities_says_so(shown, data):
 @settings(max_examples=60, deadline=None)
 @given(values=st.lists(st.integers(0, 10**6), min_size=1, max_size=80))
 def test_shades_are_five_steps_of_about_as_many_cells_and_none_is_for_nothing(node, data, values):
-    if node("typeof load === 'undefined'"):
+    if not node.opened:
         node.open(data)
     steps = node.call("stepsOf", values)
     shades = node(f"{values}.map((value) => stepOf(value, {steps}))")

@@ -6,6 +6,7 @@ import { counted, dateText, rangeText } from "./lib/formats.js";
 import { state } from "./lib/state.js";
 import { makeControls } from "./ui/controls.js";
 import { details } from "./ui/details.js";
+import { byId } from "./ui/elements.js";
 import { makeNavigation } from "./ui/navigation.js";
 import { makeOpening } from "./ui/opened.js";
 import { choose, draw, redrawAll, show, start } from "./ui/panels.js";
@@ -53,13 +54,13 @@ const VIEWS = [
   ...[coverage, leftOut, definitions],
 ];
 
-load(JSON.parse(document.getElementById("data").textContent));
+load(JSON.parse(byId("data").textContent ?? ""));
 start();
 const [known] = rowsOf("data_coverage");
-document.getElementById("subtitle").textContent = known?.activities
+byId("subtitle").textContent = known?.activities
   ? `${counted(known.activities, "activity", "activities")}, ${rangeText(known.first_activity_date, known.last_activity_date)}`
   : "No activities yet";
-document.getElementById("built").textContent = `As of ${DATA.public ? "the end of " : ""}${dateText(DATA.today)}.`;
+byId("built").textContent = `As of ${DATA.public ? "the end of " : ""}${dateText(DATA.today)}.`;
 makeControls();
 show(VIEWS);
 makeNavigation();

@@ -3,7 +3,15 @@
 import { TODAY } from "./data.js";
 import { dayText } from "./dates.js";
 
-/** The longest gaps of at least `least` days between active days, at most `most` of them, as { first, last, days }. */
+/** @import { Day } from "../types.js" */
+
+/**
+ * The longest gaps of at least `least` days between active days, at most `most` of them.
+ *
+ * @param {Day[]} days
+ * @param {number} least
+ * @param {number} most
+ */
 export function longestGaps(days, least, most) {
   const active = [...new Set(days.map(({ day }) => day))].filter((day) => day <= TODAY).sort((a, b) => a - b);
   return active

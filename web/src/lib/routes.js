@@ -1,8 +1,15 @@
 // Routes as points, and the regions they lie in.
 
+/** @import { Routed } from "../types.js" */
+
 const decoded = new Map();
 
-/** The route's points as [x, y, x, y …] in the Mercator projection (degrees at the equator); y is north. */
+/**
+ * The route's points as [x, y, x, y …] in the Mercator projection (degrees at the equator); y is north.
+ *
+ * @param {string} text
+ * @returns {Float64Array}
+ */
 export function decodeRoute(text) {
   if (decoded.has(text)) return decoded.get(text);
   const points = [];
@@ -28,8 +35,14 @@ export function decodeRoute(text) {
   return made;
 }
 
-/** Routes whose starts are neighbours (cells of half a degree that touch) are of one region; biggest first. */
+/**
+ * Routes whose starts are neighbours (cells of half a degree that touch) are of one region; biggest first.
+ *
+ * @param {Routed[]} rows
+ * @returns {Routed[][]}
+ */
 export function regionsOf(rows) {
+  /** @type {Map<string, Routed[]>} */
   const cells = new Map();
   for (const row of rows) {
     const points = decodeRoute(row.route);
@@ -42,10 +55,12 @@ export function regionsOf(rows) {
   for (const start of cells.keys()) {
     if (seen.has(start)) continue;
     seen.add(start);
-    const [open, found] = [[start], []];
-    while (open.length) {
-      const key = open.pop();
-      found.push(...cells.get(key));
+    const open = [start];
+    /** @type {Routed[]} */
+    const found = [];
+    // grows while it is walked
+    for (const key of open) {
+      found.push(...(cells.get(key) ?? []));
       const [x, y] = key.split("/").map(Number);
       for (const dx of [-1, 0, 1]) {
         for (const dy of [-1, 0, 1]) {
@@ -62,9 +77,13 @@ export function regionsOf(rows) {
   return regions.sort((a, b) => b.length - a.length);
 }
 
-/** Where a region is, in whole tenths of degrees: its middle start. */
+/**
+ * Where a region is, in whole tenths of degrees: its middle start.
+ *
+ * @param {Routed[]} rows
+ */
 export function placeText(rows) {
-  const middle = (axis) => rows.map((row) => decodeRoute(row.route)[axis]).sort((a, b) => a - b)[Math.floor(rows.length / 2)];
+  const middle = (/** @type {0 | 1} */ axis) => rows.map((row) => decodeRoute(row.route)[axis]).sort((a, b) => a - b)[Math.floor(rows.length / 2)];
   const x = middle(0);
   const latitude = (2 * Math.atan(Math.exp((middle(1) * Math.PI) / 180)) * 180) / Math.PI - 90;
   return `${Math.abs(latitude).toFixed(1)}° ${latitude < 0 ? "S" : "N"}, ${Math.abs(x).toFixed(1)}° ${x < 0 ? "W" : "E"}`;

@@ -1,11 +1,26 @@
 // Spans of days that are compared.
 
 import { DATA, THIS_YEAR, TODAY } from "./data.js";
-import { dayOf, mondayOf } from "./dates.js";
+import { dayOf, dayText, mondayOf, yearOf } from "./dates.js";
 import { state } from "./state.js";
 
-/** The span of the tiles, and the same span before it, as [first, last] days with words for both. */
+/** @import { DateText, DayNumber } from "../types.js" */
+
+/**
+ * @typedef {object} Spans
+ * @property {[DayNumber, DayNumber]} now from its first day to its last
+ * @property {[DayNumber, DayNumber] | null} before
+ * @property {string} text
+ * @property {string | null} against what `before` is, in words
+ */
+
+/**
+ * The span of the tiles, and the same span before it, as [first, last] days with words for both.
+ *
+ * @returns {Spans}
+ */
 export function spans() {
+  /** @type {(year: number) => Spans} */
   const yearsSpan = (year) => {
     const so = year === THIS_YEAR;
     const [, month, day] = DATA.today.split("-").map(Number);
@@ -42,7 +57,25 @@ export function spans() {
   return { now: [-Infinity, Infinity], before: null, text: "All years", against: null };
 }
 
-/** The year that a part of the page opens at: this one if it has anything, else the last one that has and is not to come. */
+/**
+ * The year that a part of the page opens at: this one if it has anything, else the last one that has and is not to come.
+ *
+ * @param {number[]} years
+ */
 export function newestOf(years) {
   return Math.max(...(years.some((year) => year <= THIS_YEAR) ? years.filter((year) => year <= THIS_YEAR) : years));
+}
+
+/**
+ * The months from the first to the last of `found`, all of them; at most five years, wherever a wrong clock has put one.
+ *
+ * @param {DateText[]} found
+ * @returns {DateText[]}
+ */
+export function monthsTo(found) {
+  const last = found.reduce((latest, month) => (month > latest && month <= DATA.today ? month : latest), "") || ([...found].sort().at(-1) ?? "");
+  const first = found.reduce((earliest, month) => (month < earliest ? month : earliest), last);
+  const months = [];
+  for (let month = last; month >= first && months.length < 60; month = dayText(dayOf(yearOf(month), +month.slice(5, 7) - 1, 1))) months.unshift(month);
+  return months;
 }

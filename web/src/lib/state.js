@@ -1,4 +1,10 @@
-/** What the reader has chosen; `choose` of ui/panels.js changes it. */
+/** @import { Choices } from "../types.js" */
+
+/**
+ * What the reader has chosen; `choose` of ui/panels.js changes it.
+ *
+ * @type {Choices}
+ */
 export const state = {
   year: null,
   sport: "All",

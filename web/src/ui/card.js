@@ -3,27 +3,50 @@
 import { h, put } from "./elements.js";
 import { table } from "./table.js";
 
+/** @import { ECharts } from "echarts/core" */
+/** @import { ChartOption, Content, TableContent } from "../types.js" */
+
+/** @type {WeakMap<HTMLElement, Card>} */
 const cards = new WeakMap();
 
-/** The card of `host`, made when it is first asked for; `kind` chooses a look of the style sheet. */
+/**
+ * The card of `host`, made when it is first asked for; `kind` chooses a look of the style sheet.
+ *
+ * @param {HTMLElement} host
+ * @param {string} title
+ * @param {{ kind?: string }} [look]
+ */
 export function cardIn(host, title, { kind = "" } = {}) {
-  if (!cards.has(host)) cards.set(host, new Card(host, title, kind));
-  return cards.get(host);
+  const card = cards.get(host) ?? new Card(host, title, kind);
+  cards.set(host, card);
+  return card;
 }
 
-/** Whether there is as little room as on a phone. */
+/**
+ * Whether there is as little room as on a phone.
+ *
+ * @param {HTMLElement} host
+ */
 export function thin(host) {
   return host.clientWidth < 600;
 }
 
 class Card {
+  /**
+   * @param {HTMLElement} host
+   * @param {string} title
+   * @param {string} kind
+   */
   constructor(host, title, kind) {
     this.title = title;
     this.heading = h("h3", {}, title);
     this.aside = h("div", { class: "aside" });
     this.note = h("p", { class: "note" });
     this.stage = h("div", { class: "stage" });
+    /** @type {HTMLDetailsElement | null} */
     this.behind = null;
+    this.canvas = h("div", { class: "chart", role: "img" });
+    /** @type {ECharts | null} */
     this.chart = null;
     this.root = h(
       "article",
@@ -35,12 +58,21 @@ class Card {
     host.replaceChildren(this.root);
   }
 
+  /**
+   * A note below what there is to see; null for none.
+   *
+   * @param {Content} note
+   */
   say(note) {
     put(this.note, note);
     this.note.hidden = !note;
   }
 
-  /** A sentence instead of something to see. */
+  /**
+   * A sentence instead of something to see.
+   *
+   * @param {Content} sentence
+   */
   empty(sentence) {
     this.drop();
     this.aside.replaceChildren();
@@ -49,6 +81,11 @@ class Card {
     this.tableBehind(null);
   }
 
+  /**
+   * What there is to see, in the place of what was.
+   *
+   * @param {Content[]} content
+   */
   show(...content) {
     this.drop();
     put(this.stage, ...content);
@@ -59,13 +96,26 @@ class Card {
     this.chart = null;
   }
 
-  /** A drawing, which for who cannot see it is `label`, and the table `behind` it. */
+  /**
+   * A drawing, which for who cannot see it is `label`, and the table `behind` it.
+   *
+   * @param {Content} drawing
+   * @param {string} label
+   * @param {() => TableContent} behind
+   */
   picture(drawing, label, behind) {
     this.show(h("div", { class: "picture", role: "img", "aria-label": label }, drawing));
     this.tableBehind(behind);
   }
 
-  /** A chart by ECharts: made once, then given what has changed. */
+  /**
+   * A chart by ECharts: made once, then given what has changed.
+   *
+   * @param {ChartOption} option
+   * @param {string} label
+   * @param {() => TableContent} behind
+   * @param {number} height
+   */
   draw(option, label, behind, height) {
     if (!this.chart) {
       this.canvas = h("div", { class: "chart", role: "img" });
@@ -80,7 +130,11 @@ class Card {
     this.tableBehind(behind);
   }
 
-  /** The table of the same figures, made when somebody opens it. `make` returns what `table` takes. */
+  /**
+   * The table of the same figures, made when somebody opens it. `make` returns what `table` takes.
+   *
+   * @param {(() => TableContent) | null} make
+   */
   tableBehind(make) {
     const open = this.behind?.open ?? false;
     this.behind?.remove();

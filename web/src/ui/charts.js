@@ -3,23 +3,36 @@
 import { GROUPS } from "../lib/data.js";
 import { h } from "./elements.js";
 
-/** Colours as the style sheet has them now; SVG by ECharts and the canvas need them as values. */
+/** @import { Colours } from "../types.js" */
+
+/**
+ * Colours as the style sheet has them now; SVG by ECharts and the canvas need them as values.
+ *
+ * @returns {Colours}
+ */
 export function colours() {
   const probe = h("span", { class: "unseen" });
   document.body.append(probe);
-  const of = (name) => {
+  const of = (/** @type {string} */ name) => {
     probe.style.setProperty("color", `var(--${name})`);
     return getComputedStyle(probe).color;
   };
-  const names = ["ink", "muted", "line", "grid", "card", "accent", "fatigue", "good", "band-1", "band-2", "band-3"];
-  const found = Object.fromEntries(names.map((name) => [name, of(name)]));
-  found.sport = Object.fromEntries(GROUPS.map((group) => [group, of(`sport-${group.toLowerCase()}`)]));
-  found.heat = [1, 2, 3, 4, 5].map((level) => of(`heat-${level}`));
+  const found = {
+    ...{ ink: of("ink"), muted: of("muted"), line: of("line"), grid: of("grid"), card: of("card") },
+    ...{ accent: of("accent"), fatigue: of("fatigue"), good: of("good") },
+    ...{ "band-1": of("band-1"), "band-2": of("band-2"), "band-3": of("band-3") },
+    sport: Object.fromEntries(GROUPS.map((group) => [group, of(`sport-${group.toLowerCase()}`)])),
+    heat: [1, 2, 3, 4, 5].map((level) => of(`heat-${level}`)),
+  };
   probe.remove();
   return found;
 }
 
-/** What all charts have in common: colours, type, no movement, tooltips of elements instead of HTML. */
+/**
+ * What all charts have in common: colours, type, no movement, tooltips of elements instead of HTML.
+ *
+ * @param {Colours} ink
+ */
 export function chartBase(ink) {
   const axis = {
     axisLine: { lineStyle: { color: ink.line } },

@@ -1,16 +1,25 @@
 // The details as the page has them, unpacked when they are first asked for.
 
 import { Details } from "../lib/details.js";
+import { byId } from "./elements.js";
 
+/** @import { PackedDetails } from "../types.js" */
+
+/** @type {Promise<Details> | null} */
 let unpacked = null;
 
 /** The details of all activities. Rejected by a browser that cannot unpack them. */
 export function details() {
-  unpacked ??= unpack(document.getElementById("details").textContent.trim()).then((data) => new Details(data));
+  unpacked ??= unpack((byId("details").textContent ?? "").trim()).then((data) => new Details(data));
   return unpacked;
 }
 
-/** The JSON in Base64 of a zlib stream; null of nothing. */
+/**
+ * The JSON in Base64 of a zlib stream; null of nothing.
+ *
+ * @param {string} text
+ * @returns {Promise<PackedDetails | null>}
+ */
 async function unpack(text) {
   if (!text) return null;
   const characters = atob(text);

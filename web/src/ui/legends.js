@@ -4,23 +4,42 @@ import { shownMeasure } from "../lib/choices.js";
 import { measured } from "../lib/units.js";
 import { dot, h } from "./elements.js";
 
-/** A line as it is drawn, before its name; `kind` is how the style sheet draws it. */
+/** @import { Content, Measure } from "../types.js" */
+
+/**
+ * A line as it is drawn, before its name; `kind` is how the style sheet draws it.
+ *
+ * @param {string} kind
+ */
 export function lineSample(kind) {
   return h("i", { class: "line", "data-line": kind, "aria-hidden": "true" });
 }
 
-/** A legend of `entries`, each a sign and its name. */
+/**
+ * A legend of `entries`, each a sign and its name.
+ *
+ * @param {Content[]} entries
+ */
 export function legendOf(entries) {
   return h("ul", { class: "legend" }, entries.map((entry) => h("li", {}, entry)));
 }
 
-/** A legend of sports, or of what else has a colour here. */
+/**
+ * A legend of sports, or of what else has a colour here.
+ *
+ * @param {string[]} sports
+ */
 export function legend(sports) {
   return legendOf(sports.map((sport) => [dot(sport), sport]));
 }
 
-export function heatLegend(steps) {
-  const measure = shownMeasure();
+/**
+ * A legend of shades, whose darkest begins above the last of `steps`.
+ *
+ * @param {number[]} steps
+ * @param {Measure} measure
+ */
+export function heatLegend(steps, measure = shownMeasure()) {
   return h(
     "p",
     { class: "heat-legend" },

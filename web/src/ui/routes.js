@@ -8,11 +8,25 @@ import { climbed, distance } from "../lib/units.js";
 import { bdi, svg } from "./elements.js";
 import { tipContent } from "./tip.js";
 
+/** @import { Activity, Routed } from "../types.js" */
+
+/**
+ * The activities that are chosen and have a route, the newest first.
+ *
+ * @returns {Routed[]}
+ */
 export function routesChosen() {
-  return activitiesChosen().filter((row) => row.route);
+  return activitiesChosen().filter(hasRoute);
 }
 
-/** A route as an SVG of `size` pixels, north up, both directions to the same scale. */
+/**
+ * A route as an SVG of `size` pixels, north up, both directions to the same scale.
+ *
+ * @param {string} text
+ * @param {number} size
+ * @param {string} sport
+ * @param {string | null} label
+ */
 export function routeSketch(text, size, sport, label = null) {
   const points = decodeRoute(text);
   const edge = 3;
@@ -39,6 +53,7 @@ export function routeSketch(text, size, sport, label = null) {
   );
 }
 
+/** @param {Activity} row */
 export function routeTip(row) {
   return tipContent(row.name ? bdi(row.name) : "Untitled", [
     [row.sport_group, sportText(row.sport_type), dateText(row.started_local)],
@@ -49,5 +64,13 @@ export function routeTip(row) {
 }
 
 export function noRoutes() {
-  return ACTIVITIES.some((row) => row.route) ? `No routes in this choice: ${chosenText()}.` : "No activity has a route: indoors, or recorded without GPS.";
+  return ACTIVITIES.some(hasRoute) ? `No routes in this choice: ${chosenText()}.` : "No activity has a route: indoors, or recorded without GPS.";
+}
+
+/**
+ * @param {Activity} row
+ * @returns {row is Routed}
+ */
+function hasRoute(row) {
+  return Boolean(row.route);
 }

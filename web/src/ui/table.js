@@ -1,13 +1,16 @@
 import { NONE } from "../lib/formats.js";
 import { h } from "./elements.js";
 
+/** @import { Content, TableContent } from "../types.js" */
+
 /**
- * A table. Columns are texts, or { text, number: true } for figures, or { text, row: true } for the rows' headings.
- * `sort` of a column says how the rows are sorted by it: "ascending", "descending" or "none".
+ * A table that scrolls where it is wider than its place.
+ *
+ * @param {TableContent} content
  */
 export function table({ caption, columns, rows, foot = null, kind = "" }) {
-  const shown = columns.map((column) => (typeof column === "string" ? { text: column } : column));
-  const cells = (row) =>
+  const shown = columns.map((column) => (typeof column === "string" ? { text: column, row: false, number: false, sort: undefined } : column));
+  const cells = (/** @type {Content[]} */ row) =>
     row.map((cell, i) =>
       h(
         shown[i].row ? "th" : "td",

@@ -2,9 +2,15 @@
 
 import { dot, h } from "./elements.js";
 
-// one box for what is hovered or touched, the same for charts, calendars and maps
+/** @import { Content } from "../types.js" */
+
 export const tip = h("div", { class: "tip", "aria-hidden": "true" });
 
+/**
+ * @param {number} x
+ * @param {number} y
+ * @param {HTMLElement} content
+ */
 export function showTip(x, y, content) {
   tip.replaceChildren(content);
   if (!tip.isConnected) document.body.append(tip);
@@ -19,7 +25,13 @@ export function hideTip() {
   tip.classList.remove("shown");
 }
 
-/** What a tip or a chart's tooltip says: a heading, then rows of [sport or null, text, value]. */
+/**
+ * What a tip or a chart's tooltip says: a heading, then rows of [sport or null, text, value].
+ *
+ * @param {Content} heading
+ * @param {[string | null, Content, Content][]} rows
+ * @param {string | null} note
+ */
 export function tipContent(heading, rows, note = null) {
   return h(
     "div",
@@ -36,17 +48,24 @@ export function tipContent(heading, rows, note = null) {
   );
 }
 
+/** @type {WeakMap<Element, (index: number) => HTMLElement>} */
 const contents = new WeakMap();
 
-/** Show a tip over cells that carry `data-tip`, an index that `contentOf` makes the tip of. */
+/**
+ * Show a tip over cells that carry `data-tip`, an index that `contentOf` makes the tip of.
+ *
+ * @param {HTMLElement} element
+ * @param {(index: number) => HTMLElement} contentOf
+ */
 export function tipsOver(element, contentOf) {
   const known = contents.has(element);
   contents.set(element, contentOf);
   if (known) return;
-  const over = (event) => {
+  const over = (/** @type {any} */ event) => {
     const index = event.target.closest?.("[data-tip]")?.dataset.tip;
-    if (index === undefined) hideTip();
-    else showTip(event.clientX, event.clientY, contents.get(element)(+index));
+    const made = index === undefined ? null : contents.get(element)?.(+index);
+    if (made) showTip(event.clientX, event.clientY, made);
+    else hideTip();
   };
   element.addEventListener("pointermove", over);
   element.addEventListener("pointerdown", over);

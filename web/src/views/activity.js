@@ -4,7 +4,7 @@ import { DATA, rowsOf } from "../lib/data.js";
 import { clock, counted, dateText, NONE, ordinal, percent, signed, sportOf, whole } from "../lib/formats.js";
 import { amongSimilar } from "../lib/similar.js";
 import { state } from "../lib/state.js";
-import { climbed, distance, isPaced, MEASURES, METRES, speed, speedOf } from "../lib/units.js";
+import { climbed, distance, isPaced, MEASURES, METRES, speed, speedIn, speedOf } from "../lib/units.js";
 import { details } from "../ui/details.js";
 import { bdi, dot, h, put } from "../ui/elements.js";
 import { gauge } from "../ui/gauge.js";
@@ -12,9 +12,21 @@ import { activityLink, segmentLink, viewOnStrava } from "../ui/links.js";
 import { routeSketch } from "../ui/routes.js";
 import { table } from "../ui/table.js";
 
+/**
+ * @import { Details } from "../lib/details.js"
+ * @import { AboutActivity, Activity, Content, EffortOfActivity, Lap, LeftOutOfActivity, Segment, SegmentEffort, Split, Stretch, ZoneTime } from "../types.js"
+ */
+
+/** @type {{ [door: string]: string }} */
 const DOORS = { api: "Strava's API", export: "your export", file: "an activity file" };
 
-/** Fill `dialog` with the activity of this row; `close` closes it. */
+/**
+ * Fill `dialog` with an activity.
+ *
+ * @param {HTMLElement} dialog
+ * @param {Activity} row
+ * @param {() => void} close closes it
+ */
 export function fillActivity(dialog, row, close) {
   const rest = h("div", { "aria-busy": "true" });
   put(
@@ -41,8 +53,13 @@ export function fillActivity(dialog, row, close) {
   );
 }
 
+/**
+ * @param {Activity} row
+ * @param {Details} all
+ */
 function known(row, all) {
-  const [about = {}] = all.rows("activity", row.id);
+  /** @type {Partial<AboutActivity>} */
+  const about = all.rows("activity", row.id)[0] ?? {};
   const pieces = [
     splits(row, all.rows("splits", row.id)),
     laps(row, all.rows("laps", row.id)),
@@ -64,7 +81,11 @@ function known(row, all) {
   ];
 }
 
-/** Where it came from, and whether there are details. */
+/**
+ * Where it came from, and whether there are details.
+ *
+ * @param {Partial<AboutActivity>} about
+ */
 function origin({ doors, has_details: hasDetails }) {
   if (!doors) return "";
   const names = doors.split(",").map((door) => DOORS[door.trim()]);
@@ -75,10 +96,15 @@ function origin({ doors, has_details: hasDetails }) {
     : `${through} Details (splits, laps, efforts) come from the API alone.`;
 }
 
+/**
+ * @param {Activity} row
+ * @param {Partial<AboutActivity>} about
+ */
 function facts(row, about) {
   const gear = about.gear_id && rowsOf("gear").find(({ gear_id: id }) => id === about.gear_id);
-  const beats = (bpm) => (bpm ? `${whole.format(bpm)}\u00a0bpm` : null);
-  const watts = (power) => (power ? `${whole.format(power)}\u00a0W${about.device_watts ? "" : " (estimated)"}` : null);
+  const beats = (/** @type {number | null | undefined} */ bpm) => (bpm ? `${whole.format(bpm)}\u00a0bpm` : null);
+  const watts = (/** @type {number | null | undefined} */ power) => (power ? `${whole.format(power)}\u00a0W${about.device_watts ? "" : " (estimated)"}` : null);
+  /** @type {[string, Content][]} */
   const shown = [
     ["Distance", row.distance_m ? distance(row.distance_m) : null],
     ["Moving time", row.moving_time_s ? clock(row.moving_time_s) : null],
@@ -90,7 +116,7 @@ function facts(row, about) {
     ["Power", watts(about.average_watts)],
     ["Weighted power", watts(about.weighted_average_watts)],
     ["Load", about.load || about.load === 0 ? [whole.format(about.load), h("span", { class: "under" }, ` by ${about.load_source === "power" ? "power" : "heart rate"}`)] : null],
-    ["Kudos", row.kudos === null ? null : whole.format(row.kudos)],
+    ["Kudos", row.kudos === null || row.kudos === undefined ? null : whole.format(row.kudos)],
     ["Gear", gear ? (gear.name ? bdi(gear.name) : `Unnamed (${gear.gear_id})`) : null],
     ["Device", about.device_name ? bdi(about.device_name) : null],
   ];
@@ -101,28 +127,45 @@ function facts(row, about) {
   );
 }
 
+/**
+ * @param {string} title
+ * @param {string | null} note
+ * @param {Content[]} content
+ */
 function piece(title, note, ...content) {
   return h("div", { class: "piece" }, h("h3", {}, title), content, note ? h("p", { class: "note" }, note) : null);
 }
 
-/** How long the bars of `values` are: they begin at half of the longest, as the differences are what one looks for. */
+/**
+ * How long the bars of `values` are: they begin at half of the longest, as the differences are what one looks for.
+ *
+ * @param {(number | null)[]} values
+ */
 function shares(values) {
-  const most = Math.max(...values.filter((value) => value !== null), 0);
+  const most = Math.max(...values.map((value) => value ?? 0), 0);
   return values.map((value) => (value === null || !most ? null : Math.max(0, (2 * value) / most - 1)));
 }
 
-/** Stretches of an activity as a table of bars: pace or speed, heart rate, climbing. */
-function bars(row, stretches, heading, named, climb) {
-  const speeds = stretches.map(({ distance_m: m, moving_time_s: s }) => (m > 0 && s > 0 ? m / s : null));
+/**
+ * Stretches of an activity as a table of bars: pace or speed, heart rate, climbing.
+ *
+ * @param {Activity} row
+ * @param {Stretch[]} stretches
+ * @param {string} heading
+ * @param {Content[]} names
+ * @param {(number | null)[]} climb
+ */
+function bars(row, stretches, heading, names, climb) {
+  const speeds = stretches.map(({ distance_m: m, moving_time_s: s }) => (m && s ? m / s : null));
   const hearts = stretches.map(({ average_heartrate: bpm }) => bpm ?? null);
   const [long, beat] = [shares(speeds), shares(hearts)];
   const highest = Math.max(...climb.map((metres) => Math.abs(metres ?? 0)), 1);
   // of one kilometre the pace is the time
   const isTimed = stretches.some(({ splits: count }) => count !== 1) || !isPaced(row.sport_group);
-  const has = (values) => values.some((value) => value !== null);
+  const has = (/** @type {(number | null)[]} */ values) => values.some((value) => value !== null);
   const unit = speed(1, row.sport_group).split("\u00a0").slice(1).join("\u00a0");
   const height = MEASURES.total_elevation_gain_m;
-  const up = (metres) => (metres === null ? NONE : signed(height.number(metres)));
+  const up = (/** @type {number | null} */ metres) => (metres === null ? NONE : signed(height.number(metres)));
   return table({
     caption: heading,
     kind: "stretches",
@@ -134,42 +177,53 @@ function bars(row, stretches, heading, named, climb) {
       ...(has(climb) ? [`Climbed (${height.unit()})`] : []),
     ],
     rows: stretches.map((stretch, i) => [
-      named(stretch, i),
+      names[i],
       ...(isTimed ? [clock(stretch.moving_time_s)] : []),
-      speeds[i] === null ? NONE : gauge(speed(speeds[i], row.sport_group).split("\u00a0")[0], long[i], "speed"),
-      ...(has(hearts) ? [gauge(hearts[i] === null ? NONE : whole.format(hearts[i]), beat[i], "heart")] : []),
-      ...(has(climb) ? [gauge(up(climb[i]), climb[i] === null ? null : Math.abs(climb[i]) / highest, climb[i] < 0 ? "down" : "up")] : []),
+      gauge(speed(speeds[i], row.sport_group).split("\u00a0")[0], long[i], "speed"),
+      ...(has(hearts) ? [gauge(hearts[i] === null ? NONE : whole.format(hearts[i] ?? 0), beat[i], "heart")] : []),
+      ...(has(climb) ? [gauge(up(climb[i]), climb[i] === null ? null : Math.abs(climb[i] ?? 0) / highest, (climb[i] ?? 0) < 0 ? "down" : "up")] : []),
     ]),
   });
 }
 
+/**
+ * @param {Activity} row
+ * @param {Split[]} stretches
+ */
 function splits(row, stretches) {
   if (!stretches.length) return null;
   let end = 0;
   const ends = stretches.map((split) => (end += split.splits));
   const unit = METRES[DATA.units];
   // the last one is as long as what was left
-  const named = (split, i) => {
-    const begin = ends[i] - split.splits;
-    const isShort = split.distance_m < (split.splits - 0.05) * unit;
-    if (split.splits === 1 && stretches.every(({ splits: count }) => count === 1)) return isShort ? (split.distance_m / unit).toFixed(1) : `${ends[i]}`;
-    return `${begin}–${isShort ? (begin + split.distance_m / unit).toFixed(1) : ends[i]}`;
-  };
+  const isEach = stretches.every(({ splits: count }) => count === 1);
+  const names = stretches.map(({ splits: count, distance_m: m }, i) => {
+    const begin = ends[i] - count;
+    const far = (m ?? 0) / unit;
+    const isShort = far < count - 0.05;
+    if (isEach) return isShort ? far.toFixed(1) : `${ends[i]}`;
+    return `${begin}–${isShort ? (begin + far).toFixed(1) : ends[i]}`;
+  });
   return piece(
     "Splits",
     `Climbed is up less down. Bars of speed and heart rate begin at half of the longest.${
       state.units === DATA.units ? "" : ` By ${DATA.units === "km" ? "the kilometre" : "the mile"}, as STRAVA_UNITS says.`
     }`,
-    bars(row, stretches, "Splits", named, stretches.map((split) => split.elevation_difference_m ?? null)),
+    bars(row, stretches, "Splits", names, stretches.map((split) => split.elevation_difference_m ?? null)),
   );
 }
 
+/**
+ * @param {Activity} row
+ * @param {Lap[]} stretches
+ */
 function laps(row, stretches) {
   if (!stretches.length) return null;
-  const named = (lap, i) => [`${i + 1}`, lap.name ? [" ", bdi(lap.name)] : null, h("span", { class: "under" }, distance(lap.distance_m))];
-  return piece("Laps", null, bars(row, stretches, "Laps", named, stretches.map((lap) => lap.total_elevation_gain_m ?? null)));
+  const names = stretches.map((lap, i) => [`${i + 1}`, lap.name ? [" ", bdi(lap.name)] : null, h("span", { class: "under" }, distance(lap.distance_m))]);
+  return piece("Laps", null, bars(row, stretches, "Laps", names, stretches.map((lap) => lap.total_elevation_gain_m ?? null)));
 }
 
+/** @param {EffortOfActivity[]} efforts */
 function bestEfforts(efforts) {
   if (!efforts.length) return null;
   return piece(
@@ -188,11 +242,16 @@ function bestEfforts(efforts) {
   );
 }
 
-/** A rank; the first three stand out. */
+/**
+ * A rank; the first three stand out.
+ *
+ * @param {number} rank
+ */
 function place(rank) {
   return rank <= 3 ? h("b", { class: "medal" }, ordinal(rank)) : ordinal(rank);
 }
 
+/** @param {(SegmentEffort & Segment)[]} efforts */
 function segments(efforts) {
   if (!efforts.length) return null;
   const isKom = efforts.some((effort) => effort.kom_rank !== null);
@@ -212,12 +271,13 @@ function segments(efforts) {
   );
 }
 
+/** @param {ZoneTime[]} times */
 function zones(times) {
   if (!times.length) return null;
   const bounds = new Map(rowsOf("zone_bounds").map((zone) => [zone.zone, zone]));
   const total = times.reduce((sum, { moving_time_s: s }) => sum + s, 0);
-  const of = (zone) => times.find((row) => row.zone === zone)?.moving_time_s ?? 0;
-  const between = (zone) => {
+  const of = (/** @type {number} */ zone) => times.find((row) => row.zone === zone)?.moving_time_s ?? 0;
+  const between = (/** @type {number} */ zone) => {
     const { lowest_bpm: low, highest_bpm: high } = bounds.get(zone) ?? {};
     if (low === undefined) return "";
     return zone === 1 ? `up to ${high}` : high === null ? `from ${low}` : `${low}–${high}`;
@@ -234,12 +294,16 @@ function zones(times) {
   );
 }
 
+/**
+ * @param {Activity} row
+ * @param {Details} all
+ */
 function similar(row, all) {
   const found = amongSimilar(row, (id) => all.isOdd(id));
   if (!found) return null;
   const size = found.by === "distance_m" ? `${distance(found.least)} to ${distance(found.most)}` : `${clock(found.least)} to ${clock(found.most)}`;
-  const pace = (metresPerSecond) => speed(metresPerSecond, row.sport_group);
-  const own = row.distance_m / row.moving_time_s;
+  const pace = (/** @type {number} */ metresPerSecond) => speed(metresPerSecond, row.sport_group);
+  const own = speedIn(row) ?? 0;
   const sentences = [
     `${counted(found.count, "activity", "activities")}: ${sportOf(row)}, ${size}.`,
     found.rank ? `By speed it is the ${found.rank === 1 ? "fastest" : `${ordinal(found.rank)} fastest`}.` : "",
@@ -265,14 +329,22 @@ function similar(row, all) {
   );
 }
 
+/**
+ * @param {number} own
+ * @param {number} mean
+ */
 function against(own, mean) {
   const share = Math.round((own / mean - 1) * 1000) / 10;
   return share === 0 ? "as fast" : `${Math.abs(share)}\u00a0% ${share > 0 ? "faster" : "slower"}`;
 }
 
+/**
+ * @param {LeftOutOfActivity[]} reasons
+ * @param {Activity} row
+ */
 function leftOut(reasons, row) {
   if (!reasons.length) return null;
-  const value = (number, { unit, effort, reason }) => {
+  const value = (/** @type {number | null} */ number, /** @type {LeftOutOfActivity} */ { unit, effort, reason }) => {
     if (number === null) return null;
     if (unit === "m/s") return reason === "too_steep" ? `${climbed(number * 3600)}/h` : speed(number, row.sport_group);
     if (unit === "s") return clock(number);

@@ -4,8 +4,8 @@ import { daysChosen, measureName, noneChosen, shownMeasure } from "../lib/choice
 import { THIS_YEAR, TODAY } from "../lib/data.js";
 import { dayOf, dayText, mondayOf, MONTHS, weekdayOf, WEEKDAYS, yearOf, yearsWithGaps } from "../lib/dates.js";
 import { counted, dateText, yearsText } from "../lib/formats.js";
-import { stepOf, stepsOf } from "../lib/shades.js";
 import { state } from "../lib/state.js";
+import { stepOf, stepsOf } from "../lib/steps.js";
 import { amount, measured, MEASURES } from "../lib/units.js";
 import { cardIn, thin } from "../ui/card.js";
 import { h, moreButton, svg } from "../ui/elements.js";
@@ -13,15 +13,25 @@ import { heatLegend } from "../ui/legends.js";
 import { panel, redraw } from "../ui/panels.js";
 import { tipContent, tipsOver } from "../ui/tip.js";
 
+/** @import { Day, DayNumber } from "../types.js" */
+
 const CELL = 14;
 let calendarYears = 3;
 
-/** The months of a year as columns of weeks. */
+/**
+ * The months of a year as columns of weeks.
+ *
+ * @param {number} year
+ * @param {number} firstMonth
+ * @param {number} lastMonth
+ * @param {(day: DayNumber) => number} valueOf
+ * @param {number[]} steps
+ */
 function yearBand(year, firstMonth, lastMonth, valueOf, steps) {
   const first = dayOf(year, firstMonth, 1);
   const last = dayOf(year, lastMonth + 1, 0);
   const origin = mondayOf(first);
-  const column = (day) => Math.floor((day - origin) / 7);
+  const column = (/** @type {number} */ day) => Math.floor((day - origin) / 7);
   const left = 26;
   const top = 16;
   const width = left + (column(last) + 1) * CELL;
@@ -53,9 +63,10 @@ export default panel("calendar", ["year", "sport", "type", "measure", "units"], 
   const measure = shownMeasure();
   const days = daysChosen();
   if (!days.length) return card.empty(noneChosen());
+  /** @type {Map<DayNumber, Day[]>} */
   const byDay = new Map();
   for (const row of days) byDay.set(row.day, [...(byDay.get(row.day) ?? []), row]);
-  const valueOf = (day) => (byDay.get(day) ?? []).reduce((sum, row) => sum + (row[measure] ?? 0), 0);
+  const valueOf = (/** @type {number} */ day) => (byDay.get(day) ?? []).reduce((sum, row) => sum + (row[measure] ?? 0), 0);
   const steps = stepsOf([...byDay.keys()].map(valueOf));
   // what a wrong clock dates into the future comes last: nobody opens the calendar for it
   const activeYears = days.map((row) => row.year);
@@ -94,7 +105,7 @@ export default panel("calendar", ["year", "sport", "type", "measure", "units"], 
   tipsOver(card.stage, (day) =>
     tipContent(
       `${WEEKDAYS[weekdayOf(day)]}, ${dateText(dayText(day))}`,
-      (byDay.get(day) ?? []).map((row) => [row.sport_group, row.sport_group, measured(measure, row[measure])]),
+      (byDay.get(day) ?? []).map((row) => [row.sport_group, row.sport_group, measured(measure, row[measure] ?? 0)]),
       byDay.has(day) ? null : "Rest",
     ),
   );
@@ -105,6 +116,6 @@ export default panel("calendar", ["year", "sport", "type", "measure", "units"], 
     rows: [...byDay.keys()]
       .filter((day) => years.includes(yearOf(dayText(day))))
       .sort((a, b) => b - a)
-      .map((day) => [dateText(dayText(day)), byDay.get(day).map((row) => row.sport_group).join(", "), amount(measure, valueOf(day))]),
+      .map((day) => [dateText(dayText(day)), (byDay.get(day) ?? []).map((row) => row.sport_group).join(", "), amount(measure, valueOf(day))]),
   }));
 });

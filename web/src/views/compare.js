@@ -14,17 +14,24 @@ import { panel, redraw } from "../ui/panels.js";
 import { table } from "../ui/table.js";
 import { tipContent } from "../ui/tip.js";
 
+/** @import { Content, Measure, Period } from "../types.js" */
+
 const OWN = ["own", "Own dates"];
-// what the second period is by the first
+/** @type {{ [key: string]: [string, (period: Period) => Period] }} what the second period is by the first */
 const RELATED = {
   "year-before": ["The same days a year before", yearBefore],
   "days-before": ["The days just before", daysBefore],
 };
 
 const picked = { first: "this-year", second: "year-before" };
+/** @type {{ [which: string]: Period }} */
 const own = {};
 
-/** The days of both periods. */
+/**
+ * The days of both periods.
+ *
+ * @returns {Period[]}
+ */
 function periods() {
   const first = picked.first === "own" ? own.first : periodOf(picked.first);
   const related = RELATED[picked.second]?.[1];
@@ -78,58 +85,103 @@ export default panel("compare", ["sport", "type", "measure", "units"], (host) =>
       })),
     },
     `${label} day by day, ${sportChosen("all sports")}: ${names.map((name, i) => `${name} ${measured(measure, sums[i][measure])}`).join(", ")}.`,
-    null,
+    () => ({
+      caption: `${measureName()} day by day`,
+      columns: [{ text: "Day", row: true }, ...names.map((text) => ({ text, number: true }))],
+      rows: daysOf(slots.length).map((day) => [`${day}`, ...grown.map((sums) => (day > sums.length ? "" : amount(measure, sums[day - 1] ?? null)))]),
+    }),
     260,
   );
-  card.tables?.remove();
-  card.tables = h("div", { class: "compared" }, compared("Sums", names, sumsTable(sums)), sports(days, both, measure, names));
-  card.root.append(card.tables);
+  card.root.querySelector(".compared")?.remove();
+  card.root.append(h("div", { class: "compared" }, compared("Sums", names, sumsTable(sums)), bySports(both, measure, names)));
   const [length, other] = sums.map((sum) => sum.days);
   card.say(
     `${sportChosen()}. The year that the filters choose does not count here.${length === other ? "" : ` ${counted(length, "day", "days")} against ${other}.`}`,
   );
 });
 
-function sumsTable(sums) {
-  const rows = Object.entries(MEASURES).map(([measure, { label, unit }]) => [
-    `${label}${unit() ? ` (${unit()})` : ""}`,
-    ...sums.map((sum) => sum[measure]),
-    (value) => amount(measure, value),
-  ]);
-  return [...rows, ["Active days", ...sums.map((sum) => sum.active_days), whole.format]];
+/**
+ * Days of a table behind the chart: about a dozen, and the last one.
+ *
+ * @param {number} count
+ */
+function daysOf(count) {
+  const step = Math.max(1, Math.ceil(count / 12));
+  return Array.from({ length: Math.ceil(count / step) }, (_, i) => Math.min((i + 1) * step, count));
 }
 
-function sports(days, both, measure, names) {
-  const rows = bySport(days, both, measure);
+/** @typedef {{ name: Content, figures: number[], written: (value: number) => string }} Compared */
+
+/**
+ * @param {ReturnType<typeof sumsOver>[]} sums
+ * @returns {Compared[]}
+ */
+function sumsTable(sums) {
+  const measures = /** @type {Measure[]} */ (Object.keys(MEASURES));
+  return [
+    ...measures.map((measure) => {
+      const { label, unit } = MEASURES[measure];
+      return {
+        name: `${label}${unit() ? ` (${unit()})` : ""}`,
+        figures: sums.map((sum) => sum[measure]),
+        written: (/** @type {number} */ value) => amount(measure, value),
+      };
+    }),
+    { name: "Active days", figures: sums.map((sum) => sum.active_days), written: (value) => whole.format(value) },
+  ];
+}
+
+/**
+ * @param {Period[]} both
+ * @param {Measure} measure
+ * @param {string[]} names
+ */
+function bySports(both, measure, names) {
+  const rows = bySport(sportDays(), both, measure);
   if (state.sport !== "All" || rows.length < 2) return null;
   return compared(
     `${measureName()} by sport`,
     names,
-    rows.map(([sport, ...sums]) => [[dot(sport), sport], ...sums, (value) => amount(measure, value)]),
+    rows.map(({ sport, sums }) => ({ name: [dot(sport), sport], figures: sums, written: (value) => amount(measure, value) })),
   );
 }
 
-/** A table of rows of what it is, the two figures, and how they are written. */
+/**
+ * @param {string} caption
+ * @param {string[]} names of the periods
+ * @param {Compared[]} rows
+ */
 function compared(caption, names, rows) {
   return table({
     caption,
     kind: "periods-table",
     columns: [{ text: caption, row: true }, ...names.map((text) => ({ text, number: true })), { text: "Difference", number: true }, { text: "Change", number: true }],
-    rows: rows.map(([name, now, before, written]) => [name, h("b", {}, written(now)), written(before), difference(now - before, written), change(now, before) ?? NONE]),
+    rows: rows.map(({ name, figures: [now, before], written }) => [name, h("b", {}, written(now)), written(before), difference(now - before, written), change(now, before) ?? NONE]),
   });
 }
 
+/**
+ * @param {number} value
+ * @param {(value: number) => string} written
+ */
 function difference(value, written) {
   if (!value) return "±0";
   return `${value > 0 ? "+" : "−"}${written(Math.abs(value))}`;
 }
 
-/** A choice among periods, and its dates, which can be anybody's own. */
+/**
+ * A choice among periods, and its dates, which can be anybody's own.
+ *
+ * @param {"first" | "second"} which
+ * @param {string} text
+ * @param {Period} period
+ */
 function picker(which, text, [first, last]) {
-  const again = (id) => {
+  const again = (/** @type {string} */ id) => {
     redraw("compare");
     document.getElementById(id)?.focus();
   };
+  /** @type {string[][]} */
   const options = [...(which === "second" ? Object.entries(RELATED).map(([key, [name]]) => [key, name]) : []), ...namedPeriods(), OWN];
   const select = h(
     "select",
@@ -145,7 +197,7 @@ function picker(which, text, [first, last]) {
     },
     options.map(([value, name]) => h("option", { value, selected: value === picked[which] }, name)),
   );
-  const date = (at, name) =>
+  const date = (/** @type {0 | 1} */ at, /** @type {string} */ name) =>
     h("input", {
       type: "date",
       id: `period-${which}-${at}`,
@@ -154,6 +206,7 @@ function picker(which, text, [first, last]) {
       on: {
         change: ({ target }) => {
           if (!target.value) return;
+          /** @type {Period} */
           const period = [first, last];
           period[at] = dayNumber(target.value);
           own[which] = period[0] <= period[1] ? period : [period[at], period[at]];

@@ -7,6 +7,8 @@ import { h } from "../ui/elements.js";
 import { panel } from "../ui/panels.js";
 import { table } from "../ui/table.js";
 
+/** @import { Setting } from "../types.js" */
+
 export default panel("gaps", [], (host) => {
   const card = cardIn(host, DATA.public ? "What this page holds" : "What is known");
   if (DATA.public) {
@@ -21,8 +23,9 @@ export default panel("gaps", [], (host) => {
     card.empty("Nothing yet: no activity has reached the warehouse.");
   } else {
     const load = rowsOf("training_load_daily");
-    const of = (count) => (count === null || count === undefined ? null : count);
-    const bars = [
+    const of = (/** @type {number | undefined} */ count) => count ?? null;
+    /** @type {[string, number | null, string][]} */
+    const parts = [
       ["a route", of(coverage.with_route), "indoors, by hand, or without GPS"],
       ["heart rate", of(coverage.with_heartrate), "recorded without a sensor"],
       ["power", of(coverage.with_power), "recorded without a power meter"],
@@ -31,12 +34,13 @@ export default panel("gaps", [], (host) => {
         of(coverage.with_details),
         coverage.without_api ? "known by an export or a file alone, still to be fetched, or refused" : "still to be fetched, a few at each run, or refused",
       ],
-    ].filter(([, count]) => count !== null);
+    ];
+    const bars = parts.flatMap(([name, count, why]) => (count === null ? [] : [{ name, count, why }]));
     card.show(
       h(
         "ul",
         { class: "coverage" },
-        bars.map(([name, count, why]) =>
+        bars.map(({ name, count, why }) =>
           h(
             "li",
             {},
@@ -64,6 +68,7 @@ export default panel("gaps", [], (host) => {
       ].join(" "),
     );
   }
+  /** @type {[Setting, string, string, string][]} */
   const settings = [
     ["rest_hr", "Resting heart rate", " bpm", "STRAVA_REST_HR=50"],
     ["max_hr", "Maximum heart rate", " bpm", "STRAVA_MAX_HR=190"],

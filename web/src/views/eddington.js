@@ -1,9 +1,9 @@
 // Records: the Eddington number.
 
-import { roundStep } from "../lib/axes.js";
 import { rowsOf, SPORTS } from "../lib/data.js";
 import { counted, whole } from "../lib/formats.js";
 import { state } from "../lib/state.js";
+import { roundStep } from "../lib/steps.js";
 import { cardIn, thin } from "../ui/card.js";
 import { chartBase, colours } from "../ui/charts.js";
 import { dot, h } from "../ui/elements.js";
@@ -12,7 +12,7 @@ import { tipContent } from "../ui/tip.js";
 
 export default panel("eddington", ["sport", "units"], (host) => {
   const card = cardIn(host, "Eddington number");
-  const of = (sport) => rowsOf("eddington").find((row) => row.sport_group === sport && row.unit === state.units);
+  const of = (/** @type {string} */ sport) => rowsOf("eddington").find((row) => row.sport_group === sport && row.unit === state.units);
   const days = rowsOf("eddington_days")
     .filter((row) => row.sport_group === state.sport && row.unit === state.units)
     .sort((a, b) => a.distance - b.distance);
@@ -23,15 +23,16 @@ export default panel("eddington", ["sport", "units"], (host) => {
   const e = number.eddington;
   const next = e + 1;
   const top = Math.max(10, Math.ceil((3 * e) / 50) * 50);
-  const step = roundStep(days.at(-1).distance / (thin(host) ? 5 : 10));
+  const step = roundStep(days[days.length - 1].distance / (thin(host) ? 5 : 10));
   card.aside.replaceChildren(
     h(
       "dl",
       { class: "now" },
       ["All", ...SPORTS]
-        .map((sport) => [sport, of(sport)])
-        .filter(([sport, row]) => row?.eddington && (sport === state.sport || state.sport === "All"))
-        .map(([sport, row]) => h("div", {}, h("dt", {}, sport === "All" ? "All" : [dot(sport), sport]), h("dd", {}, whole.format(row.eddington)))),
+        .filter((sport) => sport === state.sport || state.sport === "All")
+        .map((sport) => ({ sport, eddington: of(sport)?.eddington ?? 0 }))
+        .filter(({ eddington }) => eddington)
+        .map(({ sport, eddington }) => h("div", {}, h("dt", {}, sport === "All" ? "All" : [dot(sport), sport]), h("dd", {}, whole.format(eddington)))),
     ),
   );
   card.say(

@@ -10,6 +10,8 @@ import { whichActivity } from "../ui/links.js";
 import { panel } from "../ui/panels.js";
 import { table } from "../ui/table.js";
 
+/** @import { BestEffort } from "../types.js" */
+
 export default panel("efforts", ["year", "sport"], (host) => {
   const card = cardIn(host, "Best efforts", { kind: "wide-table" });
   const all = rowsOf("best_efforts");
@@ -26,9 +28,9 @@ export default panel("efforts", ["year", "sport"], (host) => {
     );
   }
   const efforts = [...new Map(rows.map((row) => [`${row.effort}/${row.sport_group}`, row])).values()].sort((a, b) => a.distance_m - b.distance_m);
-  const place = (effort, rank) =>
+  const place = (/** @type {BestEffort} */ effort, /** @type {number} */ rank) =>
     rows.find((row) => row.effort === effort.effort && row.sport_group === effort.sport_group && (state.year === null ? row.rank_all_time : row.rank_in_year) === rank);
-  const cell = (row) => (row ? [h("b", {}, clock(row.elapsed_time_s)), whichActivity(row.activity_id, row.activity_name, row.activity_date)] : NONE);
+  const cell = (/** @type {BestEffort | undefined} */ row) => (row ? [h("b", {}, clock(row.elapsed_time_s)), whichActivity(row.activity_id, row.activity_name, row.activity_date)] : NONE);
   card.show(
     table({
       caption: `Best efforts, ${chosenText()}`,

@@ -12,6 +12,7 @@ export default panel("gear", ["units"], (host) => {
   const card = cardIn(host, "Bikes and shoes", { kind: "wide-table" });
   const rows = rowsOf("gear");
   if (!rows.length) return card.empty("No activity names any gear.");
+  /** @type {[string | null, string][]} */
   const kinds = [
     ["bike", "Bikes"],
     ["shoes", "Shoes"],
@@ -22,7 +23,7 @@ export default panel("gear", ["units"], (host) => {
     ...kinds.flatMap(([kind, title]) => {
       const used = rows
         .filter((row) => (known.includes(row.kind) ? row.kind : null) === kind)
-        .sort((a, b) => (a.retired === true) - (b.retired === true) || b.distance_m - a.distance_m);
+        .sort((a, b) => Number(a.retired === true) - Number(b.retired === true) || b.distance_m - a.distance_m);
       if (!used.length) return [];
       const most = Math.max(...used.map((row) => row.distance_m), 1);
       return [

@@ -9,7 +9,13 @@ import { cardIn } from "../ui/card.js";
 import { dot, h } from "../ui/elements.js";
 import { panel } from "../ui/panels.js";
 
-/** "412 of 1,000 km", "119 of 200 active days": the unit once. */
+/** @import { Goal } from "../types.js" */
+
+/**
+ * "412 of 1,000 km", "119 of 200 active days": the unit once.
+ *
+ * @param {Goal} goal
+ */
 function ofTarget({ measure, achieved, target }) {
   if (measure === "active_days") return `${whole.format(achieved)} of ${counted(target, "active day", "active days")}`;
   return `${amount(measure, achieved)} of ${measured(measure, target)}`;

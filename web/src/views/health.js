@@ -9,6 +9,9 @@ import { gauge } from "../ui/gauge.js";
 import { panel } from "../ui/panels.js";
 import { table } from "../ui/table.js";
 
+/** @import { Content, DataCoverageOfYear, InstantText, Seen } from "../types.js" */
+/** @typedef {Exclude<keyof DataCoverageOfYear, "year" | "activities">} Counted */
+
 const GAP_DAYS = 14;
 const GAPS = 5;
 
@@ -37,30 +40,43 @@ export default panel("health", [], (host) => {
   card.say("Percentages are of the year's activities. Details come from the API alone, a few at each run.");
 });
 
+/** @param {DataCoverageOfYear[]} years */
 function byYear(years) {
-  const doors = [["by_api", "API"], ["by_export", "Export"], ["by_file", "Files"]].filter(([door]) => years.some((row) => row[door]));
+  /** @type {[Counted, string][]} */
+  const doors = [["by_api", "API"], ["by_export", "Export"], ["by_file", "Files"]];
+  /** @type {[Counted, string][]} */
   const has = [["with_route", "Route"], ["with_heartrate", "Heart rate"], ["with_power", "Power"], ["with_details", "Details"]];
-  const count = (row, name) => gauge(percent(row[name] / row.activities), row[name] / row.activities, "heart");
+  const shown = [...has, ...doors.filter(([door]) => years.some((row) => row[door]))];
+  const count = (/** @type {DataCoverageOfYear} */ row, /** @type {Counted} */ name) => gauge(percent(row[name] / row.activities), row[name] / row.activities, "heart");
   return table({
     caption: "What activities have, by year",
     kind: "by-year",
-    columns: [{ text: "Year", row: true }, { text: "Activities", number: true }, ...[...has, ...doors].map(([, text]) => text)],
-    rows: [...years].reverse().map((row) => [`${row.year}`, whole.format(row.activities), ...[...has, ...doors].map(([name]) => count(row, name))]),
+    columns: [{ text: "Year", row: true }, { text: "Activities", number: true }, ...shown.map(([, text]) => text)],
+    rows: [...years].reverse().map((row) => [`${row.year}`, whole.format(row.activities), ...shown.map(([name]) => count(row, name))]),
   });
 }
 
-/** "27 Nov 2026, 21:35 UTC" of "2026-11-27T21:35Z". */
+/**
+ * "27 Nov 2026, 21:35 UTC" of "2026-11-27T21:35Z".
+ *
+ * @param {InstantText} text
+ */
 function instantText(text) {
   return `${dateText(text)}, ${text.slice(11, 16)}\u00a0UTC`;
 }
 
+/**
+ * @param {Seen["what"]} what
+ * @param {string} how
+ * @param {string} otherwise
+ */
 function seen(what, how, otherwise) {
   const row = rowsOf("seen").find((one) => one.what === what);
   return row ? `${counted(row.activities, "activity", "activities")} ${how}, the last of them on ${instantText(row.latest_at)}.` : otherwise;
 }
 
 function details() {
-  const [{ activities, with_details: known }] = rowsOf("data_coverage");
+  const [{ activities, with_details: known = 0 }] = rowsOf("data_coverage");
   const said = seen("details", "have them", "No activity has any yet.");
   return known < activities ? `${said} ${counted(activities - known, "activity has", "activities have")} none.` : said;
 }
@@ -101,6 +117,11 @@ function gaps() {
   return list(found, (gap) => `${counted(gap.days, "day", "days")}, ${rangeText(gap.first, gap.last)}`);
 }
 
+/**
+ * @template Row
+ * @param {Row[]} rows
+ * @param {(row: Row) => Content} said
+ */
 function list(rows, said) {
   return h("ul", {}, rows.map((row) => h("li", {}, said(row))));
 }

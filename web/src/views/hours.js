@@ -1,13 +1,15 @@
 // Trends: the hours of the week.
 
+import { byHour } from "../lib/bins.js";
 import { chosenText, isOfGroup, isOfYear, noneChosen, shownMeasure } from "../lib/choices.js";
 import { rowsOf } from "../lib/data.js";
 import { WEEKDAYS } from "../lib/dates.js";
 import { hourText } from "../lib/formats.js";
-import { stepOf, stepsOf } from "../lib/shades.js";
+import { stepOf, stepsOf } from "../lib/steps.js";
 import { amount, measured, MEASURES } from "../lib/units.js";
 import { cardIn, thin } from "../ui/card.js";
-import { h, svg } from "../ui/elements.js";
+import { svg } from "../ui/elements.js";
+import { heatLegend } from "../ui/legends.js";
 import { panel } from "../ui/panels.js";
 import { tipContent, tipsOver } from "../ui/tip.js";
 
@@ -15,18 +17,13 @@ export default panel("hours", ["year", "sport", "measure"], (host) => {
   const card = cardIn(host, "Hours of the week");
   const rows = rowsOf("weekday_hours").filter((row) => isOfGroup(row) && isOfYear(row.year));
   if (!rows.length) return card.empty(noneChosen());
-  const sums = Array.from({ length: 168 }, () => ({ activities: 0, moving_time_s: 0 }));
-  for (const row of rows) {
-    const sum = sums[(row.weekday - 1) * 24 + row.hour];
-    sum.activities += row.activities;
-    sum.moving_time_s += row.moving_time_s ?? 0;
-  }
+  const sums = byHour(rows);
   const wanted = shownMeasure();
   const measure = wanted === "moving_time_s" ? "moving_time_s" : "activities";
   const steps = stepsOf(sums.map((sum) => sum[measure]));
   const tall = thin(host);
   const [cellW, cellH, left, top] = tall ? [42, 17, 44, 20] : [36, 24, 84, 20];
-  const at = (weekday, hour) => (tall ? [left + weekday * cellW, top + hour * cellH] : [left + hour * cellW, top + weekday * cellH]);
+  const at = (/** @type {number} */ weekday, /** @type {number} */ hour) => (tall ? [left + weekday * cellW, top + hour * cellH] : [left + hour * cellW, top + weekday * cellH]);
   const cells = sums.map((sum, i) => {
     const [x, y] = at(Math.floor(i / 24), i % 24);
     return svg("rect", { x, y, width: cellW - 2, height: cellH - 2, rx: 3, "data-heat": stepOf(sum[measure], steps), "data-tip": i });
@@ -45,16 +42,8 @@ export default panel("hours", ["year", "sport", "measure"], (host) => {
     });
   const [width, height] = tall ? [left + 7 * cellW, top + 24 * cellH] : [left + 24 * cellW, top + 7 * cellH];
   const busiest = sums.reduce((best, sum, i) => (sum[measure] > sums[best][measure] ? i : best), 0);
-  const slot = (i) => `${WEEKDAYS[Math.floor(i / 24)]} ${hourText(i % 24)}`;
-  card.aside.replaceChildren(
-    h(
-      "p",
-      { class: "heat-legend" },
-      h("span", {}, "less"),
-      [0, 1, 2, 3, 4, 5].map((step) => h("i", { "data-heat": step, "aria-hidden": "true" })),
-      h("span", {}, `more than ${measured(measure, steps[3])}`),
-    ),
-  );
+  const slot = (/** @type {number} */ i) => `${WEEKDAYS[Math.floor(i / 24)]} ${hourText(i % 24)}`;
+  card.aside.replaceChildren(heatLegend(steps, measure));
   card.picture(
     svg("svg", { class: "heat", viewBox: `0 0 ${width} ${height}` }, weekdays, hours, cells),
     `${MEASURES[measure].label} by weekday and hour of the start, ${chosenText()}: most on ${slot(busiest)}, ${measured(measure, sums[busiest][measure])}.`,

@@ -10,8 +10,14 @@ import { activityLink, viewOnStrava } from "../ui/links.js";
 import { panel, redraw } from "../ui/panels.js";
 import { routeSketch } from "../ui/routes.js";
 
+/** @import { Activity, Content } from "../types.js" */
+
 let recentShown = 8;
 
+/**
+ * @param {string} name
+ * @param {Content} value
+ */
 function fact(name, value) {
   return h("p", { class: "fact" }, h("span", { class: "under" }, name), h("span", {}, value));
 }
@@ -21,13 +27,13 @@ export default panel("recent", ["year", "sport", "type", "units"], (host) => {
   const rows = activitiesChosen();
   if (!rows.length) return card.empty(noneChosen());
   // what a wrong clock dates into the future is not the latest
-  const isPast = (row) => row.started_local.slice(0, 10) <= DATA.today;
+  const isPast = (/** @type {Activity} */ row) => row.started_local.slice(0, 10) <= DATA.today;
   const shown = [...rows.filter(isPast), ...rows.filter((row) => !isPast(row))].slice(0, recentShown);
   const hearts = shown.some((row) => row.average_heartrate);
   card.show(
     h(
       "ol",
-      { class: "recent", css: { "--facts": 3 + !DATA.public + hearts } },
+      { class: "recent", css: { "--facts": 3 + Number(!DATA.public) + Number(hearts) } },
       shown.map((row) =>
         h(
           "li",

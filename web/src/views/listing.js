@@ -5,13 +5,16 @@ import { clock, counted, dateText, NONE, sportText, whole } from "../lib/formats
 import { namedLike, sortedBy } from "../lib/listing.js";
 import { climbed, distance, speedOf } from "../lib/units.js";
 import { cardIn, thin } from "../ui/card.js";
-import { bdi, dot, h } from "../ui/elements.js";
+import { bdi, byId, dot, h } from "../ui/elements.js";
 import { activityLink } from "../ui/links.js";
 import { panel, redraw } from "../ui/panels.js";
 import { table } from "../ui/table.js";
 
+/** @import { Activity, Content } from "../types.js" */
+/** @typedef {{ text: string, sort: string, of: (row: Activity) => Content, row?: boolean, number?: boolean, descending?: boolean }} Column */
+
 const AT_ONCE = 50;
-// what a column is called, what it is sorted by, and what it says; figures begin with the largest
+/** @type {Column[]} what a column is called, what it is sorted by, and what it says; figures begin with the largest */
 const COLUMNS = [
   { text: "Day", sort: "started_local", descending: true, of: (row) => h("span", { class: "day" }, dateText(row.started_local)) },
   { text: "Name", sort: "name", row: true, of: (row) => [h("span", { class: "dot-of-phone" }, dot(row.sport_group)), activityLink(row.id, bdi(row.name))] },
@@ -21,14 +24,14 @@ const COLUMNS = [
   { text: "Speed", sort: "speed", number: true, of: speedOf },
   { text: "Climbed", sort: "total_elevation_gain_m", number: true, of: (row) => climbed(row.total_elevation_gain_m) },
   { text: "Heart rate", sort: "average_heartrate", number: true, of: (row) => (row.average_heartrate ? whole.format(row.average_heartrate) : NONE) },
-  { text: "Kudos", sort: "kudos", number: true, of: (row) => (row.kudos === null ? NONE : whole.format(row.kudos)) },
+  { text: "Kudos", sort: "kudos", number: true, of: (row) => (row.kudos === null || row.kudos === undefined ? NONE : whole.format(row.kudos)) },
 ];
 
 let words = "";
 let sort = "started_local";
 let descending = true;
 let first = 0;
-let chosenBefore = null;
+let chosenBefore = "";
 
 export default panel("listing", ["year", "sport", "type", "units"], (host) => {
   const card = cardIn(host, "All activities", { kind: "wide-table" });
@@ -47,7 +50,7 @@ export default panel("listing", ["year", "sport", "type", "units"], (host) => {
       ? table({
           caption: `Activities, ${chosenText()}`,
           kind: "listing",
-          columns: columns.map((column) => ({ ...column, text: sorter(column), sort: column.sort === sort ? (descending ? "descending" : "ascending") : "none" })),
+          columns: columns.map((column) => ({ row: column.row, number: column.number, text: sorter(column), sort: sortedAs(column) })),
           rows: shown.map((row) => columns.map(({ of }) => of(row))),
         })
       : h("p", { class: "empty" }, "No name has all of these words, in ", chosenText(), "."),
@@ -61,6 +64,12 @@ export default panel("listing", ["year", "sport", "type", "units"], (host) => {
     ),
   );
 });
+
+/** @param {Column} column */
+function sortedAs(column) {
+  if (column.sort !== sort) return "none";
+  return descending ? "descending" : "ascending";
+}
 
 function search() {
   return h(
@@ -83,28 +92,36 @@ function search() {
   );
 }
 
-/** A column's heading, which sorts by it, and the other way round when it does already. */
+/**
+ * A column's heading, which sorts by it, and the other way round when it does already.
+ *
+ * @param {Column} column
+ */
 function sorter({ text, sort: key, number, descending: newest }) {
-  const act = (event) => {
+  const id = `sort-${key}`;
+  const act = () => {
     descending = sort === key ? !descending : Boolean(number || newest);
     sort = key;
     first = 0;
-    const { id } = event.currentTarget;
     redraw("listing");
-    document.getElementById(id).focus();
+    byId(id).focus();
   };
-  return h("button", { type: "button", class: "sort", id: `sort-${key}`, on: { click: act } }, text);
+  return h("button", { type: "button", class: "sort", id, on: { click: act } }, text);
 }
 
+/**
+ * @param {HTMLElement} host
+ * @param {number} count
+ */
 function pages(host, count) {
-  const go = (by) => () => {
+  const go = (/** @type {number} */ by) => () => {
     first += by;
     redraw("listing");
     // the button that was used may be the one that is switched off now
-    const [back, on] = host.querySelectorAll(".pages button");
-    (by < 0 ? (back.disabled ? on : back) : on.disabled ? back : on).focus();
+    const buttons = [.../** @type {NodeListOf<HTMLButtonElement>} */ (host.querySelectorAll(".pages button"))];
+    (by < 0 ? buttons : buttons.reverse()).find(({ disabled }) => !disabled)?.focus();
   };
-  const button = (text, by, disabled) => h("button", { type: "button", class: "more", disabled, on: { click: go(by) } }, text);
+  const button = (/** @type {string} */ text, /** @type {number} */ by, /** @type {boolean} */ disabled) => h("button", { type: "button", class: "more", disabled, on: { click: go(by) } }, text);
   return h(
     "div",
     { class: "pages" },

@@ -7,14 +7,15 @@ import { placeText, regionsOf } from "../lib/routes.js";
 import { climbed, distance } from "../lib/units.js";
 import { cardIn } from "../ui/card.js";
 import { colours } from "../ui/charts.js";
-import { bdi, dot, h } from "../ui/elements.js";
+import { bdi, dot, h, put } from "../ui/elements.js";
 import { legend } from "../ui/legends.js";
 import { activityLink, viewOnStrava } from "../ui/links.js";
 import { panel, redraw } from "../ui/panels.js";
 import { RouteMap } from "../ui/route_map.js";
 import { noRoutes, routesChosen } from "../ui/routes.js";
 
-let routeMap;
+/** @type {RouteMap | null} */
+let routeMap = null;
 let regionPicked = 0;
 
 export default panel("map", ["year", "sport", "type", "units"], (host) => {
@@ -29,7 +30,7 @@ export default panel("map", ["year", "sport", "type", "units"], (host) => {
   const inRegion = regionPicked < 0 ? regions.flat() : regions[regionPicked];
   // the newest on top
   const shown = [...inRegion].sort((a, b) => (a.started_local < b.started_local ? -1 : 1));
-  const option = (value, text) => h("option", { value, selected: value === regionPicked }, text);
+  const option = (/** @type {number} */ value, /** @type {string} */ text) => h("option", { value, selected: value === regionPicked }, text);
   const picker =
     regions.length > 1
       ? h(
@@ -44,7 +45,7 @@ export default panel("map", ["year", "sport", "type", "units"], (host) => {
                 change: (event) => {
                   regionPicked = +event.target.value;
                   redraw("map");
-                  document.getElementById("region").focus();
+                  document.getElementById("region")?.focus();
                 },
               },
             },
@@ -53,18 +54,17 @@ export default panel("map", ["year", "sport", "type", "units"], (host) => {
           ),
         )
       : null;
-  card.aside.replaceChildren(...[picker, legend(SPORTS.filter((sport) => shown.some((row) => row.sport_group === sport)))].filter(Boolean));
+  put(card.aside, picker, legend(SPORTS.filter((sport) => shown.some((row) => row.sport_group === sport))));
   if (!routeMap) {
     card.show();
-    routeMap = new RouteMap(card.stage);
     const picked = h("p", { class: "picked", role: "status" });
+    routeMap = new RouteMap(card.stage, (row) =>
+      put(
+        picked,
+        row && [dot(row.sport_group), h("strong", {}, activityLink(row.id, bdi(row.name))), ` ${dateText(row.started_local)} · ${distance(row.distance_m)} · ${clock(row.moving_time_s)} `, viewOnStrava(row.id, row.name)],
+      ),
+    );
     card.stage.append(picked);
-    routeMap.onPick = (row) =>
-      picked.replaceChildren(
-        ...(row
-          ? [dot(row.sport_group), h("strong", {}, activityLink(row.id, bdi(row.name))), ` ${dateText(row.started_local)} · ${distance(row.distance_m)} · ${clock(row.moving_time_s)} `, viewOnStrava(row.id, row.name) ?? ""]
-          : []),
-      );
   }
   routeMap.pick(null);
   routeMap.show(shown, colours(), `Map of ${counted(shown.length, "route", "routes")} around ${placeText(shown)}, ${chosenText()}`);

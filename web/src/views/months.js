@@ -1,11 +1,12 @@
 // Trends: months by year.
 
+import { byMonth } from "../lib/bins.js";
 import { measureName, noneChosen, shownMeasure, sportChosen, sportDays } from "../lib/choices.js";
 import { TODAY } from "../lib/data.js";
 import { dayOf, MONTHS, yearsWithGaps } from "../lib/dates.js";
 import { yearsText } from "../lib/formats.js";
-import { stepOf, stepsOf } from "../lib/shades.js";
 import { newestOf } from "../lib/spans.js";
+import { stepOf, stepsOf } from "../lib/steps.js";
 import { amount, measured } from "../lib/units.js";
 import { cardIn } from "../ui/card.js";
 import { h } from "../ui/elements.js";
@@ -17,18 +18,14 @@ export default panel("months", ["sport", "type", "measure", "units"], (host) => 
   const measure = shownMeasure();
   const days = sportDays();
   if (!days.length) return card.empty(noneChosen());
-  const sums = new Map();
-  for (const row of days) {
-    const months = sums.get(row.year) ?? sums.set(row.year, new Array(12).fill(0)).get(row.year);
-    months[+row.activity_date.slice(5, 7) - 1] += row[measure] ?? 0;
-  }
+  const sums = byMonth(days, measure);
   const years = yearsWithGaps([...sums.keys(), newestOf([...sums.keys()])]);
-  const monthsOf = (year) => sums.get(year);
+  const monthsOf = (/** @type {number} */ year) => sums.get(year) ?? [];
   const steps = stepsOf([...sums.values()].flat());
   const begun = days.reduce((first, row) => Math.min(first, row.day), Infinity);
   // months that are to come, and those before the first activity, have nothing to say
-  const passed = (year, month) => dayOf(year, month + 1, 1) <= TODAY && dayOf(year, month + 2, 0) >= begun;
-  const cell = (year, value, month) =>
+  const passed = (/** @type {number} */ year, /** @type {number} */ month) => dayOf(year, month + 1, 1) <= TODAY && dayOf(year, month + 2, 0) >= begun;
+  const cell = (/** @type {number} */ year, /** @type {number} */ value, /** @type {number} */ month) =>
     h(
       "td",
       { class: "number", "data-heat": stepOf(value, steps), title: passed(year, month) ? `${MONTHS[month]} ${year}: ${measured(measure, value)}` : null },

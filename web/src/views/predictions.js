@@ -18,9 +18,8 @@ export default panel("predictions", ["sport"], (host) => {
         : "Predictions are for runs.",
     );
   }
-  const byDistance = (key) => (a, b) => a[key] - b[key];
-  const from = [...new Map(rows.map((row) => [row.from_effort, row])).values()].sort(byDistance("from_distance_m"));
-  const to = [...new Map(rows.map((row) => [row.to_effort, row])).values()].sort(byDistance("to_distance_m"));
+  const from = [...new Map(rows.map((row) => [row.from_effort, row])).values()].sort((a, b) => a.from_distance_m - b.from_distance_m);
+  const to = [...new Map(rows.map((row) => [row.to_effort, row])).values()].sort((a, b) => a.to_distance_m - b.to_distance_m);
   card.show(
     table({
       caption: "Race predictions: rows are what was run, columns what it predicts",

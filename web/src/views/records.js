@@ -28,7 +28,7 @@ export default panel("records", ["year", "sport", "units"], (host) => {
   const card = cardIn(host, "Records");
   const shown = recordsShown();
   // a highest point of 0 m is no record
-  const of = (sport) => rowsOf("records").filter((row) => row.year === state.year && row.sport_group === sport && row.value);
+  const of = (/** @type {string} */ sport) => rowsOf("records").filter((row) => row.year === state.year && row.sport_group === sport && row.value);
   const sports = SPORTS.filter((sport) => of(sport).length);
   // all sports of who has only one are that sport
   const sport = state.sport === "All" && sports.length === 1 ? sports[0] : state.sport;

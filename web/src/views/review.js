@@ -13,6 +13,8 @@ import { activityLink } from "../ui/links.js";
 import { panel } from "../ui/panels.js";
 import { routeSketch } from "../ui/routes.js";
 
+/** @import { Content, Measure, YearInReview } from "../types.js" */
+
 export default panel("review", ["year", "sport", "units"], (host) => {
   const card = cardIn(host, "", { kind: "review" });
   const rows = rowsOf("year_in_review").filter((row) => row.sport_group === state.sport);
@@ -27,11 +29,12 @@ export default panel("review", ["year", "sport", "units"], (host) => {
   const before = rows.find((one) => one.year === year - 1);
   const gear = rowsOf("gear").find((one) => one.gear_id && one.gear_id === row.most_used_gear_id);
   const longest = ACTIVITIES.find((one) => one.id && one.id === row.longest_activity_id);
-  const number = (name, value, under) => h("div", {}, h("dt", {}, name), h("dd", {}, h("span", { class: "big" }, value), under ? h("span", { class: "under" }, under) : null));
-  const against = (column, text) => (before?.[column] ? `${text(before[column])} in ${year - 1}` : null);
-  const sum = (measure) => number(MEASURES[measure].label, measured(measure, row[measure]).replace(/ activit\w+|\u00a0activit\w+/, ""), against(measure, (value) => measured(measure, value)));
+  const number = (/** @type {string} */ name, /** @type {string} */ value, /** @type {string | null}*/ under) => h("div", {}, h("dt", {}, name), h("dd", {}, h("span", { class: "big" }, value), under ? h("span", { class: "under" }, under) : null));
+  const against = (/** @type {Measure | "active_days" | "kudos"} */ column, /** @type {(value: number) => string} */ text) =>
+    before?.[column] ? `${text(before[column])} in ${year - 1}` : null;
+  const sum = (/** @type {Measure} */ measure) => number(MEASURES[measure].label, measured(measure, row[measure]).replace(/ activit\w+|\u00a0activit\w+/, ""), against(measure, (value) => measured(measure, value)));
   // null where only an export or a file knows the activity
-  const kudos = ({ kudos: sum }) => {
+  const kudos = (/** @type {YearInReview} */ { kudos: sum }) => {
     if (sum === undefined) return null;
     const unknown = ACTIVITIES.filter((one) => one.kudos === null && yearOf(one.started_local) === year && isOfGroup(one)).length;
     if (!unknown) return sum === null ? null : number("Kudos", whole.format(sum), against("kudos", whole.format));
@@ -39,8 +42,8 @@ export default panel("review", ["year", "sport", "units"], (host) => {
     return number("Kudos", whole.format(sum), `without ${counted(unknown, "activity", "activities")} of an export, which has none`);
   };
   // kilometres and miles are counted apart
-  const eddington = (one) => one[`eddington_${state.units}`] ?? null;
-  const moment = (name, ...content) => h("div", { class: "moment" }, h("dt", {}, name), h("dd", {}, content));
+  const eddington = (/** @type {YearInReview} */ one) => one[`eddington_${state.units}`] ?? null;
+  const moment = (/** @type {string} */ name, /** @type {Content[]} */ ...content) => h("div", { class: "moment" }, h("dt", {}, name), h("dd", {}, content));
   card.show(
     h(
       "dl",
@@ -100,7 +103,7 @@ export default panel("review", ["year", "sport", "units"], (host) => {
         amount("total_elevation_gain_m", one.total_elevation_gain_m),
         distance(one.longest_distance_m),
         whole.format(one.longest_day_streak),
-        eddington(one) === null ? NONE : whole.format(eddington(one)),
+        amount("activities", eddington(one)),
       ]),
   }));
 });

@@ -19,23 +19,24 @@ export default panel("routes", ["year", "sport", "type", "units"], (host) => {
   const batch = thin(host) ? 24 : 60;
   routesShown = Math.max(routesShown, batch);
   const shown = rows.slice(0, routesShown);
-  card.show(
-    h(
-      "ul",
-      { class: "sketches" },
-      shown.map((row) =>
-        h(
-          "li",
-          {},
-          activityLink(
-            row.id,
-            routeSketch(row.route, 100, row.sport_group),
-            h("span", { class: "under" }, distance(row.distance_m)),
-            h("span", { class: "unseen" }, `, ${dateText(row.started_local)}, `, bdi(row.name)),
-          ),
+  const list = h(
+    "ul",
+    { class: "sketches" },
+    shown.map((row, i) =>
+      h(
+        "li",
+        { "data-tip": i },
+        activityLink(
+          row.id,
+          routeSketch(row.route, 100, row.sport_group),
+          h("span", { class: "under" }, distance(row.distance_m)),
+          h("span", { class: "unseen" }, `, ${dateText(row.started_local)}, `, bdi(row.name)),
         ),
       ),
     ),
+  );
+  card.show(
+    list,
     rows.length > shown.length
       ? moreButton(`Show more of ${whole.format(rows.length)}`, () => {
           routesShown += batch;
@@ -44,9 +45,6 @@ export default panel("routes", ["year", "sport", "type", "units"], (host) => {
         })
       : "",
   );
-  card.stage.querySelectorAll(".sketches > li").forEach((item, i) => {
-    item.dataset.tip = i;
-  });
-  tipsOver(card.stage.querySelector(".sketches"), (i) => routeTip(shown[i]));
+  tipsOver(list, (i) => routeTip(shown[i]));
   card.say(`Newest first, ${chosenText()}. Each to a scale of its own, north up.`);
 });

@@ -11,14 +11,12 @@ export default panel("streaks", ["sport"], (host) => {
   const card = cardIn(host, "Streaks", { kind: "list" });
   const rows = rowsOf("streaks").filter((row) => row.sport_group === state.sport);
   if (!rows.length) return card.empty("A streak begins with the first activity.");
-  const names = { day: ["day", "days"], week: ["week", "weeks"], month: ["month", "months"] };
   card.show(
     h(
       "dl",
       { class: "streaks" },
       ["day", "week", "month"]
-        .map((period) => rows.find((row) => row.period === period))
-        .filter(Boolean)
+        .flatMap((period) => rows.find((row) => row.period === period) ?? [])
         .map((row) =>
           h(
             "div",
@@ -33,7 +31,7 @@ export default panel("streaks", ["sport"], (host) => {
             h(
               "dd",
               {},
-              h("span", { class: "mid" }, `longest ${counted(row.longest, ...names[row.period])}`),
+              h("span", { class: "mid" }, `longest ${counted(row.longest, row.period, `${row.period}s`)}`),
               h("span", { class: "under" }, rangeText(row.longest_start_date, row.longest_end_date)),
             ),
           ),

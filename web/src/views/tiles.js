@@ -10,12 +10,33 @@ import { amount, measured, MEASURES } from "../lib/units.js";
 import { h, switchOf } from "../ui/elements.js";
 import { choose, panel } from "../ui/panels.js";
 
-/** How many digits wide a tile's figure is, its small unit included. */
+/** @import { Content, Measure, Option, Span } from "../types.js" */
+
+/** @type {Option<Span>[]} */
+const SPANS = [
+  { value: "week", text: "Week" },
+  { value: "month", text: "Month" },
+  { value: "year", text: "Year" },
+  { value: "all", text: "All" },
+];
+
+/**
+ * How many digits wide a tile's figure is, its small unit included.
+ *
+ * @param {HTMLElement} made
+ */
 function lengthOf(made) {
-  const [figure, unit = ""] = made.querySelector(".big").textContent.split("\u00a0");
+  const [figure, unit = ""] = (made.querySelector(".big")?.textContent ?? "").split("\u00a0");
   return figure.length + (unit ? (unit.length + 1) / 2 : 0);
 }
 
+/**
+ * @param {string} name
+ * @param {string} value
+ * @param {string} unit
+ * @param {Content} under
+ * @param {string | null} hint
+ */
 function tile(name, value, unit, under, hint = null) {
   return h(
     "div",
@@ -25,22 +46,20 @@ function tile(name, value, unit, under, hint = null) {
   );
 }
 
+/** @param {HTMLElement} host */
 function drawTiles(host) {
   const { now, before, text, against } = spans();
   const days = sportDays();
   const sums = sumOf(days, ...now);
   const earlier = before && sumOf(days, ...before);
-  const under = (measure) => {
+  const under = (/** @type {Measure} */ measure) => {
     if (!earlier) return "";
     const moved = change(sums[measure], earlier[measure]);
     if (moved === null) return sums[measure] ? "none before" : "";
     return [h("b", {}, moved), ` from ${measured(measure, earlier[measure])}`];
   };
-  const tiles = Object.keys(MEASURES).map((measure) => [
-    measure,
-    tile(MEASURES[measure].label, amount(measure, sums[measure]), MEASURES[measure].unit(), under(measure)),
-  ]);
-  const of = Object.fromEntries(tiles);
+  const of = (/** @type {Measure} */ measure) =>
+    tile(MEASURES[measure].label, amount(measure, sums[measure]), MEASURES[measure].unit(), under(measure));
   const eddington = rowsOf("eddington").find((row) => row.sport_group === state.sport && row.unit === state.units);
   const next = (eddington?.eddington ?? 0) + 1;
   const wider = state.type ? ` (all of ${state.sport})` : "";
@@ -48,10 +67,10 @@ function drawTiles(host) {
   const past = state.year !== null && state.year !== THIS_YEAR;
   const review = rowsOf("year_in_review").find((row) => row.year === state.year && row.sport_group === state.sport);
   const content = [
-    of.activities,
-    of.distance_m,
-    of.moving_time_s,
-    of.total_elevation_gain_m,
+    of("activities"),
+    of("distance_m"),
+    of("moving_time_s"),
+    of("total_elevation_gain_m"),
     tile(
       "Eddington",
       eddington ? whole.format(eddington.eddington) : "0",
@@ -69,12 +88,6 @@ function drawTiles(host) {
         ),
   ];
   const longest = Math.max(...content.map(lengthOf));
-  const options = [
-    { value: "week", text: "Week" },
-    { value: "month", text: "Month" },
-    { value: "year", text: "Year" },
-    { value: "all", text: "All" },
-  ];
   host.replaceChildren(
     h(
       "div",
@@ -85,9 +98,9 @@ function drawTiles(host) {
             "fieldset",
             { class: "switch", id: "span" },
             h("legend", { class: "unseen" }, "Span of the figures"),
-            switchOf("span", options, state.span, (span) => {
+            switchOf("span", SPANS, state.span, (span) => {
               choose({ span });
-              document.querySelector(`input[name="span"][value="${span}"]`)?.focus();
+              focusOn(document, `input[name="span"][value="${span}"]`);
             }),
           )
         : null,
@@ -97,9 +110,17 @@ function drawTiles(host) {
   );
 }
 
+/**
+ * @param {ParentNode} tree
+ * @param {string} selector
+ */
+function focusOn(tree, selector) {
+  /** @type {HTMLElement | null} */ (tree.querySelector(selector))?.focus();
+}
+
 export default panel("tiles", ["year", "sport", "type", "span", "units"], (host) => {
   // the switch that was just used must not lose the focus to a new one
-  const focused = document.activeElement?.name === "span";
+  const focused = document.activeElement?.getAttribute("name") === "span";
   drawTiles(host);
-  if (focused) host.querySelector("input:checked")?.focus();
+  if (focused) focusOn(host, "input:checked");
 });

@@ -1,8 +1,9 @@
 // Overview: weeks by sport.
 
+import { byWeek, mondays } from "../lib/bins.js";
 import { chosenText, measureName, noneChosen, shownMeasure, sportChosen, sportDays } from "../lib/choices.js";
-import { DAYS, SPORTS, THIS_YEAR, TODAY } from "../lib/data.js";
-import { dayOf, dayText, mondayOf, MONTHS } from "../lib/dates.js";
+import { DAYS, SPORTS } from "../lib/data.js";
+import { dayText, MONTHS } from "../lib/dates.js";
 import { rangeText, whole } from "../lib/formats.js";
 import { state } from "../lib/state.js";
 import { amount, measured, MEASURES } from "../lib/units.js";
@@ -12,28 +13,13 @@ import { legend } from "../ui/legends.js";
 import { panel } from "../ui/panels.js";
 import { tipContent } from "../ui/tip.js";
 
-/** Weeks of the choice: those of a year, else the last 52 (26 on a phone). */
-function weeksShown(host) {
-  const last = state.year === null || state.year === THIS_YEAR ? mondayOf(TODAY) : mondayOf(dayOf(state.year, 12, 31));
-  const first = state.year === null ? last - 7 * (thin(host) ? 25 : 51) : mondayOf(dayOf(state.year, 1, 1));
-  const weeks = [];
-  for (let monday = first; monday <= last; monday += 7) weeks.push(monday);
-  return weeks;
-}
-
 export default panel("weekly", ["year", "sport", "type", "measure", "units"], (host) => {
   const card = cardIn(host, "Weeks");
   const measure = shownMeasure();
-  const weeks = weeksShown(host);
-  const sports = state.sport === "All" ? SPORTS : [state.sport];
-  const sums = new Map(sports.map((sport) => [sport, new Map(weeks.map((monday) => [monday, 0]))]));
-  for (const row of sportDays()) {
-    const monday = mondayOf(row.day);
-    const ofSport = sums.get(row.sport_group);
-    // a year's first and last weeks are whole weeks, its neighbours' days included
-    if (ofSport?.has(monday)) ofSport.set(monday, ofSport.get(monday) + (row[measure] ?? 0));
-  }
-  const used = sports.filter((sport) => [...sums.get(sport).values()].some((value) => value > 0));
+  const weeks = mondays(state.year, thin(host) ? 26 : 52);
+  const sums = byWeek(sportDays(), measure, weeks);
+  const used = SPORTS.filter((sport) => sums.has(sport));
+  const of = (/** @type {string} */ sport, /** @type {number} */ monday) => sums.get(sport)?.get(monday) ?? 0;
   if (!used.length) {
     const nothing = `Nothing in the last ${weeks.length} weeks${state.sport === "All" ? "" : ` for ${sportChosen()}`}.`;
     return card.empty(DAYS.length && state.year === null ? nothing : noneChosen());
@@ -41,8 +27,8 @@ export default panel("weekly", ["year", "sport", "type", "measure", "units"], (h
   const ink = colours();
   const { axis, option, roomy } = chartBase(ink);
   const { number } = MEASURES[measure];
-  const week = (monday) => rangeText(dayText(monday), dayText(monday + 6));
-  const total = (monday) => used.reduce((sum, sport) => sum + sums.get(sport).get(monday), 0);
+  const week = (/** @type {number} */ monday) => rangeText(dayText(monday), dayText(monday + 6));
+  const total = (/** @type {number} */ monday) => used.reduce((sum, sport) => sum + of(sport, monday), 0);
   card.aside.replaceChildren(legend(used));
   card.say(
     state.year === null
@@ -57,11 +43,11 @@ export default panel("weekly", ["year", "sport", "type", "measure", "units"], (h
         axisPointer: { ...option.tooltip.axisPointer, type: "shadow" },
         formatter: ([{ dataIndex }]) => {
           const monday = weeks[dataIndex];
-          const parts = used.filter((sport) => sums.get(sport).get(monday) > 0);
-          return tipContent(week(monday), [
-            ...parts.map((sport) => [sport, sport, measured(measure, sums.get(sport).get(monday))]),
-            ...(parts.length > 1 || !parts.length ? [[null, "Total", measured(measure, total(monday))]] : []),
-          ]);
+          const parts = used.filter((sport) => of(sport, monday) > 0);
+          /** @type {[string | null, string, string][]} */
+          const found = parts.map((sport) => [sport, sport, measured(measure, of(sport, monday))]);
+          if (parts.length !== 1) found.push([null, "Total", measured(measure, total(monday))]);
+          return tipContent(week(monday), found);
         },
       },
       grid: { ...roomy, right: 4 },
@@ -84,16 +70,16 @@ export default panel("weekly", ["year", "sport", "type", "measure", "units"], (h
         barCategoryGap: "28%",
         barMaxWidth: 46,
         itemStyle: { color: ink.sport[sport] ?? ink.sport.Other, borderColor: ink.card, borderWidth: 0.5 },
-        data: weeks.map((monday) => number(sums.get(sport).get(monday))),
+        data: weeks.map((monday) => number(of(sport, monday))),
       })),
     },
-    `${MEASURES[measure].label} by week, ${weeks.length} weeks, ${chosenText()}; the last week has ${measured(measure, total(weeks.at(-1)))}.`,
+    `${MEASURES[measure].label} by week, ${weeks.length} weeks, ${chosenText()}; the last week has ${measured(measure, total(weeks[weeks.length - 1]))}.`,
     () => ({
       caption: `${measureName()} by week`,
       columns: [{ text: "Week", row: true }, ...used.map((sport) => ({ text: sport, number: true })), { text: "Total", number: true }],
       rows: weeks.map((monday) => [
         week(monday),
-        ...used.map((sport) => amount(measure, sums.get(sport).get(monday))),
+        ...used.map((sport) => amount(measure, of(sport, monday))),
         amount(measure, total(monday)),
       ]),
     }),

@@ -1,7 +1,8 @@
 // Trends: years as they grow.
 
+import { DAYS_OF_YEAR, growth, placeInYear } from "../lib/bins.js";
 import { measureName, noneChosen, shownMeasure, sportChosen, sportDays } from "../lib/choices.js";
-import { DATA, THIS_YEAR, TODAY } from "../lib/data.js";
+import { THIS_YEAR, TODAY } from "../lib/data.js";
 import { dayOf, dayText, MONTHS } from "../lib/dates.js";
 import { whole } from "../lib/formats.js";
 import { newestOf } from "../lib/spans.js";
@@ -21,27 +22,16 @@ export default panel("cumulative", ["year", "sport", "type", "measure", "units"]
   const ink = colours();
   const { axis, option, roomy } = chartBase(ink);
   const { number } = MEASURES[measure];
-  const years = [...new Set(days.map((row) => row.year))].sort((a, b) => a - b);
-  // a leap year's days: what other years lack stays as it was the day before
-  const slots = Array.from({ length: 366 }, (_, i) => dayText(dayOf(2024, 1, 1) + i).slice(5));
-  const slotOf = new Map(slots.map((slot, i) => [slot, i]));
-  const grown = new Map(
-    years.map((year) => {
-      const sums = new Array(366).fill(0);
-      for (const row of days) if (row.year === year) sums[slotOf.get(row.activity_date.slice(5))] += row[measure] ?? 0;
-      let sum = 0;
-      const end = year === THIS_YEAR ? slotOf.get(DATA.today.slice(5)) : 365;
-      return [year, sums.map((value, i) => ((sum += value), i <= end ? sum : null))];
-    }),
-  );
+  const grown = growth(days, measure);
+  const years = [...grown.keys()];
   const main = state.year !== null && years.includes(state.year) ? state.year : newestOf(years);
   const before = years.includes(main - 1) ? main - 1 : null;
-  const style = (year) => {
+  const style = (/** @type {number} */ year) => {
     if (year === main) return { color: ink.accent, width: 2.6, z: 5 };
     if (year === before) return { color: ink.ink, width: 1.4, z: 4 };
     return { color: ink.fatigue, width: 1, z: 2 };
   };
-  const slotText = (slot) => `${+slot.slice(3)}\u00a0${MONTHS[+slot.slice(0, 2) - 1]}`;
+  const dayName = (/** @type {string} */ day) => `${+day.slice(3)}\u00a0${MONTHS[+day.slice(0, 2) - 1]}`;
   const rest = years.length - (before ? 2 : 1);
   card.aside.replaceChildren(
     legendOf([
@@ -50,7 +40,8 @@ export default panel("cumulative", ["year", "sport", "type", "measure", "units"]
       ...(rest > 0 ? [[lineSample("others"), "other years"]] : []),
     ]),
   );
-  const lastOf = (year) => grown.get(year).findLast((value) => value !== null);
+  const of = (/** @type {number} */ year, /** @type {number} */ day) => grown.get(year)?.[day] ?? null;
+  const lastOf = (/** @type {number} */ year) => grown.get(year)?.findLast((value) => value !== null) ?? 0;
   card.say(
     `${measureName()} from 1 January on.${state.year || years.length < 2 ? "" : " Choose a year to bring it forward."}`,
   );
@@ -60,11 +51,11 @@ export default panel("cumulative", ["year", "sport", "type", "measure", "units"]
       tooltip: {
         ...option.tooltip,
         formatter: ([{ dataIndex }]) => {
-          const there = years.filter((year) => grown.get(year)[dataIndex] !== null);
-          const near = there.sort((a, b) => b - a).sort((a, b) => (b === main) - (a === main)).slice(0, 8);
+          const there = years.filter((year) => of(year, dataIndex) !== null);
+          const near = there.sort((a, b) => b - a).sort((a, b) => Number(b === main) - Number(a === main)).slice(0, 8);
           return tipContent(
-            `To ${slotText(slots[dataIndex])}`,
-            near.map((year) => [null, `${year}`, measured(measure, grown.get(year)[dataIndex])]),
+            `To ${dayName(DAYS_OF_YEAR[dataIndex])}`,
+            near.map((year) => [null, `${year}`, measured(measure, of(year, dataIndex) ?? 0)]),
             there.length > near.length ? `and ${there.length - near.length} more years` : null,
           );
         },
@@ -74,8 +65,8 @@ export default panel("cumulative", ["year", "sport", "type", "measure", "units"]
         ...axis,
         type: "category",
         boundaryGap: false,
-        data: slots,
-        axisLabel: { ...axis.axisLabel, interval: (i) => slots[i].endsWith("-15") && (!thin(host) || +slots[i].slice(0, 2) % 3 === 1), formatter: (slot) => MONTHS[+slot.slice(0, 2) - 1] },
+        data: DAYS_OF_YEAR,
+        axisLabel: { ...axis.axisLabel, interval: (i) => DAYS_OF_YEAR[i].endsWith("-15") && (!thin(host) || +DAYS_OF_YEAR[i].slice(0, 2) % 3 === 1), formatter: (day) => MONTHS[+day.slice(0, 2) - 1] },
       },
       yAxis: { ...axis, type: "value", axisLabel: { ...axis.axisLabel, formatter: (value) => whole.format(value) } },
       series: years.map((year) => ({
@@ -87,7 +78,7 @@ export default panel("cumulative", ["year", "sport", "type", "measure", "units"]
         lineStyle: { color: style(year).color, width: style(year).width },
         itemStyle: { color: style(year).color },
         emphasis: { disabled: true },
-        data: grown.get(year).map((value) => (value === null ? null : +number(value).toFixed(2))),
+        data: grown.get(year)?.map((value) => (value === null ? null : +number(value).toFixed(2))),
       })),
     },
     `${MEASURES[measure].label} of each year as it grows, ${sportChosen("all sports")}: ${years
@@ -96,7 +87,7 @@ export default panel("cumulative", ["year", "sport", "type", "measure", "units"]
       .map((year) => `${year} ${measured(measure, lastOf(year))}`)
       .join(", ")}.`,
     () => {
-      const ends = Array.from({ length: 12 }, (_, month) => slotOf.get(dayText(dayOf(2024, month + 2, 0)).slice(5)));
+      const ends = Array.from({ length: 12 }, (_, month) => placeInYear(dayText(dayOf(2024, month + 2, 0))));
       return {
         caption: `${measureName()} from 1 January to the end of each month`,
         columns: [{ text: "Year", row: true }, ...MONTHS.map((text) => ({ text, number: true }))],
@@ -104,7 +95,7 @@ export default panel("cumulative", ["year", "sport", "type", "measure", "units"]
           `${year}`,
           ...ends.map((end, month) => {
             const begun = year !== THIS_YEAR || dayOf(year, month + 1, 1) <= TODAY;
-            return begun ? amount(measure, grown.get(year)[end] ?? lastOf(year)) : "";
+            return begun ? amount(measure, of(year, end) ?? lastOf(year)) : "";
           }),
         ]),
       };

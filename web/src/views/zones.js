@@ -1,10 +1,11 @@
 // Fitness: time in heart-rate zones.
 
-import { monthsTo } from "../lib/axes.js";
+import { byZone } from "../lib/bins.js";
 import { chosenText, isOfGroup, isOfYear } from "../lib/choices.js";
 import { DATA, rowsOf } from "../lib/data.js";
 import { MONTHS, yearOf } from "../lib/dates.js";
 import { counted, monthText, whole } from "../lib/formats.js";
+import { monthsTo } from "../lib/spans.js";
 import { state } from "../lib/state.js";
 import { amount, measured } from "../lib/units.js";
 import { cardIn, thin } from "../ui/card.js";
@@ -29,13 +30,10 @@ export default panel("zones", ["year", "sport"], (host) => {
   const { axis, option, roomy } = chartBase(ink);
   // a month without heart rate has its place too, else half a year's gap would look like none
   const months = monthsTo(rows.map((row) => row.month_start_date)).slice(state.year === null ? (thin(host) ? -12 : -24) : 0);
-  const sums = new Map(months.map((month) => [month, [0, 0, 0, 0, 0]]));
-  for (const row of rows) {
-    const ofMonth = sums.get(row.month_start_date);
-    if (ofMonth) ofMonth[row.zone - 1] += row.moving_time_s;
-  }
+  const sums = byZone(rows, months);
+  const seconds = (/** @type {string} */ month, /** @type {number} */ i) => sums.get(month)?.[i] ?? 0;
   const bounds = [1, 2, 3, 4, 5].map((zone) => rowsOf("zone_bounds").find((row) => row.zone === zone));
-  const named = (i) => {
+  const named = (/** @type {number} */ i) => {
     const row = bounds[i];
     if (!row) return `Zone ${i + 1}`;
     const [low, high] = [row.lowest_bpm, row.highest_bpm].map((bpm) => (bpm === null ? null : whole.format(bpm)));
@@ -58,7 +56,7 @@ export default panel("zones", ["year", "sport"], (host) => {
         ...option.tooltip,
         axisPointer: { ...option.tooltip.axisPointer, type: "shadow" },
         formatter: ([{ dataIndex }]) =>
-          tipContent(monthText(months[dataIndex]), [4, 3, 2, 1, 0].map((i) => [null, named(i), measured("moving_time_s", sums.get(months[dataIndex])[i])])),
+          tipContent(monthText(months[dataIndex]), [4, 3, 2, 1, 0].map((i) => [null, named(i), measured("moving_time_s", seconds(months[dataIndex], i))])),
       },
       grid: { ...roomy, right: 4 },
       xAxis: { ...axis, type: "category", data: months, axisLabel: { ...axis.axisLabel, formatter: (month) => (state.year === null ? monthText(month) : MONTHS[+month.slice(5, 7) - 1]) } },
@@ -70,14 +68,14 @@ export default panel("zones", ["year", "sport"], (host) => {
         barCategoryGap: "28%",
         barMaxWidth: 46,
         itemStyle: { color: ink.heat[i], borderColor: ink.card, borderWidth: 0.5 },
-        data: months.map((month) => +(sums.get(month)[i] / 3600).toFixed(2)),
+        data: months.map((month) => +(seconds(month, i) / 3600).toFixed(2)),
       })),
     },
     `Hours in each of five heart-rate zones by month, ${chosenText()}, ${months.length} months.`,
     () => ({
       caption: "Hours in each heart-rate zone by month",
       columns: [{ text: "Month", row: true }, ...[0, 1, 2, 3, 4].map((i) => ({ text: named(i), number: true }))],
-      rows: months.map((month) => [monthText(month), ...sums.get(month).map((seconds) => amount("moving_time_s", seconds))]),
+      rows: months.map((month) => [monthText(month), ...[0, 1, 2, 3, 4].map((i) => amount("moving_time_s", seconds(month, i)))]),
     }),
     240,
   );

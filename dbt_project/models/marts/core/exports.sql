@@ -33,17 +33,17 @@ final as (
         exports.imported_at,
         cast(coalesce(activities.activities, 0) as bigint) as activities,
         cast(coalesce(files.files, 0) as bigint) as files
-    from
-        exports
-    {%- for counted in ['activities', 'files'] %}
-left join {{ counted }}
-    on
-    {% for column in key -%}
-        exports.{{ column }} = {{ counted }}.{{ column }}
-        {%- if not loop.last %}
-        and {% endif %}
-    {%- endfor %}
-    {%- endfor %}
+    from exports
+    left join activities
+        on
+            exports.athlete_id = activities.athlete_id
+            and exports.exported_at = activities.exported_at
+            and exports.imported_at = activities.imported_at
+    left join files
+        on
+            exports.athlete_id = files.athlete_id
+            and exports.exported_at = files.exported_at
+            and exports.imported_at = files.imported_at
 )
 
 select * from final
