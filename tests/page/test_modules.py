@@ -6,7 +6,8 @@ import subprocess
 import pytest
 from scripts import NODE, WEB
 
-from pipelines.page.data import SETTINGS, TABLES
+from pipelines.page import details
+from pipelines.page.data import HEALTH, SETTINGS, TABLES
 
 TYPES = (WEB / "src" / "types.d.ts").read_text(encoding="utf-8")
 
@@ -33,12 +34,19 @@ def fields(interface):
     return re.findall(r"^  (\w+)\??:", found[1], flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", (*TABLES, *HEALTH), ids=lambda table: table.name)
 def test_the_types_have_the_columns_of_the_data(table):
     row = re.search(rf"^  {table.name}: (\w+);", TYPES, flags=re.MULTILINE)[1]
     assert fields(row) == table.columns.split(", ")
 
 
+@pytest.mark.parametrize("table", details.TABLES, ids=lambda table: table.name)
+def test_the_types_have_the_columns_of_the_details(table):
+    row = re.search(rf"^  {table.name}: (\w+);", TYPES.partition("interface DetailTables")[2], flags=re.MULTILINE)[1]
+    assert fields(row) == list(table.columns)
+
+
 def test_the_types_have_the_tables_and_settings_of_the_data():
-    assert sorted(fields("Tables")) == sorted(table.name for table in TABLES)
+    assert sorted(fields("Tables")) == sorted(table.name for table in (*TABLES, *HEALTH))
+    assert fields("DetailTables") == [table.name for table in details.TABLES]
     assert re.findall(r'"(\w+)"', re.search(r"type Setting = (.*);", TYPES)[1]) == list(SETTINGS)

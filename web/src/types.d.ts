@@ -337,22 +337,21 @@ export interface AboutActivity {
   has_details: 0 | 1;
 }
 
-/** A part of an activity: a split (or several), or a lap. */
-export interface Stretch {
-  splits?: number;
+/** So many splits of an activity: one, or several of a long one. */
+export interface Split {
+  splits: number;
   distance_m: number | null;
   moving_time_s: number | null;
+  elevation_difference_m: number | null;
   average_heartrate: number | null;
 }
 
-export interface Split extends Stretch {
-  splits: number;
-  elevation_difference_m: number | null;
-}
-
-export interface Lap extends Stretch {
+export interface Lap {
   name: string | null;
+  distance_m: number | null;
+  moving_time_s: number | null;
   total_elevation_gain_m: number | null;
+  average_heartrate: number | null;
 }
 
 export interface EffortOfActivity {

@@ -14,7 +14,7 @@ import { table } from "../ui/table.js";
 
 /**
  * @import { Details } from "../lib/details.js"
- * @import { AboutActivity, Activity, Content, EffortOfActivity, Lap, LeftOutOfActivity, Segment, SegmentEffort, Split, Stretch, ZoneTime } from "../types.js"
+ * @import { AboutActivity, Activity, Content, EffortOfActivity, Lap, LeftOutOfActivity, Segment, SegmentEffort, Split, ZoneTime } from "../types.js"
  */
 
 /** @type {{ [door: string]: string }} */
@@ -150,7 +150,7 @@ function shares(values) {
  * Stretches of an activity as a table of bars: pace or speed, heart rate, climbing.
  *
  * @param {Activity} row
- * @param {Stretch[]} stretches
+ * @param {(Split | Lap)[]} stretches
  * @param {string} heading
  * @param {Content[]} names
  * @param {(number | null)[]} climb
@@ -161,7 +161,7 @@ function bars(row, stretches, heading, names, climb) {
   const [long, beat] = [shares(speeds), shares(hearts)];
   const highest = Math.max(...climb.map((metres) => Math.abs(metres ?? 0)), 1);
   // of one kilometre the pace is the time
-  const isTimed = stretches.some(({ splits: count }) => count !== 1) || !isPaced(row.sport_group);
+  const isTimed = stretches.some((stretch) => !("splits" in stretch && stretch.splits === 1)) || !isPaced(row.sport_group);
   const has = (/** @type {(number | null)[]} */ values) => values.some((value) => value !== null);
   const unit = speed(1, row.sport_group).split("\u00a0").slice(1).join("\u00a0");
   const height = MEASURES.total_elevation_gain_m;
