@@ -34,7 +34,7 @@ def fields(interface):
     return re.findall(r"^  (\w+)\??:", found[1], flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("table", (*TABLES, *HEALTH), ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [*TABLES, *HEALTH], ids=lambda table: table.name)
 def test_the_types_have_the_columns_of_the_data(table):
     row = re.search(rf"^  {table.name}: (\w+);", TYPES, flags=re.MULTILINE)[1]
     assert fields(row) == table.columns.split(", ")
