@@ -427,7 +427,7 @@ def test_every_chart_has_a_name_and_a_table_behind_it(show):
     with show("three years") as page:
         page.look_at_all()
         pictures = page.page.locator("main .card:has(.chart, .heat, canvas)")
-        assert pictures.count() == 8
+        assert pictures.count() == 9
         for card in pictures.all():
             assert card.locator("details.behind").count() == 1, card.inner_text()
         labels = page.page.locator('main [role="img"]').evaluate_all("(all) => all.map((one) => one.ariaLabel)")
@@ -498,7 +498,7 @@ def test_the_keyboard_reaches_everything(show):
         assert page.page.locator(".skip").evaluate("(one) => one === document.activeElement")
         assert page.page.locator(".skip").bounding_box()["y"] >= 0
         reached = []
-        for _ in range(16):
+        for _ in range(19):
             keyboard.press("Tab")
             reached.append(page.page.evaluate(focused))
             assert page.page.evaluate(ring) != "none", reached

@@ -65,8 +65,8 @@ makeControls();
 show(VIEWS);
 makeNavigation();
 makeOpening(fillActivity);
-// so that the first activity opens at once; Safari has no idle time
-(globalThis.requestIdleCallback ?? setTimeout)(() => details());
+// so that the first activity opens at once; Safari has no idle time, and what cannot be unpacked is said where it opens
+(globalThis.requestIdleCallback ?? setTimeout)(() => details().catch(() => null));
 
 addEventListener("hashchange", () => {
   const given = choicesOf(location.hash);

@@ -103,7 +103,7 @@ function origin({ doors, has_details: hasDetails }) {
 function facts(row, about) {
   const gear = about.gear_id && rowsOf("gear").find(({ gear_id: id }) => id === about.gear_id);
   const beats = (/** @type {number | null | undefined} */ bpm) => (bpm ? `${whole.format(bpm)}\u00a0bpm` : null);
-  const watts = (/** @type {number | null | undefined} */ power) => (power ? `${whole.format(power)}\u00a0W${about.device_watts ? "" : " (estimated)"}` : null);
+  const watts = (/** @type {number | null | undefined} */ power) => (power ? [`${whole.format(power)}\u00a0W`, about.device_watts ? null : h("span", { class: "under" }, " estimated")] : null);
   /** @type {[string, Content][]} */
   const shown = [
     ["Distance", row.distance_m ? distance(row.distance_m) : null],
@@ -319,7 +319,7 @@ function similar(row, all) {
       kind: "similar",
       columns: [{ text: "Day", row: true }, ...(found.by === "distance_m" ? [{ text: "Distance", number: true }] : []), { text: "Time", number: true }, ...(found.best ? [{ text: isPaced(row.sport_group) ? "Pace" : "Speed", number: true }] : []), { text: "Heart rate", number: true }],
       rows: rows.map((one) => [
-        one === row ? [h("b", {}, "This one")] : [activityLink(one.id, dateText(one.started_local)), one === found.best ? h("span", { class: "badge" }, "fastest") : null],
+        one === row ? [h("b", {}, "This one")] : [activityLink(one.id, dateText(one.started_local)), one === found.best ? h("span", { class: "badge" }, found.rank === 1 ? "next fastest" : "fastest") : null],
         ...(found.by === "distance_m" ? [distance(one.distance_m)] : []),
         clock(one.moving_time_s),
         ...(found.best ? [speedOf(one)] : []),
