@@ -318,7 +318,8 @@ def page(lab: Lab) -> Iterator[Result]:
             runs.append(home.time("page", more=SHOWN_WITH))
         lab.tell(f"page {again[-1].seconds:.2f} s, with all routes drawn anew {first[-1].seconds:.2f} s")
     size_mb = file.stat().st_size / MB
-    for what, finished, target in ((f"page of {SHOWN:,}", again, 1.2), ("the same, all routes drawn anew", first, None)):
+    targets = ((f"page of {SHOWN:,}", again, 1.2), ("the same, all routes drawn anew", first, None))
+    for what, finished, target in targets:
         seconds = [run.seconds for run in finished]
         how = f"whole process {_span(seconds)}, its start-up {_span(starts)}"
         samples = {"page_s": seconds, "start_s": starts}
