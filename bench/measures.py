@@ -314,8 +314,8 @@ def page(lab: Lab) -> Iterator[Result]:
     Routes are drawn once and kept; the first page, which draws them all, is shown without a target.
     """
     home = lab.first_sync(SHOWN).home
-    lab.show(f"flow of {SHOWN:,}, with dbt build")
-    home.time("flow", "--limit", "100", more=SHOWN_WITH)
+    lab.show(f"flow of {SHOWN:,} with their details, with dbt build")
+    home.time("flow", "--limit", str(SHOWN), more=SHOWN_WITH)
     file = home.folder / "site" / "index.html"
     routes = home.folder / "warehouse" / ".state" / "routes.json"
     first: list[Finished] = []
@@ -329,12 +329,13 @@ def page(lab: Lab) -> Iterator[Result]:
             runs.append(home.time("page", more=SHOWN_WITH))
         lab.show(f"page {again[-1].seconds:.2f} s, with all routes drawn anew {first[-1].seconds:.2f} s")
     size_mb = file.stat().st_size / MB
-    for what, finished, target in ((f"page of {SHOWN:,}", again, 1), ("the same, all routes drawn anew", first, None)):
+    targets = ((f"page of {SHOWN:,}", again, 1.2), ("the same, all routes drawn anew", first, None))
+    for what, finished, target in targets:
         seconds = [run.seconds for run in finished]
         how = f"whole process {_span(seconds)}, its start-up {_span(starts)}"
         samples = {"page_s": seconds, "start_s": starts}
         yield Result(7, f"{what}, time", min(seconds) - min(starts), target, "s", how, samples)
-    yield Result(7, "its size", size_mb, 2, "MB", "with all that it needs inside")
+    yield Result(7, "its size", size_mb, 2.5, "MB", "with all that it needs inside")
 
 
 def files(lab: Lab) -> Iterator[Result]:

@@ -46,8 +46,11 @@ class Playground:
         for program in (folder / "runner.sh", folder / ".venv" / "bin" / "python"):
             program.write_text(STAND_IN)
             program.chmod(0o755)
-        for name in (".runtime", ".dev"):
-            (folder / ".venv" / name).touch()
+        (folder / "web" / "node_modules").mkdir(parents=True)
+        for name in ("package.json", "package-lock.json"):
+            (folder / "web" / name).touch()
+        for stamp in (".venv/.runtime", ".venv/.dev", "web/node_modules/.package-lock.json"):
+            (folder / stamp).touch()
 
     def make(self, target: str, typed: dict[str, bytes], exported: dict[str, bytes]) -> list[bytes]:
         """The arguments that the command of `target` gets; `environ` then says its environment."""

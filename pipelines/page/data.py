@@ -31,7 +31,8 @@ EXACT = 2**53
 MOST_DECIMALS = 3
 # what the athlete has to say for all figures to be there
 SETTINGS = ("rest_hr", "max_hr", "threshold_hr", "ftp_w", "sex")
-SETTINGS_TABLES = ("athlete_settings", "goals")
+# what the page shows of the warehouse that changes without a build
+WITHOUT_BUILD = ("staging.athlete_settings", "staging.goals", "strava.sweeps", "strava.exports")
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,11 @@ TABLES = (
         "month_start_date, sport_group, zone, moving_time_s, source",
         "month_start_date, sport_group, zone, source",
     ),
+    Table(
+        "data_coverage_yearly",
+        "year, activities, with_route, with_heartrate, with_power, with_details, by_api, by_export, by_file",
+        "year",
+    ),
     Table("zone_bounds", "zone, lowest_bpm, highest_bpm", "zone"),
     Table(
         "training_load_daily",
@@ -148,6 +154,47 @@ TABLES = (
         "gear_id, name, retired, is_primary, kind, activities, distance_m, moving_time_s, total_elevation_gain_m, "
         "first_used_date, last_used_date, strava_distance_m",
         "distance_m desc, gear_id",
+    ),
+)
+
+# what there is to know of the data themselves
+HEALTH = (
+    Table(
+        "sweeps",
+        "ended_at, complete, activities_listed, versions_landed, activities_gone, reason",
+        "ended_at desc",
+        # the last ones, and the last that came to its end
+        source="(from strava.sweeps qualify row_number() over (partition by athlete_id order by ended_at desc) <= 3 "
+        "or (complete and row_number() over (partition by athlete_id, complete order by ended_at desc) = 1))",
+    ),
+    Table(
+        "exports",
+        "exported_at, imported_at, activities, files",
+        "exported_at desc, imported_at desc",
+    ),
+    Table(
+        "seen",
+        "what, latest_at, activities",
+        "what",
+        source="(select athlete_id, 'summaries' as what, max(fetched_at) as latest_at, count(*) as activities "
+        "from strava.activities where doors like 'api%' group by athlete_id union all "
+        "select athlete_id, 'details', max(fetched_at), count(*) from strava.activity_details group by athlete_id "
+        "union all select athlete_id, 'deleted', max(noticed_at), count(*) from strava.deleted_activities "
+        "group by athlete_id)",
+    ),
+    Table(
+        "misfits",
+        "field, activities",
+        "activities desc, field",
+        source="(select athlete_id, trim(field) as field, count(*) as activities from (select athlete_id, "
+        "unnest(string_split(misfit_fields, ',')) as field from strava.activities) group by all)",
+    ),
+    Table(
+        "differences",
+        "field, winner, reason, activities",
+        "activities desc, field, winner, reason",
+        source="(select athlete_id, field, winner, reason, count(*) as activities from strava.source_differences "
+        "group by all)",
     ),
 )
 
@@ -184,7 +231,7 @@ def page_json(
     settings = settings_in_force(connection)
     shown = {name: settings[name] for name in SETTINGS}
     tables: dict[str, dict[str, Any]] = {}
-    for table in TABLES:
+    for table in (*TABLES, *HEALTH):
         columns, rows = _rows(connection, table, athlete_id)
         if "route" in columns:
             at = columns.index("route")
@@ -194,7 +241,7 @@ def page_json(
     data = {
         "version": VERSION,
         "today": str(today(connection, athlete_id)),
-        "units": settings["units"] or "km",
+        "units": units_of(connection),
         "public": False,
         "athlete": {"id": None if athlete_id is None else str(athlete_id)},
         "settings": shown,
@@ -227,6 +274,11 @@ def settings_in_force(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     return {name: _rounded(value, MOST_DECIMALS) for name, value in zip(names, row, strict=True)}
 
 
+def units_of(connection: duckdb.DuckDBPyConnection) -> str:
+    """The units that the athlete set, `km` or `mi`."""
+    return settings_in_force(connection)["units"] or "km"
+
+
 def _rows(
     connection: duckdb.DuckDBPyConnection, table: Table, athlete_id: int | None
 ) -> tuple[list[str], list[list[Any]]]:
@@ -245,9 +297,11 @@ def _rows(
 
 
 def _selected(column: str) -> str:
-    """SQL for `column`: dates as text, instants to the minute, ids as text."""
+    """SQL for `column`: dates and ids as text, instants as text to the minute."""
     if column == "started_local":
         return f"strftime(rows.{column}, '%Y-%m-%dT%H:%M') as {column}"
+    if column.endswith("_at"):
+        return f"strftime(rows.{column}, '%Y-%m-%dT%H:%MZ') as {column}"
     if column in ("id", "date") or column.endswith(("_id", "_date")):
         return f"rows.{column}::varchar as {column}"
     if column == "is_warm_up":

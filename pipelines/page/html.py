@@ -19,6 +19,7 @@ from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.written_places import Places
 from pipelines.page import data as page_data
+from pipelines.page import details as page_details
 from pipelines.page import public_data, routes
 from pipelines.warehouse.athlete_settings import settings_are_known, write_athlete_settings
 from pipelines.warehouse.database import open_warehouse
@@ -108,10 +109,12 @@ def make_page(
         athlete_id, athletes = page_data.athlete_shown(connection, settings.token_path)
         if public:
             data = public_data.public_json(connection, athlete_id, public_data.last_day(datetime.now(UTC)))
+            details = ""
         else:
             data = page_data.page_json(connection, athlete_id, Routes(_routes_path(settings)))
+            details = page_details.details_text(connection, athlete_id, page_data.units_of(connection))
             made_from = _made_from(connection, athlete_id)
-    html = render(data)
+    html = render(data, details)
     changed = _bytes_at(path) != html
     places = Places(settings)
     if changed:
@@ -159,21 +162,26 @@ def page_is_current(settings: StravaSettings) -> bool:
     return _bytes_at(_note(settings)) == json.dumps(made_from).encode()
 
 
-def render(data_json: bytes) -> bytes:
-    """The HTML of the page with its data."""
+def render(data_json: bytes, details: str = "") -> bytes:
+    """The HTML of the page with its data, and with the details of its activities, of which a public page has none."""
     data = data_json.decode()
     for character, escape in ESCAPES.items():
         data = data.replace(character, escape)
     css = (SITE / "page.css").read_text(encoding="utf-8")
     vendor_js = (SITE / "vendor" / "echarts.min.js").read_text(encoding="utf-8")
-    scripts = (SITE / "scripts.txt").read_text(encoding="utf-8").split()
-    page_js = "\n".join((SITE / script).read_text(encoding="utf-8") for script in scripts)
+    page_js = (SITE / "page.js").read_text(encoding="utf-8")
     environment = Environment(
         loader=FileSystemLoader(SITE), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
     )
     # the template marks what it must not escape as safe: our own files, and the data escaped above
     html = environment.get_template("template.html.j2").render(
-        title=TITLE, csp=_csp(css, vendor_js, page_js), css=css, vendor_js=vendor_js, page_js=page_js, data_json=data
+        title=TITLE,
+        csp=_csp(css, vendor_js, page_js),
+        css=css,
+        vendor_js=vendor_js,
+        page_js=page_js,
+        data_json=data,
+        details=details,
     )
     return html.encode()
 
@@ -242,8 +250,8 @@ def _bytes_at(path: Path) -> bytes | None:
 
 def _made_from(connection: duckdb.DuckDBPyConnection, athlete_id: int | None) -> dict[str, str]:
     """What the page depends on."""
-    asked = [connection.execute(f"from staging.{table} order by all").fetchall() for table in page_data.SETTINGS_TABLES]
-    code = [Path(file) for file in (__file__, page_data.__file__, *ROUTE_MAKERS)]
+    asked = [connection.execute(f"from {table} order by all").fetchall() for table in page_data.WITHOUT_BUILD]
+    code = [Path(file) for file in (__file__, page_data.__file__, page_details.__file__, *ROUTE_MAKERS)]
     files = [*code, *sorted(path for path in SITE.rglob("*") if path.is_file())]
     return {
         "athlete": str(athlete_id),

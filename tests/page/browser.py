@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from made_up_details import packed_details
 from playwright.sync_api import Browser, Page, Playwright, ViewportSize
 
 from pipelines.page.html import render
@@ -20,7 +21,9 @@ PHONE = ViewportSize(width=390, height=844)
 MEASURE = """() => {
   const faults = [];
   const texts = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  // what lies under an open dialog may be covered
+  const root = document.querySelector("dialog[open]") ?? document.body;
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   const hidden = ".unseen, .skip, .tip, .chart-tip, script, style, noscript, option, [hidden], .filters .pick > span";
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const text = node.data.trim();
@@ -188,5 +191,5 @@ def shown(browser: Browser, file: Path, fragment: str = "", **context: Any) -> I
 
 def written(data: dict[str, Any], file: Path) -> Path:
     """Write the page of this data, by the real renderer."""
-    file.write_bytes(render(json.dumps(data).encode()))
+    file.write_bytes(render(json.dumps(data).encode(), packed_details(data)))
     return file

@@ -50,8 +50,16 @@ class Parsed(HTMLParser):
 
     @property
     def data(self):
-        (text,) = [text for tag, attributes, text in self.texts if attributes.get("id") == "data"]
-        return json.loads(text)
+        return json.loads(self._text("data"))
+
+    @property
+    def details(self):
+        """The details as they are packed."""
+        return self._text("details")
+
+    def _text(self, id_):
+        (text,) = [text for tag, attributes, text in self.texts if attributes.get("id") == id_]
+        return text
 
 
 def page_file(athlete):

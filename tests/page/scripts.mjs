@@ -1,15 +1,15 @@
-// The page's scripts under Node, without a browser: their own functions, and what they draw as text.
+// The page's modules under Node, without a browser: what they export, and what they draw as text.
 //
-// Reads a line of JSON from standard input: { data, choices, evaluate } and answers with the value as a line of JSON,
-// or { error }. Elements are bare trees: enough to hold text, attributes and children, nothing is laid out.
+// Reads a line of JSON from standard input: { data, details, hash, evaluate } and answers with the value, or what it is a
+// promise of, as a line of JSON, or { error }. Expressions see what any module exports by its name, and the functions at
+// the end of `open`. Elements are bare trees: enough for text, attributes and children, nothing is laid out.
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
 import vm from "node:vm";
 
-const [site] = process.argv.slice(2);
-const names = readFileSync(join(site, "scripts.txt"), "utf8").split("\n").filter((name) => name.endsWith(".js"));
-const scripts = names.map((name) => new vm.Script(readFileSync(join(site, name), "utf8"), { filename: name }));
+const [main] = process.argv.slice(2);
+const sources = new Map();
 
 class Element {
   constructor(tag) {
@@ -24,8 +24,8 @@ class Element {
     const classes = new Set();
     this.classList = { add: (name) => classes.add(name), remove: (name) => classes.delete(name), contains: (name) => classes.has(name), toggle() {} };
     this.dataset = new Proxy(this.attributes, {
-      get: (held, key) => held[`data-${String(key)}`],
-      set: (held, key, value) => ((held[`data-${String(key)}`] = value), true),
+      get: (known, key) => known[`data-${String(key)}`],
+      set: (known, key, value) => ((known[`data-${String(key)}`] = value), true),
     });
   }
   get childElementCount() {
@@ -48,6 +48,7 @@ class Element {
   }
   /** As in a browser, what is no element becomes text. */
   append(...children) {
+    for (const child of children) if (child instanceof Element) child.parent = this;
     this.children.push(...children.map((child) => (child instanceof Element ? child : String(child))));
   }
   replaceChildren(...children) {
@@ -57,8 +58,16 @@ class Element {
   toString() {
     return "[object HTMLElement]";
   }
-  remove() {}
+  remove() {
+    if (this.parent) this.parent.children = this.parent.children.filter((child) => child !== this);
+  }
   focus() {}
+  showModal() {
+    this.open = true;
+  }
+  close() {
+    this.open = false;
+  }
   matches() {
     return false;
   }
@@ -96,11 +105,21 @@ function all(tree, wanted, found = []) {
   return found;
 }
 
-/** The scripts at work on `data`, with the filters of the address after `#`. */
-function opened(data, hash) {
-  const held = new Map();
-  const element = (key) => held.get(key) ?? held.set(key, new Element(key)).get(key);
+/** The module at `address` in `context`, with what it imports; `modules` has those that are there already. */
+function moduleAt(address, context, modules) {
+  if (modules.has(address)) return modules.get(address);
+  if (!sources.has(address)) sources.set(address, readFileSync(new URL(address), "utf8"));
+  const made = new vm.SourceTextModule(sources.get(address), { context, identifier: address });
+  modules.set(address, made);
+  return made;
+}
+
+/** The page at work on `data`, with the filters of the address after `#`. */
+async function opened(data, details, hash) {
+  const known = new Map();
+  const element = (key) => known.get(key) ?? known.set(key, new Element(key)).get(key);
   element("#data").textContent = JSON.stringify(data);
+  element("#details").textContent = details;
   const hosts = {};
   const document = {
     body: new Element("body"),
@@ -114,6 +133,7 @@ function opened(data, hash) {
       if (!name) return null;
       hosts[name] ??= new Element("div");
       hosts[name].dataset.panel = name;
+      hosts[name].remove = () => delete hosts[name];
       return hosts[name];
     },
     querySelectorAll: () => [],
@@ -122,20 +142,26 @@ function opened(data, hash) {
   class Observer {
     observe() {}
   }
+  const goTo = (state, _title, address) => {
+    context.history.state = state;
+    context.location.hash = address.slice(address.search(/#|$/));
+  };
   const charts = [];
   const context = vm.createContext({
     document,
     all,
     charts,
+    Node: Element,
     hosts,
-    URLSearchParams,
+    ...{ atob, Blob, DecompressionStream, Response, URLSearchParams },
     IntersectionObserver: Observer,
     ResizeObserver: Observer,
     location: { hash, href: `file:///index.html${hash}` },
-    history: { replaceState: (_state, _title, address) => (context.location.hash = address) },
+    history: { state: null, replaceState: goTo, pushState: goTo },
     getComputedStyle: (probe) => ({ color: probe.styles.color, fontFamily: "Inter", getPropertyValue: () => "" }),
     matchMedia: () => ({ matches: false, addEventListener() {} }),
     requestAnimationFrame: () => 0,
+    requestIdleCallback() {},
     cancelAnimationFrame() {},
     addEventListener() {},
     devicePixelRatio: 1,
@@ -148,13 +174,20 @@ function opened(data, hash) {
     },
   });
   context.window = context;
-  for (const script of scripts) script.runInContext(context);
+  const modules = new Map();
+  const page = moduleAt(pathToFileURL(main).href, context, modules);
+  await page.link((name, importer) => moduleAt(new URL(name, importer.identifier).href, context, modules));
+  await page.evaluate();
+  for (const { namespace } of modules.values()) {
+    for (const name of Object.keys(namespace)) {
+      if (name !== "default") Object.defineProperty(context, name, { get: () => namespace[name], configurable: true });
+    }
+  }
   // what a panel shows, as text; and what its table says, row by row
   vm.runInContext(
     `const drawn = (name) => {
-       const one = panels.find(({ host }) => host.dataset.panel === name);
-       drawPanel(one);
-       return one.host;
+       draw((host) => host === hosts[name]);
+       return hosts[name];
      };
      const textOf = (name) => drawn(name).textContent.replaceAll("\\u00a0", " ");
      const rowsShown = (name) => {
@@ -165,9 +198,16 @@ function opened(data, hash) {
        return all(drawn(name), ({ tag }) => tag === "tr").map((row) =>
          row.children.map((cell) => cell.textContent.replaceAll("\\u00a0", " ")));
      };
+     // what an opened activity shows, as text
+     const openedText = async (id) => {
+       const dialog = document.createElement("dialog");
+       fillActivity(dialog, activityOf(id), () => {});
+       await details().then(() => null);
+       return dialog.textContent.replaceAll("\\u00a0", " ");
+     };
      // all that any panel says: its text, its tables, what it is called, and what its charts say under the pointer, at
      // both ends and some places between
-     const everythingSaid = () => panels.map(({ host }) => host.dataset.panel).flatMap((name) => {
+     const everythingSaid = () => Object.keys(hosts).flatMap((name) => {
        charts.length = 0;
        rowsShown(name);
        const tree = drawn(name);
@@ -185,10 +225,10 @@ function opened(data, hash) {
 
 let current = null;
 for await (const line of createInterface({ input: process.stdin })) {
-  const { data, hash, evaluate } = JSON.parse(line);
+  const { data, details, hash, evaluate } = JSON.parse(line);
   try {
-    if (data !== undefined) current = opened(data, hash ?? "");
-    const value = vm.runInContext(evaluate, current);
+    if (data !== undefined) current = await opened(data, details ?? "", hash ?? "");
+    const value = await vm.runInContext(evaluate, current);
     console.log(JSON.stringify({ value: value === undefined ? null : value }));
   } catch (error) {
     console.log(JSON.stringify({ error: `${error.stack}` }));

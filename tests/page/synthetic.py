@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from pipelines.ground.goals import Goal
-from pipelines.page.data import TABLES
+from pipelines.page.data import HEALTH, TABLES
 from pipelines.page.public_data import Facts, tables_of
 from simulator.polyline import encode
 
@@ -39,7 +39,7 @@ SPORTS = (
     ("Parkour", "Other", "parkour", 3.0, 2.0, 0.004, 0.004),
 )
 EFFORTS = (("400m", 400.0), ("1k", 1000.0), ("5k", 5000.0), ("10k", 10000.0), ("Half-Marathon", 21097.0))
-COLUMNS = {table.name: table.columns.split(", ") for table in TABLES}
+COLUMNS = {table.name: table.columns.split(", ") for table in (*TABLES, *HEALTH)}
 SETTINGS = {"rest_hr": 48.0, "max_hr": 187.0, "threshold_hr": 168.0, "ftp_w": 262.0, "sex": "f"}
 Row = dict[str, Any]
 Page = dict[str, Any]
@@ -121,6 +121,8 @@ def page(activities: list[Row]) -> Page:
         "weekday_hours": _weekday_hours(activities),
         "goals": _goals(activities),
         "data_coverage": _coverage(activities),
+        "data_coverage_yearly": _coverage_yearly(activities),
+        **(_health(activities) if activities else {key: [] for key in (table.name for table in HEALTH)}),
         "best_efforts": _best_efforts(activities),
         "left_out": _left_out(activities),
         "race_predictions": _predictions(activities),
@@ -405,6 +407,64 @@ def _coverage(activities: list[Row]) -> list[Row]:
             "without_time_zone": 0,
         }
     ]
+
+
+def _coverage_yearly(activities: list[Row]) -> list[Row]:
+    years: dict[int, list[Row]] = defaultdict(list)
+    for row in activities:
+        years[_day(row).year].append(row)
+    return [
+        {
+            "year": year,
+            "activities": len(rows),
+            "with_route": sum(bool(row["route"]) for row in rows),
+            "with_heartrate": sum(row["average_heartrate"] is not None for row in rows),
+            "with_power": sum(row["sport_group"] == "Ride" for row in rows) // 2,
+            "with_details": len(rows) - len(rows) // 7,
+            "by_api": len(rows),
+            "by_export": len(rows) // 2,
+            "by_file": len(rows) // 5,
+        }
+        for year, rows in sorted(years.items())
+    ]
+
+
+def _health(activities: list[Row]) -> dict[str, list[Row]]:
+    def swept(day: str, *, complete: bool, reason: str | None = None) -> Row:
+        return {
+            "ended_at": f"{day}T05:00Z",
+            "complete": complete,
+            "activities_listed": len(activities),
+            "versions_landed": 4,
+            "activities_gone": 1,
+            "reason": reason,
+        }
+
+    seen = {"summaries": len(activities), "details": len(activities) - len(activities) // 7, "deleted": 3}
+    return {
+        "sweeps": [
+            swept("2026-11-25", complete=False, reason="more would be gone than is likely"),
+            swept("2026-11-20", complete=True),
+        ],
+        "exports": [
+            {
+                "exported_at": f"{year}-03-01T10:00Z",
+                "imported_at": f"{year}-03-02T10:00Z",
+                "activities": 70,
+                "files": 65,
+            }
+            for year in (2026, 2025)
+        ],
+        "seen": [
+            {"what": what, "latest_at": "2026-11-26T04:58Z", "activities": count}
+            for what, count in sorted(seen.items())
+        ],
+        "misfits": [{"field": "gear_id", "activities": 2}],
+        "differences": [
+            {"field": "elapsed_time", "winner": "api", "reason": "the API is more exact", "activities": 12},
+            {"field": "name", "winner": "export", "reason": "it is newer", "activities": 1},
+        ],
+    }
 
 
 def _best_efforts(activities: list[Row]) -> list[Row]:

@@ -17,7 +17,7 @@ from made_page import ATHLETE, HEARTRATE, HOSTILE, Parsed, page_file, rows_of
 from said import assert_said
 
 from pipelines.ground.polyline import decode
-from pipelines.page.data import TABLES
+from pipelines.page.data import HEALTH, TABLES
 from pipelines.page.html import SITE
 from simulator import Simulator
 
@@ -95,6 +95,34 @@ def test_a_table_of_the_page_says_what_its_mart_says(built, page, table):
                 assert ours[name] == value, (name, ours)
 
 
+def test_the_page_says_what_there_is_to_know_of_the_data(built, page):
+    ((swept, listed, complete),) = built.sql("select ended_at, activities_listed, complete from strava.sweeps")
+    (sweep,) = rows_of(page.data, "sweeps")
+    assert (sweep["ended_at"], sweep["activities_listed"], sweep["complete"]) == (
+        f"{swept:%Y-%m-%dT%H:%MZ}",
+        listed,
+        complete,
+    )
+    seen = {row["what"]: row for row in rows_of(page.data, "seen")}
+    for what, table in (("summaries", "activities"), ("details", "activity_details")):
+        ((latest, count),) = built.sql(f"select max(fetched_at), count(*) from strava.{table}")
+        assert (seen[what]["latest_at"], seen[what]["activities"]) == (f"{latest:%Y-%m-%dT%H:%MZ}", count)
+    assert seen.keys() == {"summaries", "details"}
+    assert [rows_of(page.data, name) for name in ("exports", "misfits", "differences")] == [[], [], []]
+
+
+def test_a_sweep_without_anything_new_is_on_the_page_of_the_next_flow(built):
+    flow = {"STRAVA_PAGE": "true", "ENRICH_LIMIT": "0"}
+    assert built.spawn("flow", **flow).code == 0
+    assert "Page: " not in built.spawn("flow", **flow).err
+    assert built.spawn("pull", "--all").code == 0
+    ran = built.spawn("flow", **flow)
+    assert "dbt: nothing landed" in ran.err
+    assert "Page: " in ran.err
+    newest = rows_of(Parsed(page_file(built).read_text()).data, "sweeps")[0]["ended_at"]
+    assert [(newest,)] == [(f"{at:%Y-%m-%dT%H:%MZ}",) for (at,) in built.sql("select max(ended_at) from strava.sweeps")]
+
+
 def test_the_page_has_each_activity_as_strava_listed_it(built, page):
     shown = {row["id"]: row for row in rows_of(page.data, "activities")}
     listed = {str(activity["id"]): activity for activity in built.strava.activities()}
@@ -158,13 +186,14 @@ def test_a_name_cannot_leave_the_script_that_holds_the_data(built, page):
     assert [(tag, attributes) for tag, attributes, _ in page.texts] == [
         ("style", {}),
         ("script", {"type": "application/json", "id": "data"}),
+        ("script", {"type": "text/plain", "id": "details"}),
         ("script", {}),
         ("script", {}),
     ]
     assert not {"img", "iframe", "object", "embed", "base"} & {tag for tag, _ in page.elements}
     assert not [attributes for _, attributes in page.elements if any(name.startswith("on") for name in attributes)]
     html = page_file(built).read_text()
-    assert html.count("</script") == 3
+    assert html.count("</script") == 4
     assert not {"\u2028", "\u2029"} & set(html.partition('id="data">')[2].partition("</script>")[0])
 
 
@@ -197,7 +226,7 @@ def test_nothing_is_loaded_from_anywhere(page):
     assert [each for each in addresses if each[0] != "a" and not each[2].startswith(("#", "data:"))] == []
     texts = dict.fromkeys(("style", "script"), "")
     for tag, attributes, text in page.texts:
-        if attributes.get("id") != "data":
+        if "id" not in attributes:
             texts[tag] += text
     assert re.findall(r"url\((?!#|['\"]?data:)|@import", texts["style"]) == []
     hosts = set(re.findall(r"(?:https?:)?//([a-z0-9.-]+\.[a-z]{2,})/", texts["script"]))
@@ -245,8 +274,8 @@ def test_a_public_page_has_no_id_name_coordinate_or_heart_rate(built):
         "year_in_review",
         "goals",
     }
-    around = re.compile(r'(?<=id="data">).*?(?=</script)', re.DOTALL)
-    assert around.sub("", html) == around.sub("", page_file(built).read_text())
+    data_of = re.compile(r'(<script type="[^"]+" id="\w+">).*?(?=</script)', re.DOTALL)
+    assert data_of.sub(r"\1", html) == data_of.sub(r"\1", page_file(built).read_text())
     activities = built.strava.activities()
     private = {str(built.strava.athlete_id), "51.375", "187.625", "168.875", "243.125", str(HEARTRATE)}
     for activity in activities:
@@ -369,7 +398,7 @@ def test_an_account_with_nothing_or_one_activity_has_a_page(tmp_path, activities
         data = Parsed(page_file(athlete).read_text()).data
         assert data["athlete"]["id"] == (str(strava.athlete_id) if activities else None)
         assert data["missing"] == ["rest_hr", "max_hr", "threshold_hr", "ftp_w", "sex"]
-        assert data["tables"].keys() == {table.name for table in TABLES}
+        assert data["tables"].keys() == {table.name for table in (*TABLES, *HEALTH)}
         assert len(rows_of(data, "activities")) == activities
         assert len(rows_of(data, "activities_daily")) == activities
 

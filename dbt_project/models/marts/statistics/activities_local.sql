@@ -22,9 +22,17 @@ final as (
         ---------- measures
         distance_m,
         moving_time_s,
+        elapsed_time_s,
         total_elevation_gain_m,
         average_heartrate,
+        max_heartrate,
+        average_watts,
+        weighted_average_watts,
         kudos,
+
+        ---------- how it came
+        device_watts,
+        doors,
 
         ---------- where
         summary_polyline
