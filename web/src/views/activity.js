@@ -174,7 +174,7 @@ function bars(row, stretches, heading, names, climb) {
       ...(isTimed ? [{ text: "Time", number: true }] : []),
       `${isPaced(row.sport_group) ? "Pace" : "Speed"} (${unit})`,
       ...(has(hearts) ? ["Heart rate"] : []),
-      ...(has(climb) ? [`Climbed (${height.unit()})`] : []),
+      ...(has(climb) ? [`Elevation (${height.unit()})`] : []),
     ],
     rows: stretches.map((stretch, i) => [
       names[i],
@@ -206,7 +206,7 @@ function splits(row, stretches) {
   });
   return piece(
     "Splits",
-    `Climbed is up less down. Bars of speed and heart rate begin at half of the longest.${
+    `Elevation is up less down. Bars of speed and heart rate begin at half of the longest.${
       state.units === DATA.units ? "" : ` By ${DATA.units === "km" ? "the kilometre" : "the mile"}, as STRAVA_UNITS says.`
     }`,
     bars(row, stretches, "Splits", names, stretches.map((split) => split.elevation_difference_m ?? null)),

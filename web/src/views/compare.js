@@ -71,7 +71,7 @@ export default panel("compare", ["sport", "type", "measure", "units"], (host) =>
           ),
       },
       grid: { ...roomy, right: 12 },
-      xAxis: { ...axis, type: "category", boundaryGap: false, data: slots.map(String), axisLabel: { ...axis.axisLabel, alignMinLabel: "left", alignMaxLabel: "right", formatter: (day) => `day ${day}` } },
+      xAxis: { ...axis, type: "category", boundaryGap: false, data: slots.map(String), axisLabel: { ...axis.axisLabel, alignMinLabel: "left", alignMaxLabel: "right", formatter: (day) => (hasRoom(Number(day), slots.length) ? `day ${day}` : "") } },
       yAxis: { ...axis, type: "value", axisLabel: { ...axis.axisLabel, formatter: (value) => whole.format(value) } },
       series: grown.map((sums, i) => ({
         type: "line",
@@ -216,4 +216,14 @@ function picker(which, text, [first, last]) {
       },
     });
   return h("div", { class: "period" }, h("label", { class: "pick" }, h("span", {}, text), select), h("span", { class: "dates" }, date(0, `${text}: first day`), " to ", date(1, `${text}: last day`)));
+}
+
+/**
+ * Whether a label of `day` has room: near the end, only that of the last day does, which ends at the edge.
+ *
+ * @param {number} day
+ * @param {number} days
+ */
+function hasRoom(day, days) {
+  return day === days || day <= days * 0.94;
 }
