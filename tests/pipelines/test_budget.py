@@ -323,5 +323,5 @@ def test_status_shows_what_was_used_up_and_what_the_last_run_said(pulled, run, s
     strava.set_limits(read_15min=10, read_day=1000)
     run(ENRICH_LIMIT="all", STRAVA_RESERVE="0")
     shown = run("status").out
-    assert re.search(r"Budget seen last +0 of 10 requests left \(15-minute\), 990 of 1,000 requests left", shown)
+    assert re.search(r"Budget last seen +0 of 10 requests left \(15-minute\), 990 of 1,000 requests left", shown)
     assert "it opens again at 2026-03-04 12:30 UTC" in shown

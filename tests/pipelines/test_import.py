@@ -180,7 +180,7 @@ def test_all_that_can_be_wrong_with_an_export_at_once_stops_nothing_else(athlete
 
 
 REFUSED = {
-    "not-a-zip": "export_1.zip is no ZIP. Give the ZIP that Strava has sent",
+    "not-a-zip": "export_1.zip is not a ZIP. Give the ZIP from Strava",
     "not-an-export": "export_1.zip has no activities.csv in it",
     "two-exports": "has 2 exports in it",
     "cut": "export_1.zip is cut or damaged: download it from Strava again",
@@ -199,8 +199,8 @@ def test_what_is_no_export_is_refused_in_one_sentence_and_nothing_lands(athlete,
 
 
 def test_a_path_that_leads_to_no_file_is_said(athlete, run, tmp_path):
-    assert_said(run("import", str(tmp_path / "export_9.zip")), 8, "export_9.zip is not there")
-    assert_said(run("import", "/dev/null"), 8, "null is no file")
+    assert_said(run("import", str(tmp_path / "export_9.zip")), 8, "export_9.zip does not exist")
+    assert_said(run("import", "/dev/null"), 8, "null is not a file")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     assert_said(run("import", str(tmp_path / "loop")), 8, "loop cannot be read: it is a link to itself")
     os.mkfifo(tmp_path / "pipe")
@@ -214,7 +214,7 @@ def test_a_bad_export_among_good_ones_is_said_in_the_end(athlete, world, land, r
     # whose it is, the others say
     _, unnamed = exported(world, athlete.home.parent / "unnamed", folder=True)
     (unnamed / "profile.csv").unlink()
-    with pytest.raises(BadExport, match=r"^unnamed does not say whose export it is"):
+    with pytest.raises(BadExport, match=r"^unnamed does not say to whom it belongs"):
         land(unnamed)
     with pytest.raises(BadExport, match=r"^bad.zip is cut or damaged"):
         land(bad, good)

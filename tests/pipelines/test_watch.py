@@ -138,7 +138,7 @@ def test_files_of_a_watch_become_activities_without_an_account_and_a_second_run_
         ("three.tcx", True),
     }
     assert (
-        "3 taken in, 3 of them of activities that Strava does not know"
+        "3 imported, 3 of them of activities that Strava does not know"
         in run("status", STRAVA_HOME=str(newcomer.home)).out
     )
 

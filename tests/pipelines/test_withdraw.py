@@ -90,7 +90,7 @@ def test_what_came_through_the_api_goes_from_every_file_and_the_export_fills_its
     ran = run("withdraw", "--door", "api", "--yes", **settings)
     assert ran.code == 0, ran.err
     assert "61 of activities" in ran.err
-    assert "1 activity leaves the history, known by nothing else; 60 stay." in ran.err
+    assert "1 activity leaves the history, known through no other door; 60 stay." in ran.err
     assert "make revoke" in ran.out
     assert strava.requests == []
     assert mentions(athlete, shared) == mentions(athlete, own) == set()
@@ -139,7 +139,7 @@ def test_an_export_alone_can_be_withdrawn_and_imported_anew(athlete, run, strava
 
     ran = run("withdraw", "--door", "export", "--yes")
     assert ran.code == 0, ran.err
-    assert "60 activities leave the history, known by nothing else; 0 stay." in ran.err
+    assert "60 activities leave the history, known through no other door; 0 stay." in ran.err
     assert mentions(athlete, name) == set()
     assert [table for table in (*EXPORT, "activity_files") if athlete.shards(table)] == []
     assert athlete.sql("select count(*) from strava.activities") == [(0,)]
@@ -248,7 +248,7 @@ def test_what_only_the_api_noticed_as_gone_comes_back_unless_a_newer_export_lack
     land(newer)
     assert set(noticed_by(athlete).values()) == {"sweep"}
     said = land.withdraw("api")
-    assert "1, gone by its word alone, come back" in said
+    assert "1, gone only because of it, come back" in said
     assert noticed_by(athlete) == {first: "export", second: "export"}
     assert live(athlete) == all_ids(strava) | {later}
     status(run)
@@ -288,7 +288,7 @@ def test_without_its_exports_a_history_is_what_the_api_has_seen(athlete, run, st
     land(tmp_path / "2.zip")
     assert noticed_by(athlete) == {gone: "export", unseen: "export"}
     said = land.withdraw("export")
-    assert "1, gone by its word alone, come back" in said
+    assert "1, gone only because of it, come back" in said
     assert noticed_by(athlete) == {gone: "sweep"}
     assert live(athlete) == all_ids(strava) | {unseen}
     assert [table for table in (*EXPORT, "activity_files") if athlete.shards(table)] == []

@@ -317,7 +317,7 @@ def test_invalid_json_is_refused_however_deep_it_is(tmp_path: Path, inner: str) 
     file.write_text(account.replace("INNER", "[" * 1500 + "1" + "]" * 1500))
     assert Simulator(account=file).count == 1
     file.write_text(account.replace("INNER", "[" * 1500 + inner + "]" * 1500))
-    with pytest.raises(ValueError, match=r"account\.json is no JSON array"):
+    with pytest.raises(ValueError, match=r"account\.json is not a JSON array"):
         Simulator(account=file)
 
 
@@ -325,5 +325,5 @@ def test_invalid_json_is_refused_however_deep_it_is(tmp_path: Path, inner: str) 
 def test_a_file_that_is_not_an_account_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
     file = tmp_path / "account.json"
     file.write_text(text)
-    with pytest.raises(ValueError, match=r"account\.json is no JSON array"):
+    with pytest.raises(ValueError, match=r"account\.json is not a JSON array"):
         Simulator(account=file)
