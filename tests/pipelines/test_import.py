@@ -204,7 +204,7 @@ def test_a_path_that_leads_to_no_file_is_said(athlete, run, tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     assert_said(run("import", str(tmp_path / "loop")), 8, "loop cannot be read: it is a link to itself")
     os.mkfifo(tmp_path / "pipe")
-    assert_said(run("import", str(tmp_path / "pipe")), 8, "pipe is no file")
+    assert_said(run("import", str(tmp_path / "pipe")), 8, "pipe is not a file")
     assert_said(run("import"), 2, "There is nothing to import")
 
 
