@@ -105,6 +105,9 @@ def test_two_periods_are_compared_as_picked_or_typed(show, variant):
         assert sums("Moving time") == expected(
             *((date(year, 1, 1), date(year, 12, 31)) for year in (2025, 2024)),
         )
+        page.page.locator("#period-second").focus()
+        page.page.select_option("#period-second", "2025")
+        page.page.select_option("#period-second", "2024")
         assert page.page.evaluate("document.activeElement.id") == "period-second"
         page.page.fill("#period-second-0", "2024-05-17")
         page.page.fill("#period-second-1", "2024-06-02")
@@ -118,6 +121,35 @@ def test_two_periods_are_compared_as_picked_or_typed(show, variant):
         page.settle()
         runs = [row for row in of_years(data, date(2025, 1, 1), date(2025, 12, 31)) if row["sport_group"] == "Run"]
         assert sums("Activities")[0] == str(len(runs))
+
+
+def test_a_date_is_typed_digit_by_digit_and_changes_no_other(show):
+    with show("three years") as page:
+        page.look_at("compare")
+        page.page.fill("#period-second-0", "2024-05-17")
+        page.page.fill("#period-second-1", "2024-06-02")
+        page.page.locator("#period-second-1").focus()
+        # on the way to the twelfth of December 2025 lie January and the years 2, 20 and 202
+        page.page.keyboard.type("12122025", delay=10)
+        shown = [page.page.locator(f"#period-second-{at}").input_value() for at in (0, 1)]
+        assert shown == ["2024-05-17", "2025-12-12"]
+        assert page.page.evaluate("document.activeElement.id") == "period-second-1"
+        # whichever comes first
+        page.page.fill("#period-second-0", "2026-01-05")
+        page.settle()
+        assert "12 Dec 2025 \u2013 5 Jan 2026" in page.words()
+        page.page.select_option("#period-second", "year-before")
+        assert page.page.locator("#period-second-1").input_value() == str(TODAY.replace(year=TODAY.year - 1))
+
+
+@pytest.mark.parametrize("days", [331, 200, 7, 1])
+def test_no_day_below_a_comparison_is_cut_off(show, days):
+    with show("three years", viewport={"width": 1600, "height": 900}) as page:
+        page.look_at("compare")
+        page.page.fill("#period-first-0", "2026-01-01")
+        page.page.fill("#period-first-1", str(date(2026, 1, 1) + timedelta(days=days - 1)))
+        page.settle()
+        assert page.misplaced() == []
 
 
 @pytest.mark.parametrize("width", [1600, 1100, 390])

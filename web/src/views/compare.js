@@ -8,13 +8,13 @@ import { state } from "../lib/state.js";
 import { amount, measured, MEASURES } from "../lib/units.js";
 import { cardIn } from "../ui/card.js";
 import { chartBase, colours } from "../ui/charts.js";
-import { dot, h } from "../ui/elements.js";
+import { dot, h, put } from "../ui/elements.js";
 import { legendOf, lineSample } from "../ui/legends.js";
 import { panel, redraw } from "../ui/panels.js";
 import { table } from "../ui/table.js";
 import { tipContent } from "../ui/tip.js";
 
-/** @import { Content, Measure, Period } from "../types.js" */
+/** @import { Content, DayNumber, Measure, Period } from "../types.js" */
 
 const OWN = ["own", "Own dates"];
 /** @type {{ [key: string]: [string, (period: Period) => Period] }} what the second period is by the first */
@@ -23,9 +23,18 @@ const RELATED = {
   "days-before": ["The days just before", daysBefore],
 };
 
+/** @typedef {"first" | "second"} Which */
+
+/** @type {{ [which in Which]: string }} */
 const picked = { first: "this-year", second: "year-before" };
-/** @type {{ [which: string]: Period }} */
+/** @type {{ [which in Which]?: [DayNumber, DayNumber] }} days as they were typed, in whatever order */
 const own = {};
+/** @typedef {{ [which in Which]: { select: HTMLSelectElement, dates: HTMLInputElement[] } } & { lines: HTMLElement }} Controls */
+
+/** @type {Controls | null} */
+let controls = null;
+// what is typed into a date has a year of fewer digits first
+const [EARLIEST, LATEST] = ["1900-01-01", "2199-12-31"];
 
 /**
  * The days of both periods.
@@ -33,9 +42,19 @@ const own = {};
  * @returns {Period[]}
  */
 function periods() {
-  const first = picked.first === "own" ? own.first : periodOf(picked.first);
+  const first = periodPicked("first") ?? periodOf("this-year");
   const related = RELATED[picked.second]?.[1];
-  return [first, related ? related(first) : picked.second === "own" ? own.second : periodOf(picked.second)];
+  return [first, related ? related(first) : periodPicked("second") ?? yearBefore(first)];
+}
+
+/**
+ * @param {Which} which
+ * @returns {Period | undefined}
+ */
+function periodPicked(which) {
+  if (picked[which] !== OWN[0]) return periodOf(picked[which]);
+  const typed = own[which];
+  return typed && [Math.min(...typed), Math.max(...typed)];
 }
 
 export default panel("compare", ["sport", "type", "measure", "units"], (host) => {
@@ -55,10 +74,13 @@ export default panel("compare", ["sport", "type", "measure", "units"], (host) =>
     { color: ink.accent, width: 2.6, z: 5 },
     { color: ink.ink, width: 1.4, z: 4 },
   ];
-  card.aside.replaceChildren(
-    h("div", { class: "periods" }, picker("first", "Compare", both[0]), picker("second", "with", both[1])),
-    legendOf([[lineSample("main"), names[0]], [lineSample("before"), names[1]]]),
-  );
+  // who types a date stays in it
+  if (!controls || !card.aside.childElementCount) {
+    controls = { first: picker("first", "Compare"), second: picker("second", "with"), lines: h("div", {}) };
+    card.aside.replaceChildren(pickers(controls), controls.lines);
+  }
+  syncPickers(both);
+  put(controls.lines, legendOf([[lineSample("main"), names[0]], [lineSample("before"), names[1]]]));
   card.draw(
     {
       ...option,
@@ -76,7 +98,8 @@ export default panel("compare", ["sport", "type", "measure", "units"], (host) =>
       series: grown.map((sums, i) => ({
         type: "line",
         name: names[i],
-        showSymbol: false,
+        // of a single day there is no line
+        showSymbol: slots.length === 1,
         z: styles[i].z,
         lineStyle: { color: styles[i].color, width: styles[i].width },
         itemStyle: { color: styles[i].color },
@@ -169,53 +192,76 @@ function difference(value, written) {
   return `${value > 0 ? "+" : "−"}${written(Math.abs(value))}`;
 }
 
+/** @param {Controls} controls */
+function pickers({ first, second }) {
+  return h(
+    "div",
+    { class: "periods" },
+    Object.entries({ Compare: first, with: second }).map(([text, { select, dates }]) =>
+      h("div", { class: "period" }, h("label", { class: "pick" }, h("span", {}, text), select), h("span", { class: "dates" }, dates[0], " to ", dates[1])),
+    ),
+  );
+}
+
 /**
  * A choice among periods, and its dates, which can be anybody's own.
  *
- * @param {"first" | "second"} which
+ * @param {Which} which
  * @param {string} text
- * @param {Period} period
  */
-function picker(which, text, [first, last]) {
-  const again = (/** @type {string} */ id) => {
-    redraw("compare");
-    document.getElementById(id)?.focus();
-  };
+function picker(which, text) {
   /** @type {string[][]} */
   const options = [...(which === "second" ? Object.entries(RELATED).map(([key, [name]]) => [key, name]) : []), ...namedPeriods(), OWN];
+  const shown = () => periods()[which === "first" ? 0 : 1];
   const select = h(
     "select",
     {
       id: `period-${which}`,
       on: {
         change: ({ target }) => {
-          own[which] = [first, last];
+          own[which] = shown();
           picked[which] = target.value;
-          again(target.id);
+          redraw("compare");
         },
       },
     },
-    options.map(([value, name]) => h("option", { value, selected: value === picked[which] }, name)),
+    options.map(([value, name]) => h("option", { value }, name)),
   );
   const date = (/** @type {0 | 1} */ at, /** @type {string} */ name) =>
     h("input", {
       type: "date",
       id: `period-${which}-${at}`,
-      value: dayText([first, last][at]),
+      min: EARLIEST,
+      max: LATEST,
       "aria-label": name,
       on: {
         change: ({ target }) => {
-          if (!target.value) return;
-          /** @type {Period} */
-          const period = [first, last];
-          period[at] = dayNumber(target.value);
-          own[which] = period[0] <= period[1] ? period : [period[at], period[at]];
-          picked[which] = "own";
-          again(target.id);
+          if (!target.value || target.value < EARLIEST || target.value > LATEST) return;
+          /** @type {[DayNumber, DayNumber]} */
+          const typed = [...((picked[which] === OWN[0] && own[which]) || shown())];
+          typed[at] = dayNumber(target.value);
+          own[which] = typed;
+          picked[which] = OWN[0];
+          redraw("compare");
         },
+        blur: () => syncPickers(periods()),
       },
     });
-  return h("div", { class: "period" }, h("label", { class: "pick" }, h("span", {}, text), select), h("span", { class: "dates" }, date(0, `${text}: first day`), " to ", date(1, `${text}: last day`)));
+  return { select, dates: [date(0, `${text}: first day`), date(1, `${text}: last day`)] };
+}
+
+/**
+ * Make the choices and dates show what is compared, but for the date that is being typed.
+ *
+ * @param {Period[]} both
+ */
+function syncPickers(both) {
+  for (const [i, which] of /** @type {Which[]} */ (["first", "second"]).entries()) {
+    const { select, dates } = controls?.[which] ?? { select: null, dates: [] };
+    if (select) select.value = picked[which];
+    const typed = picked[which] === OWN[0] ? own[which] : null;
+    for (const [at, date] of dates.entries()) if (!typed || date !== document.activeElement) date.value = dayText((typed ?? both[i])[at]);
+  }
 }
 
 /**
