@@ -254,3 +254,12 @@ def test_the_longest_gaps_lie_between_active_days(node, variant):
     assert found[0]["days"] >= 77
     assert (found[0]["first"] <= "2025-03-05", found[0]["last"] >= "2025-05-20") == (True, True)
     assert node("longestGaps(DAYS, 400, 5)") == []
+
+
+def test_the_gap_that_lasts_until_now_is_one(node, variant):
+    node.open(variant("idle"))
+    (ended, days) = node("[dayText(DAYS.at(-1).day + 1), TODAY - DAYS.at(-1).day - 1]")
+    assert days >= 365
+    assert node("longestGaps(DAYS, 14, 5)[0]") == {"first": ended, "last": "2026-11-25", "days": days}
+    node.open(synthetic.page([row | {"started_local": "2038-01-19T03:14"} for row in synthetic.made_up(1, seed=3)[:1]]))
+    assert "None of 14 days or more." in node("textOf('health')")
