@@ -1,12 +1,13 @@
 """An opened activity under Node: what it shows of whom, and its place among those like it."""
 
+import json
 import re
 from typing import Any
 
 import pytest
 from made_up_details import details_of
 from scripts import Scripts
-from synthetic import VARIANTS, Page, rows
+from synthetic import VARIANTS, Page, change, rows
 from test_panels import NONSENSE
 
 
@@ -188,3 +189,29 @@ def test_a_public_page_opens_nothing(node, variant):
     node.open(variant("public"), activity="9007199254740993")
     assert node("state.activity") is None
     assert node("all(drawn('recent'), ({tag}) => tag === 'a').length") == 0
+
+
+def test_in_the_gym_a_distance_is_none_of_a_way(node, variant):
+    data = json.loads(json.dumps(variant("only lifting")))
+    change(data, "activities", distance_m=5000, moving_time_s=1800)
+    node.open(data)
+    text = opened(node, rows(data, "activities")[0]["id"])
+    assert "24:00 to 36:00" in text
+    assert not re.search(r"slower|faster|fastest|Speed", text)
+
+
+@pytest.mark.parametrize(
+    ("sport", "units", "is_timed"), [("Run", "km", False), ("Run", "mi", True), ("Swim", "km", True)]
+)
+def test_splits_say_their_time_unless_their_pace_does(node, variant, sport, units, is_timed):
+    data = variant("three years")
+    node.open(data, units=units)
+    made = details_of(data)
+    row = next(
+        row
+        for position, row in enumerate(rows(data, "activities"))
+        if row["sport_type"] == sport and {part["splits"] for part in shown_of(made, "splits", position)} == {1}
+    )
+    text = opened(node, row["id"])
+    heads = text[text.index("Splits") :]
+    assert ("Time" in heads[: heads.index("Pace")]) == is_timed

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import DESK, PHONE, Shown
+from browser import DESK, PHONE, Shown, written
 from synthetic import HOSTILE, rows
 from test_page_in_a_browser import rounded
 
@@ -80,6 +80,63 @@ def test_back_forward_and_an_address_lead_where_they_should(show, variant):
         assert page.page.locator("dialog[open]").count() == 0
 
 
+def test_only_a_click_beside_it_closes_it(show, variant):
+    with show("three years", viewport={"width": 1600, "height": 900}) as page:
+        page.look_at("listing")
+        page.page.locator('[data-panel="listing"] tbody a').first.click()
+        page.settle()
+        opened = page.page.locator("dialog[open]")
+        around = opened.bounding_box()
+        facts = page.page.locator("dialog .facts-of").bounding_box()
+        # on its own margin
+        page.page.mouse.click(around["x"] + 4, facts["y"])
+        page.settle()
+        assert opened.count() == 1
+        # who marks a text lets go beside it
+        page.page.mouse.move(facts["x"] + 20, facts["y"] + 20)
+        page.page.mouse.down()
+        page.page.mouse.move(around["x"] - 60, facts["y"] + 20)
+        page.page.mouse.up()
+        page.settle()
+        assert opened.count() == 1
+        page.page.mouse.click(around["x"] - 60, facts["y"] + 20)
+        page.settle()
+        assert opened.count() == 0
+
+
+def test_closed_twice_it_leads_back_once(show):
+    with show("three years", "#sport=Run") as page:
+        open_first(page, "recent")
+        page.page.evaluate("document.documentElement.dataset.same = 'page'")
+        try:
+            page.page.evaluate("() => { for (let i = 0; i < 2; i += 1) activity.querySelector('.close').click(); }")
+        finally:
+            page.page.wait_for_timeout(200)
+        assert page.page.evaluate("[document.documentElement.dataset.same, location.hash]") == ["page", "#sport=Run"]
+        assert page.page.locator("dialog[open]").count() == 0
+        page.page.go_forward()
+        page.settle()
+        open_first(page, "recent")
+        page.page.keyboard.press("Escape")
+        page.settle()
+        assert page.page.evaluate("location.hash") == "#sport=Run"
+        assert page.page.locator("dialog[open]").count() == 0
+
+
+def test_where_details_cannot_be_unpacked_it_shows_what_the_list_has(browser, variant, tmp_path):
+    data = variant("three years")
+    row = next(row for row in rows(data, "activities") if row["route"])
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.add_init_script("delete window.DecompressionStream")
+    page.goto(f"{written(data, tmp_path / 'index.html').as_uri()}#activity={row['id']}")
+    page.get_by_text("This browser cannot unpack the details of activities").wait_for()
+    assert page.locator("dialog [aria-busy]").count() == 0
+    assert page.locator("dialog .sketch").count() == 1
+    assert page.locator("dialog a.view").get_attribute("href") == f"https://www.strava.com/activities/{row['id']}"
+    context.close()
+
+
 def test_its_figures_are_those_of_the_list(show, variant):
     for row in rows(variant("three years"), "activities")[:40:8]:
         with show("three years", f"#activity={row['id']}") as page:
@@ -112,6 +169,18 @@ def test_no_text_of_it_is_cut_off_sticks_out_or_lies_on_another(show, variant, n
             page.settle()
             assert page.misplaced() == [], row
             assert page.page.evaluate("(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)(activity)")
+
+
+@pytest.mark.parametrize("name", ["hostile everywhere", "imperial", "three years"])
+def test_on_a_phone_its_tables_are_seen_whole(show, variant, name):
+    with show(name, viewport=PHONE) as page:
+        for row in rows(variant(name), "activities")[:90:6]:
+            page.page.evaluate(f"location.hash = '#activity={row['id']}'")
+            page.settle()
+            hidden = page.page.locator("dialog .scroll").evaluate_all(
+                "(all) => all.map((one) => one.scrollWidth - one.clientWidth)"
+            )
+            assert max(hidden, default=0) <= 0, row
 
 
 def test_hostile_names_stay_text_in_it(show, variant):

@@ -1,24 +1,25 @@
 // An activity among those that are like it.
 
 import { ACTIVITIES } from "./data.js";
+import { speedIn } from "./units.js";
 
 /** @import { Activity, AmongSimilar } from "../types.js" */
 
-// how far apart distances of the same round may be, and times where there is no distance
+// how far apart distances of the same round may be, and times where there is no way
 const LIKE = { distance_m: 0.1, moving_time_s: 0.2 };
 const LAST = 10;
 
 /**
- * The place of `activity` among those of the same sport and a similar distance, or a similar time without a distance;
+ * The place of `activity` among those of the same sport and a similar distance, or a similar time without a way;
  * null without another one. `rank` is by speed, `best` the fastest of the others, `mean` the speed of the `last` ones
- * before it; they are null without a distance. What is odd, by its id, is neither compared nor ranked.
+ * before it; they are null without a way. What is odd, by its id, is neither compared nor ranked.
  *
  * @param {Activity} activity
  * @param {(id: string | undefined) => boolean} isOdd
  * @returns {AmongSimilar | null}
  */
 export function amongSimilar(activity, isOdd) {
-  const by = (activity.distance_m ?? 0) > 0 ? "distance_m" : "moving_time_s";
+  const by = speedIn(activity) === null ? "moving_time_s" : "distance_m";
   const size = activity[by];
   if (!size || !activity.moving_time_s) return null;
   const [least, most] = [size * (1 - LIKE[by]), size * (1 + LIKE[by])];

@@ -17,7 +17,16 @@ export function makeOpening(fill) {
   const dialog = /** @type {HTMLDialogElement} */ (byId("activity"));
   /** @type {string | null} */
   let shown = null;
+  let leaving = false;
+  // back to the page as it was before the first activity was opened; the history takes its time, so a second try closes at once
+  const leave = () => {
+    if (opened() && !leaving) {
+      leaving = true;
+      history.go(-opened());
+    } else choose({ activity: null });
+  };
   const follow = () => {
+    leaving = false;
     const row = activityOf(state.activity);
     if (!row) {
       shown = null;
@@ -39,8 +48,16 @@ export function makeOpening(fill) {
     event.preventDefault();
     choose({ activity: choicesOf(link.hash)?.activity });
   });
+  // on the ground, from pressing to letting go: who marks a text may end there
+  let pressed = false;
+  const isBeside = (/** @type {MouseEvent} */ event) => {
+    const { left, right, top, bottom } = dialog.getBoundingClientRect();
+    return event.target === dialog && (event.clientX < left || event.clientX > right || event.clientY < top || event.clientY > bottom);
+  };
+  dialog.addEventListener("pointerdown", (event) => (pressed = isBeside(event)));
   dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) leave();
+    // the second of a double click may be meant for the name below
+    if (pressed && isBeside(event) && event.detail < 2) leave();
   });
   // by Escape
   dialog.addEventListener("close", () => {
@@ -48,10 +65,4 @@ export function makeOpening(fill) {
   });
   afterChoices(follow);
   follow();
-}
-
-/** Back to the page as it was before the first activity was opened. */
-function leave() {
-  if (opened()) history.go(-opened());
-  else choose({ activity: null });
 }

@@ -125,7 +125,7 @@ function writeAddress(opens) {
   if (location.hash.slice(1) === text) return;
   const address = text ? `#${text}` : location.href.split("#")[0];
   if (opens) history.pushState({ opened: opened() + 1 }, "", address);
-  else history.replaceState(history.state, "", address);
+  else history.replaceState(state.activity === null ? null : history.state, "", address);
 }
 
 /**

@@ -49,7 +49,10 @@ export function fillActivity(dialog, row, close) {
       put(rest, known(row, all));
       rest.removeAttribute("aria-busy");
     },
-    () => put(rest, facts(row, {}), h("p", { class: "empty" }, "This browser cannot unpack the details of activities: a newer one can.")),
+    () => {
+      put(rest, glance(row, {}), h("p", { class: "empty" }, "This browser cannot unpack the details of activities: a newer one can."), h("footer", {}, viewOnStrava(row.id, row.name)));
+      rest.removeAttribute("aria-busy");
+    },
   );
 }
 
@@ -70,15 +73,18 @@ function known(row, all) {
     leftOut(all.rows("left_out", row.id), row),
   ].filter(Boolean);
   return [
-    h(
-      "div",
-      { class: "glance" },
-      row.route ? routeSketch(row.route, 260, row.sport_group, "The route, north up") : null,
-      facts(row, about),
-    ),
+    glance(row, about),
     h("div", { class: "pieces" }, pieces),
     h("footer", {}, h("p", { class: "note" }, origin(about)), viewOnStrava(row.id, row.name)),
   ];
+}
+
+/**
+ * @param {Activity} row
+ * @param {Partial<AboutActivity>} about
+ */
+function glance(row, about) {
+  return h("div", { class: "glance" }, row.route ? routeSketch(row.route, 260, row.sport_group, "The route, north up") : null, facts(row, about));
 }
 
 /**
@@ -156,12 +162,13 @@ function shares(values) {
  * @param {(number | null)[]} climb
  */
 function bars(row, stretches, heading, names, climb) {
-  const speeds = stretches.map(({ distance_m: m, moving_time_s: s }) => (m && s ? m / s : null));
+  const speeds = stretches.map(({ distance_m, moving_time_s }) => speedIn({ ...row, distance_m, moving_time_s }));
   const hearts = stretches.map(({ average_heartrate: bpm }) => bpm ?? null);
   const [long, beat] = [shares(speeds), shares(hearts)];
   const highest = Math.max(...climb.map((metres) => Math.abs(metres ?? 0)), 1);
-  // of one kilometre the pace is the time
-  const isTimed = stretches.some((stretch) => !("splits" in stretch && stretch.splits === 1)) || !isPaced(row.sport_group);
+  // of one kilometre the pace is the time, but who swims says it of 100 metres
+  const isPace = isPaced(row.sport_group) && row.sport_group !== "Swim" && state.units === DATA.units;
+  const isTimed = stretches.some((stretch) => !("splits" in stretch && stretch.splits === 1)) || !isPace;
   const has = (/** @type {(number | null)[]} */ values) => values.some((value) => value !== null);
   const unit = speed(1, row.sport_group).split("\u00a0").slice(1).join("\u00a0");
   const height = MEASURES.total_elevation_gain_m;
@@ -172,14 +179,14 @@ function bars(row, stretches, heading, names, climb) {
     columns: [
       { text: heading === "Laps" ? "Lap" : DATA.units, row: true },
       ...(isTimed ? [{ text: "Time", number: true }] : []),
-      `${isPaced(row.sport_group) ? "Pace" : "Speed"} (${unit})`,
+      ...(has(speeds) ? [`${isPaced(row.sport_group) ? "Pace" : "Speed"} (${unit})`] : []),
       ...(has(hearts) ? ["Heart rate"] : []),
       ...(has(climb) ? [`Elevation (${height.unit()})`] : []),
     ],
     rows: stretches.map((stretch, i) => [
       names[i],
       ...(isTimed ? [clock(stretch.moving_time_s)] : []),
-      gauge(speed(speeds[i], row.sport_group).split("\u00a0")[0], long[i], "speed"),
+      ...(has(speeds) ? [gauge(speed(speeds[i], row.sport_group).split("\u00a0")[0], long[i], "speed")] : []),
       ...(has(hearts) ? [gauge(hearts[i] === null ? NONE : whole.format(hearts[i] ?? 0), beat[i], "heart")] : []),
       ...(has(climb) ? [gauge(up(climb[i]), climb[i] === null ? null : Math.abs(climb[i] ?? 0) / highest, (climb[i] ?? 0) < 0 ? "down" : "up")] : []),
     ]),
