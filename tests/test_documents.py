@@ -233,7 +233,7 @@ def test_the_lineage_is_that_of_dbt(launcher, tmp_path):
     # with all inputs switched on
     texts = [path.read_text() for path in (REPO / "dbt_project" / "models").rglob("_*.yml")]
     inputs = {name: True for text in texts for name in re.findall(r"strava__using_\w+", text)}
-    dbt = ["dbt.cli.main", "--quiet", "parse", "--vars", json.dumps(inputs)]
+    dbt = ["--no-use-colors", "--quiet", "parse", "--vars", json.dumps(inputs)]
     dbt += ["--target-path", str(tmp_path), "--log-path", str(tmp_path)]
     ran = launcher.dbt(dbt, cwd=REPO / "dbt_project", env=clean())
     assert ran.returncode == 0, ran.stdout
