@@ -28,7 +28,10 @@ except NameError:
     # in Jupyter, which works in the notebook's folder
     repo = Path.cwd().parent
 home = repo / os.environ.get("STRAVA_HOME", "")
-warehouse = duckdb.connect(str(home / os.environ.get("STRAVA_WAREHOUSE", "warehouse/strava.duckdb")), read_only=True)
+file = home / os.environ.get("STRAVA_WAREHOUSE", "warehouse/strava.duckdb")
+if not file.is_file():
+    raise SystemExit(f"There is no warehouse at {file}. Run `make flow`, or set STRAVA_HOME=demo after `make demo`.")
+warehouse = duckdb.connect(str(file), read_only=True)
 warehouse.sql("select min(activity_date) as first, max(activity_date) as last from strava.activities_daily").show()
 
 # %% [markdown]

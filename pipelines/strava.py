@@ -335,16 +335,13 @@ def _sql_options(parser: argparse.ArgumentParser) -> None:
 
 def _sql(options: argparse.Namespace, _report: Report, _stop: StopFlag) -> None:
     from pipelines.runs.restoring import require_whole_state
+    from pipelines.warehouse.database import require_warehouse
     from pipelines.warehouse.sql import query_warehouse
 
     settings = _settings(options)
     require_whole_state(settings)
-    path = settings.warehouse_path
-    if not is_there(path):
-        raise BadSetting(
-            f"There is no warehouse at {path} yet. Run `make flow`, or `make demo` to try without an account."
-        )
-    query_warehouse(path, options.query, options.format)
+    require_warehouse(settings)
+    query_warehouse(settings.warehouse_path, options.query, options.format)
 
 
 def _page_options(parser: argparse.ArgumentParser) -> None:
@@ -361,8 +358,9 @@ def _page_options(parser: argparse.ArgumentParser) -> None:
 
 def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     from pipelines.ground.durable import locked
-    from pipelines.page.html import make_page, require_warehouse
+    from pipelines.page.html import make_page
     from pipelines.runs.last_run import another_run
+    from pipelines.warehouse.database import require_warehouse
 
     settings = _settings(options)
     if not is_there(settings.restoring_path):

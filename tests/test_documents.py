@@ -51,6 +51,15 @@ def test_the_generated_parts_of_the_documents_say_what_the_code_says():
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("document", ["dbt_project/README.md", "docs/guides/dashboards.md"])
+def test_a_document_that_names_a_locked_version_names_the_present_one(document):
+    locked = dict(re.findall(r"^([\w-]+)==(\S+)", (REPO / "requirements.txt").read_text(), re.MULTILINE))
+    text = (REPO / document).read_text(encoding="utf-8")
+    named = re.findall(r"\b(dbt-core|dbt-duckdb|duckdb) (\d[\d.]*\d)", text)
+    assert named
+    assert [(name, locked[name]) for name, _ in named] == named
+
+
 def test_make_help_names_every_target():
     makefile = (REPO / "Makefile").read_text()
     phony = " ".join(re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)).split()

@@ -1,6 +1,8 @@
 """The notebook is one, and its analyses run on anybody's warehouse."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jupytext
@@ -23,6 +25,18 @@ def test_jupyter_opens_it_with_a_heading_for_each_analysis(cells):
     headings = [cell.source.splitlines()[0] for cell in cells if cell.cell_type == "markdown"]
     assert [heading[:4] for heading in headings] == ["# Ex", *(f"## {number}"[:4] for number in range(1, 6))]
     assert [cell.cell_type for cell in cells] == ["markdown", "code"] * 6
+
+
+def test_without_a_warehouse_it_ends_with_a_sentence(tmp_path):
+    from processes import inherited
+
+    environment = inherited() | {"STRAVA_HOME": str(tmp_path)}
+    ran = subprocess.run(
+        [sys.executable, str(NOTEBOOK)], env=environment, capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines() == [ran.stderr.strip()]
+    assert "STRAVA_HOME=demo" in ran.stderr
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipelines.ground import polyline as polylines
-from pipelines.ground.durable import is_there, real, storage_error, written_whole
+from pipelines.ground.durable import real, storage_error, written_whole
 from pipelines.ground.errors import BadSetting
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
@@ -22,7 +22,7 @@ from pipelines.page import data as page_data
 from pipelines.page import details as page_details
 from pipelines.page import public_data, routes
 from pipelines.warehouse.athlete_settings import settings_are_known, write_athlete_settings
-from pipelines.warehouse.database import open_warehouse
+from pipelines.warehouse.database import open_warehouse, require_warehouse
 
 TITLE = "Strava Stats"
 ROUTE_MAKERS = (routes.__file__, polylines.__file__)
@@ -136,20 +136,6 @@ def _let_settings_be_known(settings: StravaSettings) -> None:
         known = settings_are_known(connection, settings)
     if not known:
         write_athlete_settings(settings)
-
-
-def require_warehouse(settings: StravaSettings) -> None:
-    """Check that there is a warehouse at all.
-
-    Raises:
-        BadSetting: there is none yet.
-        StorageFailed: the system gives no answer, or it is a link that leads nowhere.
-    """
-    if not is_there(real(settings.warehouse_path)):
-        raise BadSetting(
-            f"There is no warehouse at {settings.warehouse_path} yet. "
-            "Run `make flow`, or `make demo` to try without an account."
-        )
 
 
 def page_is_current(settings: StravaSettings) -> bool:

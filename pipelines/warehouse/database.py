@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.ground.durable import real, storage_error
+from pipelines.ground.durable import is_there, real, storage_error
 from pipelines.ground.engine import (
     LEASH_MB,
     MOVE_AWAY,
@@ -18,6 +18,8 @@ from pipelines.ground.engine import (
     quoted,
     typed_errors,
 )
+from pipelines.ground.errors import BadSetting
+from pipelines.ground.settings import StravaSettings
 
 HEADERS_BYTES = 3 * 4096
 # the name of the catalog when the file is open for writing, whatever the file's name: no schema of ours has it
@@ -26,6 +28,21 @@ CATALOG = "warehouse"
 DATASET = "staging"
 # with this, 100,000 activities take less than 250 MB
 LIMITS: Config = {"threads": 1, "memory_limit": f"{LEASH_MB}MB", "preserve_insertion_order": False}
+
+
+def require_warehouse(settings: StravaSettings) -> None:
+    """Check that there is a warehouse at all.
+
+    Raises:
+        BadSetting: there is none yet.
+        StorageFailed: the system gives no answer, or it is a link that leads nowhere.
+    """
+    if is_there(real(settings.warehouse_path)):
+        return
+    demo = "for the demo's, set STRAVA_HOME=demo"
+    if not is_there(settings.home_path / "demo" / "warehouse"):
+        demo = "`make demo` to try without an account"
+    raise BadSetting(f"There is no warehouse at {settings.warehouse_path} yet. Run `make flow`, or {demo}.")
 
 
 @contextmanager

@@ -355,6 +355,12 @@ def test_without_a_warehouse_it_says_how_to_make_one(athlete, run):
     assert not (athlete.home / "warehouse").exists()
 
 
+def test_after_the_demo_it_says_how_to_see_that(athlete, run):
+    (athlete.home / "demo" / "warehouse").mkdir(parents=True)
+    for command in (["page"], ["sql", "from strava.activities"]):
+        assert_said(run(*command), 2, "There is no warehouse", "make flow", "STRAVA_HOME=demo")
+
+
 def test_a_warehouse_that_was_never_built_is_said(athlete, run):
     assert run("pull").code == 0
     assert_said(run("page"), 2, "is not built yet", "make compact")

@@ -28,6 +28,8 @@ from .walk import ActivityWalk
 Row = dict[str, Any]
 # enough to see a change of one activity
 HASH_BYTES = 6
+# objects and lists stay JSON in their column, also if a resource is run without its source
+NESTING = 0
 
 
 class Strava:
@@ -83,7 +85,13 @@ def activities(strava: Strava, per_page: int, lookback_days: float, since: str |
     if since is not None and instant_of(since) is None:
         raise BadSetting(f"since is {since!r}: it must be an instant like 2026-01-31T00:00:00Z.")
 
-    @dlt.resource(name=ACTIVITIES, primary_key="id", write_disposition="merge", columns=columns_of(ACTIVITIES))
+    @dlt.resource(
+        name=ACTIVITIES,
+        primary_key="id",
+        write_disposition="merge",
+        columns=columns_of(ACTIVITIES),
+        max_table_nesting=NESTING,
+    )
     def pages(
         start_date: dlt.sources.incremental[str] = dlt.sources.incremental(  # noqa: B008 - dlt's way
             "start_date", initial_value=since, primary_key=(), on_cursor_value_missing="include"
@@ -91,7 +99,8 @@ def activities(strava: Strava, per_page: int, lookback_days: float, since: str |
     ) -> Iterator[list[Row]]:
         yield from strava.or_later(ACTIVITIES, _listed(strava, per_page, lookback_days, start_date))
 
-    return pages()
+    made: DltResource = pages
+    return made
 
 
 def _listed(
@@ -104,7 +113,8 @@ def _listed(
     end = instant_of(start_date.end_value)
     # Strava applies the range; an activity without a start belongs to every range
     start_date.advance(None)  # type: ignore[arg-type]
-    seen = _Seen(dlt.current.resource_state(), start)
+    # a range, like dlt's own, leaves no trace in the state
+    seen = _Seen(dlt.current.resource_state() if end is None else {}, start)
     walk = ActivityWalk(strava.client, per_page)
     reached = known
     for page in walk.pages(start):
@@ -169,6 +179,7 @@ def resource_of(endpoint: Endpoint, strava: Strava, parent: DltResource | None) 
         "primary_key": endpoint.key,
         "columns": columns_of(endpoint.name),
         "selected": endpoint.selected,
+        "max_table_nesting": NESTING,
         # the athlete's own data are fetched completely each time
         "write_disposition": "merge" if endpoint.parent == ACTIVITIES else "replace",
     }
