@@ -1,10 +1,21 @@
 """The command: `python pipelines/strava.py COMMAND`; without one: pull, then enrich."""
 
+import sys
+from importlib.util import find_spec
+
+if __name__ == "__main__" and find_spec("dlt") is None:
+    # before anything that such a Python, which may be an old one, cannot import
+    print(
+        "error: This Python does not have the packages that the command needs: "
+        "run it with .venv/bin/python, or use make (make help).",
+        file=sys.stderr,
+    )
+    sys.exit(2)
+
 import argparse
 import gc
 import os
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime

@@ -81,6 +81,19 @@ def test_it_works_from_another_folder(athlete, tmp_path_factory, called):
     assert list(elsewhere.iterdir()) == []
 
 
+def test_a_python_without_the_packages_is_one_sentence(tmp_path):
+    ran = subprocess.run(
+        # without its site-packages
+        [sys.executable, "-S", str(REPO / "pipelines" / "strava.py"), "status"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert_said(Ran(ran.returncode, ran.stdout, ran.stderr), 2, ".venv/bin/python", "make help")
+
+
 def test_status_before_anything_was_run_asks_nothing_and_ends_well(athlete, run):
     athlete.token_file.unlink()
     ran = run("status", STRAVA_CLIENT_ID="", STRAVA_CLIENT_SECRET="")
