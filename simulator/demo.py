@@ -103,7 +103,9 @@ def _authorise(environment: dict[str, str]) -> None:
         ) as auth,
     ):
         for line in auth.stdout or ():
-            print_line(line.rstrip("\n"))
+            # the next step is the demo's own
+            if not line.startswith("Next: "):
+                print_line(line.rstrip("\n"))
             if line.strip().startswith("http"):
                 requests.get(line.strip(), timeout=30).raise_for_status()
     if auth.returncode:

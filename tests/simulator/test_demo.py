@@ -41,3 +41,9 @@ def test_ctrl_c_leaves_a_word_that_the_demo_is_incomplete(tmp_path):
         ran = stopped(tmp_path, also)
         assert ran.returncode == 130, ran.stderr
         assert ran.stderr == "Stopped; demo/ is incomplete: run make demo again\n"
+
+
+def test_after_auth_nothing_leads_out_of_the_demo(tmp_path):
+    lines = stopped(tmp_path, "pass").stdout.splitlines()
+    assert "Authorised." in lines
+    assert not [line for line in lines if line.startswith("Next:")]
