@@ -51,7 +51,7 @@ from pipelines.ground.memory import share_one_arena  # noqa: E402
 from pipelines.ground.output import BestEffort, answering, print_line  # noqa: E402
 from pipelines.ground.progress import TOKENS_IN_USE, Report  # noqa: E402
 from pipelines.ground.settings import SETTINGS, StravaSettings, read_settings  # noqa: E402
-from pipelines.ground.stop import StopFlag  # noqa: E402
+from pipelines.ground.stop import GOES_ON, StopFlag  # noqa: E402
 from pipelines.sources.strava_api.settings import CALLED  # noqa: E402
 from pipelines.sources.strava_api.terminal import printable  # noqa: E402
 
@@ -75,6 +75,8 @@ class Command:
     example: str
     run: Callable[[argparse.Namespace, Report, StopFlag], None]
     add_options: Callable[[argparse.ArgumentParser], None] = lambda _parser: None
+    # what a person reads after "Stopped."
+    stopped: str = GOES_ON
 
 
 def _pull_options(parser: argparse.ArgumentParser) -> None:
@@ -426,7 +428,13 @@ def _restore(options: argparse.Namespace, report: Report, stop: StopFlag) -> Non
 
 
 COMMANDS = (
-    Command("auth", "authorise this program at Strava, once", "python pipelines/strava.py auth", _auth),
+    Command(
+        "auth",
+        "authorise this program at Strava, once",
+        "python pipelines/strava.py auth",
+        _auth,
+        stopped="Nothing has changed: run `make auth` again.",
+    ),
     Command(
         "pull",
         "land new and changed activities in bronze and staging",
@@ -454,6 +462,7 @@ COMMANDS = (
         "python pipelines/strava.py import export_123.zip",
         _does("import", "watch", "purge_if_wanted", "stage", "build_if_needed", "page_if_wanted"),
         _import_options,
+        stopped="Run the same import again: it continues.",
     ),
     Command(
         "build",
@@ -559,11 +568,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; an error becomes one sentence on standard error and an exit code."""
     options = make_parser().parse_args(arguments)
     report = Report()
-    stop = StopFlag()
+    command = next((command for command in COMMANDS if command.name == options.command), None)
+    stop = StopFlag(command.stopped if command else GOES_ON)
     stop.install()
-    run = next((command.run for command in COMMANDS if command.name == options.command), _DEFAULT)
     try:
-        run(options, report, stop)
+        (command.run if command else _DEFAULT)(options, report, stop)
     except StravaError as error:
         report.say(f"{'' if isinstance(error, Interrupted) else 'error: '}{error}")
         return error.exit_code

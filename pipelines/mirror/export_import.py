@@ -260,8 +260,8 @@ class _Landing:
         """Whether no signal has asked for an end."""
         try:
             self._stop.wait(0)
-        except Interrupted:
-            self._stopped = Interrupted("Stopped. What was imported so far is kept; import the same file again.")
+        except Interrupted as stopped:
+            self._stopped = stopped
         return self._stopped is None
 
     def _dated(self, payload: Payload) -> DatedRow:

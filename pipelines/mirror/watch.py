@@ -233,7 +233,7 @@ class Watch:
             except Interrupted:
                 if batch.files:
                     yield batch
-                raise Interrupted("Stopped. What was imported so far is kept; the next run continues.") from None
+                raise
             read = self._read(each)
             if read is not None:
                 batch.files.append(read)

@@ -229,7 +229,8 @@ def test_an_import_waits_for_the_run_that_goes_on_and_can_be_stopped_meanwhile(a
         command = athlete.fork("import", str(path))
         assert "Another run is going on" in next(command.lines())
         command.signal(signal.SIGTERM)
-        assert command.wait().code == 130
+        ran = command.wait()
+        assert (ran.code, ran.err.splitlines()[-1]) == (130, "Stopped. Run the same import again: it continues.")
     assert everything(athlete) == {}
 
 
@@ -286,7 +287,7 @@ def test_ctrl_c_keeps_what_was_imported_so_far_and_says_how_to_go_on(athlete, la
     command.signal(signal.SIGINT)
     ran = command.wait()
     assert (ran.code, "Traceback" in ran.err) == (130, False), ran.err
-    assert "What was imported so far is kept; import the same file again." in ran.err
+    assert "Stopped. Run the same import again: it continues." in ran.err
     assert notes(athlete) == []
     land(path)
     assert_landed(athlete, written)
