@@ -18,8 +18,9 @@ sys.exit(demo.main())
 # after `auth`, Ctrl-C at a terminal: it goes to the command and to the demo, or the command alone
 STOPPED_IN_FLOW = """
 import os, signal, sys
-print("Authorised.\\nNext: make flow", flush=True)
-if sys.argv[1] == "flow":
+if sys.argv[1] == "auth":
+    print("Authorised.\\nNext: make flow")
+else:
     {also}
     sys.exit(130)
 """
