@@ -98,7 +98,9 @@ def test_status_before_anything_was_run_asks_nothing_and_ends_well(athlete, run)
     athlete.token_file.unlink()
     ran = run("status", STRAVA_CLIENT_ID="", STRAVA_CLIENT_SECRET="")
     assert ran.code == 0
-    assert re.search(r"^Athlete +nothing here yet: `make import FILE=export.zip` or `make auth`$", ran.out, re.MULTILINE)
+    assert re.search(
+        r"^Athlete +nothing here yet: `make import FILE=export.zip` or `make auth`$", ran.out, re.MULTILINE
+    )
     assert athlete.requests() == []
 
 
@@ -115,7 +117,7 @@ QUERIES = [
     ("select count(*) as found from staging.activities", 0, ["found", "60"]),
     ("select nothing", 2, ["nothing"]),
     ("selec", 2, ["syntax error"]),
-    ("select * from strava.no_such_table", 2, ["no_such_table"]),
+    ("select * from strava.no_such_table", 2, ["is not built yet. Run `make compact`.", "no_such_table"]),
     ("drop table staging.activities", 2, ["read-only"]),
     ("select 1; select 2", 0, ["2"]),
 ]
