@@ -43,7 +43,7 @@ from pipelines.ground.progress import Report, Task, counted
 from pipelines.ground.stop import StopFlag
 from pipelines.mirror.dated_rows import DatedRow, DatedRows
 from pipelines.sources.strava_api.payloads import Payload
-from pipelines.sources.strava_export import Export, ExportError, ExportFile, ExportRow, Member, Problem
+from pipelines.sources.strava_export import Export, ExportError, ExportFile, ExportRow, Member, NotAnExport, Problem
 
 COMMIT_BYTES = 2**28
 COMMIT_S = 30
@@ -152,17 +152,25 @@ def _opened(path: Path) -> Export:
     try:
         export = Export(path)
     except ExportError as error:
-        raise BadExport(str(error)) from error
+        hint = _hint(path) if isinstance(error, NotAnExport) else ""
+        raise BadExport(f"{error}{hint}") from error
     except (OSError, RuntimeError) as error:
         # a folder above it may not be entered, or it is a link to itself
         reason = error.strerror if isinstance(error, OSError) else "it is a link to itself"
-        raise BadExport(f"{path.name} cannot be read: {reason}.") from error
+        raise BadExport(f"{path} cannot be read: {reason}.") from error
     try:
         _ = export.layout
     except ExportError as error:
         export.close()
         raise BadExport(str(error)) from error
     return export
+
+
+def _hint(path: Path) -> str:
+    """What else the person may have meant by `path`, which is not an export."""
+    if not path.exists():
+        return " A path with blanks needs quotes."
+    return ""
 
 
 def _athlete_of(export: Export, known: set[int]) -> int:

@@ -199,12 +199,15 @@ def test_what_is_no_export_is_refused_in_one_sentence_and_nothing_lands(athlete,
 
 
 def test_a_path_that_leads_to_no_file_is_said(athlete, run, tmp_path):
-    assert_said(run("import", str(tmp_path / "export_9.zip")), 8, "export_9.zip does not exist")
-    assert_said(run("import", "/dev/null"), 8, "null is not a file")
-    (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    assert_said(run("import", str(tmp_path / "loop")), 8, "loop cannot be read: it is a link to itself")
+    gone = tmp_path / "export_9.zip"
+    assert_said(run("import", str(gone)), 8, f"{gone} does not exist", "A path with blanks needs quotes.")
+    assert_said(run("import", str(tmp_path / "ride.fit")), 8, f"{tmp_path / 'ride.fit'}: No such file")
+    assert_said(run("import", "/dev/null"), 8, "/dev/null is not a file")
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert_said(run("import", str(loop)), 8, f"{loop} cannot be read: it is a link to itself")
     os.mkfifo(tmp_path / "pipe")
-    assert_said(run("import", str(tmp_path / "pipe")), 8, "pipe is no file")
+    assert_said(run("import", str(tmp_path / "pipe")), 8, f"{tmp_path / 'pipe'} is not a file")
     assert_said(run("import"), 2, "There is nothing to import")
 
 
