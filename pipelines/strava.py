@@ -139,6 +139,9 @@ def _withdraw_options(parser: argparse.ArgumentParser) -> None:
 def _settings(options: argparse.Namespace) -> StravaSettings:
     given = vars(options)
     watch = given.get("watch")
+    # that of the settings may be on a disk that is not plugged in
+    if watch is not None and not _typed(watch).is_dir():
+        raise BadSetting(f"--watch is {_typed(watch)}: there is no such folder. A path with blanks needs quotes.")
     return read_settings(
         watch=None if watch is None else str(_typed(watch)),
         per_page=_whole_number("--per-page", given.get("per_page")),

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import is_zipfile
 
 from pipelines.bronze.exports import (
     ExportNote,
@@ -170,6 +171,10 @@ def _hint(path: Path) -> str:
     """What else the person may have meant by `path`, which is not an export."""
     if not path.exists():
         return " A path with blanks needs quotes."
+    if path.is_file() and not is_zipfile(path):
+        return " Or give a FIT, GPX or TCX file, whose name ends in .fit, .gpx or .tcx."
+    if path.is_dir() and not any(path.rglob("activities.csv")):
+        return " If it is the folder of your watch: STRAVA_WATCH=… in .env, or --watch."
     return ""
 
 

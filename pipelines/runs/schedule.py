@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from pipelines.ground.durable import locked, read_whole, written_whole
-from pipelines.ground.errors import BadSetting, Interrupted
+from pipelines.ground.errors import BadSetting, Interrupted, NotAuthorised
 from pipelines.ground.settings import REPO, SETTINGS, StravaSettings
 from pipelines.ground.stop import StopFlag
+from pipelines.sources.strava_api.auth import TokenFile
 
 # sleep of the machine, or a clock that was set forward, is noticed within this time
 LOOK_EVERY_S = 20
@@ -61,6 +62,13 @@ def run_on_schedule(settings: StravaSettings, show: Callable[[str], None], stop:
         StorageFailed: the time of the last flow cannot be noted.
     """
     schedule = Schedule(settings.schedule, settings.time_zone)
+    if settings.schedule == StravaSettings.schedule:
+        show(f"The schedule is the default, {settings.schedule!r}: minute 7 of every hour. STRAVA_SCHEDULE changes it.")
+    try:
+        settings.credentials()
+        TokenFile(settings.token_path).load()
+    except NotAuthorised as error:
+        show(f"warning: {error} Until then every flow ends with exit code {error.exit_code}.")
     note = settings.state_path / "schedule.json"
     lock = settings.state_path / "schedule.lock"
     try:

@@ -211,6 +211,16 @@ def test_a_path_that_leads_to_no_file_is_said(athlete, run, tmp_path):
     assert_said(run("import"), 2, "There is nothing to import")
 
 
+def test_what_is_meant_as_a_file_or_folder_of_a_watch_is_shown_the_way(athlete, run, tmp_path):
+    (tmp_path / "notes.txt").write_text("no ZIP")
+    assert_said(run("import", str(tmp_path / "notes.txt")), 8, "is not a ZIP. Give the ZIP", "a FIT, GPX or TCX file")
+    (tmp_path / "Garmin").mkdir()
+    said = "If it is the folder of your watch: STRAVA_WATCH=… in .env, or --watch."
+    assert_said(run("import", str(tmp_path / "Garmin")), 8, "has no activities.csv in it", said)
+    typo = tmp_path / "Gramin"
+    assert_said(run("import", "--watch", str(typo)), 2, f"--watch is {typo}: there is no such folder")
+
+
 def test_a_bad_export_among_good_ones_is_said_in_the_end(athlete, world, land, run):
     written, good = exported(world, athlete.home.parent / "good.zip")
     _, bad = exported(world, athlete.home.parent / "bad.zip", defects=["cut"])
