@@ -152,7 +152,11 @@ def _settings(options: argparse.Namespace) -> StravaSettings:
 
 def _typed(path: Path) -> Path:
     """`path` relative to the caller's folder; make passes on a tilde unchanged."""
-    return Path.cwd() / path.expanduser()
+    try:
+        return Path.cwd() / path.expanduser()
+    except RuntimeError:
+        # nobody here has that name: it is the name of a file
+        return Path.cwd() / path
 
 
 def _whole_number(option: str, text: str | None) -> int | None:
@@ -421,13 +425,13 @@ def _restore_options(parser: argparse.ArgumentParser) -> None:
 def _backup(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     from pipelines.runs.backup import backup
 
-    backup(_settings(options), options.file, options.unencrypted, report, stop, options.force)
+    backup(_settings(options), _typed(options.file), options.unencrypted, report, stop, options.force)
 
 
 def _restore(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     from pipelines.runs.backup import restore
 
-    restore(_settings(options), options.file, options.force, options.unencrypted, report, stop)
+    restore(_settings(options), _typed(options.file), options.force, options.unencrypted, report, stop)
 
 
 COMMANDS = (
