@@ -181,7 +181,7 @@ def backup(
             "openssl rand -base64 30"
         )
     if not is_there(file.parent):
-        raise BadSetting(f"There is no folder {file.parent} to write {file.name} into: create it, or choose another one.")
+        raise BadSetting(f"There is no folder {file.parent} for {file.name}: create it, or choose another one.")
     with _stops_as(f"Stopped; {file} is unchanged."), _still(settings, report, stop):
         places = _places(settings)
         for place in places:
