@@ -1,10 +1,21 @@
 """The command: `python pipelines/strava.py COMMAND`; without one: pull, then enrich."""
 
+import sys
+from importlib.util import find_spec
+
+if __name__ == "__main__" and find_spec("dlt") is None:
+    # before anything that such a Python, which may be an old one, cannot import
+    print(
+        "error: This Python does not have the packages that the command needs: "
+        "run it with .venv/bin/python, or use make (make help).",
+        file=sys.stderr,
+    )
+    sys.exit(2)
+
 import argparse
 import gc
 import os
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -40,7 +51,7 @@ from pipelines.ground.memory import share_one_arena  # noqa: E402
 from pipelines.ground.output import BestEffort, answering, print_line  # noqa: E402
 from pipelines.ground.progress import TOKENS_IN_USE, Report  # noqa: E402
 from pipelines.ground.settings import SETTINGS, StravaSettings, read_settings  # noqa: E402
-from pipelines.ground.stop import StopFlag  # noqa: E402
+from pipelines.ground.stop import GOES_ON, StopFlag  # noqa: E402
 from pipelines.sources.strava_api.settings import CALLED  # noqa: E402
 from pipelines.sources.strava_api.terminal import printable  # noqa: E402
 
@@ -64,6 +75,8 @@ class Command:
     example: str
     run: Callable[[argparse.Namespace, Report, StopFlag], None]
     add_options: Callable[[argparse.ArgumentParser], None] = lambda _parser: None
+    # what a person reads after "Stopped."
+    stopped: str = GOES_ON
 
 
 def _pull_options(parser: argparse.ArgumentParser) -> None:
@@ -126,6 +139,9 @@ def _withdraw_options(parser: argparse.ArgumentParser) -> None:
 def _settings(options: argparse.Namespace) -> StravaSettings:
     given = vars(options)
     watch = given.get("watch")
+    # that of the settings may be on a disk that is not plugged in
+    if watch is not None and not _typed(watch).is_dir():
+        raise BadSetting(f"--watch is {_typed(watch)}: there is no such folder. A path with blanks needs quotes.")
     return read_settings(
         watch=None if watch is None else str(_typed(watch)),
         per_page=_whole_number("--per-page", given.get("per_page")),
@@ -136,7 +152,11 @@ def _settings(options: argparse.Namespace) -> StravaSettings:
 
 def _typed(path: Path) -> Path:
     """`path` relative to the caller's folder; make passes on a tilde unchanged."""
-    return Path.cwd() / path.expanduser()
+    try:
+        return Path.cwd() / path.expanduser()
+    except RuntimeError:
+        # nobody here has that name: it is the name of a file
+        return Path.cwd() / path
 
 
 def _whole_number(option: str, text: str | None) -> int | None:
@@ -403,17 +423,23 @@ def _restore_options(parser: argparse.ArgumentParser) -> None:
 def _backup(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     from pipelines.runs.backup import backup
 
-    backup(_settings(options), options.file, options.unencrypted, report, stop, options.force)
+    backup(_settings(options), _typed(options.file), options.unencrypted, report, stop, options.force)
 
 
 def _restore(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     from pipelines.runs.backup import restore
 
-    restore(_settings(options), options.file, options.force, options.unencrypted, report, stop)
+    restore(_settings(options), _typed(options.file), options.force, options.unencrypted, report, stop)
 
 
 COMMANDS = (
-    Command("auth", "authorise this program at Strava, once", "python pipelines/strava.py auth", _auth),
+    Command(
+        "auth",
+        "authorise this program at Strava, once",
+        "python pipelines/strava.py auth",
+        _auth,
+        stopped="Nothing has changed: run `make auth` again.",
+    ),
     Command(
         "pull",
         "land new and changed activities in bronze and staging",
@@ -441,6 +467,7 @@ COMMANDS = (
         "python pipelines/strava.py import export_123.zip",
         _does("import", "watch", "purge_if_wanted", "stage", "build_if_needed", "page_if_wanted"),
         _import_options,
+        stopped="Run the same import again: it continues.",
     ),
     Command(
         "build",
@@ -546,11 +573,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; an error becomes one sentence on standard error and an exit code."""
     options = make_parser().parse_args(arguments)
     report = Report()
-    stop = StopFlag()
+    command = next((command for command in COMMANDS if command.name == options.command), None)
+    stop = StopFlag(command.stopped if command else GOES_ON)
     stop.install()
-    run = next((command.run for command in COMMANDS if command.name == options.command), _DEFAULT)
     try:
-        run(options, report, stop)
+        (command.run if command else _DEFAULT)(options, report, stop)
     except StravaError as error:
         report.say(f"{'' if isinstance(error, Interrupted) else 'error: '}{error}")
         return error.exit_code

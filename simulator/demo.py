@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import requests
 
-from pipelines.ground.output import print_line
+from pipelines.ground.output import BestEffort, print_line
 from pipelines.ground.streams import flush_streams, prepare_streams
 from simulator.server import Simulator
 
@@ -23,6 +23,8 @@ HOME = REPO / "demo"
 WAREHOUSE = HOME / "warehouse" / "strava.duckdb"
 ACTIVITIES = 400
 DOORS = ("both", "export", "api")
+# the exit code after Ctrl-C
+STOPPED = 130
 PAGE = HOME / "site" / "index.html"
 # the athlete's own numbers, so that nothing is missing on the page
 ATHLETE = {
@@ -101,7 +103,9 @@ def _authorise(environment: dict[str, str]) -> None:
         ) as auth,
     ):
         for line in auth.stdout or ():
-            print_line(line.rstrip("\n"))
+            # the next step is the demo's own
+            if not line.startswith("Next: "):
+                print_line(line.rstrip("\n"))
             if line.strip().startswith("http"):
                 requests.get(line.strip(), timeout=30).raise_for_status()
     if auth.returncode:
@@ -176,10 +180,15 @@ def main() -> int:
                 _import_export(url, state["athlete_id"], environment)
         _print_what_was_made()
     except subprocess.CalledProcessError as error:
-        return error.returncode
+        return _stopped() if error.returncode == STOPPED else error.returncode
     except KeyboardInterrupt:
-        return 130
+        return _stopped()
     return 0
+
+
+def _stopped() -> int:
+    BestEffort(sys.stderr).write("Stopped; demo/ is incomplete: run make demo again\n")
+    return STOPPED
 
 
 if __name__ == "__main__":

@@ -19,14 +19,14 @@ NAMES = ("python3.14", "python3.13", "python3.12", "python3.11", "python3")
 
 @pytest.fixture
 def make(tmp_path):
-    """`make .venv/.runtime` in a clone, with no Python but those given: name -> version; the others are broken."""
+    """`make target` in a clone, with no Python but those given: name -> version; the others are broken."""
     clone, programs = tmp_path / "clone", tmp_path / "bin"
     clone.mkdir()
     programs.mkdir()
-    for file in ("Makefile", "requirements.txt"):
+    for file in ("Makefile", "requirements.txt", "requirements-dev.txt"):
         shutil.copy(REPO / file, clone)
 
-    def call(*arguments, **versions):
+    def call(*arguments, target=".venv/.runtime", **versions):
         for name in NAMES:
             version = versions.get(name.replace(".", "_"))
             script = STAND_IN.format(python=sys.executable, version=version) if version else "#!/bin/sh\nexit 127\n"
@@ -34,7 +34,7 @@ def make(tmp_path):
             (programs / name).chmod(0o755)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "PYTHON"))}
         return subprocess.run(
-            ["make", ".venv/.runtime", *arguments],
+            ["make", target, *arguments],
             cwd=clone,
             env=inherited | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},
             capture_output=True,
@@ -77,6 +77,12 @@ def test_without_a_supported_python_make_names_the_supported_ones(make, tmp_path
     assert "Python 3.11, 3.12 or 3.13 is needed" in ran.stdout
     assert "PYTHON=" in ran.stdout
     assert not (tmp_path / "clone" / ".venv").exists()
+
+
+def test_the_requirements_of_developers_are_announced_before_they_are_installed_and_once(make):
+    announced = "Installing the requirements of developers, once …"
+    assert make(target=".venv/.dev", python3_13="3, 13").stdout.splitlines()[-1] == announced
+    assert announced not in make(target=".venv/.dev", python3_13="3, 13").stdout
 
 
 def test_a_venv_of_another_python_is_refused_with_the_way_out(make, tmp_path):

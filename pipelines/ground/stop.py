@@ -13,12 +13,17 @@ from pipelines.sources.strava_api.pause import Pause
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
 # kernel and shell each send one when a terminal closes, and a processor limit repeats its own: these are never urgent
 INSISTING = (signal.SIGINT, signal.SIGTERM)
+GOES_ON = "What was fetched has landed; the next run goes on from there."
 
 
 class StopFlag(Pause):
-    """Set by a signal and checked before each request; what was fetched still lands."""
+    """Set by a signal and checked before each request; what was fetched still lands.
 
-    def __init__(self) -> None:
+    then: what a person reads after "Stopped."
+    """
+
+    def __init__(self, then: str = GOES_ON) -> None:
+        self._then = then
         self._is_set = False
         # not an event: that has a lock, and a signal that comes while it is taken would wait for ever; a simple queue
         # is made for signal handlers
@@ -54,4 +59,4 @@ class StopFlag(Pause):
                 # put back, for the next wait
                 self._came.put(self._came.get(timeout=seconds))
         if self._is_set:
-            raise Interrupted("Stopped. What was fetched has landed; the next run goes on from there.")
+            raise Interrupted(f"Stopped. {self._then}")

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import is_zipfile
 
 from pipelines.bronze.exports import (
     ExportNote,
@@ -43,7 +44,7 @@ from pipelines.ground.progress import Report, Task, counted
 from pipelines.ground.stop import StopFlag
 from pipelines.mirror.dated_rows import DatedRow, DatedRows
 from pipelines.sources.strava_api.payloads import Payload
-from pipelines.sources.strava_export import Export, ExportError, ExportFile, ExportRow, Member, Problem
+from pipelines.sources.strava_export import Export, ExportError, ExportFile, ExportRow, Member, NotAnExport, Problem
 
 COMMIT_BYTES = 2**28
 COMMIT_S = 30
@@ -152,17 +153,29 @@ def _opened(path: Path) -> Export:
     try:
         export = Export(path)
     except ExportError as error:
-        raise BadExport(str(error)) from error
+        hint = _hint(path) if isinstance(error, NotAnExport) else ""
+        raise BadExport(f"{error}{hint}") from error
     except (OSError, RuntimeError) as error:
         # a folder above it may not be entered, or it is a link to itself
         reason = error.strerror if isinstance(error, OSError) else "it is a link to itself"
-        raise BadExport(f"{path.name} cannot be read: {reason}.") from error
+        raise BadExport(f"{path} cannot be read: {reason}.") from error
     try:
         _ = export.layout
     except ExportError as error:
         export.close()
         raise BadExport(str(error)) from error
     return export
+
+
+def _hint(path: Path) -> str:
+    """What else the person may have meant by `path`, which is not an export."""
+    if not path.exists():
+        return " A path with blanks needs quotes."
+    if path.is_file() and not is_zipfile(path):
+        return " Or give a FIT, GPX or TCX file, whose name ends in .fit, .gpx or .tcx."
+    if path.is_dir() and not any(path.rglob("activities.csv")):
+        return " If it is the folder of your watch: STRAVA_WATCH=… in .env, or --watch."
+    return ""
 
 
 def _athlete_of(export: Export, known: set[int]) -> int:
@@ -260,8 +273,8 @@ class _Landing:
         """Whether no signal has asked for an end."""
         try:
             self._stop.wait(0)
-        except Interrupted:
-            self._stopped = Interrupted("Stopped. What was imported so far is kept; import the same file again.")
+        except Interrupted as stopped:
+            self._stopped = stopped
         return self._stopped is None
 
     def _dated(self, payload: Payload) -> DatedRow:

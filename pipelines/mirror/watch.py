@@ -222,7 +222,8 @@ class Watch:
         """Like `_note`, for a file that does not land."""
         self._note(each, looked)
         if looked.outcome == "not read" or each.is_named:
-            self._problems.append(f"{one_line(each.name)}: {looked.reason}")
+            name = str(each.path) if each.is_named else each.name
+            self._problems.append(f"{one_line(name)}: {looked.reason}")
 
     def _batches(self, found: list[_Found], task: Task) -> Iterator[_Batch]:
         batch = _Batch()
@@ -233,7 +234,7 @@ class Watch:
             except Interrupted:
                 if batch.files:
                     yield batch
-                raise Interrupted("Stopped. What was imported so far is kept; the next run continues.") from None
+                raise
             read = self._read(each)
             if read is not None:
                 batch.files.append(read)

@@ -22,7 +22,7 @@ from pipelines.page import data as page_data
 from pipelines.page import details as page_details
 from pipelines.page import public_data, routes
 from pipelines.warehouse.athlete_settings import settings_are_known, write_athlete_settings
-from pipelines.warehouse.database import open_warehouse, require_warehouse
+from pipelines.warehouse.database import not_built, open_warehouse, require_warehouse
 
 TITLE = "Strava Stats"
 ROUTE_MAKERS = (routes.__file__, polylines.__file__)
@@ -262,7 +262,7 @@ def _opened(settings: StravaSettings) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             if "dbt_builds" in str(error):
-                raise BadSetting(f"The warehouse {path} is not built yet. Run `make compact`.") from error
+                raise not_built(path) from error
             raise BadSetting(
                 f"The warehouse {path} is of an older version, without what the page shows. Run `make compact`. "
                 f"({str(error).splitlines()[0]})"

@@ -168,8 +168,8 @@ def backup(
     force: replace whatever is there; otherwise only a bundle or an empty file.
 
     Raises:
-        BadSetting: there is no passphrase, or it is too short; there is no state; `file` lies in the midst of it, or is
-            something else than a bundle.
+        BadSetting: there is no passphrase, or it is too short; there is no state; the folder of `file` does not exist;
+            `file` lies in the midst of the state, or is something else than a bundle.
         WarehouseBusy: another program writes the warehouse.
         StorageFailed: something cannot be read, or `file` not written.
         Interrupted: a signal came; what was at `file` is untouched.
@@ -180,6 +180,8 @@ def backup(
             f"STRAVA_STATE_PASSPHRASE has fewer than {LEAST_PASSPHRASE} characters; make one with: "
             "openssl rand -base64 30"
         )
+    if not is_there(file.parent):
+        raise BadSetting(f"There is no folder {file.parent} for {file.name}: create it, or choose another one.")
     with _stops_as(f"Stopped; {file} is unchanged."), _still(settings, report, stop):
         places = _places(settings)
         for place in places:

@@ -209,7 +209,7 @@ def _compare_with_warehouse(
     reconciliation.shards = sum(map(len, landed.values()))
     if not is_there(settings.warehouse_path):
         if reconciliation.shards:
-            reason = "shards not in the warehouse, which does not exist: make compact"
+            reason = f"{_shards(reconciliation.shards)} not in the warehouse, which does not exist: make compact"
             reconciliation.differences.append(Difference(reconciliation.shards, reason))
         return {}
     try:
@@ -225,6 +225,11 @@ def _compare_with_warehouse(
         reconciliation.differences.append(Difference(0, f"warehouse not checked: {error}"))
         return None
     return {table: set(names) for table, names in staged.items() if table not in READ}
+
+
+def _shards(count: int) -> str:
+    """The noun after `count`."""
+    return "shard" if count == 1 else "shards"
 
 
 def _compare_tables(
@@ -247,7 +252,8 @@ def _compare_tables(
     both = [(table, name) for table in TABLES for name in landed[table].keys() & staged[table].keys()]
     rows = sum(landed[table][name] != staged[table][name] for table, name in both)
     if missing:
-        reconciliation.differences.append(Difference(missing, "shards not in staging yet: make compact"))
+        reason = f"{_shards(missing)} not in staging yet: make compact"
+        reconciliation.differences.append(Difference(missing, reason))
     if gone:
         reason = (
             "shards in staging that are no longer in bronze, so the DuckDB file may be their last copy: put them back "
@@ -255,7 +261,7 @@ def _compare_tables(
         )
         reconciliation.differences.append(Difference(gone, reason))
     if rows:
-        reason = "shards with other rows than staging has of them (a purge that was stopped?): make purge"
+        reason = f"{_shards(rows)} with other rows than in staging (a purge that was stopped?): make purge"
         reconciliation.differences.append(Difference(rows, reason, adds_up=False))
     if missing or rows:
         return

@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from pipelines.ground.durable import locked, read_whole, written_whole
-from pipelines.ground.errors import BadSetting, Interrupted
+from pipelines.ground.errors import BadSetting, Interrupted, StravaError
 from pipelines.ground.settings import REPO, SETTINGS, StravaSettings
 from pipelines.ground.stop import StopFlag
+from pipelines.sources.strava_api.auth import TokenFile
 
 # sleep of the machine, or a clock that was set forward, is noticed within this time
 LOOK_EVERY_S = 20
@@ -61,6 +62,9 @@ def run_on_schedule(settings: StravaSettings, show: Callable[[str], None], stop:
         StorageFailed: the time of the last flow cannot be noted.
     """
     schedule = Schedule(settings.schedule, settings.time_zone)
+    if settings.schedule == StravaSettings.schedule:
+        show(f"The schedule is the default, {settings.schedule!r}: each hour at minute 7. STRAVA_SCHEDULE changes it.")
+    _warn_of_failure(settings, show)
     note = settings.state_path / "schedule.json"
     lock = settings.state_path / "schedule.lock"
     try:
@@ -83,6 +87,15 @@ def run_on_schedule(settings: StravaSettings, show: Callable[[str], None], stop:
                 done_until = _write(note)
     except Interrupted:
         show("Stopped.")
+
+
+def _warn_of_failure(settings: StravaSettings, show: Callable[[str], None]) -> None:
+    """Show it if each flow would fail as things are."""
+    try:
+        settings.credentials()
+        TokenFile(settings.token_path).load()
+    except StravaError as error:
+        show(f"warning: {error} Until then each flow ends with exit code {error.exit_code}.")
 
 
 def _write(note: Path) -> datetime:

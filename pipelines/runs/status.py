@@ -31,7 +31,7 @@ _WAITS = " It waits for the next run."
 
 @dataclass(frozen=True)
 class Status:
-    """Everything to show. `no_tokens`: why the token file cannot be read; `reconciliation`: None without an athlete.
+    """Everything to show. `no_tokens`: why no athlete is known; `reconciliation`: None without an athlete.
 
     `athlete_id`: the token file's, otherwise that of the history. `exports`: those imported, oldest first. `files`: the
     imported files, each content once, oldest first; `files_left`: those in the watch folder that were not imported, by
@@ -72,12 +72,15 @@ def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
     try:
         tokens = TokenFile(settings.token_path).load()
     except NotAuthorised as error:
-        no_tokens = str(error)
+        no_tokens = f"not known: {error}"
     cursor = reconciliation = unknown_fields = None
     exports: list[ExportNote] = []
     files: list[WatchedFile] = []
     bronze = BronzeReader(settings.bronze_path)
-    athlete_id = _athlete_id(tokens, bronze)
+    known = athletes_of_history(bronze) if tokens is None else set()
+    if not known and not is_there(settings.token_path):
+        no_tokens = "nothing here yet: `make import FILE=export.zip` or `make auth`"
+    athlete_id = _athlete_id(tokens, known)
     if athlete_id is not None:
         quarantine = Quarantine(settings.state_path / "quarantine.json")
         cursor = bronze.cursor(athlete_id)
@@ -104,12 +107,11 @@ def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
     )
 
 
-def _athlete_id(tokens: Tokens | None, bronze: BronzeReader) -> int | None:
-    """The athlete of the history: from the token file, otherwise the only one that bronze has."""
+def _athlete_id(tokens: Tokens | None, known: set[int]) -> int | None:
+    """The athlete of the history: from the token file, otherwise the only one of those that bronze has."""
     if tokens is not None:
         return tokens.athlete_id
-    known = athletes_of_history(bronze)
-    return known.pop() if len(known) == 1 else None
+    return next(iter(known)) if len(known) == 1 else None
 
 
 def _live_files(bronze: BronzeReader, athlete_id: int) -> list[WatchedFile]:
@@ -182,7 +184,7 @@ def _token_lines(status: Status) -> list[tuple[str, str]]:
             return [("Athlete", "not known: there are only activity files, which do not say")]
         if status.athlete_id is not None:
             return [("Athlete", f"{status.athlete_id}, from an import; not authorised at Strava")]
-        return [("Athlete", f"not known: {status.no_tokens}")]
+        return [("Athlete", status.no_tokens)]
     left_s = tokens.expires_at - datetime.now(UTC).timestamp()
     if not tokens.access_token:
         expiry = "none yet: the next run asks for one"

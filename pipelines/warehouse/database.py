@@ -26,6 +26,8 @@ HEADERS_BYTES = 3 * 4096
 CATALOG = "warehouse"
 # the schema of what is loaded
 DATASET = "staging"
+# dbt's record of its builds there, see the macro `record_build`
+BUILDS = "dbt_builds"
 # with this, 100,000 activities take less than 250 MB
 LIMITS: Config = {"threads": 1, "memory_limit": f"{LEASH_MB}MB", "preserve_insertion_order": False}
 
@@ -122,6 +124,11 @@ def _begin_anew(path: Path) -> None:
     _attached(beside).close()
     beside.chmod(path.stat().st_mode & 0o777)
     beside.replace(path)
+
+
+def not_built(path: Path) -> BadSetting:
+    """The error for a warehouse at `path` that has no marts yet."""
+    return BadSetting(f"The warehouse {path} is not built yet. Run `make compact`.")
 
 
 def holds_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:

@@ -17,7 +17,7 @@ from pipelines.ground.engine import quoted, refused_write
 from pipelines.ground.errors import BadSetting, StorageFailed, StravaError
 from pipelines.ground.output import BestEffort, answering
 from pipelines.sources.strava_api.terminal import on_one_line
-from pipelines.warehouse.database import open_warehouse
+from pipelines.warehouse.database import BUILDS, holds_table, not_built, open_warehouse
 
 FORMATS = ("table", "csv", "json", "markdown")
 ROWS_AT_ONCE = 1000
@@ -54,17 +54,18 @@ def query_warehouse(path: Path, query: str | None, format_: str | None) -> None:
     one of `FORMATS`.
 
     Raises:
-        BadSetting: DuckDB does not accept a statement; those after it are not run.
+        BadSetting: DuckDB does not accept a statement, or has no such table because the warehouse is not built yet;
+            statements after it are not run.
         StorageFailed: the answer, or the warehouse, cannot be written or read.
     """
     with _sealed(path) as connection, answering() as write:
         if query:
-            _answer(connection, _decoded(os.fsencode(query)), format_, write)
+            _answer(path, connection, _decoded(os.fsencode(query)), format_, write)
         elif sys.stdin.isatty():
             write(f"{path} (read only). End a statement with ; and leave with Ctrl-D.\n")
-            _converse(connection, format_, write)
+            _converse(path, connection, format_, write)
         else:
-            _answer(connection, _decoded(sys.stdin.buffer.read()), format_, write)
+            _answer(path, connection, _decoded(sys.stdin.buffer.read()), format_, write)
 
 
 @contextmanager
@@ -91,7 +92,7 @@ def _decoded(text: bytes) -> str:
     raise BadSetting("The query is not UTF-8 text: save it as UTF-8.")
 
 
-def _converse(connection: duckdb.DuckDBPyConnection, format_: str | None, write: Write) -> None:
+def _converse(path: Path, connection: duckdb.DuckDBPyConnection, format_: str | None, write: Write) -> None:
     statement = ""
     while True:
         prompt = "   ...> " if statement else "strava> "
@@ -107,14 +108,14 @@ def _converse(connection: duckdb.DuckDBPyConnection, format_: str | None, write:
             return
         if statement.rstrip().endswith(";"):
             try:
-                _answer(connection, statement, format_, write)
+                _answer(path, connection, statement, format_, write)
             except BadSetting as error:
                 write(f"{error}\n")
             statement = ""
 
 
-def _answer(connection: duckdb.DuckDBPyConnection, text: str, format_: str | None, write: Write) -> None:
-    """Run the statements of `text` one after the other and write the answer of each."""
+def _answer(path: Path, connection: duckdb.DuckDBPyConnection, text: str, format_: str | None, write: Write) -> None:
+    """Run the statements of `text` on the warehouse at `path` one after the other and write the answer of each."""
     results = 0
     try:
         for statement in connection.extract_statements(text):
@@ -129,6 +130,12 @@ def _answer(connection: duckdb.DuckDBPyConnection, text: str, format_: str | Non
                 write("\n")
             results += 1
             _WRITERS[format_ or "table"](result, write)
+    except duckdb.CatalogException as error:
+        # a cursor sees the warehouse even if the statement was in a transaction
+        with connection.cursor() as beside:
+            if holds_table(beside, BUILDS):
+                raise _refused(error) from None
+            raise BadSetting(f"{not_built(path)} ({str(error).splitlines()[0]})") from None
     except duckdb.Error as error:
         raise _refused(error) from None
 

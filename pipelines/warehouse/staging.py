@@ -40,7 +40,7 @@ from pipelines.ground.engine import (
 )
 from pipelines.ground.errors import Interrupted, StorageFailed, StravaError
 from pipelines.sources.strava_api.pause import Pause
-from pipelines.warehouse.database import CATALOG, DATASET, holds_table, memory_to_read_mb, open_warehouse
+from pipelines.warehouse.database import BUILDS, CATALOG, DATASET, holds_table, memory_to_read_mb, open_warehouse
 from pipelines.warehouse.points import PointLayer, load_points, points_are_behind, shards_without_points
 from pipelines.warehouse.readings import Readings, made_by_this_reader
 from pipelines.warehouse.windows import holds_files, shards_read_otherwise, windows
@@ -48,9 +48,6 @@ from pipelines.warehouse.windows import holds_files, shards_read_otherwise, wind
 LEAST_MEMORY_MB = 20
 # seconds of readings between two loads, each of which takes half a second
 SECONDS_PER_LOAD = 20
-
-# dbt's record of its builds, see the macro `record_build`
-BUILDS = "dbt_builds"
 
 # by table, the files of shards, by the names inside; several may share a file
 Shards = dict[str, dict[str, Path]]

@@ -365,6 +365,7 @@ def test_ctrl_c_leaves_auth(newcomer):
         process.wait(10)
         _, err = process.communicate()
     assert (process.returncode, "Traceback" in err) == (130, False)
+    assert err.splitlines()[-1] == "Stopped. Nothing has changed: run `make auth` again."
 
 
 def test_revoke_withdraws_at_strava_and_removes_the_token_and_no_data(athlete, run):

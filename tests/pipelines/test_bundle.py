@@ -96,6 +96,20 @@ def test_a_new_machine_continues_from_a_bundle_as_if_it_were_the_old_one(athlete
     assert elsewhere.sql("select count(*) from strava.activity_details") == [(5,)]
 
 
+def test_a_bundle_goes_into_a_folder_that_is_there_and_its_whole_path_is_said(athlete, run, pull, monkeypatch):
+    pull()
+    folder = athlete.home.parent / "nowhere"
+    assert_said(run("backup", str(folder / "b"), "--unencrypted"), 2, f"There is no folder {folder}")
+    assert not folder.exists()
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(folder))
+    for typed, name in (("b", "b"), ("~/c", "c"), ("~nobody.bundle", "~nobody.bundle")):
+        ran = run("backup", typed, "--unencrypted")
+        assert (ran.code, f" in {folder / name} (" in ran.err) == (0, True), ran.err
+    assert {path.name for path in folder.iterdir()} == {"b", "c", "~nobody.bundle"}
+
+
 @pytest.mark.slow
 def test_what_was_purged_since_the_backup_does_not_come_back_with_it(athlete, run, steps, strava, bundle):
     athlete.authorise()

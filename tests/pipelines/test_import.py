@@ -199,13 +199,26 @@ def test_what_is_no_export_is_refused_in_one_sentence_and_nothing_lands(athlete,
 
 
 def test_a_path_that_leads_to_no_file_is_said(athlete, run, tmp_path):
-    assert_said(run("import", str(tmp_path / "export_9.zip")), 8, "export_9.zip does not exist")
-    assert_said(run("import", "/dev/null"), 8, "null is not a file")
-    (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    assert_said(run("import", str(tmp_path / "loop")), 8, "loop cannot be read: it is a link to itself")
+    gone = tmp_path / "export_9.zip"
+    assert_said(run("import", str(gone)), 8, f"{gone} does not exist", "A path with blanks needs quotes.")
+    assert_said(run("import", str(tmp_path / "ride.fit")), 8, f"{tmp_path / 'ride.fit'}: No such file")
+    assert_said(run("import", "/dev/null"), 8, "/dev/null is not a file")
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert_said(run("import", str(loop)), 8, f"{loop} cannot be read: it is a link to itself")
     os.mkfifo(tmp_path / "pipe")
-    assert_said(run("import", str(tmp_path / "pipe")), 8, "pipe is not a file")
+    assert_said(run("import", str(tmp_path / "pipe")), 8, f"{tmp_path / 'pipe'} is not a file")
     assert_said(run("import"), 2, "There is nothing to import")
+
+
+def test_what_is_meant_as_a_file_or_folder_of_a_watch_is_shown_the_way(athlete, run, tmp_path):
+    (tmp_path / "notes.txt").write_text("no ZIP")
+    assert_said(run("import", str(tmp_path / "notes.txt")), 8, "is not a ZIP. Give the ZIP", "a FIT, GPX or TCX file")
+    (tmp_path / "Garmin").mkdir()
+    said = "If it is the folder of your watch: STRAVA_WATCH=… in .env, or --watch."
+    assert_said(run("import", str(tmp_path / "Garmin")), 8, "has no activities.csv in it", said)
+    typo = tmp_path / "Gramin"
+    assert_said(run("import", "--watch", str(typo)), 2, f"--watch is {typo}: there is no such folder")
 
 
 def test_a_bad_export_among_good_ones_is_said_in_the_end(athlete, world, land, run):
@@ -229,7 +242,8 @@ def test_an_import_waits_for_the_run_that_goes_on_and_can_be_stopped_meanwhile(a
         command = athlete.fork("import", str(path))
         assert "Another run is going on" in next(command.lines())
         command.signal(signal.SIGTERM)
-        assert command.wait().code == 130
+        ran = command.wait()
+        assert (ran.code, ran.err.splitlines()[-1]) == (130, "Stopped. Run the same import again: it continues.")
     assert everything(athlete) == {}
 
 
@@ -286,7 +300,7 @@ def test_ctrl_c_keeps_what_was_imported_so_far_and_says_how_to_go_on(athlete, la
     command.signal(signal.SIGINT)
     ran = command.wait()
     assert (ran.code, "Traceback" in ran.err) == (130, False), ran.err
-    assert "What was imported so far is kept; import the same file again." in ran.err
+    assert "Stopped. Run the same import again: it continues." in ran.err
     assert notes(athlete) == []
     land(path)
     assert_landed(athlete, written)

@@ -298,7 +298,7 @@ def test_a_warehouse_that_is_behind_is_reported_and_a_wrong_one_does_not_add_up(
         content = status(run)
         assert count_of(content, f"process {holder.pid}") == 0
         assert content["activities"]["in_activities"] is None
-    assert count_of(status(run), "shards not in staging yet") == 1
+    assert count_of(status(run), "shard not in staging yet") == 1
 
 
 @pytest.mark.slow

@@ -169,7 +169,13 @@ class Sleeper(StopFlag):
 
 def test_a_wait_of_hours_looks_at_the_clock_in_between_as_a_machine_that_slept_needs(athlete):
     said, sleeper = [], Sleeper()
-    settings = SimpleNamespace(schedule="0 0 1 1 *", time_zone="Europe/Berlin", state_path=athlete.home)
+    settings = SimpleNamespace(
+        schedule="0 0 1 1 *",
+        time_zone="Europe/Berlin",
+        state_path=athlete.home,
+        credentials=lambda: ("1", "secret"),
+        token_path=athlete.token_file,
+    )
     run_on_schedule(settings, said.append, sleeper)
     assert sleeper.waits_s == [LOOK_EVERY_S]
     assert [line.partition(":")[0] for line in said] == ["Next flow", "Stopped."]
@@ -181,6 +187,28 @@ def test_a_flow_that_fails_is_told_and_the_next_one_runs_when_it_is_due(athlete,
     until(lambda: scheduler.said("The flow ended with exit code 3.") == 2)
     assert scheduler.said("error: There is no token file") >= 2
     assert scheduler.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"STRAVA_CLIENT_ID": ""}, "STRAVA_CLIENT_ID is not set"), ({}, "There is no token file")],
+    ids=["credentials", "token"],
+)
+def test_a_start_without_credentials_or_token_warns_before_it_waits(athlete, schedule, settings, words):
+    athlete.token_file.unlink()
+    scheduler = schedule(HOURLY, **settings)
+    until(lambda: scheduler.said("Next flow"))
+    [warning] = [line for line in scheduler.lines if "warning: " in line]
+    assert words in warning
+    assert warning.endswith("Until then each flow ends with exit code 3.")
+    assert not scheduler.said("The schedule is the default")
+
+
+def test_without_an_expression_it_names_the_default(athlete, schedule):
+    scheduler = schedule("7 * * * *")
+    until(lambda: scheduler.said("Next flow"))
+    assert scheduler.said("The schedule is the default, '7 * * * *': each hour at minute 7.") == 1
+    assert not scheduler.said("warning: ")
 
 
 def test_a_second_scheduler_of_the_same_warehouse_waits_until_the_first_has_gone(athlete, schedule):

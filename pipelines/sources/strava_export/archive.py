@@ -205,9 +205,9 @@ def open_archive(path: Path) -> Archive:
     """
     name = path.resolve().name
     if not path.exists():
-        raise NotAnExport(f"{name} does not exist. Give the ZIP from Strava, or the folder into which it unpacks.")
+        raise NotAnExport(f"{path} does not exist. Give the ZIP from Strava, or the folder into which it unpacks.")
     if not path.is_dir() and not path.is_file():
-        raise NotAnExport(f"{name} is not a file. Give the ZIP from Strava, or the folder into which it unpacks.")
+        raise NotAnExport(f"{path} is not a file. Give the ZIP from Strava, or the folder into which it unpacks.")
     try:
         archive = FolderArchive(path) if path.is_dir() else ZipArchive(path)
     except OSError as error:
