@@ -26,6 +26,8 @@ MOST_FILES = 16
 SMALL_BYTES, MIDDLING_BYTES = 2**18, 2**22
 # the most that goes into one file, as files, and into one row group, in memory
 FILE_BYTES, ROW_GROUP_BYTES = 2**23, 2**23
+# in memory that goes into one file, unless it is made of two: details are ten times larger than their file
+MEMORY_BYTES = 2**26
 _COMPACTED = re.compile(r"(.+)--(.+)\.[0-9a-f]{8}")
 
 

@@ -28,6 +28,7 @@ from dlt.extract.items import DataItemWithMeta
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.bronze.compaction import (
+    MEMORY_BYTES,
     Span,
     batches_of,
     covered,
@@ -642,11 +643,20 @@ class Bronze(BronzeReader):
         return done
 
     def _compact(self, table: str, batch: list[Path]) -> int:
-        files = [rows for rows in map(rows_to_compact, batch) if rows is not None]
-        if len(files) < 2:
-            return 0
-        self._write_compacted(table, together(files))
-        return len(files)
+        done = 0
+        files: list[pa.Table] = []
+        for path in batch:
+            rows = rows_to_compact(path)
+            if rows is None:
+                continue
+            if len(files) > 1 and sum(each.nbytes for each in files) + rows.nbytes > MEMORY_BYTES:
+                self._write_compacted(table, together(files))
+                done, files = done + len(files), []
+            files.append(rows)
+        if len(files) > 1:
+            self._write_compacted(table, together(files))
+            done += len(files)
+        return done
 
     def _write_compacted(self, table: str, rows: pa.Table) -> None:
         folder = self.folder if self._url is None else self.waiting_path

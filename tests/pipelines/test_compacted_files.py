@@ -251,3 +251,12 @@ def test_a_withdrawal_names_the_shards_inside_a_compacted_file_that_is_set_aside
     put(folder / f"{name_of(50)}.parquet", row(50))
     withdrawal = came_through(BronzeReader(folder.parent), "api").withdrawal
     assert {name_of(number) for number in range(20)} <= withdrawal.shards["activities"]
+
+
+def test_details_that_are_large_in_memory_become_several_files(folder, opened, monkeypatch):
+    for number in range(20):
+        put(folder / f"{name_of(number)}.parquet", row(number, payload=json.dumps({"id": number, "text": "a" * 10**6})))
+    monkeypatch.setattr("pipelines.bronze.store.MEMORY_BYTES", 5 * 10**6)
+    assert opened().compact(Pause()) == 20
+    assert len(files(folder)) == 5
+    assert ids(folder) == [*range(20)]
