@@ -26,6 +26,8 @@ MOST_FILES = 16
 SMALL_BYTES, MIDDLING_BYTES = 2**18, 2**22
 # the most that goes into one file, as files, and into one row group, in memory
 FILE_BYTES, ROW_GROUP_BYTES = 2**23, 2**23
+# in memory that goes into one file, unless it is made of two: details are ten times larger than their file
+MEMORY_BYTES = 2**26
 _COMPACTED = re.compile(r"(.+)--(.+)\.[0-9a-f]{8}")
 
 
@@ -51,10 +53,13 @@ def span(path: Path) -> Span:
     return Span(found[1], found[2]) if found else Span(path.stem, path.stem)
 
 
-def covered(paths: Iterable[Path], names_in: Callable[[Path], frozenset[str]]) -> set[Path]:
-    """Those of `paths`, the files of one table, whose shards are all in another one, a compacted file."""
+def covered(paths: Iterable[Path], names_in: Callable[[Path], frozenset[str]]) -> dict[Path, Path]:
+    """Those of `paths`, the files of one table, whose shards are all in another one, a compacted file: each with that.
+
+    names_in: the names of the shards in a file, none if it cannot be read; called for as few files as possible.
+    """
     spans = {path: span(path) for path in paths}
-    found: set[Path] = set()
+    found: dict[Path, Path] = {}
     for compacted in filter(is_compacted, spans):
         inside = [
             path
@@ -63,10 +68,17 @@ def covered(paths: Iterable[Path], names_in: Callable[[Path], frozenset[str]]) -
         ]
         if inside:
             names = names_in(compacted)
-            found.update(
-                path for path in inside if (names_in(path) < names if is_compacted(path) else path.stem in names)
-            )
+            found.update({path: compacted for path in inside if _covers(compacted, names, path, names_in)})
     return found
+
+
+def _covers(compacted: Path, names: frozenset[str], path: Path, names_in: Callable[[Path], frozenset[str]]) -> bool:
+    if not is_compacted(path):
+        # a file may bear the name of a shard and have rows of others; what cannot be read has no others
+        return path.stem in names and names_in(path) <= names
+    inside = names_in(path)
+    # of two with the same shards, as after a purge, one goes
+    return bool(inside) and (inside < names or (inside == names and compacted.name < path.name))
 
 
 def due(paths: Iterable[Path]) -> list[list[Path]]:
@@ -75,7 +87,8 @@ def due(paths: Iterable[Path]) -> list[list[Path]]:
     Raises:
         StorageFailed: the size of a file cannot be read.
     """
-    sizes = {path: size_of(path) for path in paths}
+    # where a link leads, the file belongs to somebody else
+    sizes = {path: size_of(path) for path in paths if not path.is_symlink()}
     small = [path for path, size in sizes.items() if size < SMALL_BYTES]
     middling = [path for path, size in sizes.items() if SMALL_BYTES <= size < MIDDLING_BYTES and is_compacted(path)]
     wanted = [path for tier in (small, middling) if len(tier) > MOST_FILES for path in tier]
@@ -90,36 +103,46 @@ def due(paths: Iterable[Path]) -> list[list[Path]]:
     return [batch for batch in batches if len(batch) > 1]
 
 
-def rows_of_all(paths: Iterable[Path]) -> pa.Table:
-    """The rows of the shard files at `paths`, all of one table, in the order of their shards' names; each shard once.
+def rows_to_compact(path: Path) -> pa.Table | None:
+    """The rows of the shard file at `path`; None if it is damaged, gone, or has others than its name promises.
 
-    A file with another name than its rows, or with columns of a later version, is left out.
+    Also if it has columns of a later version.
 
     Raises:
-        FileNotFoundError, ShardDamaged, StorageFailed: as `opened`; or a payload does not match its hash.
+        StorageFailed: the system could not read it.
     """
-    by_name = {name: rows for path in paths for name, rows in _shards_in(path)}
-    return pa.concat_tables([by_name[name] for name in sorted(by_name)]) if by_name else pa.table({"shard": []})
-
-
-def _shards_in(path: Path) -> Iterator[tuple[str, pa.Table]]:
     schema = TABLES[path.parent.name].schema
-    with opened(path) as file:
-        rows = file.read()
-    if rows.schema.names != schema.names:
-        return
-    rows = rows.replace_schema_metadata(None).cast(schema)
-    if not are_as_they_came(rows):
-        raise ShardDamaged(path, "a payload does not match its hash")
-    for name in rows["shard"].unique().to_pylist():
-        if name in span(path):
-            yield name, rows.filter(pc.equal(rows["shard"], name))
+    try:
+        with opened(path) as file:
+            rows = file.read()
+            if rows.schema.names != schema.names:
+                return None
+            rows = rows.replace_schema_metadata(None).cast(schema)
+            promised = span(path)
+            is_sound = are_as_they_came(rows) and all(name in promised for name in rows["shard"].unique().to_pylist())
+    except (FileNotFoundError, ShardDamaged):
+        # the next query for its rows handles it
+        return None
+    return rows if is_sound else None
+
+
+def together(files: Iterable[pa.Table]) -> pa.Table:
+    """The rows of several files, in the order of their shards' names; each shard once."""
+    by_name: dict[str, pa.Table] = {}
+    for rows in files:
+        for name in rows["shard"].unique().to_pylist():
+            of_shard = rows.filter(pc.equal(rows["shard"], name))
+            # a purge that was stopped may have erased rows of one and not yet of the other: the next run does
+            if name not in by_name or len(of_shard) > len(by_name[name]):
+                by_name[name] = of_shard
+    return pa.concat_tables([by_name[name] for name in sorted(by_name)])
 
 
 def batches_of(file: pq.ParquetFile, path: Path, name: str, rows: int) -> Iterator[pa.RecordBatch]:
     """The rows of the shard `name`, so many at a time, in the `file` opened at `path`, which may contain others too."""
     for batch in file.iter_batches(batch_size=rows, columns=SCHEMA.names):
-        mine = batch.filter(pc.equal(batch["shard"], name)) if is_compacted(path) else batch
+        is_shared = is_compacted(path) or path.stem != name
+        mine = batch.filter(pc.equal(batch["shard"], name)) if is_shared else batch
         if len(mine):
             yield mine
 

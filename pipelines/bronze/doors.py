@@ -266,8 +266,11 @@ def _tombstones(bronze: BronzeReader) -> list[_Tombstone]:
 
 def _shards(bronze: BronzeReader, table: str) -> frozenset[str]:
     """The names of all shards of `table`, those inside and those of the files, including shards that are set aside."""
-    paths = [*bronze.shards(table), *(place for _, place in files_set_aside(bronze.folder / table))]
-    return frozenset({*bronze.rows_by_shard(table), *(path.stem for path in paths)})
+    set_aside = files_set_aside(bronze.folder / table)
+    paths = [*bronze.shards(table), *(place for _, place in set_aside)]
+    # of what is set aside as far as they can be read
+    inside = {name for aside, _ in set_aside for name in bronze.names_of(aside) if name is not None}
+    return frozenset({*bronze.rows_by_shard(table), *(path.stem for path in paths), *inside})
 
 
 def _listed_in_exports(bronze: BronzeReader) -> set[int]:

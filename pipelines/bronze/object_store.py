@@ -5,7 +5,7 @@ variables AWS_ACCESS_KEY_ID and so on, a profile, a role; AWS_ENDPOINT_URL names
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 import dlt
@@ -14,13 +14,15 @@ from dlt.common.configuration.specs import AwsCredentials
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
-from pipelines.ground.durable import is_there, written_whole
+from pipelines.ground.durable import is_there, size_of, written_whole
 from pipelines.ground.errors import BadSetting, StorageFailed, StravaError
 from pipelines.ground.network import BucketRoute
 from pipelines.sources.strava_api.terminal import one_line
 
 AMAZON = "https://s3.amazonaws.com"
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+# to list a table and fetch what is missing
+TRIES = 3
 TROUBLES = (BotoCoreError, ClientError, OSError)
 
 
@@ -73,15 +75,27 @@ def fetch_missing(pipeline: dlt.Pipeline, url: str, tables: Iterable[str], folde
         with pipeline.destination_client() as client:
             assert isinstance(client, FilesystemClient)  # noqa: S101 - for the type checker: we chose it
             store = client.fs_client
-            # not from a cache: another machine may have landed shards since
-            store.invalidate_cache()
             for table in tables:
-                for path, facts in store.find(f"{client.dataset_path.rstrip('/')}/{table}", detail=True).items():
-                    _fetch(store, path, facts["size"], folder / table / PurePosixPath(path).name)
+                _fetch_table(store, f"{client.dataset_path.rstrip('/')}/{table}", folder / table)
     except StorageFailed:
         raise
     except TROUBLES as error:
         raise store_error(url, error) from error
+
+
+def _fetch_table(store: AbstractFileSystem, place: str, folder: Path) -> None:
+    for left in reversed(range(TRIES)):
+        # not from a cache: another machine may have landed shards since
+        store.invalidate_cache()
+        try:
+            for path, facts in store.find(place, detail=True).items():
+                _fetch(store, path, facts["size"], folder / PurePosixPath(path).name)
+        except FileNotFoundError:
+            # another machine has just compacted it, or a purge has emptied it
+            if not left:
+                raise
+        else:
+            return
 
 
 def _fetch(store: AbstractFileSystem, path: str, size: int, local: Path) -> None:
@@ -114,8 +128,11 @@ def put_back(pipeline: dlt.Pipeline, url: str, local: Path) -> None:
         raise store_error(url, error) from error
 
 
-def take_away(pipeline: dlt.Pipeline, url: str, local: Iterable[Path]) -> None:
-    """Remove the shard files in `pipeline`'s destination at `url` whose copies are `local`, as far as they exist.
+def take_away(pipeline: dlt.Pipeline, url: str, local: Mapping[Path, Path]) -> dict[Path, Path]:
+    """Remove the shard files in `pipeline`'s destination at `url` whose copies are the keys of `local`.
+
+    Each value is the copy of the file that replaces it: if that is not there, both stay. Returns what was removed, or
+    was not there.
 
     Raises:
         StorageFailed: the store refuses.
@@ -125,9 +142,11 @@ def take_away(pipeline: dlt.Pipeline, url: str, local: Iterable[Path]) -> None:
             assert isinstance(client, FilesystemClient)  # noqa: S101 - for the type checker: we chose it
             dataset, store = client.dataset_path.rstrip("/"), client.fs_client
             store.invalidate_cache()
-            there = {str(path) for path in store.find(dataset)}
-            wanted = [f"{dataset}/{path.parent.name}/{path.name}" for path in local]
-            if found := [path for path in wanted if path in there]:
+            there = {str(path): facts["size"] for path, facts in store.find(dataset, detail=True).items()}
+            place = {path: f"{dataset}/{path.parent.name}/{path.name}" for pair in local.items() for path in pair}
+            replaced = {path: by for path, by in local.items() if there.get(place[by]) == size_of(by)}
+            if found := [place[path] for path in replaced if place[path] in there]:
                 store.rm(found)
     except TROUBLES as error:
         raise store_error(url, error) from error
+    return replaced

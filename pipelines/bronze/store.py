@@ -28,6 +28,7 @@ from dlt.extract.items import DataItemWithMeta
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.bronze.compaction import (
+    MEMORY_BYTES,
     Span,
     batches_of,
     covered,
@@ -35,8 +36,9 @@ from pipelines.bronze.compaction import (
     file_name,
     file_of,
     is_compacted,
-    rows_of_all,
+    rows_to_compact,
     span,
+    together,
 )
 from pipelines.bronze.liveness import OF_ANYBODY, VERSION_ORDER, is_live, with_live
 from pipelines.bronze.object_store import aws_credentials, fetch_missing, put_back, store_error, take_away
@@ -196,7 +198,7 @@ class BronzeReader:
         self.folder = folder
         # path -> what is wrong with it
         self.damaged: dict[Path, str] = {}
-        # (path, size) of a compacted file -> the names of its shards
+        # (path, size) of a file -> the names of its shards
         self._names: dict[tuple[Path, int], frozenset[str]] = {}
         # Arrow's own pool keeps freed memory: 40 MB more at 100,000 activities, and no faster
         pa.set_memory_pool(pa.system_memory_pool())
@@ -208,22 +210,20 @@ class BronzeReader:
             StorageFailed: the folder cannot be listed.
         """
         paths = [path for path in shard_files(self.folder / table) if path not in self.damaged]
-        hidden = covered(paths, self._names_of)
+        hidden = covered(paths, self.names_of)
         return [path for path in paths if path not in hidden]
 
-    def _names_of(self, path: Path) -> frozenset[str]:
-        """The names of the shards in a file; none if it is a compacted one that is damaged or was just removed."""
-        if not is_compacted(path):
-            return frozenset([path.stem])
+    def names_of(self, path: Path) -> frozenset[str]:
+        """The names of the shards in a file; none if it is damaged or was just removed."""
         try:
             return self._read_names(path)
         except (FileNotFoundError, ShardDamaged):
             return frozenset()
 
-    def _read_names(self, compacted: Path) -> frozenset[str]:
-        key = compacted, size_of(compacted)
+    def _read_names(self, path: Path) -> frozenset[str]:
+        key = path, size_of(path)
         if key not in self._names:
-            self._names[key] = names_in(compacted)
+            self._names[key] = names_in(path)
         return self._names[key]
 
     def leave_out_damaged(self) -> int:
@@ -249,9 +249,26 @@ class BronzeReader:
         return found
 
     def shards_set_aside(self) -> list[Path]:
-        """What is set aside as damaged, by its path as a shard, unless a shard has that path again."""
-        places = {place for table in TABLES for _, place in files_set_aside(self.folder / table)}
-        return sorted(place for place in places if not is_there(place))
+        """What is set aside as damaged, by its path as a shard, unless that is here again."""
+        found = [each for table in TABLES for each in files_set_aside(self.folder / table)]
+        return sorted({shard for aside, shard in found if not self._is_back(aside, shard)})
+
+    def _is_back(self, aside: Path, shard: Path) -> bool:
+        """Whether what is set aside as `aside` is here again: the `shard`, or all of its shards in other files."""
+        if is_there(shard):
+            return True
+        names = self.names_of(aside) if is_compacted(shard) else frozenset([shard.stem])
+        return bool(names) and names <= self._names_elsewhere(shard)
+
+    def _names_elsewhere(self, shard: Path) -> frozenset[str]:
+        """The names of the shards in all other files of its table that overlap with `shard`."""
+        of = span(shard)
+        others = [
+            path
+            for path in self.shards(shard.parent.name)
+            if path != shard and span(path).first <= of.last and of.first <= span(path).last
+        ]
+        return frozenset().union(*map(self.names_of, others))
 
     def landed(self, table: str) -> Landed:
         """What is known of `table`, so that only new or changed payloads land; what is buried lands again."""
@@ -614,23 +631,36 @@ class Bronze(BronzeReader):
         """
         done = 0
         for table in TABLES:
-            for batch in due(self.shards(table)):
+            # beside what is set aside its replacement stays, which shows that it is not missing
+            replaced = {shard for _, shard in files_set_aside(self.folder / table)}
+            for batch in due(path for path in self.shards(table) if path not in replaced):
                 pause.wait(0)
                 try:
-                    rows = rows_of_all(batch)
-                except (FileNotFoundError, ShardDamaged):
-                    # the next query for its rows handles it
-                    continue
-                if pc.count_distinct(rows["shard"]).as_py() > 1:
-                    self._write_compacted(table, rows)
-                    done += len(batch)
+                    done += self._compact(table, batch)
+                except MemoryError as error:
+                    raise StorageFailed(f"The shards in {self.folder / table}: memory does not suffice.") from error
         self.remove_covered()
+        return done
+
+    def _compact(self, table: str, batch: list[Path]) -> int:
+        done = 0
+        files: list[pa.Table] = []
+        for path in batch:
+            rows = rows_to_compact(path)
+            if rows is None:
+                continue
+            if len(files) > 1 and sum(each.nbytes for each in files) + rows.nbytes > MEMORY_BYTES:
+                self._write_compacted(table, together(files))
+                done, files = done + len(files), []
+            files.append(rows)
+        if len(files) > 1:
+            self._write_compacted(table, together(files))
+            done += len(files)
         return done
 
     def _write_compacted(self, table: str, rows: pa.Table) -> None:
         folder = self.folder if self._url is None else self.waiting_path
         path = folder / table / file_name(rows)
-        make_folder(path.parent)
         with written_whole(path) as file:
             file.write(file_of(rows))
         if self._url is not None:
@@ -640,16 +670,19 @@ class Bronze(BronzeReader):
             self.fetch()
 
     def remove_covered(self) -> None:
-        """Remove the files that a compacted file covers, after compaction or after a kill.
+        """Remove the files that a compacted file covers if that is whole, after compaction or after a kill.
+
+        A link stays: what it leads to belongs to somebody else.
 
         Raises:
             StorageFailed: one could not be removed; readers leave it out.
         """
         for table in TABLES:
-            paths = shard_files(self.folder / table)
-            hidden = sorted(covered(paths, self._names_of))
+            covers = covered(shard_files(self.folder / table), self.names_of)
+            whole = {path for path in set(covers.values()) if _is_whole(path)}
+            hidden = {path: by for path, by in sorted(covers.items()) if by in whole and not path.is_symlink()}
             if hidden and self._url is not None:
-                take_away(self._pipeline, self._url, hidden)
+                hidden = take_away(self._pipeline, self._url, hidden)
             for path in hidden:
                 # if a power cut brings one back, the next run removes it again
                 remove(path, durable=False)
@@ -676,10 +709,8 @@ class Bronze(BronzeReader):
         for path in self.shards(table):
             # somebody may have removed it just now
             with suppress(FileNotFoundError):
-                if is_compacted(path):
-                    found |= dict.fromkeys(self._read_names(path) - but, path)
-                elif path.stem not in but:
-                    found[shard_name(path)] = path
+                if is_compacted(path) or path.stem not in but:
+                    found |= {name: path for name in self._read_names(path) - but if name is not None}
         return found
 
     def leave_out_damaged(self) -> int:
@@ -708,22 +739,39 @@ class Bronze(BronzeReader):
         rows = self._rows_of(table, names)
         if rows is not None and is_compacted(shard):
             # its names may be unreadable: take the shards between its first and its last that no other file has
-            elsewhere = [self._names_of(path) for path in self.shards(table) if path != shard]
-            rows = rows.filter(pc.invert(pc.is_in(rows["shard"], pa.array(frozenset().union(*elsewhere), pa.string()))))
+            rows = rows.filter(pc.invert(pc.is_in(rows["shard"], pa.array(self._names_elsewhere(shard), pa.string()))))
         # of an export's rows staging may have what a reader makes of them, and that is not what came
         return rows if rows and are_as_they_came(rows) else None
 
     def _set_aside(self, shard: Path, reason: str, rows: pa.Table | None) -> None:
         aside = self._place_aside(shard)
+        place = shard if rows is None else self._place_anew(shard, shard, rows)
         move(shard, aside)
         found = f"The shard {shard} is damaged ({reason}) and was set aside as {aside.name}"
         if rows is not None:
-            write_shard_anew(rows, shard)
+            write_shard_anew(rows, place)
+        if place != shard:
+            self._warn(
+                f"{found}; what the warehouse had of its rows was written anew as {place.name}. Nothing else here has "
+                f"the others: restore it from a backup, and keep {aside.name}."
+            )
+        elif rows is not None:
             self._warn(f"{found}; the warehouse had its rows, and it was written anew.")
         elif self._url is not None:
             self._warn(f"{found}; it is fetched again from {self._url}.")
         else:
             self._warn(f"{found}; nothing else here has its rows: restore it from a backup, and keep {aside.name}.")
+
+    def _place_anew(self, damaged: Path, shard: Path, rows: pa.Table) -> Path:
+        """Where to write `rows`, which the warehouse has of the `damaged` file of `shard`.
+
+        Its own place only if they are all of it: what is not there is reported as missing.
+        """
+        if not is_compacted(shard):
+            return shard
+        names = self.names_of(damaged)
+        is_all = names <= self._names_elsewhere(shard) | frozenset(rows["shard"].unique().to_pylist())
+        return shard if names and is_all else shard.with_name(file_name(rows))
 
     def _place_aside(self, shard: Path) -> Path:
         """A name that no other file has, unless with the same bytes."""
@@ -749,7 +797,7 @@ class Bronze(BronzeReader):
         # withdrawals and tombstones first: they record what was erased
         for table in reversed(TABLES):
             for aside, shard in files_set_aside(self.folder / table):
-                if not is_there(shard):
+                if not self._is_back(aside, shard):
                     self._put_back(aside, shard)
 
     def _put_back(self, aside: Path, shard: Path) -> None:
@@ -779,7 +827,7 @@ class Bronze(BronzeReader):
         for erases in erase:
             rows = without_erased(rows, erases)
         if rows:
-            write_shard_anew(rows, shard)
+            write_shard_anew(rows, self._place_anew(aside, shard, rows))
             self._warn(f"The shard {shard}, set aside as {aside.name}, was written anew: the warehouse had its rows.")
 
     def erase_set_aside(
@@ -812,7 +860,7 @@ class Bronze(BronzeReader):
         # by pull, its shards, each with the file that it is in
         pulls: dict[str, dict[str, Path]] = {}
         for path in self.shards(ACTIVITIES):
-            for name in self._names_of(path):
+            for name in self.names_of(path) if is_compacted(path) else [path.stem]:
                 # activities_<athleteId>_<yyyymmddhhmmss>_<unique>
                 pull = name.rpartition("_")[0]
                 if pull == this_pull or _stamp(pull) > newest:
@@ -824,6 +872,14 @@ class Bronze(BronzeReader):
             except ShardDamaged:
                 # what is whole of that pull is written by the next one
                 self.leave_out_damaged()
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        look_through(path)
+    except (FileNotFoundError, ShardDamaged):
+        return False
+    return True
 
 
 def resource_of(table: str, shards: Iterator[DataItemWithMeta]) -> DltResource:

@@ -85,6 +85,8 @@ class Erasure:
         rows, shards, outputs = 0, 0, 0
         removed = self._remove_earlier_copies()
         if shards_holding:
+            # they may have such rows too
+            self._bronze.remove_covered()
             removed += self._remove_pages()
             self._forget_caches(needles)
             self._forget_points(self._doomed.points_of)

@@ -199,7 +199,7 @@ def _compare_with_warehouse(
     live: set[int],
     with_details: set[int],
 ) -> dict[str, set[str]] | None:
-    """By table, the shards whose payloads staging has; None if staging could not be read."""
+    """By table, the shards whose payloads staging alone has; None if staging could not be read."""
     withdrawn = bronze.withdrawn()
     landed = {table: _but_withdrawn(bronze.rows_by_shard(table), table, withdrawn) for table in TABLES}
     left = sum(len(bronze.rows_by_shard(table).keys() - landed[table].keys()) for table in withdrawn.tables)
@@ -224,7 +224,7 @@ def _compare_with_warehouse(
         require_readable(settings.warehouse_path)
         reconciliation.differences.append(Difference(0, f"warehouse not checked: {error}"))
         return None
-    return {table: set(names) for table, names in staged.items() if table not in READ}
+    return {table: names.keys() - landed[table].keys() for table, names in staged.items() if table not in READ}
 
 
 def _shards(count: int) -> str:

@@ -4,6 +4,7 @@ Commands that only read change nothing of it.
 """
 
 import re
+from contextlib import suppress
 
 from pipelines.bronze.store import Bronze
 from pipelines.bronze.tables import TABLES
@@ -25,7 +26,9 @@ def repair(bronze: Bronze, settings: StravaSettings, report: Report) -> None:
     """
     _remove_half_written(settings, report)
     bronze.finish_pending()
-    bronze.remove_covered()
+    # if it cannot be removed, readers leave it out, and compaction says so
+    with suppress(StorageFailed):
+        bronze.remove_covered()
     bronze.put_back()
 
 

@@ -262,7 +262,7 @@ def _rows_of(connection: duckdb.DuckDBPyConnection, table: str, files: dict[str,
         shards = f"memory.main.shards_of_{table}"
         paths = ", ".join(quoted(literal(path)) for path in sorted(set(files.values())))
         query = f"select landed.* from {read_parquet(f'[{paths}]')} as landed"
-        if any(map(is_compacted, files.values())):
+        if any(is_compacted(path) or path.stem != name for name, path in files.items()):
             # such a file may have shards that are in already, or that another file has too
             wanted = f"memory.main.wanted_of_{table}"
             connection.execute(

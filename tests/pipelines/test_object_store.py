@@ -2,13 +2,25 @@
 
 import shutil
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import requests
 from imports import Steps
 from landed import DETAIL, LIST, all_ids, assert_one_sentence
 from moto.server import ThreadedMotoServer
 
+from pipelines.bronze.shard import PARQUET
+from pipelines.bronze.store import open_bronze
+from pipelines.bronze.tables import SCHEMA
+from pipelines.ground.durable import is_there
+from pipelines.ground.errors import StorageFailed
+from pipelines.ground.progress import Report
+from pipelines.ground.settings import read_settings
+from pipelines.runs.repair import repair
+from pipelines.sources.strava_api.pause import Pause
 from simulator import write_export
 
 pytestmark = pytest.mark.slow
@@ -43,6 +55,26 @@ def bucket(s3, athlete):
 def objects(bucket, table):
     listing = requests.get(bucket, params={"prefix": f"history/strava/{table}/"}, timeout=10).text
     return [part.partition("</Key>")[0] for part in listing.split("<Key>")[1:]]
+
+
+@pytest.fixture
+def bronze(athlete, bucket, monkeypatch):
+    """Bronze as a run opens it, of 20 small shards in the bucket and in the copy."""
+    for name, value in athlete.settings.items():
+        monkeypatch.setenv(name, value)
+    bronze = open_bronze(read_settings(), Report())
+    for number in range(20):
+        name = f"activities_7_20260101{number:06}_{number:08x}"
+        row = dict.fromkeys(SCHEMA.names) | {"id": number, "athlete_id": 7, "shard": name}
+        file = BytesIO()
+        pq.write_table(pa.Table.from_pylist([row], SCHEMA), file, **PARQUET)
+        requests.put(f"{bucket}/history/strava/activities/{name}.parquet", data=file.getvalue(), timeout=10)
+    bronze.fetch()
+    return bronze
+
+
+def refuse(*_arguments, **_options):
+    raise StorageFailed("Access Denied")
 
 
 # of a flow and of a purge all but the build
@@ -206,3 +238,50 @@ def test_small_shards_are_compacted_in_the_bucket_too_and_every_machine_takes_it
     forget(athlete)
     assert athlete.spawn("pull").code == 0
     assert athlete.sql("select count(*), count(distinct id) from staging.activities") == [(64, 64)]
+
+
+def test_what_a_compacted_file_replaces_stays_in_a_bucket_that_lacks_it(s3, bucket, bronze):
+    """As after the bucket was put back to an earlier state: the copy here is no proof of what is there."""
+    small = {path.name: path.read_bytes() for path in bronze.shards("activities")}
+    assert bronze.compact(Pause()) == 20
+    assert len(objects(bucket, "activities")) == 1
+    requests.post(f"{s3}/moto-api/reset", timeout=10)
+    requests.put(bucket, timeout=10)
+    for name, content in small.items():
+        requests.put(f"{bucket}/history/strava/activities/{name}", data=content, timeout=10)
+    bronze.fetch()
+    bronze.remove_covered()
+    assert len(objects(bucket, "activities")) == 20
+    assert bronze.query("select count(*) from {activities}") == [(20,)]
+
+
+def test_a_bucket_from_which_nothing_may_be_removed_does_not_stop_a_run(bucket, bronze, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.bronze.store.take_away", refuse)
+        with pytest.raises(StorageFailed):
+            bronze.compact(Pause())
+        assert len(objects(bucket, "activities")) == 21
+        repair(bronze, read_settings(), Report())
+        assert bronze.query("select count(*) from {activities}") == [(20,)]
+    repair(bronze, read_settings(), Report())
+    assert len(objects(bucket, "activities")) == 1
+
+
+def test_what_another_machine_compacts_meanwhile_is_fetched_from_the_compacted_file(bucket, bronze, monkeypatch):
+    theirs = bronze.folder.rename(bronze.folder.with_name("theirs"))
+    asked = []
+
+    def compact_meanwhile(path):
+        asked.append(path)
+        if len(asked) == 5:
+            ours = bronze.folder.rename(bronze.folder.with_name("ours"))
+            theirs.rename(bronze.folder)
+            bronze.compact(Pause())
+            bronze.folder.rename(theirs)
+            ours.rename(bronze.folder)
+        return is_there(path)
+
+    # asked before each file is fetched
+    monkeypatch.setattr("pipelines.bronze.object_store.is_there", compact_meanwhile)
+    bronze.fetch()
+    assert bronze.query("select count(*) from {activities}") == [(20,)]
