@@ -9,6 +9,8 @@ from typing import Any
 import duckdb
 import orjson
 
+from pipelines.warehouse.fields import UnknownField
+
 VERSION = 1
 # decimals by the end of a column's name, which holds its unit
 DECIMALS = (
@@ -222,8 +224,11 @@ def page_json(
     connection: duckdb.DuckDBPyConnection,
     athlete_id: int | None,
     drawn: Callable[[list[str | None]], list[str]],
+    unknown: list[UnknownField] | None,
 ) -> bytes:
     """The page's data as JSON; `drawn` makes routes of Strava's polylines.
+
+    unknown: the fields that Strava has begun to send; None if no run has looked yet.
 
     Raises:
         duckdb.CatalogException: a mart is not there.
@@ -238,6 +243,7 @@ def page_json(
             for row, route in zip(rows, drawn([row[at] for row in rows]), strict=True):
                 row[at] = route
         tables[table.name] = {"columns": columns, "rows": rows}
+    fields = [{"table": one.table, "field": one.field, "since": f"{one.first_seen_at:%F}"} for one in unknown or ()]
     data = {
         "version": VERSION,
         "today": str(today(connection, athlete_id)),
@@ -247,6 +253,7 @@ def page_json(
         "settings": shown,
         "missing": [name for name, value in shown.items() if value is None],
         "source": {"built_at": _instant(built_at(connection)), "warehouse_version": duckdb.__version__},
+        "unknown_fields": None if unknown is None else fields,
         "tables": tables,
     }
     return orjson.dumps(data)

@@ -23,6 +23,7 @@ from pipelines.page import details as page_details
 from pipelines.page import public_data, routes
 from pipelines.warehouse.athlete_settings import settings_are_known, write_athlete_settings
 from pipelines.warehouse.database import not_built, open_warehouse, require_warehouse
+from pipelines.warehouse.fields import UnknownField, unknown_fields
 
 TITLE = "Strava Stats"
 ROUTE_MAKERS = (routes.__file__, polylines.__file__)
@@ -111,9 +112,10 @@ def make_page(
             data = public_data.public_json(connection, athlete_id, public_data.last_day(datetime.now(UTC)))
             details = ""
         else:
-            data = page_data.page_json(connection, athlete_id, Routes(_routes_path(settings)))
+            unknown = unknown_fields(settings.state_path)
+            data = page_data.page_json(connection, athlete_id, Routes(_routes_path(settings)), unknown)
             details = page_details.details_text(connection, athlete_id, page_data.units_of(connection))
-            made_from = _made_from(connection, athlete_id)
+            made_from = _made_from(connection, athlete_id, unknown)
     html = render(data, details)
     changed = _bytes_at(path) != html
     places = Places(settings)
@@ -144,7 +146,7 @@ def page_is_current(settings: StravaSettings) -> bool:
         return False
     with _opened(settings) as connection:
         athlete_id, _ = page_data.athlete_shown(connection, settings.token_path)
-        made_from = _made_from(connection, athlete_id)
+        made_from = _made_from(connection, athlete_id, unknown_fields(settings.state_path))
     return _bytes_at(_note(settings)) == json.dumps(made_from).encode()
 
 
@@ -234,7 +236,9 @@ def _bytes_at(path: Path) -> bytes | None:
     return None
 
 
-def _made_from(connection: duckdb.DuckDBPyConnection, athlete_id: int | None) -> dict[str, str]:
+def _made_from(
+    connection: duckdb.DuckDBPyConnection, athlete_id: int | None, unknown: list[UnknownField] | None
+) -> dict[str, str]:
     """What the page depends on."""
     asked = [connection.execute(f"from {table} order by all").fetchall() for table in page_data.WITHOUT_BUILD]
     code = [Path(file) for file in (__file__, page_data.__file__, page_details.__file__, *ROUTE_MAKERS)]
@@ -244,6 +248,7 @@ def _made_from(connection: duckdb.DuckDBPyConnection, athlete_id: int | None) ->
         "today": str(page_data.today(connection, athlete_id)),
         "built_at": str(page_data.built_at(connection)),
         "settings": _fingerprint(repr(asked).encode()),
+        "unknown_fields": _fingerprint(repr(unknown).encode()),
         "code": _fingerprint(b"".join(path.read_bytes() for path in files)),
     }
 

@@ -30,7 +30,6 @@ from pipelines.ground.written_places import Places
 from pipelines.mirror.access import Access
 from pipelines.mirror.enrich import DetailChoice, Enrichment
 from pipelines.mirror.export_import import Import, ImportChoice
-from pipelines.mirror.fields import FieldsSeen
 from pipelines.mirror.landing import Notes
 from pipelines.mirror.on_demand import OnDemand
 from pipelines.mirror.own import Own
@@ -47,6 +46,7 @@ from pipelines.runs.withdraw import Withdraw, WithdrawChoice
 from pipelines.sources.strava_api.budget import Budget
 from pipelines.warehouse.athlete_settings import write_athlete_settings
 from pipelines.warehouse.build import build, knows_all_purges, what_to_build
+from pipelines.warehouse.fields import FieldsSeen
 from pipelines.warehouse.publish import publish
 from pipelines.warehouse.staging import load_staging, staged_rows
 

@@ -14,7 +14,6 @@ from pipelines.ground.durable import is_there
 from pipelines.ground.errors import NotAuthorised
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.stop import StopFlag
-from pipelines.mirror.fields import FieldsSeen, UnknownField
 from pipelines.mirror.quarantine import Quarantine
 from pipelines.mirror.watch_cache import Looked, read_cache
 from pipelines.runs.last_run import Outcome, read_last_run
@@ -23,6 +22,7 @@ from pipelines.runs.restoring import require_whole_state
 from pipelines.sources.strava_api.auth import TokenFile, Tokens
 from pipelines.sources.strava_api.budget import Budget, Window, in_words
 from pipelines.sources.strava_api.terminal import one_line
+from pipelines.warehouse.fields import UnknownField, unknown_fields
 
 MOST_FIELDS = 20
 MOST_PROBLEMS = 20
@@ -73,7 +73,7 @@ def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
         tokens = TokenFile(settings.token_path).load()
     except NotAuthorised as error:
         no_tokens = f"not known: {error}"
-    cursor = reconciliation = unknown_fields = None
+    cursor = reconciliation = unknown = None
     exports: list[ExportNote] = []
     files: list[WatchedFile] = []
     bronze = BronzeReader(settings.bronze_path)
@@ -87,7 +87,7 @@ def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
         exports = export_notes(bronze, athlete_id)
         files = _live_files(bronze, athlete_id)
         reconciliation = reconcile(settings, bronze, quarantine, athlete_id, exports)
-        unknown_fields = FieldsSeen(bronze, settings.state_path).unknown()
+        unknown = unknown_fields(settings.state_path)
     cache = read_cache(settings.watch_cache_path)
     # a restore that began meanwhile
     require_whole_state(settings)
@@ -100,7 +100,7 @@ def read_status(settings: StravaSettings, stop: StopFlag) -> Status:
         cache.of("not read", "waiting", "no activity") if cache else [],
         cursor,
         reconciliation,
-        unknown_fields,
+        unknown,
         Budget(settings.state_path / "budget.json", stop=stop, read_only=True).windows(),
         read_last_run(settings),
         settings.warehouse_path,

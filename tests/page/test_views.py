@@ -220,6 +220,20 @@ def test_health_says_what_there_is_to_know_of_the_data(node, variant):
         assert sentence in said, sentence
 
 
+def test_health_names_the_fields_that_strava_has_begun_to_send(node, variant):
+    data = variant("three years")
+    for fields, sentence in (
+        (None, "Not looked for yet: make flow does."),
+        ([], "None: every field that Strava sends is known."),
+        (
+            [{"table": "activity_details", "field": "<b>mood", "since": "2026-11-20"}],
+            "<b>mood in details, since 20 Nov 2026.",
+        ),
+    ):
+        node.open(data | {"unknown_fields": fields})
+        assert sentence in node("textOf('health')")
+
+
 def test_without_sweeps_exports_and_differences_health_says_so(node, variant):
     data = variant("three years")
     nothing = {

@@ -12,7 +12,7 @@ import pytest
 from home import REPO
 from landed import LIST, assert_one_sentence, until
 
-from pipelines.mirror.fields import SUMMARY_FIELDS
+from pipelines.warehouse.fields import SUMMARY_FIELDS
 from simulator import Simulator
 
 BUDGET = r"\d+ of 100 requests left \(15-minute\), \d+ of 1,000 requests left \(daily\)"

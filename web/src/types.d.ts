@@ -22,7 +22,15 @@ export interface PageData {
   settings: { [setting in Setting]: number | string | null };
   missing: Setting[];
   source?: { built_at: string | null; warehouse_version: string };
+  unknown_fields?: UnknownField[] | null;
   tables: { [name in keyof Tables]?: { columns: string[]; rows: unknown[][] } };
+}
+
+/** A field that Strava has begun to send, in a table of bronze, and since when. */
+export interface UnknownField {
+  table: string;
+  field: string;
+  since: DateText;
 }
 
 export interface Tables {

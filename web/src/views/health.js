@@ -1,6 +1,6 @@
 // Data health: where the data came from, how whole they are, and when they were last looked at.
 
-import { DAYS, rowsOf } from "../lib/data.js";
+import { DATA, DAYS, rowsOf } from "../lib/data.js";
 import { counted, dateText, percent, rangeText, whole } from "../lib/formats.js";
 import { longestGaps } from "../lib/gaps.js";
 import { cardIn } from "../ui/card.js";
@@ -33,7 +33,8 @@ export default panel("health", [], (host) => {
         ["Doors disagree", differences()],
         ["Did not fit", misfits()],
         ["Longest gaps", gaps()],
-        ["Beyond the warehouse", ["Fields of Strava's that no column has, requests left today, files that were not read, and the last run: ", h("code", {}, "make status"), "."]],
+        ["Unknown fields", unknownFields()],
+        ["Beyond the warehouse", ["Requests left today, files that were not read, whether all adds up, and the last run: ", h("code", {}, "make status"), "."]],
       ].map(([name, said]) => h("div", {}, h("dt", {}, name), h("dd", {}, said))),
     ),
   );
@@ -109,6 +110,13 @@ function misfits() {
   const rows = rowsOf("misfits");
   if (!rows.length) return "Nothing: every value fits its column.";
   return list(rows, ({ field, activities }) => [h("code", {}, field), ` of ${counted(activities, "activity", "activities")}: kept as Strava sent it, empty here.`]);
+}
+
+function unknownFields() {
+  const fields = DATA.unknown_fields;
+  if (!fields) return ["Not looked for yet: ", h("code", {}, "make flow"), " does."];
+  if (!fields.length) return "None: every field that Strava sends is known.";
+  return list(fields, ({ field, table, since }) => [h("code", {}, field), ` in ${table === "activities" ? "the list" : "details"}, since ${dateText(since)}.`]);
 }
 
 function gaps() {

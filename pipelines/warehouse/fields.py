@@ -37,6 +37,8 @@ _DETAILS_TOO = (
 DETAIL_FIELDS = SUMMARY_FIELDS | frozenset(_DETAILS_TOO.split())
 KNOWN = {ACTIVITIES: SUMMARY_FIELDS, ACTIVITY_DETAILS: DETAIL_FIELDS}
 LOOKED_INTO = ("athlete", "map")
+# the note, beside the warehouse
+FILE = "fields.json"
 # a nonsensical payload may have any number
 MOST_PER_SHARD = 100
 _NAMES = " union all ".join(
@@ -71,8 +73,7 @@ class FieldsSeen:
 
     def __init__(self, bronze: BronzeReader, folder: Path) -> None:
         self._bronze = bronze
-        self._path = folder / "fields.json"
-        self._made_by = f"{duckdb.__version__} {_QUERY} {sorted(SUMMARY_FIELDS)} {sorted(DETAIL_FIELDS)}"
+        self._folder = folder
 
     def look(self) -> None:
         """Read new shards, and note their unknown fields.
@@ -80,39 +81,50 @@ class FieldsSeen:
         Raises:
             StorageFailed: it cannot be noted.
         """
-        noted = self._read() or {}
+        noted = _read(self._folder) or {}
         shards = {
             f"{table}/{shard.name} {size_of(shard)}": (table, shard)
             for table in KNOWN
             for shard in self._bronze.shards(table)
         }
-        if shards.keys() == noted.keys() and self._path.exists():
+        path = self._folder / FILE
+        if shards.keys() == noted.keys() and path.exists():
             return
         seen = {key: noted[key] if key in noted else self._fields_of(*shards[key]) for key in shards}
-        with written_whole(self._path, durable=False) as file:
-            file.write(orjson.dumps({"made_by": self._made_by, "shards": seen}))
-
-    def unknown(self) -> list[UnknownField] | None:
-        """The unknown fields, the latest first; None if no run has looked yet."""
-        noted = self._read()
-        if noted is None:
-            return None
-        first: dict[tuple[str, str], str] = {}
-        for key, fields in noted.items():
-            for field, seen_at in fields.items():
-                place = (key.partition("/")[0], field)
-                first[place] = min(seen_at, first.get(place, seen_at))
-        found = [UnknownField(*place, datetime.fromisoformat(seen_at)) for place, seen_at in first.items()]
-        return sorted(found, key=lambda each: (-each.first_seen_at.timestamp(), each.table, each.field))
+        with written_whole(path, durable=False) as file:
+            file.write(orjson.dumps({"made_by": _made_by(), "shards": seen}))
 
     def _fields_of(self, table: str, shard: Path) -> dict[str, str]:
         query = _QUERY.replace("{table}", f"{{{table}}}")
         rows = self._bronze.query_shard(table, shard, query, known=sorted(KNOWN[table]))
         return {field: seen_at.isoformat() for field, seen_at in rows}
 
-    def _read(self) -> dict[str, dict[str, str]] | None:
-        try:
-            noted: dict[str, Any] = orjson.loads(read_whole(self._path))
-            return noted["shards"] if noted["made_by"] == self._made_by else None
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            return None
+
+def unknown_fields(folder: Path) -> list[UnknownField] | None:
+    """The unknown fields that `FieldsSeen` noted in `folder`, the latest first; None if no run has looked yet.
+
+    Raises:
+        StorageFailed: the system could not read the note.
+    """
+    noted = _read(folder)
+    if noted is None:
+        return None
+    first: dict[tuple[str, str], str] = {}
+    for key, fields in noted.items():
+        for field, seen_at in fields.items():
+            place = (key.partition("/")[0], field)
+            first[place] = min(seen_at, first.get(place, seen_at))
+    found = [UnknownField(*place, datetime.fromisoformat(seen_at)) for place, seen_at in first.items()]
+    return sorted(found, key=lambda each: (-each.first_seen_at.timestamp(), each.table, each.field))
+
+
+def _read(folder: Path) -> dict[str, dict[str, str]] | None:
+    try:
+        noted: dict[str, Any] = orjson.loads(read_whole(folder / FILE))
+        return noted["shards"] if noted["made_by"] == _made_by() else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _made_by() -> str:
+    return f"{duckdb.__version__} {_QUERY} {sorted(SUMMARY_FIELDS)} {sorted(DETAIL_FIELDS)}"
