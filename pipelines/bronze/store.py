@@ -605,25 +605,34 @@ class Bronze(BronzeReader):
             return cause
         return store_error(self._url, root(error))
 
-    def compact(self, pause: Pause) -> int:
-        """Write the rows of small shard files into few large ones; returns how many small files. Asks `pause` between.
+    def to_compact(self) -> list[tuple[str, list[Path]]]:
+        """Table and small shard files of each group that is to become one file; usually none.
+
+        Raises:
+            StorageFailed: the size of a file cannot be read.
+        """
+        return [(table, batch) for table in TABLES for batch in due(self.shards(table))]
+
+    def compact(self, groups: list[tuple[str, list[Path]]], pause: Pause) -> int:
+        """Write the rows of each of `groups` (see `to_compact`) into one file; returns how many files they had.
+
+        Asks `pause` between.
 
         Raises:
             Interrupted: a signal came; the next call continues.
             StorageFailed: a file could not be read, written or removed; no row is lost.
         """
         done = 0
-        for table in TABLES:
-            for batch in due(self.shards(table)):
-                pause.wait(0)
-                try:
-                    rows = rows_of_all(batch)
-                except (FileNotFoundError, ShardDamaged):
-                    # the next query for its rows handles it
-                    continue
-                if pc.count_distinct(rows["shard"]).as_py() > 1:
-                    self._write_compacted(table, rows)
-                    done += len(batch)
+        for table, batch in groups:
+            pause.wait(0)
+            try:
+                rows = rows_of_all(batch)
+            except (FileNotFoundError, ShardDamaged):
+                # the next query for its rows handles it
+                continue
+            if pc.count_distinct(rows["shard"]).as_py() > 1:
+                self._write_compacted(table, rows)
+                done += len(batch)
         self.remove_covered()
         return done
 

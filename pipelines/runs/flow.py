@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -304,8 +305,9 @@ class Run:
     def compact_bronze(self) -> None:
         """Compact small shard files; if the disk or the bucket refuses, warn and go on."""
         try:
-            with self._report.task("Compaction"):
-                compacted = self._bronze.compact(self._stop)
+            groups = self._bronze.to_compact()
+            with self._report.task("Compaction") if groups else nullcontext():
+                compacted = self._bronze.compact(groups, self._stop)
         except StorageFailed as error:
             self._report.warn(f"{error} Small shard files were not compacted; the next run tries again.")
             return
