@@ -622,23 +622,36 @@ class Bronze(BronzeReader):
             return cause
         return store_error(self._url, root(error))
 
+    def to_compact(self) -> list[tuple[str, list[Path]]]:
+        """Table and small shard files of each group that is to become one file; usually none.
+
+        Raises:
+            StorageFailed: the size of a file cannot be read.
+        """
+        groups = []
+        for table in TABLES:
+            # beside what is set aside its replacement stays, which shows that it is not missing
+            replaced = {shard for _, shard in files_set_aside(self.folder / table)}
+            paths = [path for path in self.shards(table) if path not in replaced]
+            groups += [(table, batch) for batch in due(paths)]
+        return groups
+
     def compact(self, pause: Pause) -> int:
-        """Write the rows of small shard files into few large ones; returns how many small files. Asks `pause` between.
+        """Write the rows of each group of `to_compact` into one file; returns how many files they had.
+
+        Asks `pause` between.
 
         Raises:
             Interrupted: a signal came; the next call continues.
             StorageFailed: a file could not be read, written or removed; no row is lost.
         """
         done = 0
-        for table in TABLES:
-            # beside what is set aside its replacement stays, which shows that it is not missing
-            replaced = {shard for _, shard in files_set_aside(self.folder / table)}
-            for batch in due(path for path in self.shards(table) if path not in replaced):
-                pause.wait(0)
-                try:
-                    done += self._compact(table, batch)
-                except MemoryError as error:
-                    raise StorageFailed(f"The shards in {self.folder / table}: memory does not suffice.") from error
+        for table, batch in self.to_compact():
+            pause.wait(0)
+            try:
+                done += self._compact(table, batch)
+            except MemoryError as error:
+                raise StorageFailed(f"The shards in {self.folder / table}: memory does not suffice.") from error
         self.remove_covered()
         return done
 

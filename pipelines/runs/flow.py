@@ -304,6 +304,8 @@ class Run:
     def compact_bronze(self) -> None:
         """Compact small shard files; if the disk or the bucket refuses, warn and go on."""
         try:
+            if not self._bronze.to_compact():
+                return
             with self._report.task("Compaction"):
                 compacted = self._bronze.compact(self._stop)
         except StorageFailed as error:

@@ -37,6 +37,7 @@ ELSEWHERE = (
     "`sql` reads the warehouse and nothing else. `sql --format csv … > FILE` saves an answer; for the rest, open the "
     "warehouse in DuckDB itself."
 )
+EXAMPLE = 'Give one like this: make sql Q="FROM strava.activities_yearly"'
 NOT_ASCII = re.compile("[^\x00-\x7f]")
 NO_NUMBER = re.compile("NaN|Infinity")
 NUMBERS = re.compile("(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL.*[)])$")
@@ -54,8 +55,8 @@ def query_warehouse(path: Path, query: str | None, format_: str | None) -> None:
     one of `FORMATS`.
 
     Raises:
-        BadSetting: DuckDB does not accept a statement, or has no such table because the warehouse is not built yet;
-            statements after it are not run.
+        BadSetting: there is no query; DuckDB does not accept a statement, or has no such table because the warehouse is
+            not built yet: statements after it are not run.
         StorageFailed: the answer, or the warehouse, cannot be written or read.
     """
     with _sealed(path) as connection, answering() as write:
@@ -65,7 +66,10 @@ def query_warehouse(path: Path, query: str | None, format_: str | None) -> None:
             write(f"{path} (read only). End a statement with ; and leave with Ctrl-D.\n")
             _converse(path, connection, format_, write)
         else:
-            _answer(path, connection, _decoded(sys.stdin.buffer.read()), format_, write)
+            statements = _decoded(sys.stdin.buffer.read())
+            if not statements.strip():
+                raise BadSetting(f"There is no query. {EXAMPLE}")
+            _answer(path, connection, statements, format_, write)
 
 
 @contextmanager

@@ -118,9 +118,17 @@ def test_defects_together_are_the_sum_of_defects(
 
 def test_all_defects_at_once(world: World, tmp_path: Path) -> None:
     written = write_export(world, tmp_path / "export.zip", defects=["mixed"], points=2)
-    reasons = {problem.reason for problem in checked(tmp_path / "export.zip", written)}
+    problems = checked(tmp_path / "export.zip", written)
+    reasons = {problem.reason for problem in problems}
     assert reasons >= {"width", "no_id", "missing", "empty", "damaged", "encrypted", "bomb", "link", "unsafe_name"}
     assert reasons >= {"not_made_by_strava", "duplicate_id", "duplicate_name", "not_utf8", "no_date", "no_value"}
+    said = [problem.explanation for problem in problems]
+    for words in (
+        "has other than the 103 columns of its header.",
+        "has characters that are not UTF-8; see the payload.",
+        "has a text that is not an ",
+    ):
+        assert [explanation for explanation in said if words in explanation], words
 
 
 @pytest.mark.parametrize(

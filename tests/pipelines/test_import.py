@@ -181,7 +181,7 @@ def test_all_that_can_be_wrong_with_an_export_at_once_stops_nothing_else(athlete
 
 REFUSED = {
     "not-a-zip": "export_1.zip is not a ZIP. Give the ZIP from Strava",
-    "not-an-export": "export_1.zip has no activities.csv in it",
+    "not-an-export": "export_1.zip has no activities.csv in it, so it is not an export from Strava.",
     "two-exports": "has 2 exports in it",
     "cut": "export_1.zip is cut or damaged: download it from Strava again",
     "csv-crc": "activities.csv of export_1.zip is damaged",

@@ -122,6 +122,7 @@ def test_on_a_terminal_there_is_a_bar_with_the_budget_left_and_the_time_to_go(at
     assert "━" in seen
     assert re.search(r"Details .* of 60 .*\d:\d\d .*requests left \(15-minute\)", seen)
     assert "Details: 60 fetched, 60 new or changed, 0 left." in seen
+    assert "Compaction" not in seen, "there is nothing to compact"
 
 
 @pytest.mark.slow

@@ -84,6 +84,13 @@ def test_a_pipe_gets_the_last_statement_without_a_semicolon_all_statements_and_n
     assert home.sql(stdin=b"-- nothing\n") == Ran(0, "", "")
 
 
+@pytest.mark.parametrize("arguments", [[], [""]], ids=["no query", "an empty one"])
+def test_without_a_query_it_shows_one(home, arguments):
+    ran = home.sql(*arguments, stdin=b" \n")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == 'error: There is no query. Give one like this: make sql Q="FROM strava.activities_yearly"\n'
+
+
 def test_a_pipe_gets_all_rows_and_all_columns(sql):
     ran = sql("from staging.wide order by 2")
     lines = ran.out.splitlines()

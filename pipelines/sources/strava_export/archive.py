@@ -245,7 +245,7 @@ def _root_of(names: dict[str, zipfile.ZipInfo] | dict[str, Path], origin: str) -
     """
     roots = [name.removesuffix(ACTIVITIES_CSV) for name in names if PurePosixPath(name).name == ACTIVITIES_CSV]
     if not roots:
-        raise NotAnExport(f"{origin} has no activities.csv in it, so it is not an export of Strava's.")
+        raise NotAnExport(f"{origin} has no activities.csv in it, so it is not an export from Strava.")
     depth = min(root.count("/") for root in roots)
     roots = [root for root in roots if root.count("/") == depth]
     if len(roots) > 1:

@@ -73,7 +73,7 @@ class ExportFile:
 
 
 class Export:
-    """An export of Strava's, opened for reading: a ZIP, a ZIP with a folder on top, or an unpacked folder.
+    """An export from Strava, opened for reading: a ZIP, a ZIP with a folder on top, or an unpacked folder.
 
     `athlete_id` is the athlete to whom it has to belong, if that matters. Whatever cannot be read is in `problems` once
     the method that reads it has ended.
@@ -229,7 +229,9 @@ class Export:
     def _row(self, record: Record) -> ExportRow | None:
         name, layout = f"row {record.number}", self.layout
         if record.fields is None:
-            explanation = f"Row {record.number} of activities.csv has not the {layout.width} columns of its header."
+            explanation = (
+                f"Row {record.number} of activities.csv has other than the {layout.width} columns of its header."
+            )
             self._lose("row", name, "width", explanation, record.text)
             return None
         id_text = record.fields[layout.position("activity_id") or 0].strip()
@@ -239,7 +241,7 @@ class Export:
             return None
         if not record.valid_utf8:
             self._note(
-                "row", name, "not_utf8", f"Row {record.number} has characters that are no UTF-8; see the payload."
+                "row", name, "not_utf8", f"Row {record.number} has characters that are not UTF-8; see the payload."
             )
         payload = row_payload(layout, record.fields)
         values = row_values(layout, record.fields, month_first=self._looked[1], row=name, report=self._take_in)
@@ -339,7 +341,7 @@ class Export:
         try:
             for record in self._records(name, None):
                 if record.fields is None:
-                    explanation = f"Row {record.number} of {name} has not the columns of its header."
+                    explanation = f"Row {record.number} of {name} does not have the columns of its header."
                     self._lose("row", f"{name}, row {record.number}", "width", explanation)
                 elif record.number == 0:
                     titles = record.fields

@@ -136,7 +136,8 @@ class _Row:
         try:
             return _PARSERS[kind](text.strip())
         except ValueError:
-            explanation = f"{name} has a text that is not a {kind}; it is kept in the payload."
+            article = "an" if kind[0] in "aeiou" else "a"
+            explanation = f"{name} has a text that is not {article} {kind}; it is kept in the payload."
             self._note("column", name, "no_value", explanation)
             return None
 
