@@ -1,4 +1,4 @@
-"""All activities, one period against another and data health in Chromium: by hand, anywhere, and quick."""
+"""All activities, one period against another and data health in Chromium: by hand, and anywhere."""
 
 from datetime import date, timedelta
 
@@ -59,31 +59,19 @@ def test_headings_sort_by_mouse_and_keyboard_and_pages_turn(show, variant):
         assert page.page.locator("dialog[open] h2").inner_text().split() == first[0].split()
 
 
-def test_ten_thousand_activities_are_found_and_sorted_within_a_tenth_of_a_second(show):
+def test_ten_thousand_activities_are_found_and_sorted_a_page_at_a_time(show):
     known = rows(synthetic.athlete(15), "activities")
     many = [row | {"id": f"{row['id']}{n}", "route": ""} for n in range(4) for row in known][:10_000]
+    found = [row["name"] for row in many if "eve" in row["name"].casefold()]
+    assert len(found) > 100
     with show(synthetic.page(many)) as page:
         page.look_at("listing")
-        took = page.page.evaluate(
-            """() => {
-              const times = [];
-              const time = (act) => {
-                const begun = performance.now();
-                act();
-                document.querySelector("[data-panel=listing]").getBoundingClientRect();
-                times.push(performance.now() - begun);
-              };
-              for (let i = 0; i < 3; i += 1) {
-                time(() => document.getElementById("sort-name").click());
-                const search = document.getElementById("search");
-                search.value = ["e", "ev", "eve"][i];
-                time(() => search.dispatchEvent(new Event("input")));
-              }
-              return times;
-            }"""
-        )
-        # other work on the machine can only add to a time
-        assert sorted(took)[2] < 100, took
+        page.page.locator("#search").fill("eve")
+        page.page.locator("#sort-name").click()
+        names = page.page.locator("[data-panel=listing] tbody a[href^='#activity=']").all_inner_texts()
+        assert len(names) == 50
+        assert set(names) <= set(found)
+        assert names == sorted(names, key=str.casefold) or names == sorted(names, key=str.casefold, reverse=True)
 
 
 def test_two_periods_are_compared_as_picked_or_typed(show, variant):
