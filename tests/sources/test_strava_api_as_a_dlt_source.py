@@ -325,14 +325,19 @@ tell(first=first, second=details(), asked=asked("/activities/"))
 def test_a_range_of_activities_is_loaded_alone_and_leaves_the_next_run_as_it_was(project, strava):
     since, until = strava.activities()[60]["start_date"], strava.activities()[20]["start_date"]
     reported = project.run(f"""
+def some():
+    source = strava_api().with_resources("activities")
+    bounds = dlt.sources.incremental("start_date", initial_value={since!r}, end_value={until!r})
+    source.activities.apply_hints(incremental=bounds)
+    return source
+
 pipeline = at(dlt.destinations.duckdb("strava.duckdb"))
-some = dlt.sources.incremental("start_date", initial_value={since!r}, end_value={until!r})
 pipeline.run(strava_api())
 before = pipeline.state["sources"]
-pipeline.run(strava_api().activities(start_date=some))
+pipeline.run(some())
 after = pipeline.state["sources"]
 alone = at(dlt.destinations.duckdb("alone.duckdb"), "alone")
-alone.run(strava_api().activities(start_date=some))
+alone.run(some())
 tell(
     same=before == after,
     ids=[id_ for (id_,) in rows(alone, "select id from activities order by start_date")],
@@ -342,20 +347,3 @@ tell(
     assert reported["same"]
     assert reported["ids"] == [activity["id"] for activity in reversed(strava.activities()[21:61])]
     assert {name for name in reported["tables"] if not name.startswith("_dlt")} == {"activities"}
-
-
-def test_objects_and_lists_become_tables_only_for_resources_that_ask_for_it(project):
-    reported = project.run("""
-def tables(name, source):
-    pipeline = at(dlt.destinations.duckdb(f"{name}.duckdb"), name)
-    pipeline.run(source)
-    found = rows(pipeline, "select table_name from information_schema.tables")
-    return [table for (table,) in found if not table.startswith("_dlt")]
-
-nested = strava_api().with_resources("activities", "athlete")
-nested.activities.max_table_nesting = 1
-tell(alone=tables("alone", strava_api().athlete), nested=tables("nested", nested))
-""")
-    assert reported["alone"] == ["athlete"]
-    assert {"activities", "activities__start_latlng", "athlete"} <= set(reported["nested"])
-    assert not [name for name in reported["nested"] if name.startswith("athlete__")]

@@ -28,8 +28,6 @@ from .walk import ActivityWalk
 Row = dict[str, Any]
 # enough to see a change of one activity
 HASH_BYTES = 6
-# objects and lists stay JSON in their column, also if a resource is run without its source
-NESTING = 0
 
 
 class Strava:
@@ -85,13 +83,7 @@ def activities(strava: Strava, per_page: int, lookback_days: float, since: str |
     if since is not None and instant_of(since) is None:
         raise BadSetting(f"since is {since!r}: it must be an instant like 2026-01-31T00:00:00Z.")
 
-    @dlt.resource(
-        name=ACTIVITIES,
-        primary_key="id",
-        write_disposition="merge",
-        columns=columns_of(ACTIVITIES),
-        max_table_nesting=NESTING,
-    )
+    @dlt.resource(name=ACTIVITIES, primary_key="id", write_disposition="merge", columns=columns_of(ACTIVITIES))
     def pages(
         start_date: dlt.sources.incremental[str] = dlt.sources.incremental(  # noqa: B008 - dlt's way
             "start_date", initial_value=since, primary_key=(), on_cursor_value_missing="include"
@@ -99,8 +91,7 @@ def activities(strava: Strava, per_page: int, lookback_days: float, since: str |
     ) -> Iterator[list[Row]]:
         yield from strava.or_later(ACTIVITIES, _listed(strava, per_page, lookback_days, start_date))
 
-    made: DltResource = pages
-    return made
+    return pages()
 
 
 def _listed(
@@ -179,7 +170,6 @@ def resource_of(endpoint: Endpoint, strava: Strava, parent: DltResource | None) 
         "primary_key": endpoint.key,
         "columns": columns_of(endpoint.name),
         "selected": endpoint.selected,
-        "max_table_nesting": NESTING,
         # the athlete's own data are fetched completely each time
         "write_disposition": "merge" if endpoint.parent == ACTIVITIES else "replace",
     }
