@@ -175,11 +175,11 @@ def test_runner_and_python_read_the_same_home_out_of_env(make, clone, tmp_path, 
     unset = {"STRAVA_HOME": "", "HOME": str(tmp_path / "me")} | NO_STRAVA_HERE
     venv = make("exit 1", "status", RUNNER="venv", folder=clone, **unset)
     assert venv.code == 0, venv.err
-    [token] = re.findall(r"no token file at (.*)/secrets/strava_token.json", venv.out)
+    [home] = re.findall(r"Warehouse +(.*)/warehouse/strava.duckdb \(not there yet\)", venv.out)
     container = make(SHOWS, "status", folder=clone, **unset)
-    assert variables(container)["STRAVA_HOME"] == token
-    assert mounts(container)[f"{token}/secrets"] == f"{token}/secrets"
-    assert (Path(token) / "secrets").is_dir()
+    assert variables(container)["STRAVA_HOME"] == home
+    assert mounts(container)[f"{home}/secrets"] == f"{home}/secrets"
+    assert (Path(home) / "secrets").is_dir()
 
 
 @pytest.mark.parametrize(("runner", "name"), [("container", "STRAVA_HOME"), ("venv", "STRAVA_PUBLISH")])

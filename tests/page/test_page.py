@@ -168,6 +168,9 @@ def test_sums_of_the_page_are_those_of_the_warehouse(built, page):
 
 def test_the_head_of_the_data_says_whose_and_of_when_they_are(built, page):
     data = {name: value for name, value in page.data.items() if name != "tables"}
+    unknown = data.pop("unknown_fields")
+    # the one that the simulator sends as Strava does since 2026
+    assert [(each["table"], each["field"]) for each in unknown] == [("activity_details", "sport_image_visibility")]
     ((today, built_at),) = built.sql("select today, built_at from strava.athletes_today, staging.dbt_builds")
     assert data == {
         "version": 1,

@@ -411,6 +411,8 @@ def test_what_cannot_be_backed_up_or_restored_is_one_sentence(athlete, run, tmp_
     assert_said(run("backup", str(file), **nothing), 2, "nothing to back up")
     assert_said(run("backup", str(file), STRAVA_STATE_PASSPHRASE="short"), 2, "fewer than 16 characters")
     assert_said(run("backup", str(file), STRAVA_STATE_PASSPHRASE=f"{PASSPHRASE}\n2"), 2, "single line")
+    assert_said(run("backup", str(athlete.home / "data" / "b"), **WHOLE), 2, "There is no folder")
+    (athlete.home / "data").mkdir()
     assert_said(run("backup", str(athlete.home / "data" / "b"), **WHOLE), 2, "which the bundle contains")
     assert_said(run("backup", str(athlete.token_file / "b"), **WHOLE), 6, "could not be written")
     assert_said(run("backup", str(file), PATH="/nowhere", **WHOLE), 6, "GnuPG is not installed")
