@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.bronze.shard import PARQUET, ShardDamaged, are_as_they_came, opened
+from pipelines.bronze.shard import PARQUET, ShardDamaged, are_as_they_came, by_shard, opened
 from pipelines.bronze.tables import SCHEMA, TABLES
 from pipelines.ground.durable import size_of
 
@@ -130,8 +130,7 @@ def together(files: Iterable[pa.Table]) -> pa.Table:
     """The rows of several files, in the order of their shards' names; each shard once."""
     by_name: dict[str, pa.Table] = {}
     for rows in files:
-        for name in rows["shard"].unique().to_pylist():
-            of_shard = rows.filter(pc.equal(rows["shard"], name))
+        for name, of_shard in by_shard(rows).items():
             # a purge that was stopped may have erased rows of one and not yet of the other: the next run does
             if name not in by_name or len(of_shard) > len(by_name[name]):
                 by_name[name] = of_shard

@@ -5,7 +5,8 @@ variables AWS_ACCESS_KEY_ID and so on, a profile, a role; AWS_ENDPOINT_URL names
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import dlt
@@ -64,6 +65,21 @@ def _endpoint() -> str | None:
     return next((os.environ[name] for name in ENDPOINT_VARIABLES if os.environ.get(name)), None)
 
 
+@contextmanager
+def _destination(pipeline: dlt.Pipeline, url: str) -> Iterator[tuple[AbstractFileSystem, str]]:
+    """The store of `pipeline`'s destination at `url`, and the path of the dataset in it.
+
+    Raises:
+        StorageFailed, BadSetting: what the store refuses in here, as `store_error` reads it.
+    """
+    try:
+        with pipeline.destination_client() as client:
+            assert isinstance(client, FilesystemClient)  # noqa: S101 - for the type checker: we chose it
+            yield client.fs_client, client.dataset_path.rstrip("/")
+    except TROUBLES as error:
+        raise store_error(url, error) from error
+
+
 def fetch_missing(pipeline: dlt.Pipeline, url: str, tables: Iterable[str], folder: Path) -> None:
     """Fetch into `folder` the shards of `tables` that `pipeline`'s destination at `url` has and `folder` lacks.
 
@@ -71,16 +87,9 @@ def fetch_missing(pipeline: dlt.Pipeline, url: str, tables: Iterable[str], folde
         StorageFailed: the store, or the disk, refuses.
         BadSetting: a proxy or a file of certificates is wrong.
     """
-    try:
-        with pipeline.destination_client() as client:
-            assert isinstance(client, FilesystemClient)  # noqa: S101 - for the type checker: we chose it
-            store = client.fs_client
-            for table in tables:
-                _fetch_table(store, f"{client.dataset_path.rstrip('/')}/{table}", folder / table)
-    except StorageFailed:
-        raise
-    except TROUBLES as error:
-        raise store_error(url, error) from error
+    with _destination(pipeline, url) as (store, dataset):
+        for table in tables:
+            _fetch_table(store, f"{dataset}/{table}", folder / table)
 
 
 def _fetch_table(store: AbstractFileSystem, place: str, folder: Path) -> None:
@@ -115,17 +124,13 @@ def put_back(pipeline: dlt.Pipeline, url: str, local: Path) -> None:
     Raises:
         StorageFailed: the store refuses; it is unchanged.
     """
-    try:
-        with pipeline.destination_client() as client:
-            assert isinstance(client, FilesystemClient)  # noqa: S101 - for the type checker: we chose it
-            path = f"{client.dataset_path.rstrip('/')}/{local.parent.name}/{local.name}"
-            # an error must not count as absence: what is absent here is removed there
-            if is_there(local):
-                client.fs_client.put_file(str(local), path)
-            elif client.fs_client.exists(path):
-                client.fs_client.rm_file(path)
-    except TROUBLES as error:
-        raise store_error(url, error) from error
+    with _destination(pipeline, url) as (store, dataset):
+        path = f"{dataset}/{local.parent.name}/{local.name}"
+        # an error must not count as absence: what is absent here is removed there
+        if is_there(local):
+            store.put_file(str(local), path)
+        elif store.exists(path):
+            store.rm_file(path)
 
 
 def take_away(pipeline: dlt.Pipeline, url: str, local: Mapping[Path, Path]) -> dict[Path, Path]:
@@ -137,16 +142,11 @@ def take_away(pipeline: dlt.Pipeline, url: str, local: Mapping[Path, Path]) -> d
     Raises:
         StorageFailed: the store refuses.
     """
-    try:
-        with pipeline.destination_client() as client:
-            assert isinstance(client, FilesystemClient)  # noqa: S101 - for the type checker: we chose it
-            dataset, store = client.dataset_path.rstrip("/"), client.fs_client
-            store.invalidate_cache()
-            there = {str(path): facts["size"] for path, facts in store.find(dataset, detail=True).items()}
-            place = {path: f"{dataset}/{path.parent.name}/{path.name}" for pair in local.items() for path in pair}
-            replaced = {path: by for path, by in local.items() if there.get(place[by]) == size_of(by)}
-            if found := [place[path] for path in replaced if place[path] in there]:
-                store.rm(found)
-    except TROUBLES as error:
-        raise store_error(url, error) from error
+    with _destination(pipeline, url) as (store, dataset):
+        store.invalidate_cache()
+        there = {str(path): facts["size"] for path, facts in store.find(dataset, detail=True).items()}
+        place = {path: f"{dataset}/{path.parent.name}/{path.name}" for pair in local.items() for path in pair}
+        replaced = {path: by for path, by in local.items() if there.get(place[by]) == size_of(by)}
+        if found := [place[path] for path in replaced if place[path] in there]:
+            store.rm(found)
     return replaced

@@ -16,6 +16,7 @@ from typing import Any
 import dlt
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from dlt.extract.items import DataItemWithMeta
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
@@ -200,6 +201,11 @@ def names_in(path: Path) -> frozenset[str]:
     """
     with opened(path) as file:
         return frozenset(file.read(columns=["shard"])["shard"].unique().to_pylist())
+
+
+def by_shard(rows: pa.Table) -> dict[str, pa.Table]:
+    """The rows of each shard in `rows`, by its name, in their order."""
+    return {name: rows.filter(pc.equal(rows["shard"], name)) for name in rows["shard"].unique().to_pylist()}
 
 
 def shard_name(path: Path) -> str:

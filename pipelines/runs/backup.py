@@ -20,9 +20,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipelines.bronze.shard import ShardDamaged, files_set_aside, opened, shard_files, write_shard_anew
+from pipelines.bronze.shard import ShardDamaged, by_shard, files_set_aside, opened, shard_files, write_shard_anew
 from pipelines.bronze.sweep import read_tombstone
 from pipelines.bronze.tables import SCHEMA, TABLES, TOMBSTONES, WITHDRAWALS
 from pipelines.ground.durable import (
@@ -398,10 +397,9 @@ def _shards_in(file: Path) -> dict[str, pa.Table]:
     """The rows of each shard in a shard file, by name; none if it is damaged, which may be why somebody restores."""
     try:
         with opened(file) as shard:
-            rows = shard.read()
+            return by_shard(shard.read())
     except ShardDamaged:
         return {}
-    return {name: rows.filter(pc.equal(rows["shard"], name)) for name in rows["shard"].unique().to_pylist()}
 
 
 def _holds_purge(rows: pa.Table) -> bool:

@@ -296,10 +296,10 @@ def test_a_public_page_has_no_id_name_coordinate_or_heart_rate(built):
     assert [text for text in private if text in html] == []
     assert HEARTRATE in {row["average_heartrate"] for row in rows_of(shown, "activities")}
     for name, table in data["tables"].items():
-        told = [
+        reported = [
             column for column in table["columns"] if re.search(r"(^|_)(id|name|bpm)$|^route$|^average_heart", column)
         ]
-        assert told == [], name
+        assert reported == [], name
     assert len(rows_of(data, "activities")) == len(activities)
 
 

@@ -132,8 +132,8 @@ def test_chosen_activities_are_fetched_again_though_they_wait_and_land_only_if_t
     assert "Details refused 0" in " ".join(run("status").out.split())
     # enrich leaves them merged: one row each, the newest version
     assert athlete.sql("select count(*), count(distinct id) from strava.activity_details") == [(8, 8)]
-    told = athlete.sql("select json->>'description' from strava.activity_details where id = ?", first)
-    assert told == [("Changed",)]
+    description = athlete.sql("select json->>'description' from strava.activity_details where id = ?", first)
+    assert description == [("Changed",)]
 
 
 def test_since_and_until_are_dates_where_the_athlete_was(athlete, run, strava):
@@ -354,9 +354,9 @@ def test_an_edit_that_was_taken_back_before_the_list_showed_it_leaves_no_details
     strava.clear_requests()
     assert fetch(ENRICH_LIMIT="all", STRAVA_SWEEP_HOURS="0").code == 0
     assert details_asked(pulled) == [first, second]
-    told = {id_: json.loads(text) for id_, text in versions(pulled, "activity_details")}
-    assert told[first]["name"] == before[first]["name"]
-    assert told[second]["distance"] == before[second]["distance"]
+    reported = {id_: json.loads(text) for id_, text in versions(pulled, "activity_details")}
+    assert reported[first]["name"] == before[first]["name"]
+    assert reported[second]["distance"] == before[second]["distance"]
     strava.clear_requests()
     assert fetch(ENRICH_LIMIT="all", STRAVA_SWEEP_HOURS="0").code == 0
     assert details_asked(pulled) == []

@@ -120,17 +120,17 @@ def odd_activities(draw):
 @thrifty(4, 8)
 @given(odd=st.lists(odd_activities(), min_size=4, max_size=10), everything=st.booleans())
 def test_an_activity_with_anything_in_its_fields_lands_and_so_do_its_neighbours(world, odd, everything):
-    told = {}
+    sent = {}
     for place, changed, deep, ascii_only in odd:
         id_ = world.odd[place]
         summary = world.strava.summary(id_) | changed | ({"nested": "DEEP"} if deep else {})
         text = json.dumps(summary, ensure_ascii=ascii_only, separators=(",", ":")).replace('"DEEP"', deep or "")
-        world.strava.set_summary(id_, told.setdefault(id_, text.encode()))
+        world.strava.set_summary(id_, sent.setdefault(id_, text.encode()))
     ran = world.run("pull", *(["--all"] if everything else []), STRAVA_SWEEP_HOURS="0")
     assert ran.code == 0, ran.err
     landed = dict(versions(world.athlete))
     assert landed.keys() >= set(world.neighbours)
-    assert {id_: landed[id_].encode() for id_ in told} == told
+    assert {id_: landed[id_].encode() for id_ in sent} == sent
 
 
 @pytest.mark.slow

@@ -103,8 +103,8 @@ def test_flows_run_when_they_are_due_and_never_two_at_a_time_however_long_they_t
     scheduler = schedule(EVERY_SECOND, SOAK_STEPS="pull")
     until(lambda: scheduler.said("The flow is done.") == 2)
     assert scheduler.stop() == 0
-    told = [line for line in scheduler.lines if "Next flow" in line or "The flow is done" in line]
-    assert all(("Next flow" in line) == (number % 2 == 0) for number, line in enumerate(told)), scheduler.lines
+    reported = [line for line in scheduler.lines if "Next flow" in line or "The flow is done" in line]
+    assert all(("Next flow" in line) == (number % 2 == 0) for number, line in enumerate(reported)), scheduler.lines
     assert not scheduler.said("Another run is going on")
     assert not scheduler.said("was due"), "what fell due while a flow ran is no reason for another one"
     assert scheduler.said("Activities: 60 listed") >= 1, "what the flow says is in the scheduler's log"

@@ -145,7 +145,7 @@ class TokenFile:
         `on_wait` is called before a wait.
 
         Raises:
-            What `Pause.wait` raises: a signal came while another process held the lock.
+            What `Pause.wait` raises: a signal came while another process had the lock.
         """
         path = real(self.path)
         with locked(path.with_name(f".{path.name}.lock"), stop.wait, on_wait):

@@ -272,7 +272,7 @@ class Budget:
 
         Raises:
             StorageFailed: it cannot be read or written.
-            What `Pause.wait` raises: a signal came while a suspended process held the lock.
+            What `Pause.wait` raises: a signal came while a suspended process had the lock.
         """
         path = self._path
         if path is None:

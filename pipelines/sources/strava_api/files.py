@@ -127,7 +127,7 @@ def written_whole(path: Path, mode: int = ANYBODY, durable: bool = True) -> Iter
                 file.flush()
                 if durable:
                     os.fsync(file.fileno())
-                # while the lock is held
+                # as long as we have the lock
                 beside.replace(target)
         except BaseException:
             with suppress(OSError):

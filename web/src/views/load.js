@@ -172,22 +172,36 @@ function zoomOf(rows, ink, phone) {
 }
 
 /**
+ * A line without symbols in one of the grids.
+ *
+ * @param {string} name
+ * @param {number} grid
+ * @param {{ color: string, width: number }} style
+ * @param {(number | null)[]} data
+ */
+function lineOf(name, grid, style, data) {
+  return {
+    type: "line",
+    name,
+    xAxisIndex: grid,
+    yAxisIndex: grid,
+    showSymbol: false,
+    lineStyle: style,
+    itemStyle: { color: style.color },
+    emphasis: { disabled: true },
+    data,
+  };
+}
+
+/**
  * @param {LoadOfDay[]} rows
  * @param {Colours} ink
  */
 function seriesOf(rows, ink) {
   return [
     {
-      type: "line",
-      name: "Fitness",
-      xAxisIndex: 0,
-      yAxisIndex: 0,
-      showSymbol: false,
-      lineStyle: { color: ink.accent, width: 2.4 },
-      itemStyle: { color: ink.accent },
+      ...lineOf("Fitness", 0, { color: ink.accent, width: 2.4 }, rows.map((row) => row.fitness)),
       areaStyle: { color: ink.accent, opacity: 0.1 },
-      emphasis: { disabled: true },
-      data: rows.map((row) => row.fitness),
       markArea: {
         silent: true,
         itemStyle: { color: ink.grid, opacity: 0.7 },
@@ -195,27 +209,9 @@ function seriesOf(rows, ink) {
         data: warmUps(rows).map(([first, until]) => [{ name: dayNumber(until) - dayNumber(first) > 30 ? "warm-up" : "", xAxis: first }, { xAxis: until }]),
       },
     },
+    lineOf("Fatigue", 0, { color: ink.fatigue, width: 1.2 }, rows.map((row) => row.fatigue)),
     {
-      type: "line",
-      name: "Fatigue",
-      xAxisIndex: 0,
-      yAxisIndex: 0,
-      showSymbol: false,
-      lineStyle: { color: ink.fatigue, width: 1.2 },
-      itemStyle: { color: ink.fatigue },
-      emphasis: { disabled: true },
-      data: rows.map((row) => row.fatigue),
-    },
-    {
-      type: "line",
-      name: "Form",
-      xAxisIndex: 1,
-      yAxisIndex: 1,
-      showSymbol: false,
-      lineStyle: { color: ink.ink, width: 1.3 },
-      itemStyle: { color: ink.ink },
-      emphasis: { disabled: true },
-      data: rows.map((row) => row.form),
+      ...lineOf("Form", 1, { color: ink.ink, width: 1.3 }, rows.map((row) => row.form)),
       markArea: {
         silent: true,
         label: { show: false },
