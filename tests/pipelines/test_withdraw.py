@@ -171,9 +171,9 @@ def test_a_withdrawal_killed_at_any_moment_is_completed_by_the_next_run(athlete,
     assert len(athlete.shards("withdrawals")) == 1
     assert mentions(athlete, own) or moment == "removed"
     if moment != "removed":
-        status = run("status")
-        assert status.code == 1
-        assert "shards of what was withdrawn are here yet" in status.out
+        shown = run("status")
+        assert shown.code == 1
+        assert "shards of what was withdrawn are here yet" in shown.out
     # a run that wants something else
     ran = run("purge")
     assert ran.code == 0, ran.err

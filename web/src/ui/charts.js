@@ -40,25 +40,28 @@ export function chartBase(ink) {
     axisLabel: { color: ink.muted, fontSize: 11, hideOverlap: true },
     splitLine: { lineStyle: { color: ink.grid } },
   };
+  const tooltip = {
+    trigger: "axis",
+    confine: true,
+    renderMode: "html",
+    backgroundColor: "transparent",
+    borderWidth: 0,
+    padding: 0,
+    className: "chart-tip",
+    transitionDuration: 0,
+    axisPointer: { lineStyle: { color: ink.muted, type: "solid" }, shadowStyle: { color: ink.grid, opacity: 0.5 } },
+  };
   return {
     axis,
+    // the tooltip of bars, which shades the bar
+    overBars: { ...tooltip, axisPointer: { ...tooltip.axisPointer, type: "shadow" } },
     // a margin for what stands under and beside the axes
     roomy: { left: 2, right: 4, top: 12, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     option: {
       animation: false,
       // by name: of "inherit" nobody can measure how wide a label is
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
-      tooltip: {
-        trigger: "axis",
-        confine: true,
-        renderMode: "html",
-        backgroundColor: "transparent",
-        borderWidth: 0,
-        padding: 0,
-        className: "chart-tip",
-        transitionDuration: 0,
-        axisPointer: { lineStyle: { color: ink.muted, type: "solid" }, shadowStyle: { color: ink.grid, opacity: 0.5 } },
-      },
+      tooltip,
     },
   };
 }

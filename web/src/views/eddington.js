@@ -19,7 +19,7 @@ export default panel("eddington", ["sport", "units"], (host) => {
   const number = of(state.sport);
   if (!days.length || !number) return card.empty(`An Eddington number begins with a day of one ${state.units === "km" ? "kilometre" : "mile"}.`);
   const ink = colours();
-  const { axis, option, roomy } = chartBase(ink);
+  const { axis, option, overBars, roomy } = chartBase(ink);
   const e = number.eddington;
   const next = e + 1;
   const top = Math.max(10, Math.ceil((3 * e) / 50) * 50);
@@ -42,8 +42,7 @@ export default panel("eddington", ["sport", "units"], (host) => {
     {
       ...option,
       tooltip: {
-        ...option.tooltip,
-        axisPointer: { ...option.tooltip.axisPointer, type: "shadow" },
+        ...overBars,
         formatter: ([{ dataIndex }]) => {
           const row = days[dataIndex];
           return tipContent(`At least ${row.distance} ${state.units}`, [[null, "Days", whole.format(row.days)]]);

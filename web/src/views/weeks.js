@@ -25,7 +25,7 @@ export default panel("weekly", ["year", "sport", "type", "measure", "units"], (h
     return card.empty(DAYS.length && state.year === null ? nothing : noneChosen());
   }
   const ink = colours();
-  const { axis, option, roomy } = chartBase(ink);
+  const { axis, option, overBars, roomy } = chartBase(ink);
   const { number } = MEASURES[measure];
   const week = (/** @type {number} */ monday) => rangeText(dayText(monday), dayText(monday + 6));
   const total = (/** @type {number} */ monday) => used.reduce((sum, sport) => sum + of(sport, monday), 0);
@@ -39,8 +39,7 @@ export default panel("weekly", ["year", "sport", "type", "measure", "units"], (h
     {
       ...option,
       tooltip: {
-        ...option.tooltip,
-        axisPointer: { ...option.tooltip.axisPointer, type: "shadow" },
+        ...overBars,
         formatter: ([{ dataIndex }]) => {
           const monday = weeks[dataIndex];
           const parts = used.filter((sport) => of(sport, monday) > 0);

@@ -27,7 +27,7 @@ export default panel("zones", ["year", "sport"], (host) => {
     return card.empty(["Zones need heart rate and your own numbers. ", DATA.missing.includes("max_hr") ? missingSentence(["max_hr", "rest_hr"]) : "No activity has heart rate yet."]);
   }
   const ink = colours();
-  const { axis, option, roomy } = chartBase(ink);
+  const { axis, option, overBars, roomy } = chartBase(ink);
   // a month without heart rate has its place too, else half a year's gap would look like none
   const months = monthsTo(rows.map((row) => row.month_start_date)).slice(state.year === null ? (thin(host) ? -12 : -24) : 0);
   const sums = byZone(rows, months);
@@ -53,8 +53,7 @@ export default panel("zones", ["year", "sport"], (host) => {
     {
       ...option,
       tooltip: {
-        ...option.tooltip,
-        axisPointer: { ...option.tooltip.axisPointer, type: "shadow" },
+        ...overBars,
         formatter: ([{ dataIndex }]) =>
           tipContent(monthText(months[dataIndex]), [4, 3, 2, 1, 0].map((i) => [null, named(i), measured("moving_time_s", seconds(months[dataIndex], i))])),
       },
