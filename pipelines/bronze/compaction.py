@@ -126,6 +126,17 @@ def rows_to_compact(path: Path) -> pa.Table | None:
     return rows if is_sound else None
 
 
+def within_memory(files: Iterable[pa.Table]) -> Iterator[list[pa.Table]]:
+    """`files` in groups that memory has room for, of two or more as long as there are two."""
+    group: list[pa.Table] = []
+    for rows in files:
+        if len(group) > 1 and sum(each.nbytes for each in group) + rows.nbytes > MEMORY_BYTES:
+            yield group
+            group = []
+        group.append(rows)
+    yield group
+
+
 def together(files: Iterable[pa.Table]) -> pa.Table:
     """The rows of several files, in the order of their shards' names; each shard once."""
     by_name: dict[str, pa.Table] = {}

@@ -28,7 +28,6 @@ from dlt.extract.items import DataItemWithMeta
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from pipelines.bronze.compaction import (
-    MEMORY_BYTES,
     Span,
     batches_of,
     covered,
@@ -39,6 +38,7 @@ from pipelines.bronze.compaction import (
     rows_to_compact,
     span,
     together,
+    within_memory,
 )
 from pipelines.bronze.liveness import OF_ANYBODY, VERSION_ORDER, is_live, with_live
 from pipelines.bronze.object_store import aws_credentials, fetch_missing, put_back, store_error, take_away
@@ -652,23 +652,17 @@ class Bronze(BronzeReader):
                 done += self._compact(table, batch)
             except MemoryError as error:
                 raise StorageFailed(f"The shards in {self.folder / table}: memory does not suffice.") from error
+        if done:
+            self.fetch()
         self.remove_covered()
         return done
 
     def _compact(self, table: str, batch: list[Path]) -> int:
         done = 0
-        files: list[pa.Table] = []
-        for path in batch:
-            rows = rows_to_compact(path)
-            if rows is None:
-                continue
-            if len(files) > 1 and sum(each.nbytes for each in files) + rows.nbytes > MEMORY_BYTES:
+        for files in within_memory(rows for rows in map(rows_to_compact, batch) if rows is not None):
+            if len(files) > 1:
                 self._write_compacted(table, together(files))
-                done, files = done + len(files), []
-            files.append(rows)
-        if len(files) > 1:
-            self._write_compacted(table, together(files))
-            done += len(files)
+                done += len(files)
         return done
 
     def _write_compacted(self, table: str, rows: pa.Table) -> None:
@@ -680,7 +674,6 @@ class Bronze(BronzeReader):
             # as with any shard: first the store has it, then the copy fetches it
             put_back(self._pipeline, self._url, path)
             remove(path)
-            self.fetch()
 
     def remove_covered(self) -> None:
         """Remove the files that a compacted file covers if that is whole, after compaction or after a kill.

@@ -256,7 +256,7 @@ def test_a_withdrawal_names_the_shards_inside_a_compacted_file_that_is_set_aside
 def test_details_that_are_large_in_memory_become_several_files(folder, opened, monkeypatch):
     for number in range(20):
         put(folder / f"{name_of(number)}.parquet", row(number, payload=json.dumps({"id": number, "text": "a" * 10**6})))
-    monkeypatch.setattr("pipelines.bronze.store.MEMORY_BYTES", 5 * 10**6)
+    monkeypatch.setattr("pipelines.bronze.compaction.MEMORY_BYTES", 5 * 10**6)
     assert opened().compact(Pause()) == 20
     assert len(files(folder)) == 5
     assert ids(folder) == [*range(20)]
