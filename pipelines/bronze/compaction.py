@@ -129,11 +129,13 @@ def rows_to_compact(path: Path) -> pa.Table | None:
 def within_memory(files: Iterable[pa.Table]) -> Iterator[list[pa.Table]]:
     """`files` in groups that memory has room for, of two or more as long as there are two."""
     group: list[pa.Table] = []
+    left_bytes = MEMORY_BYTES
     for rows in files:
-        if len(group) > 1 and sum(each.nbytes for each in group) + rows.nbytes > MEMORY_BYTES:
+        if len(group) > 1 and rows.nbytes > left_bytes:
             yield group
-            group = []
+            group, left_bytes = [], MEMORY_BYTES
         group.append(rows)
+        left_bytes -= rows.nbytes
     yield group
 
 
