@@ -51,7 +51,7 @@ from pipelines.ground.memory import share_one_arena  # noqa: E402
 from pipelines.ground.output import BestEffort, answering, print_line  # noqa: E402
 from pipelines.ground.progress import TOKENS_IN_USE, Report  # noqa: E402
 from pipelines.ground.settings import SETTINGS, StravaSettings, read_settings  # noqa: E402
-from pipelines.ground.stop import GOES_ON, StopFlag  # noqa: E402
+from pipelines.ground.stop import CHANGED_NOTHING, GOES_ON, StopFlag  # noqa: E402
 from pipelines.sources.strava_api.settings import CALLED  # noqa: E402
 from pipelines.sources.strava_api.terminal import printable  # noqa: E402
 
@@ -463,7 +463,7 @@ COMMANDS = (
     ),
     Command(
         "import",
-        "import your own export of Strava (ZIP or folder) or activity files, and build; needs no account or network",
+        "import your export of Strava (ZIP or folder) or activity files, and build; needs no account or network",
         "python pipelines/strava.py import export_123.zip",
         _does("import", "watch", "purge_if_wanted", "stage", "build_if_needed", "page_if_wanted"),
         _import_options,
@@ -474,6 +474,7 @@ COMMANDS = (
         "bring staging up to date with the shards and run `dbt build`",
         "python pipelines/strava.py build",
         _does("stage", "build"),
+        stopped="Run `make compact` again: it continues.",
     ),
     Command(
         "schedule",
@@ -486,6 +487,7 @@ COMMANDS = (
         "erase for good what was deleted at Strava, from shards, JSON files and warehouse",
         "python pipelines/strava.py purge",
         _does("purge", "stage", "build_after_purge"),
+        stopped="Run `make purge` again: it continues.",
     ),
     Command(
         "withdraw",
@@ -493,6 +495,7 @@ COMMANDS = (
         "python pipelines/strava.py withdraw --door api",
         _withdraw,
         _withdraw_options,
+        stopped="Run the same withdrawal again: it continues.",
     ),
     Command(
         "status",
@@ -500,6 +503,7 @@ COMMANDS = (
         "python pipelines/strava.py status --json",
         _status,
         _status_options,
+        stopped=CHANGED_NOTHING,
     ),
     Command(
         "sql",
@@ -507,6 +511,7 @@ COMMANDS = (
         'python pipelines/strava.py sql "FROM strava.activities_yearly"',
         _sql,
         _sql_options,
+        stopped=CHANGED_NOTHING,
     ),
     Command(
         "page",
@@ -514,6 +519,7 @@ COMMANDS = (
         "python pipelines/strava.py page",
         _page,
         _page_options,
+        stopped=CHANGED_NOTHING,
     ),
     Command(
         "serve",
@@ -541,6 +547,7 @@ COMMANDS = (
         "withdraw the authorisation at Strava and remove the token file",
         "python pipelines/strava.py revoke",
         _revoke,
+        stopped="Run `make revoke` again: it continues.",
     ),
 )
 _DEFAULT = _does("pull", "enrich", "stage")

@@ -204,7 +204,7 @@ def _compare_with_warehouse(
     landed = {table: _but_withdrawn(bronze.rows_by_shard(table), table, withdrawn) for table in TABLES}
     left = sum(len(bronze.rows_by_shard(table).keys() - landed[table].keys()) for table in withdrawn.tables)
     if left:
-        reason = "shards of what was withdrawn are here yet (was it killed?), the next run erases them: make compact"
+        reason = f"{_shards(left)} of what was withdrawn not erased yet (was it killed?): make compact"
         reconciliation.differences.append(Difference(left, reason, adds_up=False))
     reconciliation.shards = sum(map(len, landed.values()))
     if not is_there(settings.warehouse_path):

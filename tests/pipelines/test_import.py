@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -278,6 +279,15 @@ def test_an_import_is_completed_whatever_change_of_a_file_it_was_killed_at(world
         assert sorted(row["payload_hash"] for row in files) == sorted(written.files.values())
         shutil.rmtree(athlete.home)
     assert killed > 3
+
+
+def test_a_status_of_a_history_without_the_api_has_no_line_about_the_api(athlete, world, land, run):
+    _, path = exported(world, athlete.home.parent / "1.zip")
+    land(path)
+    shown = run("status").out
+    assert not re.search(r"^(Cursor|Listed at Strava|Details|Budget last seen|Scope)\b", shown, re.MULTILINE)
+    assert re.search(r"^Athlete +\d+, from an import; not authorised at Strava$", shown, re.MULTILINE)
+    assert re.search(r"^In newest export +\d", shown, re.MULTILINE)
 
 
 def test_status_says_of_an_import_that_was_killed_to_do_it_again(athlete, world, land, launcher, run):
