@@ -124,7 +124,8 @@ def user(built, strava, tmp_path):
 
 
 def assert_unreadable(ran, error, path=""):
-    assert_one_sentence(ran, 6, str(path), "could not be read", os.strerror(getattr(errno, error)))
+    next_step = "change its owner or mode" if error in ("EACCES", "EPERM") else "see to the disk"
+    assert_one_sentence(ran, 6, str(path), "could not be read", os.strerror(getattr(errno, error)), next_step)
 
 
 def assert_as_before(user, figures, shards):
