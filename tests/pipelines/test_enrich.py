@@ -136,6 +136,16 @@ def test_chosen_activities_are_fetched_again_though_they_wait_and_land_only_if_t
     assert description == [("Changed",)]
 
 
+def test_what_is_left_of_chosen_activities_has_no_limit_to_wait_for(athlete, pull, run, strava):
+    pull()
+    chosen = ",".join(str(id_) for id_ in newest_first(strava)[:3])
+    strava.fault("429", path=DETAIL, after=1, window="15min")
+    ran = run("enrich", "--ids", chosen, ENRICH_LIMIT="1", STRAVA_MAX_WAIT_S="0")
+    assert details_asked(athlete)[0] == newest_first(strava)[0]
+    assert "2 details left: 2 requests" in ran.err
+    assert "ENRICH_LIMIT" not in ran.err
+
+
 def test_since_and_until_are_dates_where_the_athlete_was(athlete, run, strava):
     # at +13:00 the 2nd of June begins when it is still the 1st in Greenwich; at -08:00 it lasts into the 3rd
     tonga = strava.add(start_date="2026-06-01T12:30:00Z", utc_offset=13 * 3600)
