@@ -163,6 +163,22 @@ def test_an_export_with_a_row_that_cannot_be_read_removes_nothing(athlete, world
     assert len(live(athlete)) == 30
 
 
+def test_of_many_files_that_are_missing_twenty_are_named_and_the_others_counted(athlete, world, land, run):
+    _, folder = exported(world, athlete.home.parent / "1", folder=True)
+    files = sorted(path for path in (folder / "activities").iterdir())
+    assert len(files) > 22
+    for path in files[:22]:
+        path.unlink()
+    said = land(folder)
+    assert sum(path.name in said for path in files[:22]) == 20
+    assert "and 2 more: status --json names them" in said
+    shown = run("status").out
+    assert sum(path.name in shown for path in files[:22]) == 20
+    assert "and 2 more: status --json names them" in shown
+    named = run("status", "--json").out
+    assert all(path.name in named for path in files[:22])
+
+
 @pytest.mark.slow
 def test_all_that_can_be_wrong_with_an_export_at_once_stops_nothing_else(athlete, land, run):
     world = World(seed=7, activities=60, clock=AUTUMN)
