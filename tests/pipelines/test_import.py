@@ -152,7 +152,7 @@ def test_an_export_that_lacks_too_much_removes_nothing_until_that_is_confirmed(a
     assert live(athlete) == {activity["id"] for activity in world.activities()}
 
 
-def test_an_export_with_a_row_that_cannot_be_read_removes_nothing(athlete, world, land):
+def test_an_export_with_a_row_that_cannot_be_read_removes_nothing_and_counts_the_row(athlete, world, land, run):
     _, first = exported(world, athlete.home.parent / "1.zip")
     world.delete(world.activities()[3]["id"])
     world.advance(86400)
@@ -161,6 +161,19 @@ def test_an_export_with_a_row_that_cannot_be_read_removes_nothing(athlete, world
     assert "Not read: 1" in land(second)
     assert rows(athlete, "tombstones") == []
     assert len(live(athlete)) == 30
+    # its id can be read
+    assert json.loads(run("status", "--json").out)["activities"]["in_export"] == 29
+
+
+def test_several_exports_are_imported_from_the_oldest_to_the_newest(athlete, world, land):
+    _, first = exported(world, athlete.home.parent / "1.zip")
+    world.delete(world.activities()[3]["id"])
+    world.advance(86400)
+    _, second = exported(world, athlete.home.parent / "2.zip")
+    said = land(second, first)
+    assert said.index("1.zip: athlete") < said.index("2.zip: athlete")
+    assert "Gone: 1 activit" in said
+    assert len(live(athlete)) == 29
 
 
 def test_of_many_files_that_are_missing_twenty_are_named_and_the_others_counted(athlete, world, land, run):
