@@ -98,10 +98,10 @@ def begin(user: Athlete, seed: int, settings: dict[str, str]) -> None:
     start = now.replace(hour=3, minute=0, second=0, microsecond=0) - timedelta(days=4)
     (home / "watch" / "own.gpx").write_bytes(gpx_file(recording(seed, start, 4000.0 + seed), start=start))
     strava.edit(known[7]["id"], name="Renamed", flagged=True)
-    strava.edit(known[8]["id"], average_heartrate=300, max_heartrate=301)
+    strava.edit(known[8]["id"], average_heartrate=10, max_heartrate=11)
     strava.edit(known[9]["id"], name="By car", average_speed=40.0, distance=80_000.0, moving_time=2000)
-    # the clock of a watch failed: no calendar reaches there
-    strava.add(datetime(1971, 1, 1, tzinfo=UTC), name="Long ago")
+    # a calendar that begins somewhere else
+    strava.add(datetime(2000 + seed, 1, 1, tzinfo=UTC), name="Long ago")
     run_of(user, "import", str(home / "1.zip"), **settings)
     run_of(user, "flow", ENRICH_LIMIT="40", **settings)
 
