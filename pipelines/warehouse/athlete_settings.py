@@ -22,9 +22,7 @@ def settings_in_force(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, 
     return {(table, athlete_id): sha256 for table, athlete_id, sha256 in connection.execute(newest).fetchall()}
 
 
-def settings_are_known(
-    connection: duckdb.DuckDBPyConnection, settings: StravaSettings, athlete_id: int | None
-) -> bool:
+def settings_are_known(connection: duckdb.DuckDBPyConnection, settings: StravaSettings, athlete_id: int | None) -> bool:
     """Whether the opened warehouse has the same settings of the athlete.
 
     Settings without any number of the athlete contradict nothing: the home may be the demo's, or another machine's.
