@@ -67,7 +67,7 @@ def recording(number: int, start: datetime, distance_m: float) -> list[Sample]:
         Sample(
             60 * minute,
             lat=40 + number + distance_m * minute / 30 / 111_195,
-            lng=8.5,
+            lng=8.5 if number == 7 else -105,
             distance_m=distance_m * minute / 30,
             heart_rate=120 + (start.minute + minute) % 40,
         )
@@ -85,18 +85,19 @@ def begin(user: Athlete, seed: int, settings: dict[str, str]) -> None:
     strava, home = user.strava, user.home
     now = datetime.now(UTC)
     known = [each for each in strava.activities() if each["distance"] > 3000]
-    # without a file and hidden, it takes its time zone from the activity nearest in time
-    strava.edit(known[4]["id"], manual=True)
+    # at the same moment for both athletes
+    own_start = now.replace(hour=3, minute=0, second=0, microsecond=0) - timedelta(days=4)
+    # without a file and hidden, it takes its time zone from the activity nearest in time, which is that of the file
+    strava.edit(known[4]["id"], manual=True, start_date=own_start + timedelta(minutes=40))
     strava.hide(known[4]["id"])
     strava.set_clock(now - timedelta(days=1))
     write_export(strava, home / "1.zip", points=20)
     strava.set_clock(now)
-    # of an activity that Strava has, and of one that it has not, at the same moment for both athletes
+    # of an activity that Strava has, and of one that it has not
     (home / "watch").mkdir()
     start = datetime.fromisoformat(known[5]["start_date"])
     (home / "watch" / "known.fit").write_bytes(fit_file(recording(seed, start, known[5]["distance"]), start=start))
-    start = now.replace(hour=3, minute=0, second=0, microsecond=0) - timedelta(days=4)
-    (home / "watch" / "own.gpx").write_bytes(gpx_file(recording(seed, start, 4000.0 + seed), start=start))
+    (home / "watch" / "own.gpx").write_bytes(gpx_file(recording(seed, own_start, 4000.0 + seed), start=own_start))
     strava.edit(known[7]["id"], name="Renamed", flagged=True)
     strava.edit(known[8]["id"], average_heartrate=10, max_heartrate=11)
     strava.edit(known[9]["id"], name="By car", average_speed=40.0, distance=80_000.0, moving_time=2000)

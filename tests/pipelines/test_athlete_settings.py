@@ -148,11 +148,11 @@ def test_without_a_token_they_wait_for_the_athlete_of_an_export(tmp_path):
     world = World(seed=3, activities=20)
     export = tmp_path / "export_3.zip"
     write_export(world, export)
-    assert athlete.spawn("build", **MINE).code == 0
+    assert athlete.spawn("build", SOAK_STEPS="stage", **MINE).code == 0
     assert [athlete.shards(table) for table in TABLES] == [[], []]
-    assert athlete.spawn("import", str(export), **MINE).code == 0
-    assert athlete.sql(NUMBERS) == [(world.athlete_id, 47.5, 191, 172, 262, "f", "mi")]
-    assert athlete.sql(GOALS) == [(world.athlete_id, *goal) for goal in GOALS_OF_MINE]
+    assert athlete.spawn("import", str(export), SOAK_STEPS="import,stage", **MINE).code == 0
+    assert landed(athlete, "athlete_settings") == [(world.athlete_id, NUMBERS_OF_MINE)]
+    assert [whose for whose, _ in landed(athlete, "goals")] == [world.athlete_id]
 
 
 @pytest.mark.slow
@@ -164,27 +164,31 @@ def test_among_several_athletes_they_are_of_the_one_with_the_token(athlete, run,
     export = tmp_path / "export_3.zip"
     write_export(world, export)
     theirs = {"STRAVA_MAX_HR": "175"}
-    assert other.spawn("import", str(export), **theirs).code == 0
+    assert other.spawn("import", str(export), SOAK_STEPS="import,stage", **theirs).code == 0
     shutil.copytree(other.home / "data", athlete.home / "data", dirs_exist_ok=True)
-    assert run("flow", ENRICH_LIMIT="0", **MINE | {"STRAVA_FTP": "263"}).code == 0
+    assert run("pull", **MINE | {"STRAVA_FTP": "263"}).code == 0
+
+    def newest():
+        return {whose: said["ftp_w"] for whose, said in landed(athlete, "athlete_settings")}
+
     rows = {athlete.strava.athlete_id: 263, world.athlete_id: None}
-    assert {row[0]: row[4] for row in athlete.sql(NUMBERS)} == rows
-    assert {whose for whose, *_ in athlete.sql(GOALS)} == {athlete.strava.athlete_id}
+    assert newest() == rows
+    assert {whose for whose, _ in landed(athlete, "goals")} == {athlete.strava.athlete_id}
     # without one they are nobody's, which is said
     athlete.token_file.unlink()
-    ran = athlete.spawn("build", **MINE | {"STRAVA_FTP": "264"})
+    ran = athlete.spawn("build", SOAK_STEPS="stage", **MINE | {"STRAVA_FTP": "264"})
     assert (ran.code, "apply to nobody" in ran.err) == (0, True), ran.err
-    assert {row[0]: row[4] for row in athlete.sql(NUMBERS)} == rows
-    ran = athlete.spawn("build")
+    ran = athlete.spawn("build", SOAK_STEPS="stage")
     assert (ran.code, "apply to nobody" in ran.err) == (0, False), ran.err
+    assert newest() == rows
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("door", ["api", "export", "file"])
-def test_what_was_set_here_stays_whatever_door_is_withdrawn(athlete, run, door):
+def test_what_was_set_here_stays_when_everything_of_strava_is_withdrawn(athlete, run):
     assert run("pull", **MINE).code == 0
     before = [landed(athlete, table) for table in TABLES]
-    assert run("withdraw", "--door", door, "--yes", **MINE).code == 0
+    assert run("withdraw", "--door", "api", "--yes", SOAK_STEPS="withdraw,stage", **MINE).code == 0
+    assert athlete.shards() == []
     assert [landed(athlete, table) for table in TABLES] == before
     assert athlete.spawn("status").code == 0
 
