@@ -8,7 +8,7 @@ from pipelines.ground.settings import StravaSettings
 from pipelines.warehouse.database import DATASET
 
 
-def settings_in_force(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], str]:
+def versions_of_settings(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, int], str]:
     """By table and athlete, the hash of the newest version in the opened warehouse.
 
     Raises:
@@ -31,7 +31,7 @@ def settings_are_known(connection: duckdb.DuckDBPyConnection, settings: StravaSe
         duckdb.CatalogException, duckdb.BinderException: an older version staged it.
     """
     wanted, nothing_set = settings_payloads(settings, athlete_id or 0), payloads_without_settings(athlete_id or 0)
-    known = settings_in_force(connection)
+    known = versions_of_settings(connection)
     return wanted == nothing_set or all(
         payload.digest.hex() == known.get((table, athlete_id or 0), nothing_set[table].digest.hex())
         for table, payload in wanted.items()

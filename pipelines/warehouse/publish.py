@@ -12,7 +12,7 @@ import duckdb
 from pipelines.ground.durable import real, storage_error, written_whole
 from pipelines.ground.errors import BadSetting
 from pipelines.ground.written_places import Places
-from pipelines.warehouse.athlete_settings import settings_in_force
+from pipelines.warehouse.athlete_settings import versions_of_settings
 from pipelines.warehouse.database import DATASET, open_warehouse
 
 MODE = 0o444
@@ -105,6 +105,6 @@ def _shown(connection: duckdb.DuckDBPyConnection) -> Shown | None:
     """
     try:
         row = connection.execute(f"select built_at from {DATASET}.dbt_builds").fetchone()
-        return (row[0], settings_in_force(connection)) if row else None
+        return (row[0], versions_of_settings(connection)) if row else None
     except (duckdb.CatalogException, duckdb.BinderException):
         return None
