@@ -99,12 +99,14 @@ def _is_read_only(path: Path) -> bool:
 
 
 def _shown(connection: duckdb.DuckDBPyConnection) -> Shown | None:
-    """When the opened warehouse was last built as a whole, and the settings that its views read.
-
-    None if it never was, or if an older version built it.
-    """
+    """When the opened warehouse was last built as a whole, and the settings that its views read; None if never."""
     try:
         row = connection.execute(f"select built_at from {DATASET}.dbt_builds").fetchone()
-        return (row[0], versions_of_settings(connection)) if row else None
-    except (duckdb.CatalogException, duckdb.BinderException):
+    except duckdb.CatalogException:
         return None
+    try:
+        settings = versions_of_settings(connection)
+    except (duckdb.CatalogException, duckdb.BinderException):
+        # an older version staged it
+        settings = {}
+    return (row[0], settings) if row else None
