@@ -380,6 +380,7 @@ def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     from pipelines.ground.durable import locked
     from pipelines.page.html import make_page
     from pipelines.runs.last_run import another_run
+    from pipelines.runs.new_settings import stage_new_settings
     from pipelines.warehouse.database import require_warehouse
 
     settings = _settings(options)
@@ -388,6 +389,7 @@ def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     # a reader keeps a run from opening the file for writing
     with locked(settings.lock_path, stop.wait, lambda: report.say(another_run(settings))):
         _finish_restore(settings)
+        stage_new_settings(settings, report, stop)
         out = options.out and Path.cwd() / options.out
         make_page(settings, report, options.public, out, options.force)
 

@@ -20,7 +20,7 @@ from pipelines.ground.errors import StravaError, WarehouseBusy
 from pipelines.ground.settings import StravaSettings
 from pipelines.mirror.quarantine import Quarantine
 from pipelines.warehouse.build import built_at
-from pipelines.warehouse.database import DATASET, holds_table, open_warehouse
+from pipelines.warehouse.database import DATASET, holds_shards, holds_table, open_warehouse
 
 LOST = "a shard that is damaged, set aside, moved or removed?"
 # the doors by whose version a row of `strava.activities` is merged, in their order
@@ -305,7 +305,7 @@ def _but_withdrawn(shards: dict[str, int], table: str, withdrawn: Withdrawn) -> 
 
 
 def _rows_by_shard(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, int]:
-    if not holds_table(connection, table):
+    if not holds_shards(connection, table):
         return {}
     return dict(connection.execute(f"select shard, count(*) from {DATASET}.{table} group by shard").fetchall())
 

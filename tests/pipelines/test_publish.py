@@ -89,7 +89,7 @@ def test_readers_of_the_copy_never_meet_an_error_or_half_a_build(settled, run, s
     ran = run("flow", STRAVA_MAX_HR="190", **settings)
     assert ("nothing landed" in ran.err, "Published" in ran.err) == (True, True)
     with duckdb.connect(str(copy), read_only=True) as connection:
-        assert connection.execute("select max_hr from staging.athlete_settings").fetchall() == [(190,)]
+        assert connection.execute("select max_hr from staging.stg_strava__athlete_settings").fetchall() == [(190,)]
     assert run("flow", **settings).code == 0
 
     # something that is no copy is left alone
