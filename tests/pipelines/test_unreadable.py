@@ -351,6 +351,20 @@ def _set_aside(path):
     return path.rename(path.with_suffix(".parquet.torn"))
 
 
+def test_a_shard_that_was_set_aside_brings_back_nothing_that_was_withdrawn_since(user):
+    shard = next(path for path in user.shards() if path.parent.name == "activities")
+    content = shard.read_bytes()
+    assert user.run("withdraw", "--door", "api", "--yes").code == 0
+    # as from a backup
+    aside = shard.with_suffix(".parquet.torn")
+    aside.write_bytes(content)
+    ran = user.run("build")
+    assert ran.code == 0, ran.err
+    assert [path for path in user.shards() if path.parent.name == "activities"] == []
+    assert not aside.exists()
+    assert user.athlete.sql("select count(*) from strava.activities") == [(0,)]
+
+
 def test_shards_that_were_set_aside_though_they_are_whole_come_back_byte_for_byte(user):
     before, history = whole(user), user.history()
     for path in user.shards():
