@@ -170,6 +170,7 @@ def test_an_activity_that_details_and_list_both_lack_is_gone_and_not_asked_for_a
     assert set(ids(pulled, "activity_details")) == all_ids(strava)
     assert ids(pulled, "tombstones") == [gone]
     assert pulled.sql("select id, noticed_by from strava.deleted_activities") == [(gone, "detail")]
+    assert json.loads(run("status", "--json").out)["last_run"]["activities_buried"] == 1
     strava.clear_requests()
     assert fetch(ENRICH_LIMIT="all").code == 0
     assert details_asked(pulled) == []
