@@ -157,5 +157,16 @@ def test_a_writable_warehouse_does_not_count_as_a_copy(tmp_path, mode, is_a_copy
         assert copy.read_bytes() == before
 
 
+def test_a_damaged_duckdb_file_that_is_not_ours_is_left_alone(tmp_path):
+    warehouse, copy = tmp_path / "warehouse.duckdb", tmp_path / "copy.duckdb"
+    duckdb.connect(str(warehouse)).close()
+    copy.write_bytes(b"\0" * 8 + b"DUCK" + b"torn" * 1000)
+    before = copy.read_bytes()
+    places = Places(SimpleNamespace(home_path=tmp_path, state_path=tmp_path, bronze_path=tmp_path, bronze_store=None))
+    with pytest.raises(BadSetting, match="is not a copy of this warehouse"):
+        publish(warehouse, copy, places)
+    assert copy.read_bytes() == before
+
+
 def test_a_yes_or_no_that_is_neither_is_refused(athlete, run):
     assert_said(run("flow", STRAVA_PURGE_DELETED="maybe"), 2, "STRAVA_PURGE_DELETED is 'maybe'", "true or false")
