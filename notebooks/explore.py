@@ -81,7 +81,7 @@ warehouse.sql(
 # ## 3. How ready are you?
 #
 # Fitness, fatigue and form at the end of each of the last twelve weeks. Without your heart rates or FTP in the
-# settings, or without heart rate and power in the activities, there is no load to reckon with: `coverage` says how much
+# settings, or without heart rate and power in the activities, there is no training load: `coverage` says how much
 # of the time has one.
 
 # %%

@@ -106,8 +106,8 @@ def known_error(path: Path, text: str) -> StravaError | None:
     """The typed error if `text` is about another process at the file at `path`, about memory, or about the system."""
     if "Could not set lock on file" in text:
         holder = re.search(r"held in (\S+) \(PID (\d+)\)", text)
-        who = f"by {holder[1]} (process {holder[2]})" if holder else "by another program"
-        return WarehouseBusy(f"The warehouse {path} is held open {who}: close that program and run again.")
+        who = f"in {holder[1]} (process {holder[2]})" if holder else "in another program"
+        return WarehouseBusy(f"The warehouse {path} is open {who}: close that program and run again.")
     if OUT_OF_MEMORY in text:
         return StorageFailed(
             f"Memory ran out at {path}, and nothing is lost: close other programs, or give the machine or container "

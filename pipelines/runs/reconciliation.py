@@ -139,7 +139,7 @@ def _compare_with_strava(
         reconciliation.differences.append(Difference(reconciliation.deleted_since, "deleted since the sweep"))
     if sweep.kept:
         why = (
-            f"held back: {sweep.reason}; if you did delete them: python pipelines/strava.py pull --confirm-deletions"
+            f"kept: {sweep.reason}; if you did delete them: python pipelines/strava.py pull --confirm-deletions"
             if sweep.reason
             else "not in the list, but Strava knows them by id; the next sweep looks again"
         )
@@ -172,7 +172,7 @@ def _compare_with_exports(
     kept = absent(bronze, athlete_id, exports)
     at_strava = {id_ for id_ in alive if id_ > 0}
     names = origins(kept.values())
-    why_kept = f"not in {' and '.join(names)}, but held back; if you did delete them: {confirm_deletions(names)}"
+    why_kept = f"not in {' and '.join(names)}, but kept; if you did delete them: {confirm_deletions(names)}"
     counts = {
         why_kept: len(kept),
         "not in the newest export, but seen since": len(at_strava - listed - kept.keys()),

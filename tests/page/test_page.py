@@ -385,7 +385,7 @@ def test_a_warehouse_that_somebody_writes_is_said(built):
         assert holder.stdout.readline() == "held\n"
         ran = built.spawn("page")
         holder.communicate("\n")
-    assert_said(ran, 5, "is held open", f"process {holder.pid}")
+    assert_said(ran, 5, "is open", f"process {holder.pid}")
     assert "has landed" not in ran.err
 
 

@@ -345,8 +345,8 @@ def test_neither_backup_nor_restore_waits_for_another_program_with_the_warehouse
         [sys.executable, "-c", hold, str(athlete.warehouse)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
         other.stdout.readline()
-        assert_said(run("backup", str(bundle), **WHOLE), 5, "held open by", str(other.pid))
-        assert_said(restore(athlete, run, bundle, "--force"), 5, "held open by", str(other.pid))
+        assert_said(run("backup", str(bundle), **WHOLE), 5, "is open in", str(other.pid))
+        assert_said(restore(athlete, run, bundle, "--force"), 5, "is open in", str(other.pid))
         other.communicate()
     assert state(athlete.home) == before
 

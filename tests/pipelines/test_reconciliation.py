@@ -150,7 +150,7 @@ def test_what_an_untrusted_walk_missed_is_reported(athlete, run, strava):
         20,
         60,
     )
-    assert count_of(content, "held back: 20 of 60 activities are missing at Strava") == 20
+    assert count_of(content, "kept: 20 of 60 activities are missing at Strava") == 20
     run("pull", "--confirm-deletions")
     content = status(run)
     assert (content["activities"]["stored"], content["activities"]["deleted"], content["activities"]["kept"]) == (

@@ -420,7 +420,7 @@ def test_a_damaged_shard_waits_while_somebody_holds_the_warehouse_that_has_its_r
     shard.unlink(missing_ok=True)
     aside.rename(shard)
     with duckdb.connect(str(user.athlete.warehouse)):
-        assert_one_sentence(user.run("pull"), 5, "held open")
+        assert_one_sentence(user.run("pull"), 5, "is open")
         assert shard.read_bytes() == torn
     ran = user.run("pull")
     assert (ran.code, "it was written anew" in ran.err) == (0, True)
