@@ -308,6 +308,12 @@ def test_when_requests_will_be_done_follows_from_windows_limits_and_reserve(budg
     assert (at and f"{at:%Y-%m-%d %H:%M}") == done
 
 
+@pytest.mark.parametrize(("usage", "done"), [("10,20", "2026-03-04 12:15"), ("3,50", "2026-03-05 00:00")])
+def test_nothing_is_done_in_a_window_that_is_spent(budget, clocks, usage, done):
+    answer(budget, rates("10,50", usage), clocks)
+    assert f"{budget.done_at(1):%Y-%m-%d %H:%M}" == done
+
+
 def test_requests_that_are_paced_take_their_time(budget, clocks):
     answer(budget, rates("1000,10000", "0,0"), clocks)
     assert f"{budget.done_at(30, pace_s=60):%H:%M}" == "12:35"

@@ -168,6 +168,23 @@ def ids_in_layer(athlete) -> set[int]:
     return {id_ for path in paths for id_ in pq.read_table(path, columns=["id"])["id"].to_pylist()}
 
 
+def test_points_of_later_exports_lie_beside_those_that_are_there(athlete, world, land):
+    for number in range(3):
+        for _ in range(number):
+            world.add()
+        _, path = exported(world, athlete.home.parent / f"{number}.zip", points=20)
+        land(path)
+        land.run("stage")
+        files = sum(kind != "gpx" or any(each.lat for each in samples) for kind, samples in measured(world).values())
+        assert staged(athlete)[0][0] == files
+        # each sample is of one file alone
+        assert (
+            athlete.sql("select count(*) from staging.activity_points group by file_id, t_s having count(*) > 1") == []
+        )
+        world.advance(86400)
+    assert len(layer(athlete)) == 3
+
+
 def test_nothing_is_made_where_there_are_no_files(athlete, land):
     land.run("stage")
     assert not (athlete.home / "warehouse" / "points").exists()
