@@ -77,6 +77,10 @@ def restore(user, run, file, *options, **settings):
 
 
 @pytest.mark.slow
+def modes(folder):
+    return {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in folder.rglob("*.parquet")}
+
+
 def test_a_new_machine_continues_from_a_bundle_as_if_it_were_the_old_one(athlete, run, strava, bundle, elsewhere):
     ran = restore(elsewhere, run, bundle)
     assert ran.code == 0, ran.err
@@ -84,6 +88,7 @@ def test_a_new_machine_continues_from_a_bundle_as_if_it_were_the_old_one(athlete
     assert state(elsewhere.home) == stored
     assert {path.split("/")[0] for path in stored} == {"data", "output", "warehouse", "secrets"}
     assert elsewhere.token_file.stat().st_mode & 0o777 == 0o600
+    assert modes(elsewhere.home / "data") == modes(athlete.home / "data")
     elsewhere.authorise()
     late = strava.add(name="after the move")
     strava.clear_requests()
