@@ -5,8 +5,8 @@
     its own partial builds itself: then built_at is later than whole_at.
 #}
 {% macro record_build() %}
-    {#- Nothing is recorded in the warehouse of another project. -#}
-    {%- if project_name != 'strava_stats' or not execute or flags.WHICH != 'build' or flags.EMPTY or flags.SAMPLE -%}
+    {#- Nothing is recorded in the warehouse of another project; and only staging of DuckDB can be up to date. -#}
+    {%- if project_name != 'strava_stats' or target.type != 'duckdb' or not execute or flags.WHICH != 'build' or flags.EMPTY or flags.SAMPLE -%}
         {{ return('') }}
     {%- endif -%}
 
