@@ -23,7 +23,7 @@ def run_dbt(arguments: list[str]) -> Answer:
     ran = dbtRunner().invoke([*arguments, *TARGET])
     results = [
         {
-            "id": result.node.unique_id,
+            "id": getattr(result, "node", result).unique_id,
             "status": str(result.status),
             "message": result.message,
             "seconds": result.execution_time,
@@ -34,13 +34,11 @@ def run_dbt(arguments: list[str]) -> Answer:
 
 
 def query(sql: str) -> Answer:
-    """The rows of a query."""
-    return {"ok": True, "rows": [row.asDict(recursive=True) for row in _session().sql(sql).collect()]}
-
-
-def _session() -> SparkSession:
-    session = SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
-    return session
+    """The rows of a query, once dbt has made a session."""
+    return {
+        "ok": True,
+        "rows": [row.asDict(recursive=True) for row in SparkSession.builder.getOrCreate().sql(sql).collect()],
+    }
 
 
 COMMANDS: dict[str, Callable[[Any], Answer]] = {"dbt": run_dbt, "query": query}

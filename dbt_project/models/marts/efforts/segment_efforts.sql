@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='table' if target.type == 'spark' else 'view') }}
 
 with unnested as (
     {{ elements_of(ref('int_details__parsed'), 'segment_efforts', ['id', 'athlete_id']) }}
