@@ -44,3 +44,28 @@
         {{ type }}
     {%- endif -%}
 {%- endmacro %}
+
+
+{# The values of unit tests. DuckDB casts a text to a list or a struct, which for Spark is read here. #}
+{% macro spark__safe_cast(field, type) -%}
+    {%- if field is string and field.startswith("'") and type.startswith(('array<', 'struct<')) -%}
+        {%- set text = json_of(fromyaml(field[1:-1] | replace("\\'", "'"))) -%}
+        from_json('{{ text | replace('\\', '\\\\') | replace("'", "\\'") }}', '{{ type }}')
+    {%- else -%}
+        cast({{ field }} as {{ type }})
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro json_of(value) -%}
+    {%- if value is mapping -%}
+        { {%- for name, member in value.items() -%}
+            {{ tojson(name) }}: {{ json_of(member) }}{{ ', ' if not loop.last }}
+        {%- endfor -%} }
+    {%- elif value is sequence and value is not string -%}
+        [{%- for element in value -%}{{ json_of(element) }}{{ ', ' if not loop.last }}{%- endfor -%}]
+    {%- elif value is string or value is number or value is boolean or value is none -%}
+        {{ tojson(value) }}
+    {%- else -%}
+        {{ tojson(value | string) }}
+    {%- endif -%}
+{%- endmacro %}
