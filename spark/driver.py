@@ -7,11 +7,13 @@ commands, because Spark takes some ten seconds to start. It imports nothing else
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from dbt.cli.main import dbtRunner
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 Answer = dict[str, Any]
@@ -41,7 +43,29 @@ def query(sql: str) -> Answer:
     }
 
 
-COMMANDS: dict[str, Callable[[Any], Answer]] = {"dbt": run_dbt, "query": query}
+def forget(_argument: None) -> Answer:
+    """Remove what tables no longer contain: old snapshots, and files of builds that were killed.
+
+    Not by Iceberg's procedure, which leaves such files for a day: nothing else writes here while we do.
+    """
+    session = SparkSession.builder.getOrCreate()
+    jvm = session.sparkContext._jvm  # noqa: SLF001 - pyspark's door to Java
+    java_session = session._jsparkSession  # noqa: SLF001
+    now_ms = int(time.time() * 1000) + 1
+    tables = [
+        f"iceberg.{row.namespace}.{row.tableName}"
+        for schema in ("strava", "staging")
+        for row in session.sql(f"show tables in iceberg.{schema}").collect()
+    ]
+    for name in tables:
+        table = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(java_session, name)
+        actions = jvm.org.apache.iceberg.spark.actions.SparkActions.get(java_session)
+        actions.expireSnapshots(table).expireOlderThan(now_ms).retainLast(1).execute()
+        actions.deleteOrphanFiles(table).olderThan(now_ms).execute()
+    return {"ok": True, "tables": tables}
+
+
+COMMANDS: dict[str, Callable[[Any], Answer]] = {"dbt": run_dbt, "query": query, "forget": forget}
 
 
 def main() -> None:
@@ -53,7 +77,7 @@ def main() -> None:
         [(name, argument)] = json.loads(line).items()
         try:
             answer = COMMANDS[name](argument)
-        except Exception as error:
+        except (Py4JError, PySparkException) as error:
             answer = {"ok": False, "error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer, default=str), file=answers, flush=True)
 
