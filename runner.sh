@@ -172,6 +172,7 @@ show_exports() {
   IMPORT=()
   for argument in "$@"; do
     case $options$argument in
+      true--watch=*) IMPORT+=(--watch); argument=${argument#*=} ;;
       true--) options=false; IMPORT+=(--); continue ;;
       true-*) IMPORT+=("$argument"); continue ;;
     esac

@@ -51,7 +51,7 @@ from pipelines.ground.memory import share_one_arena  # noqa: E402
 from pipelines.ground.output import BestEffort, answering, print_line  # noqa: E402
 from pipelines.ground.progress import TOKENS_IN_USE, Report  # noqa: E402
 from pipelines.ground.settings import SETTINGS, StravaSettings, read_settings  # noqa: E402
-from pipelines.ground.stop import GOES_ON, StopFlag  # noqa: E402
+from pipelines.ground.stop import CHANGED_NOTHING, GOES_ON, StopFlag  # noqa: E402
 from pipelines.sources.strava_api.settings import CALLED  # noqa: E402
 from pipelines.sources.strava_api.terminal import printable  # noqa: E402
 
@@ -380,6 +380,7 @@ def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     from pipelines.ground.durable import locked
     from pipelines.page.html import make_page
     from pipelines.runs.last_run import another_run
+    from pipelines.runs.new_settings import stage_new_settings
     from pipelines.warehouse.database import require_warehouse
 
     settings = _settings(options)
@@ -388,6 +389,7 @@ def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     # a reader keeps a run from opening the file for writing
     with locked(settings.lock_path, stop.wait, lambda: report.say(another_run(settings))):
         _finish_restore(settings)
+        stage_new_settings(settings, report, stop)
         out = options.out and Path.cwd() / options.out
         make_page(settings, report, options.public, out, options.force)
 
@@ -463,7 +465,7 @@ COMMANDS = (
     ),
     Command(
         "import",
-        "import your own export of Strava (ZIP or folder) or activity files, and build; needs no account or network",
+        "import your export of Strava (ZIP or folder) or activity files, and build; needs no account or network",
         "python pipelines/strava.py import export_123.zip",
         _does("import", "watch", "purge_if_wanted", "stage", "build_if_needed", "page_if_wanted"),
         _import_options,
@@ -474,6 +476,7 @@ COMMANDS = (
         "bring staging up to date with the shards and run `dbt build`",
         "python pipelines/strava.py build",
         _does("stage", "build"),
+        stopped="Run `make compact` again: it continues.",
     ),
     Command(
         "schedule",
@@ -486,6 +489,7 @@ COMMANDS = (
         "erase for good what was deleted at Strava, from shards, JSON files and warehouse",
         "python pipelines/strava.py purge",
         _does("purge", "stage", "build_after_purge"),
+        stopped="Run `make purge` again: it continues.",
     ),
     Command(
         "withdraw",
@@ -493,6 +497,7 @@ COMMANDS = (
         "python pipelines/strava.py withdraw --door api",
         _withdraw,
         _withdraw_options,
+        stopped="Run the same withdrawal again: it continues.",
     ),
     Command(
         "status",
@@ -500,6 +505,7 @@ COMMANDS = (
         "python pipelines/strava.py status --json",
         _status,
         _status_options,
+        stopped=CHANGED_NOTHING,
     ),
     Command(
         "sql",
@@ -507,6 +513,7 @@ COMMANDS = (
         'python pipelines/strava.py sql "FROM strava.activities_yearly"',
         _sql,
         _sql_options,
+        stopped=CHANGED_NOTHING,
     ),
     Command(
         "page",
@@ -514,6 +521,7 @@ COMMANDS = (
         "python pipelines/strava.py page",
         _page,
         _page_options,
+        stopped=CHANGED_NOTHING,
     ),
     Command(
         "serve",
@@ -541,6 +549,7 @@ COMMANDS = (
         "withdraw the authorisation at Strava and remove the token file",
         "python pipelines/strava.py revoke",
         _revoke,
+        stopped="Run `make revoke` again: it continues.",
     ),
 )
 _DEFAULT = _does("pull", "enrich", "stage")

@@ -1,5 +1,6 @@
 """What landed, read from the files themselves; and what Strava would say, asked over HTTP as anyone may."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -10,10 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import requests
 
+from pipelines.bronze.tables import TABLES
 from simulator import Simulator
 
 LIST = "/athlete/activities"
@@ -104,3 +107,15 @@ def assert_one_sentence(ran: Any, code: int, *words: str) -> None:
     assert "[Errno" not in errors[0]
     for word in words:
         assert word in errors[0]
+
+
+def write_shard(data: Path, table: str, rows: list[dict[str, Any]], name: str = "one") -> None:
+    """Write a shard of `table` of athlete 7 below `data`; each row has an id, fetched_at, and a payload if not {}."""
+    usual = {"athlete_id": 7, "start_date": None, "payload": b"{}", "shard": name}
+    whole = [usual | row for row in rows]
+    for row in whole:
+        row["payload_hash"] = hashlib.sha256(row["payload"]).hexdigest()
+    schema = TABLES[table].schema
+    arrays = [pa.array([row[field.name] for row in whole], field.type) for field in schema]
+    (data / table).mkdir(parents=True)
+    pq.write_table(pa.table(arrays, schema=schema), data / table / f"{name}.parquet")

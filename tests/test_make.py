@@ -94,6 +94,7 @@ def test_a_query_arrives_byte_for_byte(playground, way):
         ("backup", "FILE", [b"pipelines/strava.py", b"backup", b"--", b"%s"], "FILE"),
         ("restore", "FILE", [b"pipelines/strava.py", b"restore", b"--", b"%s"], "FILE"),
         ("serve", "PORT", [b"serve", b"--port=%s"], "PORT"),
+        ("import", "WATCH", [b"import", b"--watch=%s"], "WATCH"),
         ("sql", "FORMAT", [b"sql", b"--format=%s"], "FORMAT"),
         ("soak", "SEED", [b"-m", b"soak", b"--seed=%s"], "SEED"),
         ("soak", "SECONDS", [b"-m", b"soak", b"--seconds=%s"], "SOAK_SECONDS"),
@@ -118,4 +119,19 @@ def test_flags_are_flags_and_what_is_not_given_is_not_passed_on(playground):
     assert playground.make("page", {"PUBLIC": b"1"}, {}) == [b"page", b"--public"]
     assert playground.make("restore", {"FORCE": b"1"}, {})[1:] == [b"restore", b"--force", b"--", b"strava.bundle"]
     assert playground.make("serve", {}, {}) == [b"serve"]
+    assert playground.make("flow", {}, {}) == [b"flow"]
+    assert playground.make("flow", {"BACKFILL": b"1"}, {}) == [b"flow", b"--backfill"]
+    for target, command in (
+        ("run", [b"pull"]),
+        ("run-all", [b"pull", b"--all"]),
+        ("flow", [b"flow"]),
+        ("import", [b"import"]),
+    ):
+        assert playground.make(target, {"CONFIRM": b"1"}, {}) == [*command, b"--confirm-deletions"]
     assert playground.environ("STRAVA_LOOKBACK_DAYS") is None
+
+
+def test_a_mistyped_target_is_named_with_the_next_step(playground):
+    ran = subprocess.run(["make", "statsu"], cwd=playground.folder, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "There is no target statsu; make help lists all." in ran.stderr

@@ -158,6 +158,9 @@ def test_the_export_to_import_is_mounted_in_the_container_and_nothing_beside_it(
     ran = make(SHOWS, "import", "FILE=~/of mine, new/export_1.zip", HOME=str(tmp_path), **NO_STRAVA_HERE)
     assert ran.out.splitlines()[-3:] == ["import", "--", str(export)], ran
     assert mounts(ran)[str(export)] == f"{export},readonly"
+    watched = make(SHOWS, "import", "WATCH=~/of mine, new", HOME=str(tmp_path), **NO_STRAVA_HERE)
+    assert watched.out.splitlines()[-3:] == ["import", "--watch", str(export.parent)]
+    assert mounts(watched)[str(export.parent)] == f"{export.parent},readonly"
     # STRAVA_WATCH may name what there is to import; whether it does is the command's to say
     assert make(SHOWS, "import", **NO_STRAVA_HERE).out.splitlines()[-1] == "import"
 

@@ -105,7 +105,7 @@ select * from typed
 {% macro elements_of_newest_lists(table, fields, keys) -%}
 {%- set items = {'items': [fields]} -%}
 with source as (
-    select * from {{ source('strava', table) }}
+    {{ optional_rows(table, columns_of_notes()) }}
 ),
 
 -- The payload is a list, but the macro that parses it takes objects.

@@ -27,6 +27,9 @@ WITHDRAWALS = "withdrawals"
 # through which a row came: Strava's API, the athlete's own export, an activity file by itself
 Door = Literal["api", "export", "file"]
 DOORS: tuple[Door, ...] = get_args(Door)
+# what the athlete sets here: the heart rates and the like, and the goals; one row per athlete and version
+ATHLETE_SETTINGS = "athlete_settings"
+GOALS = "goals"
 # one row per activity file that came by itself: from a watch folder, or named on the command line
 WATCHED_FILES = "watched_files"
 
@@ -58,7 +61,8 @@ class Table:
     is_of_activity: a row is about the activity `id`, so purging that activity erases it. holds_bytes: its payloads are
     files as they came, not JSON text. is_read: staging has what a reader makes of its payloads, a JSON
     object with the names of Strava's API, so only bronze has the payloads. is_on_demand: staging has the table once
-    there are rows. door: the one through which all of its rows came; None if that differs by row.
+    there are rows. door: the one through which all of its rows came; None if that differs by row, or they came through
+    none.
     """
 
     is_of_activity: bool = False
@@ -123,6 +127,8 @@ TABLES = {
     EXPORT_RECORDS: Table(is_of_activity=True, door="export"),
     ACTIVITY_FILES: Table(is_of_activity=True, holds_bytes=True, is_read=True),
     WATCHED_FILES: Table(is_of_activity=True, is_on_demand=True, door="file"),
+    ATHLETE_SETTINGS: Table(),
+    GOALS: Table(),
     SWEEPS: Table(door="api"),
     TOMBSTONES: Table(),
     WITHDRAWALS: Table(is_on_demand=True),

@@ -14,6 +14,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU, signal.
 # kernel and shell each send one when a terminal closes, and a processor limit repeats its own: these are never urgent
 INSISTING = (signal.SIGINT, signal.SIGTERM)
 GOES_ON = "What was fetched has landed; the next run goes on from there."
+CHANGED_NOTHING = "Nothing was changed."
 
 
 class StopFlag(Pause):

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import orjson
 
+from pipelines.ground.goals import Goal
 from pipelines.warehouse.fields import UnknownField
 
 VERSION = 1
@@ -233,8 +234,8 @@ def page_json(
     Raises:
         duckdb.CatalogException: a mart is not there.
     """
-    settings = settings_in_force(connection)
-    shown = {name: settings[name] for name in SETTINGS}
+    settings = settings_in_force(connection, athlete_id)
+    shown = {name: settings.get(name) for name in SETTINGS}
     tables: dict[str, dict[str, Any]] = {}
     for table in (*TABLES, *HEALTH):
         columns, rows = _rows(connection, table, athlete_id)
@@ -247,7 +248,7 @@ def page_json(
     data = {
         "version": VERSION,
         "today": str(today(connection, athlete_id)),
-        "units": units_of(connection),
+        "units": units_of(connection, athlete_id),
         "public": False,
         "athlete": {"id": None if athlete_id is None else str(athlete_id)},
         "settings": shown,
@@ -273,17 +274,30 @@ def built_at(connection: duckdb.DuckDBPyConnection) -> datetime | None:
     return row[0] if row else None
 
 
-def settings_in_force(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """What the athlete set, by name; None what is not set."""
-    found = connection.execute("select * from staging.athlete_settings")
-    names = [name for name, *_ in found.description or ()]
-    row = found.fetchone() or [None] * len(names)
-    return {name: _rounded(value, MOST_DECIMALS) for name, value in zip(names, row, strict=True)}
+def settings_in_force(connection: duckdb.DuckDBPyConnection, athlete_id: int | None) -> dict[str, Any]:
+    """What the athlete set, by name; None, or missing, what is not set. Without an athlete, what was set last."""
+    said = _newest(connection, "staging.athlete_settings", athlete_id) or {}
+    return {name: _rounded(value, MOST_DECIMALS) for name, value in said.items()}
 
 
-def units_of(connection: duckdb.DuckDBPyConnection) -> str:
+def goals_in_force(connection: duckdb.DuckDBPyConnection, athlete_id: int | None) -> list[Goal]:
+    """The athlete's goals, in order."""
+    return sorted(Goal(**goal) for goal in _newest(connection, "staging.goals", athlete_id) or [])
+
+
+def _newest(connection: duckdb.DuckDBPyConnection, table: str, athlete_id: int | None) -> Any:
+    """What the newest version of an athlete in `table` says, or of all versions without an athlete; None if none."""
+    found = connection.execute(
+        f"select payload from {table} where athlete_id = coalesce(?, athlete_id) "
+        "order by fetched_at desc, payload_hash desc limit 1",
+        [athlete_id],
+    ).fetchone()
+    return orjson.loads(found[0]) if found else None
+
+
+def units_of(connection: duckdb.DuckDBPyConnection, athlete_id: int | None) -> str:
     """The units that the athlete set, `km` or `mi`."""
-    return settings_in_force(connection)["units"] or "km"
+    return settings_in_force(connection, athlete_id).get("units") or "km"
 
 
 def _rows(

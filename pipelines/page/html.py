@@ -21,7 +21,7 @@ from pipelines.ground.written_places import Places
 from pipelines.page import data as page_data
 from pipelines.page import details as page_details
 from pipelines.page import public_data, routes
-from pipelines.warehouse.athlete_settings import settings_are_known, write_athlete_settings
+from pipelines.warehouse.athlete_settings import settings_are_known
 from pipelines.warehouse.database import not_built, open_warehouse, require_warehouse
 from pipelines.warehouse.fields import UnknownField, unknown_fields
 
@@ -105,7 +105,6 @@ def make_page(
         raise BadSetting(f"{path} is the warehouse or the token file: write the page elsewhere.")
     if not force:
         _require_replaceable(target)
-    _let_settings_be_known(settings)
     with _opened(settings) as connection:
         athlete_id, athletes = page_data.athlete_shown(connection, settings.token_path)
         if public:
@@ -114,7 +113,7 @@ def make_page(
         else:
             unknown = unknown_fields(settings.state_path)
             data = page_data.page_json(connection, athlete_id, Routes(_routes_path(settings)), unknown)
-            details = page_details.details_text(connection, athlete_id, page_data.units_of(connection))
+            details = page_details.details_text(connection, athlete_id, page_data.units_of(connection, athlete_id))
             made_from = _made_from(connection, athlete_id, unknown)
     html = render(data, details)
     changed = _bytes_at(path) != html
@@ -131,13 +130,17 @@ def make_page(
     report.say(f"Page: {path} ({len(html) / 1e6:.1f} MB{'' if changed else ', as it was'}{whose}).")
 
 
-def _let_settings_be_known(settings: StravaSettings) -> None:
-    """Write the athlete's settings into the warehouse: they may have changed since the last run."""
+def shows_settings(settings: StravaSettings) -> bool:
+    """Whether the warehouse has the athlete's numbers and goals as they are set now.
+
+    Raises:
+        BadSetting: there is no warehouse yet, or none of this version.
+        WarehouseBusy: another process has the DuckDB file open for writing.
+    """
     with _opened(settings) as connection:
         page_data.built_at(connection)
-        known = settings_are_known(connection, settings)
-    if not known:
-        write_athlete_settings(settings)
+        athlete_id, _ = page_data.athlete_shown(connection, settings.token_path)
+        return settings_are_known(connection, settings, athlete_id)
 
 
 def page_is_current(settings: StravaSettings) -> bool:

@@ -13,7 +13,7 @@ import duckdb
 import orjson
 
 from pipelines.ground.goals import ALL, Goal
-from pipelines.page.data import SETTINGS, VERSION, settings_in_force
+from pipelines.page.data import SETTINGS, VERSION, goals_in_force, units_of
 
 # exact figures would tell one route, one device or one race from another
 FACTS = """
@@ -80,12 +80,11 @@ def public_json(connection: duckdb.DuckDBPyConnection, athlete_id: int | None, t
         duckdb.CatalogException: the warehouse lacks a table that this reads.
     """
     facts = [Facts(*row) for row in connection.execute(FACTS, [athlete_id, today]).fetchall()]
-    asked = connection.execute("select sport_group, measure, period, target from staging.goals").fetchall()
-    tables = tables_of(facts, sorted(Goal(*row) for row in asked), today)
+    tables = tables_of(facts, goals_in_force(connection, athlete_id), today)
     data: dict[str, Any] = {
         "version": VERSION,
         "today": str(today),
-        "units": settings_in_force(connection)["units"] or "km",
+        "units": units_of(connection, athlete_id),
         "public": True,
         "athlete": {"id": None},
         "settings": dict.fromkeys(SETTINGS),

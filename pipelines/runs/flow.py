@@ -28,6 +28,7 @@ from pipelines.ground.settings import StravaSettings
 from pipelines.ground.stop import StopFlag
 from pipelines.ground.written_places import Places
 from pipelines.mirror.access import Access
+from pipelines.mirror.athlete_settings import land_settings
 from pipelines.mirror.enrich import DetailChoice, Enrichment
 from pipelines.mirror.export_import import Import, ImportChoice
 from pipelines.mirror.landing import Notes
@@ -44,7 +45,6 @@ from pipelines.runs.purge import Purge
 from pipelines.runs.repair import repair
 from pipelines.runs.withdraw import Withdraw, WithdrawChoice
 from pipelines.sources.strava_api.budget import Budget
-from pipelines.warehouse.athlete_settings import write_athlete_settings
 from pipelines.warehouse.build import build, knows_all_purges, what_to_build
 from pipelines.warehouse.fields import FieldsSeen
 from pipelines.warehouse.publish import publish
@@ -281,13 +281,14 @@ class Run:
         return Purge(self._bronze, self._notes, self._settings, self._report)
 
     def stage(self) -> None:
-        """Bring staging up to date with the shards and the athlete's settings.
+        """Bring staging up to date with the shards.
 
-        Before that, activities that have landed take over their files.
+        Before that, activities that have landed take over their files, and the athlete's settings land.
         """
         give_back_what_is_free()
         settings = self._settings
         self._take_over()
+        land_settings(self._bronze, settings, self._report, self._notes.began_at)
         with self._report.task("Staging") as task:
             loaded = load_staging(
                 self._bronze,
@@ -296,7 +297,6 @@ class Run:
                 self._stop,
                 task.show,
             )
-            write_athlete_settings(self._settings)
             FieldsSeen(self._bronze, self._settings.state_path).look()
         if loaded:
             self._report.say(f"Staging: {loaded:,} shard{'s' if loaded > 1 else ''} loaded.")

@@ -20,7 +20,7 @@ from pipelines.ground.errors import StravaError, WarehouseBusy
 from pipelines.ground.settings import StravaSettings
 from pipelines.mirror.quarantine import Quarantine
 from pipelines.warehouse.build import built_at
-from pipelines.warehouse.database import DATASET, holds_table, open_warehouse
+from pipelines.warehouse.database import DATASET, holds_shards, holds_table, open_warehouse
 
 LOST = "a shard that is damaged, set aside, moved or removed?"
 # the doors by whose version a row of `strava.activities` is merged, in their order
@@ -204,7 +204,7 @@ def _compare_with_warehouse(
     landed = {table: _but_withdrawn(bronze.rows_by_shard(table), table, withdrawn) for table in TABLES}
     left = sum(len(bronze.rows_by_shard(table).keys() - landed[table].keys()) for table in withdrawn.tables)
     if left:
-        reason = "shards of what was withdrawn are here yet (was it killed?), the next run erases them: make compact"
+        reason = f"{_shards(left)} of what was withdrawn not erased yet (was it killed?): make compact"
         reconciliation.differences.append(Difference(left, reason, adds_up=False))
     reconciliation.shards = sum(map(len, landed.values()))
     if not is_there(settings.warehouse_path):
@@ -305,7 +305,7 @@ def _but_withdrawn(shards: dict[str, int], table: str, withdrawn: Withdrawn) -> 
 
 
 def _rows_by_shard(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, int]:
-    if not holds_table(connection, table):
+    if not holds_shards(connection, table):
         return {}
     return dict(connection.execute(f"select shard, count(*) from {DATASET}.{table} group by shard").fetchall())
 

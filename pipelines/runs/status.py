@@ -27,6 +27,8 @@ from pipelines.warehouse.fields import UnknownField, unknown_fields
 MOST_FIELDS = 20
 MOST_PROBLEMS = 20
 _WAITS = " It waits for the next run."
+# without a token and without anything from the API, these say nothing
+_OF_THE_API = ("Cursor", "Listed at Strava", "Details", "Details missing", "Details refused", "Budget last seen")
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,7 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
     else:
         cursor = f"{status.cursor:%Y-%m-%d %H:%M:%S} UTC" if status.cursor else "none: nothing has come through the API"
         lines += [("Cursor", cursor), *_reconciliation_lines(status.reconciliation)]
-    return [
-        *lines,
+    lines += [
         *_export_lines(status.exports),
         *_file_lines(status),
         *_field_lines(status.unknown_fields),
@@ -138,6 +139,8 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
         ("Last run", _last_run_line(status.last_run) if status.last_run else "none"),
         ("Warehouse", _size(status.warehouse)),
     ]
+    imported_only = status.athlete_id is not None and status.tokens is None and status.cursor is None
+    return [line for line in lines if not (imported_only and line[0] in _OF_THE_API)]
 
 
 def status_json(status: Status) -> str:

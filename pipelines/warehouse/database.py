@@ -131,6 +131,16 @@ def not_built(path: Path) -> BadSetting:
     return BadSetting(f"The warehouse {path} is not built yet. Run `make compact`.")
 
 
+def holds_shards(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether staging has `table` with rows of shards; in an older version some tables of these names had others."""
+    rows = connection.execute(
+        "select 1 from duckdb_columns() where database_name = current_database() and schema_name = ? and "
+        "table_name = ? and column_name = 'shard'",
+        [DATASET, table],
+    )
+    return rows.fetchone() is not None
+
+
 def holds_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
     """Whether staging has `table`, which an older or half-made warehouse may lack."""
     rows = connection.execute(

@@ -6,21 +6,20 @@ A reader of the old copy is not disturbed: that copy stays until its last reader
 from datetime import datetime
 from pathlib import Path
 from shutil import copyfileobj
-from typing import Any
 
 import duckdb
 
 from pipelines.ground.durable import real, storage_error, written_whole
 from pipelines.ground.errors import BadSetting
 from pipelines.ground.written_places import Places
-from pipelines.warehouse.athlete_settings import read_athlete_settings
+from pipelines.warehouse.athlete_settings import versions_of_settings
 from pipelines.warehouse.database import DATASET, open_warehouse
 
 MODE = 0o444
 MAGIC_AT = 8
 MAGIC = b"DUCK"
 # two of these are equal if a reader of the two files sees the same
-Shown = tuple[datetime, dict[str, list[tuple[Any, ...]] | None]]
+Shown = tuple[datetime, dict[tuple[str, int], str]]
 
 
 def publish(warehouse: Path, copy: Path, places: Places) -> bool:
@@ -105,4 +104,9 @@ def _shown(connection: duckdb.DuckDBPyConnection) -> Shown | None:
         row = connection.execute(f"select built_at from {DATASET}.dbt_builds").fetchone()
     except duckdb.CatalogException:
         return None
-    return (row[0], read_athlete_settings(connection)) if row else None
+    try:
+        settings = versions_of_settings(connection)
+    except (duckdb.CatalogException, duckdb.BinderException):
+        # an older version staged it
+        settings = {}
+    return (row[0], settings) if row else None

@@ -40,7 +40,15 @@ from pipelines.ground.engine import (
 )
 from pipelines.ground.errors import Interrupted, StorageFailed, StravaError
 from pipelines.sources.strava_api.pause import Pause
-from pipelines.warehouse.database import BUILDS, CATALOG, DATASET, holds_table, memory_to_read_mb, open_warehouse
+from pipelines.warehouse.database import (
+    BUILDS,
+    CATALOG,
+    DATASET,
+    holds_shards,
+    holds_table,
+    memory_to_read_mb,
+    open_warehouse,
+)
 from pipelines.warehouse.points import PointLayer, load_points, points_are_behind, shards_without_points
 from pipelines.warehouse.readings import Readings, made_by_this_reader
 from pipelines.warehouse.windows import holds_files, shards_read_otherwise, windows
@@ -87,6 +95,7 @@ def load_staging(
 def _load_missing(bronze: Bronze, readings: Readings, layer: PointLayer, warehouse: Path, work_path: Path) -> int:
     for is_limited in (True, False):
         with open_warehouse(warehouse) as connection:
+            _drop_tables_of_earlier_versions(connection)
             missing = _missing(connection, bronze)
             try:
                 for files in _steps(connection, bronze, missing, readings, layer, work_path / "readings"):
@@ -169,6 +178,13 @@ def _forget_readings(connection: duckdb.DuckDBPyConnection, files: Shards) -> No
     connection.commit()
 
 
+def _drop_tables_of_earlier_versions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop tables that an earlier version made from something else than shards, and that shards fill now."""
+    for table in TABLES:
+        if holds_table(connection, table) and not holds_shards(connection, table):
+            connection.execute(f"drop table {CATALOG}.{DATASET}.{table}")
+
+
 def staged_rows(warehouse: Path, table: str, names: Span) -> pa.Table | None:
     """The rows in staging of the shards with these `names`, in their order; None if it has none, or only readings.
 
@@ -179,7 +195,7 @@ def staged_rows(warehouse: Path, table: str, names: Span) -> pa.Table | None:
     if table in READ or not is_there(warehouse):
         return None
     with open_warehouse(warehouse, read_only=True) as connection:
-        if not holds_table(connection, table):
+        if not holds_shards(connection, table):
             return None
         query = f"select * from {DATASET}.{table} where shard between ? and ? order by shard, rowid"
         rows = connection.execute(query, [names.first, names.last]).to_arrow_table()

@@ -17,6 +17,7 @@ from simulator.world import World
 
 FETCHED = datetime(2026, 10, 1)
 SETTINGS = {"rest_hr": 48.0, "max_hr": 188.0, "threshold_hr": 170.0, "ftp_w": 240.0}
+NUMBERS = {**SETTINGS, "sex": "f", "units": "km"}
 TODAY = date(2026, 10, 3)
 NIGHT_S = 50_000
 pytestmark = pytest.mark.slow
@@ -100,8 +101,7 @@ def story(clone: Path) -> Story:
 
     warehouse = Warehouse(path=clone / "warehouse" / "club.duckdb", cwd=clone, env={"STRAVA_WAREHOUSE": "club.duckdb"})
     warehouse.env["STRAVA_HOME"] = str(clone / "warehouse")
-    columns = ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
-    warehouse.rows(f"update staging.athlete_settings set {columns}, sex = 'f'")
+    warehouse.set(NUMBERS)
     truth = Truth(summaries, details)
 
     story = Story(truth, warehouse)
@@ -386,13 +386,11 @@ def test_settings_count_without_a_build(story: Story) -> None:
     assert loads > 50
     assert days > loads
     assert zones > 10
-    story.warehouse.rows("update staging.athlete_settings set max_hr = null, ftp_w = null")
+    story.warehouse.set({**NUMBERS, "max_hr": None, "ftp_w": None})
     try:
         assert story.warehouse.rows(query) == [(0, 0, 0)]
     finally:
-        story.warehouse.rows(
-            f"update staging.athlete_settings set max_hr = {SETTINGS['max_hr']}, ftp_w = {SETTINGS['ftp_w']}"
-        )
+        story.warehouse.set(NUMBERS)
 
 
 def test_other_fields_are_parsed_into_every_row_without_a_full_refresh(other_fields: Story) -> None:

@@ -67,6 +67,14 @@ GOALS = (
 pytestmark = pytest.mark.slow
 
 
+def goals_of(athlete_id: int) -> list[dict[str, Any]]:
+    """The goals of an athlete, who aims at more than the one with the number before."""
+    return [
+        {"sport_group": group, "measure": measure, "period": period, "target": target + athlete_id}
+        for group, measure, period, target in GOALS
+    ]
+
+
 def sport_groups() -> dict[str, str]:
     with (REPO / "dbt_project" / "seeds" / "sport_groups.csv").open() as file:
         return {row["sport_type"]: row["sport_group"] for row in csv.DictReader(file)}
@@ -210,6 +218,7 @@ class Told:
     # activity -> reason
     left_out: list[tuple[Any, ...]]
     rows: dict[str, list[tuple[Any, ...]]]
+    goals: list[dict[str, Any]]
 
     def days(self, group: str) -> dict[date, list[Outing]]:
         days = defaultdict(list)
@@ -256,8 +265,7 @@ def athletes(warehouse: Warehouse) -> dict[int, Told]:
         rng = random.Random(seed)  # noqa: S311 - a reproducible test, no secret
         sent[seed] = [worsened(dict(each), rng) for each in World(seed, 500).activities()]
         warehouse.land(version(each, FETCHED, athlete_id=seed) for each in sent[seed])
-    for goal in GOALS:
-        warehouse.rows(f"insert into staging.goals values {goal}")
+        warehouse.set_goals(goals_of(seed), seed)
     warehouse.built("build", "--exclude-resource-type", "unit_test")
 
     groups = sport_groups()
@@ -274,7 +282,7 @@ def athletes(warehouse: Warehouse) -> dict[int, Told]:
             for mart, columns in MARTS.items()
         }
         left_out = warehouse.rows(f"select activity_id, reason from main.left_out where athlete_id = {seed}")
-        told[seed] = Told([outing(each, groups) for each in sent[seed]], today, left_out, rows)
+        told[seed] = Told([outing(each, groups) for each in sent[seed]], today, left_out, rows, goals_of(seed))
     return told
 
 
@@ -460,7 +468,7 @@ def test_the_calendar_is_pythons(athlete: Told) -> None:
 
 def test_goals_count_what_the_current_period_holds(athlete: Told) -> None:
     expected = []
-    for group, measure, period, target in GOALS:
+    for group, measure, period, target in map(dict.values, athlete.goals):
         number = number_of("month", athlete.today) // 12 * 12 if period == "year" else number_of(period, athlete.today)
         kind, periods = ("month", 12) if period == "year" else (period, 1)
         start, end = first_day(kind, number), first_day(kind, number + periods) - timedelta(days=1)

@@ -6,15 +6,14 @@ import os
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from processes import launcher
 
-from pipelines.bronze.tables import ACTIVITIES, TABLES
-from pipelines.warehouse.athlete_settings import TABLES as SETTINGS_TABLES
+from pipelines.bronze.tables import ACTIVITIES, ATHLETE_SETTINGS, GOALS, TABLES
 
 # (id, athlete_id, fetched_at, payload_hash, payload, shard)
 Version = tuple[int | None, int | None, datetime, str, str, str]
@@ -43,6 +42,11 @@ def tombstone(activity_id: int, noticed_at: datetime, *, purged: bool = False, a
     return version(said, noticed_at, athlete_id, activity_id)
 
 
+def newest_at() -> datetime:
+    """Return the present instant, later than that of any version before."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
 @dataclass
 class Warehouse:
     """A DuckDB file with the staging tables, empty, and where and with which environment dbt is called."""
@@ -60,10 +64,6 @@ class Warehouse:
                     f"create table staging.{table} (id bigint, athlete_id bigint, start_date timestamp,"
                     " fetched_at timestamp, payload_hash varchar, payload varchar, shard varchar)"
                 )
-            for table, types in SETTINGS_TABLES.items():
-                columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
-                connection.execute(f"create table staging.{table} ({columns})")
-            connection.execute("insert into staging.athlete_settings (units) values ('km')")
 
     def land(self, versions: Iterable[Version], table: str = ACTIVITIES) -> None:
         with duckdb.connect(self.path) as connection:
@@ -72,6 +72,14 @@ class Warehouse:
                 " values (?, ?, ?, ?, ?, ?)",
                 list(versions),
             )
+
+    def set(self, numbers: dict[str, Any], athlete_id: int = 7) -> None:
+        """Land an athlete's own numbers, which are the newest."""
+        self.land([version(numbers, newest_at(), athlete_id, athlete_id)], ATHLETE_SETTINGS)
+
+    def set_goals(self, goals: Iterable[dict[str, Any]], athlete_id: int = 7) -> None:
+        """Land the list of an athlete's goals, which is the newest."""
+        self.land([version(json.dumps(list(goals)), newest_at(), athlete_id, athlete_id)], GOALS)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(self.path) as connection:

@@ -30,10 +30,10 @@ from typing import Any, TypeVar
 import duckdb
 from dbt.cli.main import dbtRunner
 from processes import REPO, inherited
-from test_dbt_efforts import SETTINGS, worsen, worsen_details
+from test_dbt_efforts import NUMBERS, SETTINGS, worsen, worsen_details
 from test_dbt_incremental import FIRST_FETCH, shuffled_readings, shuffled_tombstones, shuffled_versions
 from test_dbt_models import HALF_A_PAIR, SUMMARY_FIELDS
-from test_dbt_statistics import GOALS, worsened
+from test_dbt_statistics import goals_of, worsened
 from versions import Warehouse, tombstone, version
 
 from mutation.breakings import Breaking, all_breakings, read_equivalents
@@ -97,10 +97,9 @@ def land(warehouse: Warehouse, part: int) -> None:
         odd = [version(SUMMARY_FIELDS, at), version(HALF_A_PAIR, at, activity_id=4), version({"name": "no id"}, at)]
         warehouse.land(odd)
         warehouse.land([version(HALF_A_PAIR, at, activity_id=4)], "activity_details")
-        for goal in GOALS:
-            warehouse.rows(f"insert into staging.goals values {goal}")
-        columns = ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
-        warehouse.rows(f"update staging.athlete_settings set {columns}, sex = 'f'")
+        for number, athlete_id in enumerate((WITH_DETAILS, *ATHLETES)):
+            warehouse.set_goals(goals_of(athlete_id), athlete_id)
+            warehouse.set({**NUMBERS, "max_hr": SETTINGS["max_hr"] + number}, athlete_id)
         walk = {"started_at": f"{at:%Y-%m-%dT%H:%M:%S}", "listed": 9, "landed": 2, "gone": 1, "complete": True}
         warehouse.land([version(walk, at, activity_id=None)], "sweeps")
 

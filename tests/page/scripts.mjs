@@ -201,7 +201,7 @@ async function opened(data, details, hash) {
      // what an opened activity shows, as text
      const openedText = async (id) => {
        const dialog = document.createElement("dialog");
-       fillActivity(dialog, activityOf(id), () => {});
+       fillActivity(dialog, id, () => {});
        await details().then(() => null);
        return dialog.textContent.replaceAll("\\u00a0", " ");
      };

@@ -180,7 +180,9 @@ def test_an_address_opens_an_activity_and_nonsense_none(node, variant):
     id_ = rows(data, "activities")[5]["id"]
     node.open(data, activity=id_, sport="Run")
     assert node("[state.activity, state.sport, document.getElementById('activity').open]") == [id_, "Run", True]
-    for nonsense in ("17", "__proto__", "constructor", ""):
+    node.open(data, activity="17")
+    assert node("[state.activity, document.getElementById('activity').open]") == ["17", True]
+    for nonsense in ("__proto__", "constructor", "", "17 or more"):
         node.open(data, activity=nonsense)
         assert node("[state.activity, document.getElementById('activity').open ?? false]") == [None, False]
 

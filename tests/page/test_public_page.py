@@ -180,7 +180,7 @@ def test_what_is_computed_from_the_facts_equals_the_marts(built):
             "from strava.activities_local"
         ).fetchall()
         facts = [Facts(*row) for row in found]
-        goals = connection.execute("select sport_group, measure, period, target from staging.goals").fetchall()
+        goals = connection.execute("select sport_group, measure, period, target from strava.goals").fetchall()
         tables = tables_of(facts, [Goal(*row) for row in goals], today)
         assert len(facts) == 150
         filled = {name: rows for name, rows in tables.items() if rows and name != "activities"}

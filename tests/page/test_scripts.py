@@ -222,13 +222,19 @@ def test_a_past_year_is_set_against_the_whole_year_before(node, data):
 def test_what_the_address_says_is_chosen_and_nonsense_is_not(node, data):
     choices = {"year": 2025, "sport": "Run", "type": "TrailRun", "measure": "activities", "span": "week"}
     choices |= {"units": "mi", "theme": "dark", "activity": data["tables"]["activities"]["rows"][3][0]}
+    choices |= {"compare": "2025-03-01..2025-05-31", "with": "days-before"}
     node.open(data, **choices)
     assert node("state") == choices
     assert node("chosenText()") == "Trail Run, 2025"
     node.open(data, year=1066, sport="Quidditch", type="toString", measure="toString", span="decade", units="furlong")
     defaults = {"year": None, "sport": "All", "type": None, "measure": "distance_m", "span": "year", "units": "km"}
-    defaults |= {"theme": "auto", "activity": None}
+    defaults |= {"theme": "auto", "compare": "this-year", "with": "year-before", "activity": None}
     assert node("state") == defaults
+    for nonsense in ("year-before", "2025-02-30..2025-03-01", "2025-01-01..", "0025-01-01..2025-01-01", "toString"):
+        node.open(data, compare=nonsense, **{"with": "last-year"})
+        assert node("state") == defaults
+    node.open(data, compare="2025", **{"with": "2024"})
+    assert node("state") == defaults | {"compare": "2025", "with": "2024"}
     # a type of another sport
     node.open(data, sport="Ride", type="TrailRun", theme="pink")
     assert node("state") == defaults | {"sport": "Ride"}

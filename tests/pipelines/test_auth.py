@@ -105,6 +105,17 @@ def test_the_athlete_is_asked_for_once_then_remembered(athlete, pull):
     assert stored(athlete)["athlete_id"] == athlete.strava.athlete_id
 
 
+def test_a_run_that_may_not_ask_for_the_athlete_in_this_window_ends_and_says_when_it_opens(athlete, run):
+    athlete.strava.fault("429", path="/api/v3/athlete", window="15min")
+    ran = run("pull", STRAVA_MAX_WAIT_S="0")
+    assert ran.code == 0
+    assert "Strava's 15-minute limit is used up (100 of 100 requests); it opens again at" in ran.err
+    assert len(athlete.requests()) == 2, "for a token, and for the athlete"
+    assert stored(athlete).get("athlete_id") is None
+    assert run("pull", STRAVA_MAX_WAIT_S="0").code == 0
+    assert len(athlete.requests()) == 2, "nothing is asked in a window that is spent"
+
+
 @pytest.mark.parametrize(
     "beside",
     [
@@ -112,8 +123,9 @@ def test_the_athlete_is_asked_for_once_then_remembered(athlete, pull):
         {"athlete_id": True, "scope": "read,activity:read_all", "saved_at": 1_700_000_000},
         {"athlete_id": "text", "scope": "read,activity:read_all", "saved_at": "2026-01-31T08:00:00Z"},
         {"expires_at": "1700000000", "saved_at": None, "access_token": None, "something": {"else": []}},
+        {"expires_at": 4_000_000_000, "access_token": None},
     ],
-    ids=["only a refresh token", "numbers", "text", "odd"],
+    ids=["only a refresh token", "numbers", "text", "odd", "alive without an access token"],
 )
 def test_a_token_file_of_another_tool_is_accepted_and_upgraded(athlete, pull, beside):
     beside = dict(beside)

@@ -10,10 +10,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from landed import LIST, all_ids, ask, assert_one_sentence, contents, details_asked, ids, names, versions
+from landed import LIST, all_ids, ask, assert_one_sentence, contents, details_asked, ids, names, versions, write_shard
 
 from pipelines.bronze.shard import ShardDamaged, look_through
-from pipelines.bronze.tables import SCHEMA
+from pipelines.bronze.store import BronzeReader
+from pipelines.bronze.tables import SCHEMA, WATCHED_FILES
+from pipelines.bronze.watched import WatchedFile, watched_files
+from pipelines.ground.errors import StorageFailed
+
+NOON = datetime(2026, 3, 4, 12)
 
 
 def output(athlete):
@@ -282,3 +287,27 @@ def test_a_folder_that_cannot_be_written_is_reported_and_loses_nothing(athlete, 
     folder.unlink()
     assert run(ENRICH_LIMIT="2").code == 0
     assert sorted(ids(athlete, "activity_details")) == sorted(details_asked(athlete))
+
+
+def test_a_query_that_fails_over_whole_shards_is_reported_as_it_is(athlete, pull):
+    pull()
+    before = contents(athlete.home / "data")
+    with pytest.raises(
+        StorageFailed, match=r"could not be read, though each by itself is whole: Binder Error: .*no_such"
+    ):
+        BronzeReader(athlete.home / "data").query("select no_such from {activities}")
+    assert contents(athlete.home / "data") == before
+
+
+def test_a_note_on_a_file_that_cannot_be_understood_hides_no_other(tmp_path):
+    files = [
+        WatchedFile(-id_, datetime(2026, 3, 4, 12, id_), "/watch", f"{id_}.fit", f"{id_:064}", NOON, 60.0, 200.0)
+        for id_ in (1, 2, 3)
+    ]
+    rows = [
+        {"id": file.activity_id, "start_date": NOON, "fetched_at": file.taken_at, "payload": file.payload(7).text}
+        for file in files
+    ]
+    rows[1]["payload"] = b"{"
+    write_shard(tmp_path, WATCHED_FILES, rows)
+    assert [file.name for file in watched_files(BronzeReader(tmp_path), 7)] == ["1.fit", "3.fit"]

@@ -164,6 +164,17 @@ def test_a_refusal_at_the_turn_of_a_window_does_not_shut_the_new_one(budget, clo
     assert budget.spent() is None
 
 
+@pytest.mark.parametrize(("into_the_window_s", "opens_after_s"), [(0.2, 5), (1.2, QUARTER_S - 1.2)])
+def test_a_refusal_in_the_first_second_may_be_of_the_window_before(budget, clocks, into_the_window_s, opens_after_s):
+    answer(budget, rates("5,100", "5,5"), clocks)
+    clocks.pass_time(10 * 60 + into_the_window_s)
+    ticket = budget.take()
+    # a counter that lags behind Strava's clock
+    budget.answered(ticket, {"Date": formatdate(clocks.strava_s, usegmt=True)})
+    spent = budget.refused(ticket)
+    assert spent.opens_at_s - clocks.strava_s == pytest.approx(opens_after_s)
+
+
 def test_an_answer_from_the_window_before_does_not_open_the_new_one(budget, clocks):
     answer(budget, rates("5,100", "1,1"), clocks)
     clocks.pass_time(10 * 60 - 0.5)

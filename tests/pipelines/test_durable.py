@@ -1,5 +1,6 @@
 """Files that appear whole: through links, with the mode they should have, and what a kill leaves of them."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,7 +11,18 @@ import pytest
 from home import REPO
 from power import watched
 
-from pipelines.ground.durable import PRIVATE, make_folder, move, remove, remove_half_written, written_whole
+from pipelines.ground.durable import (
+    PRIVATE,
+    is_there,
+    locked_if_there,
+    make_folder,
+    move,
+    remove,
+    remove_half_written,
+    require_readable,
+    size_of,
+    written_whole,
+)
 from pipelines.ground.errors import StorageFailed
 
 DIE_HALF_WAY = """
@@ -94,12 +106,26 @@ def test_what_a_link_leads_to_is_written_and_the_link_stays(tmp_path):
 @pytest.mark.parametrize("link", ["file", "folder"])
 def test_a_link_that_leads_nowhere_is_named_and_left_alone(tmp_path, link):
     place = tmp_path / link
-    place.symlink_to("/nowhere/at/all")
+    nowhere = tmp_path / "nowhere" / "at" / "all"
+    place.symlink_to(nowhere)
     path = place if link == "file" else place / "sub" / "file"
-    with pytest.raises(StorageFailed, match=f"{place} is a link to /nowhere/at/all, which is not there"):
+    with pytest.raises(StorageFailed, match=f"{place} is a link to {nowhere}, which is not there"):
         write(path)
-    assert place.readlink() == Path("/nowhere/at/all")
+    assert place.readlink() == nowhere
     assert list(tmp_path.iterdir()) == [place]
+
+
+def test_what_the_system_gives_no_answer_about_is_neither_there_nor_missing(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for asked in (is_there, size_of, require_readable):
+        with pytest.raises(StorageFailed, match=f"{loop} could not be read: {os.strerror(errno.ELOOP)}"):
+            asked(loop)
+        asked(tmp_path / "missing")
+    with pytest.raises(StorageFailed, match=f"{loop} could not be read"), locked_if_there(loop, lambda: None):
+        pass
+    with locked_if_there(tmp_path / "missing", lambda: None):
+        assert list(tmp_path.iterdir()) == [loop]
 
 
 def test_a_folder_or_a_device_is_never_replaced(tmp_path):

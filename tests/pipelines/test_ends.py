@@ -14,6 +14,7 @@ from home import REPO
 from landed import LIST, all_ids, ids, until
 from said import assert_said
 
+from pipelines.ground.durable import locked
 from pipelines.ground.settings import read_settings
 from pipelines.ground.stop import StopFlag
 from pipelines.runs.last_run import RunRecord
@@ -105,6 +106,24 @@ def signalled(number=signal.SIGTERM):
 
 
 # --- signals
+
+
+@pytest.mark.parametrize(
+    ("command", "next_step"),
+    [
+        (["build"], "Run `make compact` again: it continues."),
+        (["purge"], "Run `make purge` again: it continues."),
+        (["withdraw", "--door", "api", "--yes"], "Run the same withdrawal again: it continues."),
+        (["pull"], "What was fetched has landed; the next run goes on from there."),
+    ],
+)
+def test_a_command_that_is_stopped_says_its_own_next_step(athlete, command, next_step):
+    with locked(athlete.home / "warehouse" / ".state" / "run.lock", time.sleep):
+        waiting = athlete.fork(*command)
+        assert "Another run is going on" in next(waiting.lines())
+        waiting.signal(signal.SIGTERM)
+        ran = waiting.wait()
+    assert (ran.code, ran.err.splitlines()[-1]) == (130, f"Stopped. {next_step}")
 
 
 def test_a_signal_is_noticed_wherever_a_wait_is_at_that_moment():

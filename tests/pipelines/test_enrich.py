@@ -120,7 +120,7 @@ def test_a_detail_lands_byte_for_byte_with_all_its_efforts(athlete, run, strava)
 def test_chosen_activities_are_fetched_again_though_they_wait_and_land_only_if_they_changed(athlete, run, strava):
     first, second, third, *_ = newest_first(strava)
     strava.fault("500", id=third)
-    run(ENRICH_LIMIT="all")
+    assert " left: " not in run(ENRICH_LIMIT="all").err, "what Strava refuses is not left for the next run"
     strava.clear_faults()
     strava.edit(first, description="Changed")
     strava.clear_requests()
@@ -134,6 +134,16 @@ def test_chosen_activities_are_fetched_again_though_they_wait_and_land_only_if_t
     assert athlete.sql("select count(*), count(distinct id) from strava.activity_details") == [(8, 8)]
     description = athlete.sql("select json->>'description' from strava.activity_details where id = ?", first)
     assert description == [("Changed",)]
+
+
+def test_what_is_left_of_chosen_activities_has_no_limit_to_wait_for(athlete, pull, run, strava):
+    pull()
+    chosen = ",".join(str(id_) for id_ in newest_first(strava)[:3])
+    strava.fault("429", path=DETAIL, after=1, window="15min")
+    ran = run("enrich", "--ids", chosen, ENRICH_LIMIT="1", STRAVA_MAX_WAIT_S="0")
+    assert details_asked(athlete)[0] == newest_first(strava)[0]
+    assert "2 details left: 2 requests" in ran.err
+    assert "ENRICH_LIMIT" not in ran.err
 
 
 def test_since_and_until_are_dates_where_the_athlete_was(athlete, run, strava):
@@ -160,6 +170,7 @@ def test_an_activity_that_details_and_list_both_lack_is_gone_and_not_asked_for_a
     assert set(ids(pulled, "activity_details")) == all_ids(strava)
     assert ids(pulled, "tombstones") == [gone]
     assert pulled.sql("select id, noticed_by from strava.deleted_activities") == [(gone, "detail")]
+    assert json.loads(run("status", "--json").out)["last_run"]["activities_buried"] == 1
     strava.clear_requests()
     assert fetch(ENRICH_LIMIT="all").code == 0
     assert details_asked(pulled) == []

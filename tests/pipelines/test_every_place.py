@@ -138,8 +138,13 @@ def test_a_purge_finds_all_copies_links_and_leftovers_and_names_what_it_cannot_r
     }
     assert {path.split("/")[1] for path in before if path.startswith("home/")} >= {"data", "other-data", "output"}
 
+    torn = home / "other-data" / "activities" / "strava_17_20260101T000000Z.parquet"
+    torn.write_bytes(b"PAR1, torn")
+
     ran = run("purge", STRAVA_PUBLISH="")
     assert ran.code == 0, ran.err
+    assert f"{torn} cannot be read: it may hold" in ran.err
+    torn.unlink()
     assert mentions(tmp_path, gone) == {"pulled out/page.html"}
     said = " ".join(line for line in ran.err.splitlines() if line.startswith("warning: "))
     assert str(tmp_path / "stick" / "page.html") in said

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -151,7 +152,7 @@ def test_an_export_that_lacks_too_much_removes_nothing_until_that_is_confirmed(a
     assert live(athlete) == {activity["id"] for activity in world.activities()}
 
 
-def test_an_export_with_a_row_that_cannot_be_read_removes_nothing(athlete, world, land):
+def test_an_export_with_a_row_that_cannot_be_read_removes_nothing_and_counts_the_row(athlete, world, land, run):
     _, first = exported(world, athlete.home.parent / "1.zip")
     world.delete(world.activities()[3]["id"])
     world.advance(86400)
@@ -160,6 +161,35 @@ def test_an_export_with_a_row_that_cannot_be_read_removes_nothing(athlete, world
     assert "Not read: 1" in land(second)
     assert rows(athlete, "tombstones") == []
     assert len(live(athlete)) == 30
+    # its id can be read
+    assert json.loads(run("status", "--json").out)["activities"]["in_export"] == 29
+
+
+def test_several_exports_are_imported_from_the_oldest_to_the_newest(athlete, world, land):
+    _, first = exported(world, athlete.home.parent / "1.zip")
+    world.delete(world.activities()[3]["id"])
+    world.advance(86400)
+    _, second = exported(world, athlete.home.parent / "2.zip")
+    said = land(second, first)
+    assert said.index("1.zip: athlete") < said.index("2.zip: athlete")
+    assert "Gone: 1 activit" in said
+    assert len(live(athlete)) == 29
+
+
+def test_of_many_files_that_are_missing_twenty_are_named_and_the_others_counted(athlete, world, land, run):
+    _, folder = exported(world, athlete.home.parent / "1", folder=True)
+    files = sorted(path for path in (folder / "activities").iterdir())
+    assert len(files) > 22
+    for path in files[:22]:
+        path.unlink()
+    said = land(folder)
+    assert sum(path.name in said for path in files[:22]) == 20
+    assert "and 2 more: status --json names them" in said
+    shown = run("status").out
+    assert sum(path.name in shown for path in files[:22]) == 20
+    assert "and 2 more: status --json names them" in shown
+    named = run("status", "--json").out
+    assert all(path.name in named for path in files[:22])
 
 
 @pytest.mark.slow
@@ -278,6 +308,15 @@ def test_an_import_is_completed_whatever_change_of_a_file_it_was_killed_at(world
         assert sorted(row["payload_hash"] for row in files) == sorted(written.files.values())
         shutil.rmtree(athlete.home)
     assert killed > 3
+
+
+def test_a_status_of_a_history_without_the_api_has_no_line_about_the_api(athlete, world, land, run):
+    _, path = exported(world, athlete.home.parent / "1.zip")
+    land(path)
+    shown = run("status").out
+    assert not re.search(r"^(Cursor|Listed at Strava|Details|Budget last seen|Scope)\b", shown, re.MULTILINE)
+    assert re.search(r"^Athlete +\d+, from an import; not authorised at Strava$", shown, re.MULTILINE)
+    assert re.search(r"^In newest export +\d", shown, re.MULTILINE)
 
 
 def test_status_says_of_an_import_that_was_killed_to_do_it_again(athlete, world, land, launcher, run):

@@ -1,13 +1,11 @@
 """Which activities bronze calls live, whatever has landed through whichever door in whatever order."""
 
-import hashlib
 import shutil
 from datetime import datetime, timedelta
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from landed import write_shard
 
 from pipelines.bronze.store import BronzeReader
 from pipelines.bronze.tables import (
@@ -48,20 +46,8 @@ def expected(events):
 def test_an_activity_is_live_if_its_newest_version_is_newer_than_its_newest_tombstone(events, tmp_path):
     shutil.rmtree(tmp_path / "data", ignore_errors=True)
     for table in {table for table, _, _ in events}:
-        landed = [(id_, NOON + timedelta(minutes=minute)) for of, id_, minute in events if of == table]
-        columns = {
-            "id": [id_ for id_, _ in landed],
-            "athlete_id": [7] * len(landed),
-            "start_date": [None] * len(landed),
-            "fetched_at": [at for _, at in landed],
-            "payload_hash": [hashlib.sha256(b"{}").hexdigest()] * len(landed),
-            "payload": [b"{}"] * len(landed),
-            "shard": ["one"] * len(landed),
-        }
-        (tmp_path / "data" / table).mkdir(parents=True)
-        schema = TABLES[table].schema
-        arrays = [pa.array(columns[field.name], field.type) for field in schema]
-        pq.write_table(pa.table(arrays, schema=schema), tmp_path / "data" / table / "one.parquet")
+        landed = [{"id": id_, "fetched_at": NOON + timedelta(minutes=at)} for of, id_, at in events if of == table]
+        write_shard(tmp_path / "data", table, landed)
     bronze = BronzeReader(tmp_path / "data")
     assert bronze.live_of_all() == set(bronze.live(7)) == expected(events)
     known = {id_ for table, id_, _ in events if table in (ACTIVITIES, ACTIVITY_DETAILS)}

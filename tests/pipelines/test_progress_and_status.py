@@ -130,7 +130,7 @@ def test_on_a_terminal_a_wait_counts_down(athlete, run, strava):
     run("pull")
     strava.set_limits(read_15min=8)
     strava.fault("late_in_window", path="/api/v3/activities/", after=1, seconds=8)
-    seen = on_a_terminal(athlete, ENRICH_LIMIT="10", STRAVA_MAX_WAIT_S="900")
+    seen = on_a_terminal(athlete, ENRICH_LIMIT="10", STRAVA_MAX_WAIT_S="30")
     left = re.findall(r"waiting 0:00:0(\d) .*?for Strava's 15-minute limit", seen)
     assert sorted(left, reverse=True) == left
     assert len(set(left)) > 1

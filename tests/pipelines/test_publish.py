@@ -89,7 +89,7 @@ def test_readers_of_the_copy_never_meet_an_error_or_half_a_build(settled, run, s
     ran = run("flow", STRAVA_MAX_HR="190", **settings)
     assert ("nothing landed" in ran.err, "Published" in ran.err) == (True, True)
     with duckdb.connect(str(copy), read_only=True) as connection:
-        assert connection.execute("select max_hr from staging.athlete_settings").fetchall() == [(190,)]
+        assert connection.execute("select max_hr from staging.stg_strava__athlete_settings").fetchall() == [(190,)]
     assert run("flow", **settings).code == 0
 
     # something that is no copy is left alone
@@ -155,6 +155,17 @@ def test_a_writable_warehouse_does_not_count_as_a_copy(tmp_path, mode, is_a_copy
         with pytest.raises(BadSetting, match="is not a copy of this warehouse"):
             publish(warehouse, copy, places)
         assert copy.read_bytes() == before
+
+
+def test_a_damaged_duckdb_file_that_is_not_ours_is_left_alone(tmp_path):
+    warehouse, copy = tmp_path / "warehouse.duckdb", tmp_path / "copy.duckdb"
+    duckdb.connect(str(warehouse)).close()
+    copy.write_bytes(b"\0" * 8 + b"DUCK" + b"torn" * 1000)
+    before = copy.read_bytes()
+    places = Places(SimpleNamespace(home_path=tmp_path, state_path=tmp_path, bronze_path=tmp_path, bronze_store=None))
+    with pytest.raises(BadSetting, match="is not a copy of this warehouse"):
+        publish(warehouse, copy, places)
+    assert copy.read_bytes() == before
 
 
 def test_a_yes_or_no_that_is_neither_is_refused(athlete, run):

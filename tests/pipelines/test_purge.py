@@ -88,6 +88,9 @@ def test_a_purge_erases_what_was_deleted_from_every_file_and_nothing_else(athlet
     assert run("flow", "--all", ENRICH_LIMIT="0").code == 0
     assert athlete.sql("select name from strava.deleted_activities") == [(name,)]
     before, listed = {table: rows(athlete, table) for table in TABLES}, in_outputs(athlete)
+    # when details were last checked
+    looked_at = athlete.home / "warehouse" / ".state" / "refreshed.json"
+    looked_at.write_text(json.dumps({str(id_): time.time(), "17": 5.0}))
     athlete.token_file.rename(athlete.home / "token")
     strava.clear_requests()
 
@@ -95,6 +98,7 @@ def test_a_purge_erases_what_was_deleted_from_every_file_and_nothing_else(athlet
     assert ran.code == 0, ran.err
     assert "3 rows erased from 3 shards and 2 JSON files; the DuckDB file had them too" in ran.err
     assert mentions(athlete, name) == set()
+    assert json.loads(looked_at.read_bytes()) == {"17": 5.0}
     for table in TABLES:
         assert rows(athlete, table) == {row for row in before[table] if json.loads(row[1])["id"] != id_}
     assert in_outputs(athlete) == [activity for activity in listed if activity["id"] != id_]

@@ -160,6 +160,16 @@ def test_an_activity_moved_out_of_the_lookback_is_an_edit_and_no_deletion(athlet
     assert ids(athlete).count(moved) == 2
 
 
+def test_an_activity_moved_into_the_lookback_is_missed_there_once_it_is_gone(athlete, pull, strava):
+    pull()
+    moved = oldest(strava)
+    strava.edit(moved, start_date=strava.activities()[1]["start_date"])
+    assert pull(**ALWAYS).code == 0
+    strava.delete(moved)
+    assert pull().code == 0
+    assert buried(athlete) == [moved]
+
+
 def test_an_activity_that_comes_back_comes_back(athlete, pull, strava):
     pull()
     gone = next(a for a in strava.activities()[:20] if a.get("visibility") != "only_me")["id"]

@@ -124,7 +124,8 @@ def user(built, strava, tmp_path):
 
 
 def assert_unreadable(ran, error, path=""):
-    assert_one_sentence(ran, 6, str(path), "could not be read", os.strerror(getattr(errno, error)))
+    next_step = "change its owner or mode" if error in ("EACCES", "EPERM") else "see to the disk"
+    assert_one_sentence(ran, 6, str(path), "could not be read", os.strerror(getattr(errno, error)), next_step)
 
 
 def assert_as_before(user, figures, shards):
@@ -348,6 +349,20 @@ def test_on_a_read_only_disk_status_and_sql_say_what_they_say_and_a_run_says_tha
 def _set_aside(path):
     """As the version before did it, on any error at all."""
     return path.rename(path.with_suffix(".parquet.torn"))
+
+
+def test_a_shard_that_was_set_aside_brings_back_nothing_that_was_withdrawn_since(user):
+    shard = next(path for path in user.shards() if path.parent.name == "activities")
+    content = shard.read_bytes()
+    assert user.run("withdraw", "--door", "api", "--yes").code == 0
+    # as from a backup
+    aside = shard.with_suffix(".parquet.torn")
+    aside.write_bytes(content)
+    ran = user.run("build")
+    assert ran.code == 0, ran.err
+    assert [path for path in user.shards() if path.parent.name == "activities"] == []
+    assert not aside.exists()
+    assert user.athlete.sql("select count(*) from strava.activities") == [(0,)]
 
 
 def test_shards_that_were_set_aside_though_they_are_whole_come_back_byte_for_byte(user):

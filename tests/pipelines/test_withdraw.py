@@ -173,7 +173,7 @@ def test_a_withdrawal_killed_at_any_moment_is_completed_by_the_next_run(athlete,
     if moment != "removed":
         shown = run("status")
         assert shown.code == 1
-        assert "shards of what was withdrawn are here yet" in shown.out
+        assert "of what was withdrawn not erased yet" in shown.out
     # a run that wants something else
     ran = run("purge")
     assert ran.code == 0, ran.err

@@ -432,6 +432,9 @@ export interface Choices {
   span: Span;
   units: Units;
   theme: Theme;
+  /** the periods that are compared: keys of lib/periods.js */
+  compare: string;
+  with: string;
   /** the one that is open, by its id */
   activity: string | null;
 }

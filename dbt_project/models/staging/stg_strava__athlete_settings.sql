@@ -1,27 +1,32 @@
-with source as (
-    {%- if var('strava__using_athlete_settings', true) %}
-    select * from {{ source('strava', 'athlete_settings') }}
-    {%- else %}
-    -- Without settings there is a row too.
-    select
-        null as rest_hr,
-        null as max_hr,
-        null as threshold_hr,
-        null as ftp_w,
-        null as sex,
-        'km' as units
-    {%- endif %}
+{%- set fields = {
+    'rest_hr': 'double',
+    'max_hr': 'double',
+    'threshold_hr': 'double',
+    'ftp_w': 'double',
+    'sex': 'string',
+    'units': 'string',
+} %}
+
+with versions as (
+    {{ parsed_versions('athlete_settings', fields) }}
 ),
 
-typed as (
+ranked as (
     select
-        cast(rest_hr as double) as rest_hr,
-        cast(max_hr as double) as max_hr,
-        cast(threshold_hr as double) as threshold_hr,
-        cast(ftp_w as double) as ftp_w,
-        cast(sex as {{ dbt.type_string() }}) as sex,
-        cast(units as {{ dbt.type_string() }}) as units
-    from source
+        *,
+        row_number() over (partition by athlete_id order by fetched_at desc, payload_hash desc) as recency
+    from versions
+),
+
+newest as (
+    select
+        athlete_id,
+        {%- for field in fields %}
+        said.{{ field }},
+        {%- endfor %}
+        fetched_at
+    from ranked
+    where recency = 1
 )
 
-select * from typed
+select * from newest

@@ -1,19 +1,22 @@
-with source as (
-    {{ optional_source('goals', {
-        'sport_group': dbt.type_string(),
-        'measure': dbt.type_string(),
-        'period': dbt.type_string(),
-        'target': 'double',
-    }) }}
+{%- set fields = {
+    'sport_group': 'string',
+    'measure': 'string',
+    'period': 'string',
+    'target': 'double',
+} %}
+
+with listed as (
+    {{ elements_of_newest_lists('goals', fields, {'athlete_id': 'athlete_id'}) }}
 ),
 
-typed as (
+goals as (
     select
-        cast(sport_group as {{ dbt.type_string() }}) as sport_group,
-        cast(measure as {{ dbt.type_string() }}) as measure,
-        cast(period as {{ dbt.type_string() }}) as period,
-        cast(target as double) as target
-    from source
+        athlete_id,
+        {%- for field in fields %}
+        item.{{ field }},
+        {%- endfor %}
+        fetched_at
+    from listed
 )
 
-select * from typed
+select * from goals

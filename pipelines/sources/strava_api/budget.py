@@ -205,8 +205,10 @@ class Budget:
         with self._locked_state(create=True) as state:
             now_s = self._now_s(state)
             if self._spent(state, now_s, 0) is None:
-                # sent at the very end of a quarter, it says nothing about the one that has begun since
-                state.refused_until_s = max(_began_s(ticket.sent_at_s, QUARTER_S) + QUARTER_S, now_s + 5)
+                # sent at the very end of a quarter, or in the first second of one, which Strava may have counted in the
+                # quarter before, it says nothing about the one that has begun
+                ends_at_s = _began_s(ticket.sent_at_s - DATE_STEP_S, QUARTER_S) + QUARTER_S
+                state.refused_until_s = max(ends_at_s, now_s + 5)
             return self._spent(state, now_s, reserve) or _refusal(state.refused_until_s)
 
     # --- what is left

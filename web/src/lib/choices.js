@@ -1,8 +1,9 @@
 // What the choices mean: which days, activities and measure, in words and in the address.
 
-import { ACTIVITIES, activityOf, DATA, DAYS, SPORTS, typesOf, YEARS } from "./data.js";
+import { ACTIVITIES, DATA, DAYS, SPORTS, typesOf, YEARS } from "./data.js";
 import { yearOf } from "./dates.js";
 import { sportText } from "./formats.js";
+import { isPeriod, RELATED } from "./periods.js";
 import { state } from "./state.js";
 import { daysOfType } from "./sums.js";
 import { MEASURES, METRES } from "./units.js";
@@ -18,7 +19,10 @@ const ALLOWED = {
   span: oneOf(/** @type {Span[]} */ (["week", "month", "year", "all"]), () => "year"),
   units: oneOf(/** @type {Units[]} */ (Object.keys(METRES)), () => DATA.units),
   theme: oneOf(/** @type {Theme[]} */ (["light", "dark", "auto"]), () => "auto"),
-  activity: (/** @type {string} */ text) => (activityOf(text) ? text : null),
+  compare: (/** @type {string} */ text) => (isPeriod(text) ? text : "this-year"),
+  with: (/** @type {string} */ text) => (Object.hasOwn(RELATED, text) || isPeriod(text) ? text : "year-before"),
+  // one that the page has not can be asked for, too
+  activity: (/** @type {string} */ text) => (!DATA.public && /^-?\d+$/.test(text) ? text : null),
 };
 
 /**
@@ -37,7 +41,7 @@ function oneOf(values, otherwise) {
  * @returns {Choices}
  */
 function defaults() {
-  return { year: null, sport: "All", type: null, measure: "distance_m", span: "year", units: DATA.units, theme: "auto", activity: null };
+  return { year: null, sport: "All", type: null, measure: "distance_m", span: "year", units: DATA.units, theme: "auto", compare: "this-year", with: "year-before", activity: null };
 }
 
 /**

@@ -5,6 +5,8 @@ import { MONTHS } from "./dates.js";
 /** @import { Activity, DateText } from "../types.js" */
 
 export const NONE = "–";
+// what stands for a name that is empty
+export const UNTITLED = "Untitled";
 export const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 export const tenths = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 export const hundredths = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });

@@ -1,6 +1,7 @@
 // The list of activities: found by their names, sorted by what one likes.
 
 import { dayNumber } from "./dates.js";
+import { UNTITLED } from "./formats.js";
 import { speedIn } from "./units.js";
 
 /** @import { Activity } from "../types.js" */
@@ -36,7 +37,7 @@ export function namedLike(rows, words) {
   const wanted = plainText(words).split(/\s+/).filter(Boolean);
   if (!wanted.length) return rows;
   return rows.filter((row) => {
-    const name = plain.get(row) ?? plainText(row.name ?? "");
+    const name = plain.get(row) ?? plainText(row.name || UNTITLED);
     plain.set(row, name);
     return wanted.every((word) => name.includes(word));
   });

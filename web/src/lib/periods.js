@@ -1,10 +1,19 @@
 // Periods of days that are compared with each other, as [first, last] day numbers.
 
 import { SPORTS, THIS_YEAR, TODAY, YEARS } from "./data.js";
-import { dayOf, dayText, mondayOf, yearOf } from "./dates.js";
+import { dayNumber, dayOf, dayText, mondayOf, yearOf } from "./dates.js";
 import { sumOf } from "./sums.js";
 
-/** @import { Day, Measure, Period } from "../types.js" */
+/** @import { Day, DayNumber, Measure, Period } from "../types.js" */
+
+// what is typed into a date has a year of fewer digits first
+export const [EARLIEST, LATEST] = ["1900-01-01", "2199-12-31"];
+
+/** @type {{ [key: string]: [string, (period: Period) => Period] }} what a period is by the one that it is compared with */
+export const RELATED = {
+  "year-before": ["The same days a year before", yearBefore],
+  "days-before": ["The days just before", daysBefore],
+};
 
 /**
  * The periods that have a name, as [key, name]: those up to today, then years.
@@ -23,6 +32,41 @@ export function namedPeriods() {
 }
 
 /**
+ * The key of a period without a name: "2025-01-01..2025-03-31".
+ *
+ * @param {[DayNumber, DayNumber]} days in whatever order
+ */
+export function keyOf([one, other]) {
+  return `${dayText(one)}..${dayText(other)}`;
+}
+
+/**
+ * The days that such a key has, in its order; null when it is none.
+ *
+ * @param {string} key
+ * @returns {[DayNumber, DayNumber] | null}
+ */
+export function daysOfKey(key) {
+  const days = key.split("..");
+  const exist = days.length === 2 && days.every((day) => day >= EARLIEST && day <= LATEST && isDate(day));
+  return exist ? [dayNumber(days[0]), dayNumber(days[1])] : null;
+}
+
+/** @param {string} text */
+function isDate(text) {
+  return /^\d{4}-\d\d-\d\d$/.test(text) && dayText(dayNumber(text)) === text;
+}
+
+/**
+ * Whether a period has this key.
+ *
+ * @param {string} key
+ */
+export function isPeriod(key) {
+  return daysOfKey(key) !== null || namedPeriods().some(([named]) => named === key);
+}
+
+/**
  * The days of a period by its key.
  *
  * @param {string} key
@@ -30,6 +74,8 @@ export function namedPeriods() {
  */
 export function periodOf(key) {
   const today = dayText(TODAY);
+  const days = daysOfKey(key);
+  if (days) return [Math.min(...days), Math.max(...days)];
   if (key === "this-year") return [dayOf(THIS_YEAR, 1, 1), TODAY];
   if (key === "this-month") return [dayOf(THIS_YEAR, +today.slice(5, 7), 1), TODAY];
   if (key === "this-week") return [mondayOf(TODAY), TODAY];

@@ -13,6 +13,9 @@ export const state = {
   span: "year",
   units: "km",
   theme: "auto",
+  // the periods that are compared, by their keys
+  compare: "this-year",
+  with: "year-before",
   // the one that is open, by its id
   activity: null,
 };

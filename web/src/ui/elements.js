@@ -1,5 +1,7 @@
 // Elements. Text is always a text node, so what an activity is called stays text.
 
+import { UNTITLED } from "../lib/formats.js";
+
 /** @import { Attributes, Content, Option } from "../types.js" */
 
 /**
@@ -94,7 +96,7 @@ export function svg(tag, attributes, ...children) {
  * @param {string | null | undefined} text
  * @param {string | null} otherwise
  */
-export function bdi(text, otherwise = "Untitled") {
+export function bdi(text, otherwise = UNTITLED) {
   return h("bdi", {}, text || otherwise);
 }
 

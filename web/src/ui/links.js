@@ -1,7 +1,7 @@
 // Links: to an activity on this page, and to Strava.
 
 import { activityOf } from "../lib/data.js";
-import { dateText } from "../lib/formats.js";
+import { dateText, UNTITLED } from "../lib/formats.js";
 import { bdi, h } from "./elements.js";
 
 /** @import { Attributes, Content, DateText } from "../types.js" */
@@ -37,7 +37,7 @@ export function whichActivity(id, name, date) {
  * @param {Text} name
  */
 export function viewOnStrava(id, name) {
-  const about = h("span", { class: "unseen" }, ": ", name || "Untitled");
+  const about = h("span", { class: "unseen" }, ": ", name || UNTITLED);
   return stravaLink("activities", id, { class: "view" }, "View on Strava", about);
 }
 

@@ -1,17 +1,14 @@
 // An activity over the page. The address says which, so the back button closes it and a link leads to it.
 
 import { choicesOf } from "../lib/choices.js";
-import { activityOf } from "../lib/data.js";
 import { state } from "../lib/state.js";
 import { byId } from "./elements.js";
 import { afterChoices, choose, opened } from "./panels.js";
 
-/** @import { Activity } from "../types.js" */
-
 /**
  * Let links open activities, which `fill` puts into the dialog; Escape, a button and the back button close them.
  *
- * @param {(dialog: HTMLElement, row: Activity, close: () => void) => void} fill
+ * @param {(dialog: HTMLElement, id: string, close: () => void) => void} fill
  */
 export function makeOpening(fill) {
   const dialog = /** @type {HTMLDialogElement} */ (byId("activity"));
@@ -27,13 +24,12 @@ export function makeOpening(fill) {
   };
   const follow = () => {
     leaving = false;
-    const row = activityOf(state.activity);
-    if (!row) {
+    if (state.activity === null) {
       shown = null;
       if (dialog.open) dialog.close();
       return;
     }
-    fill(dialog, row, leave);
+    fill(dialog, state.activity, leave);
     if (!dialog.open) dialog.showModal();
     if (shown !== state.activity) {
       dialog.scrollTop = 0;

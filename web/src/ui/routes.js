@@ -2,7 +2,7 @@
 
 import { activitiesChosen, chosenText } from "../lib/choices.js";
 import { ACTIVITIES } from "../lib/data.js";
-import { clock, dateText, sportText } from "../lib/formats.js";
+import { clock, dateText, sportText, UNTITLED } from "../lib/formats.js";
 import { decodeRoute } from "../lib/routes.js";
 import { climbed, distance } from "../lib/units.js";
 import { bdi, svg } from "./elements.js";
@@ -55,7 +55,7 @@ export function routeSketch(text, size, sport, label = null) {
 
 /** @param {Activity} row */
 export function routeTip(row) {
-  return tipContent(row.name ? bdi(row.name) : "Untitled", [
+  return tipContent(row.name ? bdi(row.name) : UNTITLED, [
     [row.sport_group, sportText(row.sport_type), dateText(row.started_local)],
     [null, "Distance", distance(row.distance_m)],
     [null, "Moving time", clock(row.moving_time_s)],

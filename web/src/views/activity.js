@@ -1,6 +1,6 @@
 // An opened activity.
 
-import { DATA, rowsOf } from "../lib/data.js";
+import { activityOf, DATA, rowsOf } from "../lib/data.js";
 import { clock, counted, dateText, NONE, ordinal, percent, signed, sportOf, whole } from "../lib/formats.js";
 import { amongSimilar } from "../lib/similar.js";
 import { state } from "../lib/state.js";
@@ -21,13 +21,29 @@ import { table } from "../ui/table.js";
 const DOORS = { api: "Strava's API", export: "your export", file: "an activity file" };
 
 /**
- * Fill `dialog` with an activity.
+ * Fill `dialog` with the activity that has this id, or say that the page has none.
  *
  * @param {HTMLElement} dialog
- * @param {Activity} row
+ * @param {string} id
  * @param {() => void} close closes it
  */
-export function fillActivity(dialog, row, close) {
+export function fillActivity(dialog, id, close) {
+  const button = h("button", { type: "button", class: "close", "aria-label": "Close", on: { click: close } }, "✕");
+  const row = activityOf(id);
+  if (row) return fillKnown(dialog, row, button);
+  put(
+    dialog,
+    h("header", {}, h("h2", { id: "activity-h", tabindex: "-1" }, "Not on this page"), button),
+    h("p", { class: "empty" }, `There is no activity ${id} here. It was deleted, or it came after this page was made.`),
+  );
+}
+
+/**
+ * @param {HTMLElement} dialog
+ * @param {Activity} row
+ * @param {HTMLElement} button that closes it
+ */
+function fillKnown(dialog, row, button) {
   const rest = h("div", { "aria-busy": "true" });
   put(
     dialog,
@@ -40,7 +56,7 @@ export function fillActivity(dialog, row, close) {
         h("h2", { id: "activity-h", tabindex: "-1" }, bdi(row.name)),
         h("p", { class: "under" }, `${dateText(row.started_local)}, ${row.started_local.slice(11)} · `, dot(row.sport_group), sportOf(row)),
       ),
-      h("button", { type: "button", class: "close", "aria-label": "Close", on: { click: close } }, "✕"),
+      button,
     ),
     rest,
   );

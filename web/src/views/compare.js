@@ -3,61 +3,38 @@
 import { measureName, noneChosen, shownMeasure, sportChosen, sportDays } from "../lib/choices.js";
 import { dayNumber, dayText } from "../lib/dates.js";
 import { change, counted, NONE, rangeText, whole } from "../lib/formats.js";
-import { bySport, daysBefore, grownOver, namedPeriods, periodOf, sumsOver, yearBefore } from "../lib/periods.js";
+import { bySport, daysOfKey, EARLIEST, grownOver, keyOf, LATEST, namedPeriods, periodOf, RELATED, sumsOver } from "../lib/periods.js";
 import { state } from "../lib/state.js";
 import { amount, measured, MEASURES } from "../lib/units.js";
 import { cardIn } from "../ui/card.js";
 import { chartBase, colours } from "../ui/charts.js";
 import { dot, h, put } from "../ui/elements.js";
 import { legendOf, lineSample } from "../ui/legends.js";
-import { panel, redraw } from "../ui/panels.js";
+import { choose, panel } from "../ui/panels.js";
 import { table } from "../ui/table.js";
 import { tipContent } from "../ui/tip.js";
 
-/** @import { Content, DayNumber, Measure, Period } from "../types.js" */
+/** @import { Content, Measure, Period } from "../types.js" */
 
 const OWN = ["own", "Own dates"];
-/** @type {{ [key: string]: [string, (period: Period) => Period] }} what the second period is by the first */
-const RELATED = {
-  "year-before": ["The same days a year before", yearBefore],
-  "days-before": ["The days just before", daysBefore],
-};
+/** @typedef {"compare" | "with"} Which */
 
-/** @typedef {"first" | "second"} Which */
-
-/** @type {{ [which in Which]: string }} */
-const picked = { first: "this-year", second: "year-before" };
-/** @type {{ [which in Which]?: [DayNumber, DayNumber] }} days as they were typed, in whatever order */
-const own = {};
 /** @typedef {{ [which in Which]: { select: HTMLSelectElement, dates: HTMLInputElement[] } } & { lines: HTMLElement }} Controls */
 
 /** @type {Controls | null} */
 let controls = null;
-// what is typed into a date has a year of fewer digits first
-const [EARLIEST, LATEST] = ["1900-01-01", "2199-12-31"];
-
 /**
  * The days of both periods.
  *
  * @returns {Period[]}
  */
 function periods() {
-  const first = periodPicked("first") ?? periodOf("this-year");
-  const related = RELATED[picked.second]?.[1];
-  return [first, related ? related(first) : periodPicked("second") ?? yearBefore(first)];
+  const first = periodOf(state.compare);
+  const related = RELATED[state.with]?.[1];
+  return [first, related ? related(first) : periodOf(state.with)];
 }
 
-/**
- * @param {Which} which
- * @returns {Period | undefined}
- */
-function periodPicked(which) {
-  if (picked[which] !== OWN[0]) return periodOf(picked[which]);
-  const typed = own[which];
-  return typed && [Math.min(...typed), Math.max(...typed)];
-}
-
-export default panel("compare", ["sport", "type", "measure", "units"], (host) => {
+export default panel("compare", ["sport", "type", "measure", "units", "compare", "with"], (host) => {
   const card = cardIn(host, "One period with another", { kind: "wide-table" });
   const days = sportDays();
   if (!days.length) return card.empty(noneChosen());
@@ -76,7 +53,7 @@ export default panel("compare", ["sport", "type", "measure", "units"], (host) =>
   ];
   // who types a date stays in it
   if (!controls || !card.aside.childElementCount) {
-    controls = { first: picker("first", "Compare"), second: picker("second", "with"), lines: h("div", {}) };
+    controls = { compare: picker("compare", "Compare"), with: picker("with", "with"), lines: h("div", {}) };
     card.aside.replaceChildren(pickers(controls), controls.lines);
   }
   syncPickers(both);
@@ -193,11 +170,11 @@ function difference(value, written) {
 }
 
 /** @param {Controls} controls */
-function pickers({ first, second }) {
+function pickers({ compare, with: other }) {
   return h(
     "div",
     { class: "periods" },
-    Object.entries({ Compare: first, with: second }).map(([text, { select, dates }]) =>
+    Object.entries({ Compare: compare, with: other }).map(([text, { select, dates }]) =>
       h("div", { class: "period" }, h("label", { class: "pick" }, h("span", {}, text), select), h("span", { class: "dates" }, dates[0], " to ", dates[1])),
     ),
   );
@@ -211,20 +188,12 @@ function pickers({ first, second }) {
  */
 function picker(which, text) {
   /** @type {string[][]} */
-  const options = [...(which === "second" ? Object.entries(RELATED).map(([key, [name]]) => [key, name]) : []), ...namedPeriods(), OWN];
-  const shown = () => periods()[which === "first" ? 0 : 1];
+  const options = [...(which === "with" ? Object.entries(RELATED).map(([key, [name]]) => [key, name]) : []), ...namedPeriods(), OWN];
+  const shown = () => periods()[which === "compare" ? 0 : 1];
+  const pick = (/** @type {string} */ key) => choose({ [which]: key });
   const select = h(
     "select",
-    {
-      id: `period-${which}`,
-      on: {
-        change: ({ target }) => {
-          own[which] = shown();
-          picked[which] = target.value;
-          redraw("compare");
-        },
-      },
-    },
+    { id: `period-${which}`, on: { change: ({ target }) => pick(target.value === OWN[0] ? keyOf(shown()) : target.value) } },
     options.map(([value, name]) => h("option", { value }, name)),
   );
   const date = (/** @type {0 | 1} */ at, /** @type {string} */ name) =>
@@ -237,12 +206,8 @@ function picker(which, text) {
       on: {
         change: ({ target }) => {
           if (!target.value || target.value < EARLIEST || target.value > LATEST) return;
-          /** @type {[DayNumber, DayNumber]} */
-          const typed = [...((picked[which] === OWN[0] && own[which]) || shown())];
-          typed[at] = dayNumber(target.value);
-          own[which] = typed;
-          picked[which] = OWN[0];
-          redraw("compare");
+          const typed = daysOfKey(state[which]) ?? shown();
+          pick(keyOf(at ? [typed[0], dayNumber(target.value)] : [dayNumber(target.value), typed[1]]));
         },
         blur: () => syncPickers(periods()),
       },
@@ -256,10 +221,10 @@ function picker(which, text) {
  * @param {Period[]} both
  */
 function syncPickers(both) {
-  for (const [i, which] of /** @type {Which[]} */ (["first", "second"]).entries()) {
+  for (const [i, which] of /** @type {Which[]} */ (["compare", "with"]).entries()) {
     const { select, dates } = controls?.[which] ?? { select: null, dates: [] };
-    if (select) select.value = picked[which];
-    const typed = picked[which] === OWN[0] ? own[which] : null;
+    const typed = daysOfKey(state[which]);
+    if (select) select.value = typed ? OWN[0] : state[which];
     for (const [at, date] of dates.entries()) if (!typed || date !== document.activeElement) date.value = dayText((typed ?? both[i])[at]);
   }
 }

@@ -37,14 +37,15 @@ export default panel("listing", ["year", "sport", "type", "units"], (host) => {
   const card = cardIn(host, "All activities", { kind: "wide-table" });
   const chosen = activitiesChosen();
   if (!chosen.length) return card.empty(noneChosen());
-  if (!card.aside.childElementCount) card.aside.append(search());
+  if (!card.aside.childElementCount) card.aside.append(search(), sorting());
+  /** @type {HTMLSelectElement} */ (byId("sorted-by")).value = sort;
   const found = sortedBy(namedLike(chosen, words), sort, descending);
   // another choice begins at its first page
   if (chosenText() !== chosenBefore) first = 0;
   chosenBefore = chosenText();
   first = Math.max(0, Math.min(first, Math.ceil(found.length / AT_ONCE) * AT_ONCE - AT_ONCE));
   const shown = found.slice(first, first + AT_ONCE);
-  const columns = thin(host) ? COLUMNS.filter(({ sort: key }) => key !== "sport_type") : COLUMNS;
+  const columns = thin(host) ? columnsOfPhone() : COLUMNS;
   card.show(
     found.length
       ? table({
@@ -64,6 +65,13 @@ export default panel("listing", ["year", "sport", "type", "units"], (host) => {
     ),
   );
 });
+
+/** The name, and two figures: the distance or what the list is sorted by, and the time. */
+function columnsOfPhone() {
+  const [day, name, , distanceOf, time] = COLUMNS;
+  const sorted = COLUMNS.find((column) => column.sort === sort && column.number && column !== time) ?? distanceOf;
+  return [{ ...name, of: (/** @type {Activity} */ row) => [name.of(row), h("span", { class: "under" }, day.of(row))] }, sorted, time];
+}
 
 /** @param {Column} column */
 function sortedAs(column) {
@@ -92,21 +100,33 @@ function search() {
   );
 }
 
+/** On a phone, where most columns have no heading that one could press. */
+function sorting() {
+  const options = COLUMNS.map(({ text, sort: key }) => h("option", { value: key }, text));
+  const change = (/** @type {{ target: HTMLSelectElement }} */ { target }) => sortBy(/** @type {Column} */ (COLUMNS.find(({ sort: key }) => key === target.value)));
+  return h("label", { class: "pick sorting" }, h("span", {}, "Sorted by"), h("select", { id: "sorted-by", on: { change } }, options));
+}
+
+/** @param {Column} column */
+function sortBy({ sort: key, number, descending: newest }) {
+  descending = sort === key ? !descending : Boolean(number || newest);
+  sort = key;
+  first = 0;
+  redraw("listing");
+}
+
 /**
  * A column's heading, which sorts by it, and the other way round when it does already.
  *
  * @param {Column} column
  */
-function sorter({ text, sort: key, number, descending: newest }) {
-  const id = `sort-${key}`;
+function sorter(column) {
+  const id = `sort-${column.sort}`;
   const act = () => {
-    descending = sort === key ? !descending : Boolean(number || newest);
-    sort = key;
-    first = 0;
-    redraw("listing");
+    sortBy(column);
     byId(id).focus();
   };
-  return h("button", { type: "button", class: "sort", id, on: { click: act } }, text);
+  return h("button", { type: "button", class: "sort", id, on: { click: act } }, column.text);
 }
 
 /**

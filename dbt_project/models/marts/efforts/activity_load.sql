@@ -42,7 +42,7 @@ reserves as (
                 then activities.weighted_average_watts / nullif(settings.ftp_w, 0)
         end as intensity
     from activities
-    cross join settings
+    left join settings on activities.athlete_id = settings.athlete_id
 ),
 
 trimps as (

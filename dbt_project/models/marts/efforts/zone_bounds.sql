@@ -15,7 +15,7 @@ final as (
         bounds.lowest_bpm,
         bounds.highest_bpm
     from athletes
-    cross join bounds
+    inner join bounds on athletes.athlete_id = bounds.athlete_id
 )
 
 select * from final

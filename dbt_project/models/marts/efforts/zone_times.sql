@@ -51,7 +51,8 @@ final as (
     inner join activities on measured.activity_id = activities.id
     inner join bounds
         on
-            measured.average_heartrate >= bounds.lowest_bpm
+            activities.athlete_id = bounds.athlete_id
+            and measured.average_heartrate >= bounds.lowest_bpm
             -- an average between two beats counts to the lower one
             and (measured.average_heartrate < bounds.highest_bpm + 1 or bounds.highest_bpm is null)
     group by

@@ -33,7 +33,7 @@ sought as (
         goals.measure,
         goals.target
     from goals
-    inner join periods on goals.period = periods.period
+    inner join periods on goals.athlete_id = periods.athlete_id and goals.period = periods.period
 ),
 
 added as (
