@@ -1,4 +1,4 @@
-"""What Spark cannot read from bronze: readings of exports and files, and the athlete's settings, as Parquet for it.
+"""What Spark cannot read from bronze: readings of exports and files, as Parquet for it.
 
 They come from staging, where the pipeline loads them. A shard belongs to one of a few files, whose name has a hash of
 its content: what has not changed is not written again, and what was purged is gone with the next call.
@@ -11,7 +11,6 @@ import duckdb
 from pipelines.bronze.tables import READ
 from pipelines.ground.durable import entries, remove
 from pipelines.ground.engine import quoted
-from pipelines.warehouse.athlete_settings import TABLES as SETTINGS
 from pipelines.warehouse.database import DATASET, holds_table, open_warehouse
 from pipelines.warehouse.points import POINT_FILES
 
@@ -23,7 +22,6 @@ QUERIES = {
                cast(file_id - min(file_id) over (partition by shard) + 1 as integer) as file_number
         from {DATASET}.{POINT_FILES}
     """,
-    **{table: f"select *, '' as shard from {DATASET}.{table}" for table in SETTINGS},
 }
 EMPTY = "0000"
 

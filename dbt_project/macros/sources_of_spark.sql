@@ -3,9 +3,9 @@
     Spark reads the shards themselves, as external tables in the schema `bronze`, so nothing is copied. A view in
     staging has each shard once: while bronze is compacted, and after a kill, two files may have the same shard.
 
-    STRAVA_SPARK_BRONZE is the folder with the shards; STRAVA_SPARK_STAGED has what the pipeline makes of them (readings,
-    the athlete's settings) and STRAVA_SPARK_POINTS the points of files. Each is a path from the root, or an address that
-    Spark can read, like s3a://bucket/folder.
+    STRAVA_SPARK_BRONZE is the folder with the shards; STRAVA_SPARK_STAGED has what the pipeline makes of them (readings)
+    and STRAVA_SPARK_POINTS the points of files. Each is a path from the root, or an address that Spark can read, like
+    s3a://bucket/folder.
 #}
 {% macro declare_sources() -%}
     {{ return(adapter.dispatch('declare_sources', 'strava_stats')()) }}
@@ -18,7 +18,7 @@
     {%- if not execute or project_name != 'strava_stats' or flags.WHICH not in ('build', 'run', 'test') -%}
         {{ return('') }}
     {%- endif -%}
-    {%- set staged = ['activity_files', 'activity_point_files', 'athlete_settings', 'export_activities', 'goals'] -%}
+    {%- set staged = ['activity_files', 'activity_point_files', 'export_activities'] -%}
     {%- set staging = source('strava', 'activities').schema -%}
     {%- do run_query('create schema if not exists spark_catalog.bronze') -%}
     {%- do run_query('create schema if not exists ' ~ staging) -%}
