@@ -1,5 +1,6 @@
 """Building the warehouse on Spark: what it reads is staged, dbt builds, and what was erased is forgotten."""
 
+import shutil
 from collections import Counter
 
 from pipelines.ground.durable import is_there, read_whole, written_whole
@@ -27,6 +28,8 @@ def build(settings: StravaSettings, session: Session, *options: str) -> str:
     note = places.folder / "erasures"
     if str(erased) != (read_whole(note).decode() if is_there(note) else "0"):
         session.forget()
+        # whoever exports elsewhere writes it again
+        shutil.rmtree(places.exported, ignore_errors=True)
         with written_whole(note) as file:
             file.write(str(erased).encode())
     kinds = Counter(each["id"].split(".")[0] for each in results)
