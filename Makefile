@@ -104,8 +104,7 @@ shell: ## open a shell where the pipeline runs
 	@$(STRAVA) shell
 
 ##@ Spark
-# packages of its own, which nothing else installs
-spark-packages: $(SPARK)
+spark-packages: $(SPARK) ## install Spark's own packages, which nothing else needs, and Java if it is missing
 
 spark-build: $(RUNTIME) $(SPARK) ## build the same warehouse on Spark and Iceberg: docs/guides/spark.md
 	@$(VENV)/bin/python -m spark build
