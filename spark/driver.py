@@ -59,8 +59,9 @@ def forget(_argument: None) -> Answer:
     ]
     for name in tables:
         table = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(java_session, name)
+        # not Iceberg's action, which takes a job of Spark for each table
+        table.expireSnapshots().expireOlderThan(now_ms).retainLast(1).commit()
         actions = jvm.org.apache.iceberg.spark.actions.SparkActions.get(java_session)
-        actions.expireSnapshots(table).expireOlderThan(now_ms).retainLast(1).execute()
         actions.deleteOrphanFiles(table).olderThan(now_ms).execute()
     return {"ok": True, "tables": tables}
 

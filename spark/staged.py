@@ -23,7 +23,6 @@ QUERIES = {
         from {DATASET}.{POINT_FILES}
     """,
 }
-EMPTY = "0000"
 
 
 def write_staged(warehouse: Path, folder: Path) -> int:
@@ -48,8 +47,7 @@ def _write_table(connection: duckdb.DuckDBPyConnection, query: str, folder: Path
         f"select {part}, substr(md5(string_agg(row_, '' order by row_)), 1, 12) "
         f"from (select shard, md5(cast(landed as varchar)) as row_ from ({query}) as landed) group by all"
     ).fetchall()
-    # Spark reads the columns from a file: there is one even without rows
-    wanted = {f"{name}.{digest}.parquet": name for name, digest in hashes} or {f"{EMPTY}.parquet": ""}
+    wanted = {f"{name}.{digest}.parquet": name for name, digest in hashes}
     present = {entry.name for entry in entries(folder) if entry.name.endswith(".parquet")}
     for file, name in wanted.items():
         if file in present:

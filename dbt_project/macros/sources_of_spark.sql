@@ -29,7 +29,13 @@
         {%- if source.name == 'activity_points' -%}
             {%- do run_query(external_table(source.name, place_of('STRAVA_SPARK_POINTS'), columns_of_points())) -%}
         {%- elif source.name in staged -%}
-            {%- do run_query(external_table(source.name, place_of('STRAVA_SPARK_STAGED') ~ '/' ~ source.name)) -%}
+            {%- do run_query(
+                external_table(
+                    source.name,
+                    place_of('STRAVA_SPARK_STAGED') ~ '/' ~ source.name,
+                    columns_of_point_files() if source.name == 'activity_point_files' else columns_of_shards()
+                )
+            ) -%}
         {%- else -%}
             {%- do run_query(
                 external_table(source.name, place_of('STRAVA_SPARK_BRONZE') ~ '/' ~ source.name, columns_of_shards())
@@ -57,8 +63,8 @@
     {{ return(place) }}
 {%- endmacro %}
 
-{# Columns that are missing here are read from the first file. #}
-{% macro external_table(name, place, columns='') -%}
+{# The folder may be missing: then there are no rows. #}
+{% macro external_table(name, place, columns) -%}
     create table spark_catalog.bronze.{{ name }} {{ columns }} using parquet options (pathGlobFilter '*.parquet')
     location '{{ place | replace('\\', '\\\\') | replace("'", "\\'") }}'
 {%- endmacro %}
@@ -67,6 +73,13 @@
     (
         id bigint, athlete_id bigint, start_date timestamp_ntz, fetched_at timestamp_ntz,
         payload_hash string, payload string, shard string
+    )
+{%- endmacro %}
+
+{% macro columns_of_point_files() -%}
+    (
+        id bigint, athlete_id bigint, fetched_at timestamp_ntz, payload_hash string, started_at timestamp_ntz,
+        samples bigint, shard string, made_of string, file_number int
     )
 {%- endmacro %}
 
