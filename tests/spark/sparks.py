@@ -57,7 +57,7 @@ def add_nonsense(home: Path, summary: dict[str, Any]) -> None:
     spoilt = {
         # of two members of a name the first counts
         1: ('"name": "Plain"', '"name": "First", "name": "Second"'),
-        # halves go to the even neighbour
+        # a count has no halves
         2: ('"kudos_count": 7, "comment_count": 7', '"kudos_count": 2.5, "comment_count": 3.5'),
         3: ('"map": {"id": "a7"}', '"map": "a7"'),
         4: ('"map": {"id": "a7"}', '"map": [7]'),
