@@ -2,11 +2,13 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo auth import flow status sql page serve schedule run run-all enrich compact
-.PHONY: backup restore purge withdraw revoke build shell
-.PHONY: test test-fast test-deep test-times test-browser test-container test-workflows soak mutate mutate-models lint format bundle bench docs cookbook screenshots lock clean
+.PHONY: backup restore purge withdraw revoke build shell spark-packages spark-build spark-demo spark-export
+.PHONY: test test-fast test-deep test-spark test-cluster test-times test-browser test-container test-workflows soak mutate mutate-models lint format bundle bench docs cookbook screenshots lock clean
 
 VENV := .venv
 RUNTIME := $(VENV)/.runtime
+SPARK_VENV := .venv-spark
+SPARK := $(SPARK_VENV)/.installed
 DEV := $(VENV)/.dev
 NODE_MODULES := web/node_modules/.package-lock.json
 # Node.js comes with the wheels for developers
@@ -101,19 +103,38 @@ build: ## rebuild the container image (the other targets build it when it is mis
 shell: ## open a shell where the pipeline runs
 	@$(STRAVA) shell
 
+##@ Spark
+spark-packages: $(SPARK) ## install Spark's own packages, which nothing else needs, and Java if it is missing
+
+spark-build: $(RUNTIME) $(SPARK) ## build the same warehouse on Spark and Iceberg: docs/guides/spark.md
+	@$(VENV)/bin/python -m spark build
+
+spark-export: $(RUNTIME) $(SPARK) ## write the marts that Spark built as Parquet: make spark-export FOLDER=/path
+	@$(VENV)/bin/python -m spark export -- "$${FOLDER:?which folder? make spark-export FOLDER=/path}"
+
+spark-demo: $(RUNTIME) $(SPARK) ## build the demo's warehouse on DuckDB and on Spark, and compare every row
+	@[ -f demo/warehouse/strava.duckdb ] || $(VENV)/bin/python -m simulator.demo
+	@STRAVA_HOME="$$PWD/demo" $(VENV)/bin/python -m spark compare
+
 ##@ Development
 # workers take tests from each other at the end, so that none is left alone with a long file
 PYTEST := $(VENV)/bin/python -m pytest
 SIDE_BY_SIDE := -n 2 --dist worksteal
 
 test: $(DEV) $(NODE_MODULES) ## run the test suite, offline; tests/results/test.json has the time of each file
-	@$(PYTEST) $(SIDE_BY_SIDE) --times=test -m "not deep and not container and not workflows and not browser"
+	@$(PYTEST) $(SIDE_BY_SIDE) --times=test -m "not deep and not container and not workflows and not browser and not spark and not cluster"
 
 test-fast: $(DEV) $(NODE_MODULES) ## run the tests that take less than a few seconds each
-	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-fast -m "not slow and not deep and not container and not workflows and not browser"
+	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-fast -m "not slow and not deep and not container and not workflows and not browser and not spark and not cluster"
 
 test-deep: $(DEV) ## long histories, kills at every moment, fuzzing at length; make test has short versions
 	@FUZZ_TIMES=5 $(PYTEST) $(SIDE_BY_SIDE) --times=test-deep -m "deep or fuzz"
+
+test-spark: $(DEV) $(SPARK) ## test that Spark's tables equal DuckDB's row by row, after increments and purges too
+	@$(PYTEST) --times=test-spark -m spark tests/spark
+
+test-cluster: $(DEV) $(SPARK) ## the same on a cluster of two workers on this machine, one of which is killed
+	@$(PYTEST) --times=test-cluster -m cluster tests/spark
 
 test-times: $(DEV) ## write the times of make test and make test-deep by file into CONTRIBUTING.md
 	@$(VENV)/bin/python tests/times.py
@@ -183,13 +204,13 @@ cookbook: $(DEV) ## run the queries of README and cookbook on the demo's athlete
 screenshots: $(DEV) ## make the documents' pictures of the page, after make demo
 	@PYTHONPATH=.:tests/page $(VENV)/bin/python tests/page/screenshots.py demo docs/page
 
-lock: $(DEV) ## compile requirements.in and requirements-dev.in into the lock files
-	@for name in requirements requirements-dev; do \
+lock: $(DEV) ## compile requirements.in, requirements-dev.in and spark/requirements.in into the lock files
+	@for name in requirements requirements-dev spark/requirements; do \
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	    --no-emit-index-url --custom-compile-command "make lock" $$name.in --output-file $$name.txt; done
 
-clean: ## remove .venv, demo/ and caches; never data/, output/, warehouse/, secrets/ or site/
-	@rm -rf $(VENV) web/node_modules demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutation bench/results tests/results
+clean: ## remove .venv, .venv-spark, demo/ and caches; never data/, output/, warehouse/, secrets/ or site/
+	@rm -rf $(VENV) $(SPARK_VENV) web/node_modules demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutation bench/results tests/results
 	@rm -rf dbt_project/target dbt_project/logs logs target build .cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -217,6 +238,15 @@ $(DEV): requirements-dev.txt $(RUNTIME)
 # no package's own script runs
 $(NODE_MODULES): web/package.json web/package-lock.json $(DEV)
 	@cd web && $(NODE) $(NODE_ROOT)/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# half a gigabyte, and Debian's Java if there is none
+$(SPARK): spark/requirements.txt $(RUNTIME)
+	@echo "Installing Spark into $(SPARK_VENV), once …"
+	@[ -x $(SPARK_VENV)/bin/python ] || $(VENV)/bin/python -m venv $(SPARK_VENV)
+	@$(SPARK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r spark/requirements.txt
+	@command -v java >/dev/null || [ -n "$$JAVA_HOME" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install openjdk-17-jre-headless >/dev/null; }
 	@touch $@
 
 # a mistyped target

@@ -16,6 +16,11 @@ def type_string() -> str:
     return "varchar"
 
 
+def type_timestamp() -> str:
+    """Return DuckDB's name of `dbt.type_timestamp`."""
+    return "timestamp"
+
+
 def datediff(first_date: str, second_date: str, datepart: str) -> str:
     """Return the SQL that dbt makes of `dbt.datediff` on DuckDB."""
     return f"date_diff('{datepart}', {first_date}, {second_date})"

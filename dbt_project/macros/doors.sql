@@ -135,7 +135,7 @@ using (
                 id,
                 athlete_id,
                 start_date,
-                cast(null as timestamp) as signpost_date
+                cast(null as {{ dbt.type_timestamp() }}) as signpost_date
             from lost
             union all
             select

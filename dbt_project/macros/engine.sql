@@ -34,23 +34,92 @@
     {{ return(structure) }}
 {%- endmacro %}
 
+{#
+    Spark's own types for JSON would refuse a whole number that is written 13.0, and one bad value in an array would cost
+    its neighbours theirs: so each value is read as text, then cast as DuckDB does. A map has the first of two members of
+    one name in front, which counts in DuckDB too.
+
+    `transform` over an array of one object parses it once. Members of one type are cast together: Spark takes seconds to
+    analyse the same SQL with an expression for each.
+#}
 {% macro spark__parse_json(column, fields) -%}
-    from_json({{ column }}, '{{ spark_struct_members(fields) }}')
+    case when {{ column }} is not null then {{ spark_object(column, fields, 1) }} end
 {%- endmacro %}
 
-{% macro spark_struct_members(fields) -%}
-    {%- set members = [] -%}
-    {%- for name, type in fields.items() -%}
-        {%- if type is mapping -%}
-            {%- set spark_type = 'struct<' ~ spark_struct_members(type) ~ '>' -%}
-        {%- elif type is not string -%}
-            {%- set spark_type = 'array<struct<' ~ spark_struct_members(type[0]) ~ '>>' -%}
-        {%- else -%}
-            {%- set spark_type = type -%}
-        {%- endif -%}
-        {%- do members.append('`' ~ name ~ '`: ' ~ spark_type) -%}
+{# The struct of `fields` from a text; all NULL if the text is not an object. #}
+{% macro spark_object(text, fields, depth) -%}
+    {%- set object = 'object' ~ depth -%}
+    {%- set cast_ = 'cast' ~ depth -%}
+    {%- set by_type = {'double': [], 'bigint': [], 'integer': [], 'boolean': [], 'timestamp': []} -%}
+    {%- for name, type in fields.items() if type is string and type in by_type -%}
+        {%- do by_type[type].append(name) -%}
     {%- endfor -%}
-    {{ return(members | join(', ')) }}
+    transform(
+        transform(array(from_json({{ text }}, 'map<string, string>')), {{ object }} -> named_struct(
+            'object', {{ object }}
+            {%- for type, names in by_type.items() if names %},
+            '{{ type }}', transform(
+                array({% for name in names %}{{ object }}['{{ name }}']{{ ', ' if not loop.last }}{% endfor %}),
+                text -> {{ spark_value('text', type, depth + 1) }}
+            )
+            {%- endfor %}
+        )),
+        {{ cast_ }} -> named_struct(
+        {%- for name, type in fields.items() %}
+            '{{ name }}',
+            {%- if type is string and type in by_type %} {{ cast_ }}.{{ type }}[{{ by_type[type].index(name) }}]
+            {%- else %} {{ spark_value(cast_ ~ ".object['" ~ name ~ "']", type, depth + 1) }}
+            {%- endif %}
+            {{- ',' if not loop.last }}
+        {%- endfor %}
+        )
+    )[0]
+{%- endmacro %}
+
+{# A member's value, whose text is that of a string, or the JSON of anything else, as `type`. #}
+{% macro spark_value(text, type, depth) -%}
+    {%- set element = 'element' ~ depth -%}
+    {%- if type is mapping -%}
+        if({{ text }} is null, null, {{ spark_object(text, type, depth) }})
+    {%- elif type is not string -%}
+        transform({{ spark_list(text) }}, {{ element }} ->
+            if({{ element }} is null, null, {{ spark_object(element, type[0], depth) }}))
+    {%- elif type.startswith('array<') -%}
+        transform({{ spark_list(text) }}, {{ element }} -> {{ spark_value(element, type[6:-1], depth) }})
+    {%- elif type == 'double' -%}
+        {{ spark_number(text) }}
+    {%- elif type in ('integer', 'bigint') -%}
+        {{ spark_integer(text, type) }}
+    {%- elif type == 'boolean' -%}
+        coalesce(cast({{ text }} as boolean), {{ spark_number(text) }} <> 0)
+    {%- elif type == 'timestamp' -%}
+        if({{ text }} rlike '^[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}', cast({{ text }} as timestamp_ntz), null)
+    {%- else -%}
+        {{ text }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro spark_list(text) -%}
+    if(startswith({{ text }}, '['), from_json({{ text }}, 'array<string>'), null)
+{%- endmacro %}
+
+{# Not Java's numbers, which may end in d or f. #}
+{% macro spark_number(text) -%}
+    case
+        when {{ text }} = 'true' then 1e0
+        when not {{ text }} rlike '[dDfF]$' or {{ text }} rlike '[iI][nN][fF]$' then cast({{ text }} as double)
+    end
+{%- endmacro %}
+
+{# Halves go to the even neighbour; what does not fit becomes NULL. #}
+{% macro spark_integer(text, type) -%}
+    {%- set limit = '2147483647' if type == 'integer' else '9223372036854775807' -%}
+    case
+        when {{ text }} rlike '^-?[0-9]{1,9}$' then cast({{ text }} as {{ type }})
+        when {{ text }} = 'true' then 1
+        when abs(bround(cast({{ text }} as decimal(38, 9)))) <= {{ limit }}
+            then cast(bround(cast({{ text }} as decimal(38, 9))) as {{ type }})
+    end
 {%- endmacro %}
 
 
@@ -76,7 +145,7 @@
         item,
         cast(position + 1 as bigint) as position
     from {{ relation }}
-    lateral view posexplode({{ array }}) as position, item
+    lateral view posexplode({{ array }}) elements as position, item
 {%- endmacro %}
 
 
@@ -105,8 +174,17 @@
     end
 {%- endmacro %}
 
+{# Java would make a question mark of half a pair. Before the escape is an even number of backslashes. #}
 {% macro spark__readable_json(column) -%}
-    {{ column }}
+    case
+        when {{ column }} rlike r'\\u[dD][89a-fA-F]'
+            then regexp_replace(
+                {{ column }},
+                r'((?<!\\)(?:\\\\)*)(?:\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]..)',
+                '$1\ufffd'
+            )
+        else {{ column }}
+    end
 {%- endmacro %}
 
 
@@ -120,7 +198,7 @@
 {%- endmacro %}
 
 {% macro spark__as_json(column) -%}
-    {{ column }}
+    case when get_json_object({{ column }}, '$') is not null then {{ column }} end
 {%- endmacro %}
 
 
@@ -134,8 +212,18 @@
     try(cast(cast({{ column }} as json) as map(varchar, json)))
 {%- endmacro %}
 
+{#
+    The values in a map of text do not show which were strings: a string gets a tilde in front, and so does each name,
+    which `changed_members` removes. For that, escapes must not contain quotes: two characters for private use
+    stand in for them.
+#}
 {% macro spark__members_of_json(column) -%}
-    from_json({{ column }}, 'map<string, variant>')
+    filter(array(from_json(
+        regexp_replace(
+            replace(replace({{ column }}, r'\\', '\ue000'), r'\"', '\ue001'), '"([^"]*+)"', '"~$1"'
+        ),
+        'map<string, string>'
+    )), members -> size(array_distinct(map_keys(members))) = size(members))[0]
 {%- endmacro %}
 
 
@@ -189,12 +277,36 @@
 {%- endmacro %}
 
 {% macro spark__changed_members(before, after) -%}
-    coalesce(array_join(array_sort(filter(
+    {%- set old = before ~ '[name]' -%}
+    {%- set new = after ~ '[name]' -%}
+    coalesce(array_join(array_sort(transform(filter(
         array_union(map_keys({{ before }}), map_keys({{ after }})),
         name ->
             map_contains_key({{ before }}, name) <> map_contains_key({{ after }}, name)
-            or not to_json({{ before }}[name]) <=> to_json({{ after }}[name])
-    )), ', '), 'payload')
+            or case
+                when {{ old }} <=> {{ new }} then false
+                else not {{ spark_canonical_json(old) }} <=> {{ spark_canonical_json(new) }}
+            end
+    ), name -> substr(name, 2))), ', '), 'payload')
+{%- endmacro %}
+
+{% macro spark_canonical_json(value, levels=2) -%}
+    case
+        when startswith({{ value }}, '~') then {{ value }}
+        {%- if levels > 0 %}
+        {%- set member = 'member' ~ levels %}
+        when startswith({{ value }}, '{') then '{' || array_join(array_sort(transform(
+            map_entries(from_json({{ value }}, 'map<string, string>')),
+            {{ member }} -> {{ member }}.key || ':' || {{ spark_canonical_json(member ~ '.value', levels - 1) }}
+        )), ',')
+        {%- set item = 'item' ~ levels %}
+        when startswith({{ value }}, '[') then '[' || array_join(transform(
+            from_json({{ value }}, 'array<string>'),
+            {{ item }} -> {{ spark_canonical_json(item, levels - 1) }}
+        ), ',')
+        {%- endif %}
+        else coalesce(cast(cast({{ value }} as decimal(38, 9)) as string), {{ value }}, 'null')
+    end
 {%- endmacro %}
 
 
@@ -207,8 +319,23 @@
     rowid
 {%- endmacro %}
 
+{# The name of the shard's file and the row in it: see macros/sources_of_spark.sql. #}
 {% macro spark__row_locator() -%}
-    concat(_file, ':', cast(_pos as string))
+    locator
+{%- endmacro %}
+
+
+{# The type of a row's locator. #}
+{% macro type_of_row_locator() -%}
+    {{ return(adapter.dispatch('type_of_row_locator', 'strava_stats')()) }}
+{%- endmacro %}
+
+{% macro duckdb__type_of_row_locator() -%}
+    bigint
+{%- endmacro %}
+
+{% macro spark__type_of_row_locator() -%}
+    string
 {%- endmacro %}
 
 
@@ -223,7 +350,7 @@
 {%- endmacro %}
 
 {% macro spark__utc_now() -%}
-    to_utc_timestamp(current_timestamp(), current_timezone())
+    cast(to_utc_timestamp(current_timestamp(), current_timezone()) as timestamp_ntz)
 {%- endmacro %}
 
 
@@ -239,8 +366,12 @@
     end
 {%- endmacro %}
 
+{# An unknown zone is an error, but in a text it makes NULL. #}
 {% macro spark__local_time(instant, zone) -%}
-    from_utc_timestamp({{ instant }}, {{ zone }})
+    case
+        when cast(concat('2000-01-01 00:00:00 ', {{ zone }}) as timestamp_ltz) is not null
+            then cast(from_utc_timestamp({{ instant }}, {{ zone }}) as timestamp_ntz)
+    end
 {%- endmacro %}
 
 

@@ -24,7 +24,7 @@ typed as (
         cast(athlete_id as bigint) as athlete_id,
 
         ---------- which version
-        cast(fetched_at as timestamp) as fetched_at,
+        cast(fetched_at as {{ dbt.type_timestamp() }}) as fetched_at,
         cast(payload_hash as {{ dbt.type_string() }}) as payload_hash,
         row_id,
 
@@ -54,7 +54,7 @@ with source as (
     {%- if has_source(table) %}
     {{ located_rows(table) }}
     {%- else %}
-    {{ no_rows(dict(columns_of_notes(), row_id='bigint')) }}
+    {{ no_rows(dict(columns_of_notes(), row_id=type_of_row_locator())) }}
     {%- endif %}
 ),
 
@@ -87,7 +87,7 @@ typed as (
         cast(athlete_id as bigint) as athlete_id,
 
         ---------- which version
-        cast(fetched_at as timestamp) as fetched_at,
+        cast(fetched_at as {{ dbt.type_timestamp() }}) as fetched_at,
         cast(payload_hash as {{ dbt.type_string() }}) as payload_hash,
 
         ---------- what Strava sent
@@ -122,7 +122,7 @@ newest as (
         {%- for name, column in keys.items() %}
         cast({{ column }} as bigint) as {{ name }},
         {%- endfor %}
-        cast(fetched_at as timestamp) as fetched_at,
+        cast(fetched_at as {{ dbt.type_timestamp() }}) as fetched_at,
         said.items
     from parsed
     where recency = 1
@@ -151,7 +151,7 @@ select * from unnested
 {% macro no_rows(columns) -%}
     select
     {%- for name, type in columns.items() %}
-        cast(null as {{ type }}) as {{ name }}{{ ',' if not loop.last }}
+        cast(null as {{ dbt.type_timestamp() if type == 'timestamp' else type }}) as {{ name }}{{ ',' if not loop.last }}
     {%- endfor %}
     where 1 = 0
 {%- endmacro %}

@@ -5,8 +5,10 @@
     its own partial builds itself: then built_at is later than whole_at.
 #}
 {% macro record_build() %}
-    {#- Nothing is recorded in the warehouse of another project. -#}
-    {%- if project_name != 'strava_stats' or not execute or flags.WHICH != 'build' or flags.EMPTY or flags.SAMPLE -%}
+    {#- Nothing is recorded in the warehouse of another project; and only staging of DuckDB can be up to date. -#}
+    {%- if project_name != 'strava_stats' or target.type != 'duckdb' or not execute -%}
+        {{ return('') }}
+    {%- elif flags.WHICH != 'build' or flags.EMPTY or flags.SAMPLE -%}
         {{ return('') }}
     {%- endif -%}
 
@@ -30,8 +32,8 @@
     ) -%}
     create or replace table {{ dbt_builds }} as
     select
-        cast('{{ modules.datetime.datetime.now(modules.pytz.utc).replace(tzinfo=none) }}' as timestamp) as built_at,
-        cast('{{ run_started_at.replace(tzinfo=none) }}' as timestamp) as whole_at,
+        cast('{{ modules.datetime.datetime.now(modules.pytz.utc).replace(tzinfo=none) }}' as {{ dbt.type_timestamp() }}) as built_at,
+        cast('{{ run_started_at.replace(tzinfo=none) }}' as {{ dbt.type_timestamp() }}) as whole_at,
         cast((select count(*) from {{ activities }}) as bigint) as activity_rows,
         cast((select count(*) from {{ source('strava', 'activity_details') }}) as bigint) as detail_rows,
         cast((select count(*) from {{ source('strava', 'tombstones') }}) as bigint) as tombstone_rows

@@ -8,7 +8,7 @@ from (
         activity_id,
         cast(floor(t_s / 60) as integer) as minute_of_it,
         count(*) as samples,
-        bit_count(bit_or(cast(1 as bigint) << cast(t_s - 60 * floor(t_s / 60) as integer))) as seconds
+        bit_count(bit_or(cast(power(2, t_s - 60 * floor(t_s / 60)) as bigint))) as seconds
     from {{ ref('activity_streams') }}
     group by activity_id, cast(floor(t_s / 60) as integer)
 ) as minutes

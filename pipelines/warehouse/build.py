@@ -166,7 +166,7 @@ def build(settings: StravaSettings, changed: frozenset[str] | None = None) -> st
         sources = [f"source:strava.{table}+" for table in sorted(changed)]
         selection = ["--select", *sources, "--exclude", "config.materialized:view"]
     ran = subprocess.run(  # noqa: S603 - our own interpreter and arguments
-        dbt_command("build", "--exclude-resource-type", "unit_test", "--quiet", *selection, *_vars(settings)),
+        dbt_command("build", "--exclude-resource-type", "unit_test", "--quiet", *selection, *variables(settings)),
         env=dbt_environment(settings),
         capture_output=True,
         text=True,
@@ -195,7 +195,7 @@ def _note_build(settings: StravaSettings) -> None:
         )
 
 
-def _vars(settings: StravaSettings) -> list[str]:
+def variables(settings: StravaSettings) -> list[str]:
     """The variables that switch on the models of what was fetched on demand; without them, dbt skips these."""
     fetched = [
         name for name, table in TABLES.items() if table.is_on_demand and shard_files(settings.bronze_path / name)

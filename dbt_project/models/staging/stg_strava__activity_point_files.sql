@@ -17,12 +17,12 @@ typed as (
         cast(athlete_id as bigint) as athlete_id,
 
         ---------- which version
-        cast(fetched_at as timestamp) as fetched_at,
+        cast(fetched_at as {{ dbt.type_timestamp() }}) as fetched_at,
         cast(payload_hash as {{ dbt.type_string() }}) as payload_hash,
         cast(file_id as bigint) as row_id,
 
         ---------- timestamps
-        cast(started_at as timestamp) as started_at
+        cast(started_at as {{ dbt.type_timestamp() }}) as started_at
     from source
 )
 

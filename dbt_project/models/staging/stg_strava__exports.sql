@@ -27,7 +27,7 @@ typed as (
         cast(athlete_id as bigint) as athlete_id,
 
         ---------- which export
-        cast(fetched_at as timestamp) as exported_at,
+        cast(fetched_at as {{ dbt.type_timestamp() }}) as exported_at,
         said.imported_at,
         said.origin,
         said.width,

@@ -32,7 +32,7 @@ typed as (
         said.after as after_start_date,
         said.reached as reached_start_date,
         said.started_at,
-        coalesce(said.ended_at, cast(fetched_at as timestamp)) as ended_at,
+        coalesce(said.ended_at, cast(fetched_at as {{ dbt.type_timestamp() }})) as ended_at,
 
         ---------- the result
         said.listed as activities_listed,

@@ -20,7 +20,7 @@ typed as (
         cast(athlete_id as bigint) as athlete_id,
 
         ---------- what was noticed
-        cast(fetched_at as timestamp) as noticed_at,
+        cast(fetched_at as {{ dbt.type_timestamp() }}) as noticed_at,
         cast(payload_hash as {{ dbt.type_string() }}) as payload_hash,
         said.reason,
         coalesce(said.purged, false) as purged,

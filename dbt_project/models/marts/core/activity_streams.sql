@@ -25,7 +25,9 @@ final as (
         files.payload_hash as file_hash,
         samples.t_s,
         samples.dt_s,
-        cast({{ dbt.dateadd('second', 'samples.t_s', 'files.started_at') }} as timestamp) as sampled_at,
+        cast(
+            {{ dbt.dateadd('second', 'samples.t_s', 'files.started_at') }} as {{ dbt.type_timestamp() }}
+        ) as sampled_at,
         samples.latitude_deg,
         samples.longitude_deg,
         samples.distance_m,

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='table' if target.type == 'spark' else 'view') }}
 
 {%- set key = ['athlete_id', 'exported_at', 'imported_at'] -%}
 

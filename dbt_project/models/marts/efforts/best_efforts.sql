@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='table' if target.type == 'spark' else 'view') }}
 
 with unnested as (
     {{ elements_of(ref('int_details__parsed'), 'best_efforts', ['id']) }}
@@ -56,14 +56,14 @@ final as (
         distance_m,
         elapsed_time_s,
         moving_time_s,
-        case when is_ranked then row_number() over (
+        case when is_ranked then cast(row_number() over (
             partition by athlete_id, sport_group, effort, is_ranked
             order by elapsed_time_s, activity_date, activity_id
-        ) end as rank_all_time,
-        case when is_ranked then row_number() over (
+        ) as bigint) end as rank_all_time,
+        case when is_ranked then cast(row_number() over (
             partition by athlete_id, sport_group, effort, year, is_ranked
             order by elapsed_time_s, activity_date, activity_id
-        ) end as rank_in_year
+        ) as bigint) end as rank_in_year
     from placed
     where place = 1
 )

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='table' if target.type == 'spark' else 'view') }}
 
 with of_details as (
     {{ elements_of(ref('int_details__parsed'), 'laps', ['id', 'athlete_id']) }}

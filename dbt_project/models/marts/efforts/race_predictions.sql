@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='table' if target.type == 'spark' else 'view') }}
 
 {#- The distances of races: Strava's names and metres. -#}
 {%- set races = {

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='table' if target.type == 'spark' else 'view') }}
 
 with unnested as (
     {{ elements_of(ref('int_details__parsed'), 'segment_efforts', ['id', 'athlete_id']) }}
@@ -53,10 +53,10 @@ final as (
         pr_rank,
         kom_rank,
         hidden,
-        case when is_ranked then row_number() over (
+        case when is_ranked then cast(row_number() over (
             partition by athlete_id, segment_id, is_ranked
             order by elapsed_time_s, start_date_local, effort_id
-        ) end as rank_own
+        ) as bigint) end as rank_own
     from efforts
 )
 

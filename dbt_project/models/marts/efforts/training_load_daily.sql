@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='table' if target.type == 'spark' else 'view') }}
 
 {#-
     x_t = x_(t-1) + (load_t - x_(t-1)) (1 - e^(-1/tau)) from 0 is the sum of all loads up to t, each weighted by

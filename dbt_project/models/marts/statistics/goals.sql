@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='table' if target.type == 'spark' else 'view') }}
 
 with goals as (
     select * from {{ ref('stg_strava__goals') }}
@@ -70,7 +70,7 @@ final as (
         cast(round(coalesce(added.achieved, 0), 3) as double) as achieved,
         cast(round(coalesce(added.achieved, 0), 3) / sought.target as double) as share,
         cast(
-            ({{ dbt.datediff('sought.period_start_date', 'sought.today', 'day') }} + 1.0)
+            ({{ dbt.datediff('sought.period_start_date', 'sought.today', 'day') }} + 1e0)
             / ({{ dbt.datediff('sought.period_start_date', 'sought.period_end_date', 'day') }} + 1) as double
         ) as expected_share
     from sought

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='table' if target.type == 'spark' else 'view') }}
 
 {#- period -> its number, one more than that of the period before. Mondays are seven days apart. -#}
 {%- set day = dbt.datediff("cast('1970-01-05' as date)", 'start_date', 'day') -%}

@@ -1,0 +1,1 @@
+"""The same warehouse on Spark and Iceberg: see docs/guides/spark.md."""
