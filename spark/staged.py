@@ -8,22 +8,20 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.bronze.tables import READ
+from pipelines.bronze.tables import ATHLETE_SETTINGS, GOALS, READ
 from pipelines.ground.durable import entries, remove
 from pipelines.ground.engine import quoted
-from pipelines.warehouse.athlete_settings import TABLES as SETTINGS
 from pipelines.warehouse.database import DATASET, holds_table, open_warehouse
 from pipelines.warehouse.points import POINT_FILES
 
 # table -> the query for its rows
 QUERIES = {
-    **{table: f"select * from {DATASET}.{table}" for table in READ},
+    **{table: f"select * from {DATASET}.{table}" for table in (*READ, ATHLETE_SETTINGS, GOALS)},
     POINT_FILES: f"""
         select id, athlete_id, fetched_at, payload_hash, started_at, samples, shard, made_of,
                cast(file_id - min(file_id) over (partition by shard) + 1 as integer) as file_number
         from {DATASET}.{POINT_FILES}
     """,
-    **{table: f"select *, '' as shard from {DATASET}.{table}" for table in SETTINGS},
 }
 EMPTY = "0000"
 
