@@ -104,7 +104,7 @@ shell: ## open a shell where the pipeline runs
 	@$(STRAVA) shell
 
 ##@ Spark
-spark-packages: $(SPARK) ## install Spark, Iceberg and dbt-spark into .venv-spark, which nothing else needs
+spark-packages: $(SPARK) ## install Spark's own packages, which nothing else needs, and Java if it is missing
 
 spark-build: $(RUNTIME) $(SPARK) ## build the same warehouse on Spark and Iceberg: docs/guides/spark.md
 	@$(VENV)/bin/python -m spark build
@@ -125,10 +125,10 @@ PYTEST := $(VENV)/bin/python -m pytest
 SIDE_BY_SIDE := -n 2 --dist worksteal
 
 test: $(DEV) $(NODE_MODULES) ## run the test suite, offline; tests/results/test.json has the time of each file
-	@$(PYTEST) $(SIDE_BY_SIDE) --times=test -m "not deep and not container and not workflows and not browser"
+	@$(PYTEST) $(SIDE_BY_SIDE) --times=test -m "not deep and not container and not workflows and not browser and not spark and not cluster"
 
 test-fast: $(DEV) $(NODE_MODULES) ## run the tests that take less than a few seconds each
-	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-fast -m "not slow and not deep and not container and not workflows and not browser"
+	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-fast -m "not slow and not deep and not container and not workflows and not browser and not spark and not cluster"
 
 test-deep: $(DEV) ## long histories, kills at every moment, fuzzing at length; make test has short versions
 	@FUZZ_TIMES=5 $(PYTEST) $(SIDE_BY_SIDE) --times=test-deep -m "deep or fuzz"

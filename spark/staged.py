@@ -1,4 +1,4 @@
-"""What Spark cannot read from bronze: readings of exports and files, and the athlete's settings, as Parquet for it.
+"""What Spark cannot read from bronze: readings of exports and files, as Parquet for it.
 
 They come from staging, where the pipeline loads them. A shard belongs to one of a few files, whose name has a hash of
 its content: what has not changed is not written again, and what was purged is gone with the next call.
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.bronze.tables import ATHLETE_SETTINGS, GOALS, READ
+from pipelines.bronze.tables import READ
 from pipelines.ground.durable import entries, remove
 from pipelines.ground.engine import quoted
 from pipelines.warehouse.database import DATASET, holds_table, open_warehouse
@@ -16,7 +16,7 @@ from pipelines.warehouse.points import POINT_FILES
 
 # table -> the query for its rows
 QUERIES = {
-    **{table: f"select * from {DATASET}.{table}" for table in (*READ, ATHLETE_SETTINGS, GOALS)},
+    **{table: f"select * from {DATASET}.{table}" for table in READ},
     POINT_FILES: f"""
         select id, athlete_id, fetched_at, payload_hash, started_at, samples, shard, made_of,
                cast(file_id - min(file_id) over (partition by shard) + 1 as integer) as file_number
