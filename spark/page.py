@@ -37,7 +37,11 @@ def make_page_of(
 @contextmanager
 def _as_warehouse(exported: Path) -> Iterator[Path]:
     """A DuckDB file whose views are the Parquet in `exported`."""
-    names = [entry.name for entry in entries(exported) if entry.is_dir()] if exported.is_dir() else []
+    names = [
+        entry.name
+        for entry in (entries(exported) if exported.is_dir() else ())
+        if (entry.name in STAGED or "." not in entry.name) and any(Path(entry.path).glob("*.parquet"))
+    ]
     if missing := sorted({*STAGED, "activities"} - set(names)):
         raise BadSetting(f"{exported} is not a folder that `make spark-export` wrote: it has no {', '.join(missing)}.")
     with TemporaryDirectory() as folder:

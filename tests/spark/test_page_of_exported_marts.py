@@ -1,5 +1,6 @@
 """The page of marts that were exported as Parquet equals the page of the warehouse that they came from."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,9 @@ def exported(settled: Athlete, run, tmp_path: Path) -> Path:
     assert run("page", "--public", **SETTINGS).code == 0
     folder = tmp_path / "marts [of] athlete's"
     export(settled.warehouse, folder)
+    # what else is there is nobody's mart
+    (folder / "empty").mkdir()
+    shutil.copytree(folder / "goals", folder / "goals.old")
     return folder
 
 
