@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo auth import flow status sql page serve schedule run run-all enrich compact
-.PHONY: backup restore purge withdraw revoke build shell spark-packages spark-build spark-demo spark-export
+.PHONY: backup restore purge withdraw revoke build shell spark-packages spark-build spark-demo spark-export spark-page
 .PHONY: test test-fast test-deep test-spark test-cluster test-times test-browser test-container test-workflows soak mutate mutate-models lint format bundle bench docs cookbook screenshots lock clean
 
 VENV := .venv
@@ -111,6 +111,9 @@ spark-build: $(RUNTIME) $(SPARK) ## build the same warehouse on Spark and Iceber
 
 spark-export: $(RUNTIME) $(SPARK) ## write the marts that Spark built as Parquet: make spark-export FOLDER=/path
 	@$(VENV)/bin/python -m spark export -- "$${FOLDER:?which folder? make spark-export FOLDER=/path}"
+
+spark-page: $(RUNTIME) ## make the page of marts that Spark built: make spark-page FOLDER=/path, as exported; PUBLIC=1
+	@$(VENV)/bin/python -m spark page $${PUBLIC:+--public} -- "$${FOLDER:?which folder? make spark-page FOLDER=/path}"
 
 spark-demo: $(RUNTIME) $(SPARK) ## build the demo's warehouse on DuckDB and on Spark, and compare every row
 	@[ -f demo/warehouse/strava.duckdb ] || $(VENV)/bin/python -m simulator.demo
@@ -242,11 +245,17 @@ $(NODE_MODULES): web/package.json web/package-lock.json $(DEV)
 
 # half a gigabyte, and Debian's Java if there is none
 $(SPARK): spark/requirements.txt $(RUNTIME)
+	@if ! command -v java >/dev/null && [ -z "$$JAVA_HOME" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing Java …"; export DEBIAN_FRONTEND=noninteractive; apt-get -qq update; \
+	    apt-get -qq -y install openjdk-17-jre-headless >/dev/null 2>&1 || \
+	    apt-get -qq -y install openjdk-21-jre-headless >/dev/null; \
+	  else \
+	    echo "Spark needs Java 17 or 21, and there is none: install openjdk-17-jre-headless or openjdk-21-jre-headless, or name another one in JAVA_HOME."; exit 2; \
+	  fi; fi
 	@echo "Installing Spark into $(SPARK_VENV), once …"
 	@[ -x $(SPARK_VENV)/bin/python ] || $(VENV)/bin/python -m venv $(SPARK_VENV)
 	@$(SPARK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r spark/requirements.txt
-	@command -v java >/dev/null || [ -n "$$JAVA_HOME" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
-	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install openjdk-17-jre-headless >/dev/null; }
 	@touch $@
 
 # a mistyped target

@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pipelines.ground.durable import locked
@@ -18,24 +19,34 @@ from pipelines.warehouse.build import build as build_on_duckdb
 from pipelines.warehouse.database import require_warehouse
 from spark.build import build
 from spark.compare import Comparison, compare
+from spark.page import make_page_of
 from spark.places import Places
 from spark.session import open_session
 
 
 def _build(settings: StravaSettings, _options: argparse.Namespace) -> int:
+    require_warehouse(settings)
     with open_session(Places(settings)) as session:
         print_line(build(settings, session))
     return 0
 
 
 def _export(settings: StravaSettings, options: argparse.Namespace) -> int:
+    require_warehouse(settings)
     with open_session(Places(settings)) as session:
         session.export(options.folder)
     print_line(f"The marts are in {options.folder}.")
     return 0
 
 
+def _page(settings: StravaSettings, options: argparse.Namespace) -> int:
+    out = options.out and Path.cwd() / options.out
+    make_page_of(settings, Path.cwd() / options.folder, Report(), options.public, out)
+    return 0
+
+
 def _compare(settings: StravaSettings, _options: argparse.Namespace) -> int:
+    require_warehouse(settings)
     places = Places(settings)
     began_at_s = time.monotonic()
     build_on_duckdb(settings)
@@ -72,6 +83,11 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="write the marts that Spark built as Parquet")
     export.add_argument("folder", help="a path from the root, or an address that Spark can write")
     export.set_defaults(run=_export)
+    page = commands.add_parser("page", help="make the page of marts that were exported; this needs no Spark")
+    page.add_argument("folder", type=Path, help="the folder on this machine that `export` wrote")
+    page.add_argument("--public", action="store_true", help="a page for others: site/public/index.html")
+    page.add_argument("--out", metavar="FILE", type=Path, help="write it to FILE instead")
+    page.set_defaults(run=_page)
     return parser
 
 
@@ -84,7 +100,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run: Any = options.run
     try:
         settings = read_settings()
-        require_warehouse(settings)
         with locked(settings.lock_path, stop.wait, lambda: report.say(another_run(settings))):
             code: int = run(settings, options)
     except StravaError as error:

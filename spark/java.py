@@ -7,9 +7,9 @@ import subprocess
 
 from pipelines.ground.errors import BadSetting
 
-# Debian has these, and Spark 3.5 runs on them
+# Debian has one of these, and Spark 3.5 runs on them
 VERSIONS = (17, 21)
-INSTALL = "install Debian's openjdk-17-jre-headless, or name another one in JAVA_HOME"
+INSTALL = "install openjdk-17-jre-headless or openjdk-21-jre-headless, or name another one in JAVA_HOME"
 
 
 def require_java() -> None:
@@ -23,8 +23,18 @@ def require_java() -> None:
     if java is None:
         where = f"in JAVA_HOME ({home})" if home else "on this machine"
         raise BadSetting(f"Spark needs Java 17 or 21, and there is none {where}: {INSTALL}.")
-    ran = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - found above
-    found = re.search(r'version "(\d+)', ran.stderr)
-    if found is None or int(found[1]) not in VERSIONS:
-        which = f"{java} is Java {found[1]}" if found else f"{java} does not start"
-        raise BadSetting(f"Spark needs Java 17 or 21, and {which}: {INSTALL}.")
+    version = _version(java)
+    if version not in VERSIONS:
+        which = f"is Java {version}" if version else "does not start"
+        raise BadSetting(f"Spark needs Java 17 or 21, and {java} {which}: {INSTALL}.")
+
+
+def _version(java: str) -> int | None:
+    """The version of a Java; None if it does not start."""
+    try:
+        ran = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - our caller found it
+    except OSError:
+        return None
+    # Java 8 calls itself 1.8
+    found = re.search(r'version "(?:1\.)?(\d+)', ran.stderr)
+    return int(found[1]) if found else None

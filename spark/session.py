@@ -10,16 +10,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pipelines.bronze.tables import ATHLETE_SETTINGS, GOALS
 from pipelines.ground.errors import BadSetting, BuildFailed, StorageFailed, StravaError, WarehouseBusy
 from pipelines.ground.settings import REPO
+from pipelines.warehouse.database import BUILDS, DATASET
 from spark.java import require_java
 from spark.places import PROJECT, PYTHON, Places
 
 SPARK = "3.5."
 JARS = "snowpark_connect_deps_iceberg/jars/iceberg-spark-runtime-3.5_2.12-*.jar"
-MASTER = re.compile(r"spark://([^:/]+):(\d+)")
+# what Spark takes as a master; that of a cluster may have stand-bys
+MASTER = re.compile(
+    r"local(\[(\*|\d+)(, ?\d+)?\])?|yarn|k8s://.+|spark://(?P<hosts>[^:/,]+:\d{1,5}(,[^:/,]+:\d{1,5})*)"
+)
+# where Spark reads, from the environment
+READ_PLACES = ("STRAVA_SPARK_BRONZE", "STRAVA_SPARK_STAGED", "STRAVA_SPARK_POINTS")
 SECONDS_TO_ANSWER = 5
 LONGEST_TEXT = 2000
+# what the page reads besides marts; when the marts were built is in the snapshots of one that each build makes again
+BESIDE_MARTS = {
+    **{
+        f"{DATASET}.{table}": f"select athlete_id, fetched_at, payload_hash, payload from spark_catalog.staging.{table}"
+        for table in (ATHLETE_SETTINGS, GOALS)
+    },
+    f"{DATASET}.{BUILDS}": "select cast(max(committed_at) as timestamp_ntz) as built_at "
+    "from iceberg.strava.activities_local.snapshots",
+}
 # what is in an error of Spark -> what it means, and what to do
 KNOWN: tuple[tuple[str, type[StravaError], str], ...] = (
     (
@@ -88,12 +104,18 @@ class Session:
         return rows
 
     def export(self, folder: str) -> None:
-        """Write all marts as Parquet into `folder`, one folder each.
+        """Write all marts as Parquet into `folder`, one folder each, and beside them what else the page reads.
 
         Raises:
+            BadSetting: the folder is neither a path from the root nor an address.
             StravaError: it failed.
         """
+        _require_place("The folder", folder)
+        # in a text of Spark's SQL
+        folder = folder.rstrip("/").replace("\\", "\\\\").replace("'", "\\'")
         self.dbt("run-operation", "export_marts", "--args", json.dumps({"folder": folder}))
+        for name, query in BESIDE_MARTS.items():
+            self.query(f"insert overwrite directory '{folder}/{name}' using parquet {query}")
 
     def forget(self) -> None:
         """Remove old snapshots and files without a table, after dbt has run.
@@ -150,12 +172,15 @@ def open_session(places: Places) -> Iterator[Session]:
     """A session for the home of `places`.
 
     Raises:
-        BadSetting: Java, the packages or the master are missing, or have another version.
+        BadSetting: Java, the packages or the master are missing or have another version, or a place is not a path.
     """
     require_java()
     jars = _require_packages()
     environment = places.environment(jars)
-    _require_master(environment.get("STRAVA_SPARK_MASTER", ""))
+    if master := environment.get("STRAVA_SPARK_MASTER"):
+        _require_master(master)
+    for variable in READ_PLACES:
+        _require_place(variable, environment[variable])
     places.logs.mkdir(parents=True, exist_ok=True)
     log = places.logs / "driver.log"
     with log.open("w") as errors:
@@ -177,23 +202,43 @@ def _require_packages() -> str:
     make = "make spark-packages installs what it needs"
     if not PYTHON.exists():
         raise BadSetting(f"Spark is not installed in {PYTHON.parent.parent}: {make}.")
-    [packages] = PYTHON.parent.parent.glob("lib/python*/site-packages")
+    site_packages = "lib/python*/site-packages"
     versions = [
-        path.name.removeprefix("pyspark-").removesuffix(".dist-info") for path in packages.glob("pyspark-*.dist-info")
+        path.name.removeprefix("pyspark-").removesuffix(".dist-info")
+        for path in PYTHON.parent.parent.glob(f"{site_packages}/pyspark-*.dist-info")
     ]
     if not any(version.startswith(SPARK) for version in versions):
         raise BadSetting(f"Spark must be {SPARK}x, and it is {', '.join(versions) or 'missing'}: {make}.")
-    jars = sorted(packages.glob(JARS))
+    jars = sorted(PYTHON.parent.parent.glob(f"{site_packages}/{JARS}"))
     if not jars:
-        raise BadSetting(f"There is no Iceberg for Spark {SPARK}x in {packages}: {make}.")
+        raise BadSetting(f"There is no Iceberg for Spark {SPARK}x in {PYTHON.parent.parent}: {make}.")
     return str(jars[-1])
 
 
+def _require_place(name: str, place: str) -> None:
+    """Check that Spark can tell where `place` is, wherever its parts run."""
+    if not (place.startswith("/") or "://" in place):
+        raise BadSetting(
+            f'{name} must be a path from the root, or an address like s3a://bucket/folder; it is "{place}".'
+        )
+
+
 def _require_master(master: str) -> None:
+    """Check that Spark knows such a master, and that one of a cluster answers."""
     found = MASTER.fullmatch(master)
     if found is None:
-        return
+        raise BadSetting(
+            f'STRAVA_SPARK_MASTER must be like local[2], spark://host:7077, yarn or k8s://…; it is "{master}".'
+        )
+    addresses = [host.rsplit(":", 1) for host in (found["hosts"] or "").split(",") if host]
+    if addresses and not any(_answers(host, int(port)) for host, port in addresses):
+        raise BadSetting(f"No Spark master answers at {master}: start it, or unset STRAVA_SPARK_MASTER.")
+
+
+def _answers(host: str, port: int) -> bool:
     try:
-        socket.create_connection((found[1], int(found[2])), SECONDS_TO_ANSWER).close()
-    except OSError as error:
-        raise BadSetting(f"No Spark master answers at {master}: start it, or unset STRAVA_SPARK_MASTER.") from error
+        socket.create_connection((host, port), SECONDS_TO_ANSWER).close()
+    except (OSError, OverflowError, UnicodeError):
+        # also a port or a name that there cannot be
+        return False
+    return True

@@ -33,6 +33,7 @@ NOT_RUN = {
     "for part in ": "needs a forge: tests/workflows",
     "$EDITOR .env": "somebody types",
     "cp .env.example .env": "tests/pipelines/test_settings.py reads such a file",
+    "export STRAVA_SPARK_": "a variable of Spark's: tests/test_documents_commands.py",
     "echo ": "writes a line into .env",
     "export STRAVA_STATE_PASSPHRASE=": "makes a secret",
     "python -m simulator": "tests/simulator/test_simulator_command.py starts it",

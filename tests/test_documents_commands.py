@@ -30,7 +30,7 @@ BLOCKS = {
     "mermaid": "a picture",
     "ini": "needs systemd and a user's session",
     "yaml": "a file of Evidence",
-    "": "a line of a crontab, which calls `make flow`",
+    "": "a line of a crontab, which calls `make flow`, or SQL on what Spark wrote",
 }
 # a README of a part -> what runs its blocks, or why nothing does
 RUN_BY = {
@@ -57,6 +57,12 @@ def targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", (REPO / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
+def names_of_spark() -> set[str]:
+    """The variables that dbt's profile and macros read for Spark, and what they begin with."""
+    texts = [REPO / "profiles.yml", *(REPO / "dbt_project" / "macros").glob("*.sql")]
+    return {"STRAVA_SPARK_"}.union(*(re.findall(r"'(STRAVA_SPARK_[A-Z_]+)'", path.read_text()) for path in texts))
+
+
 @pytest.mark.parametrize("span", spans("make "))
 def test_every_make_target_within_a_sentence_exists(span: str) -> None:
     for command in span.split(" && "):
@@ -74,7 +80,7 @@ def test_every_command_within_a_sentence_is_understood(span: str) -> None:
 
 @pytest.mark.parametrize("span", spans("STRAVA_"))
 def test_every_setting_within_a_sentence_exists(span: str) -> None:
-    names = {name for setting in SETTINGS.values() for name in setting.names} | OTHER_NAMES
+    names = {name for setting in SETTINGS.values() for name in setting.names} | OTHER_NAMES | names_of_spark()
     assert re.findall(r"^STRAVA_[A-Z_]*", span)[0] in names
 
 

@@ -40,7 +40,8 @@ class Playground:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         shutil.copy(REPO / "Makefile", folder)
-        for name in ("requirements.txt", "requirements-dev.txt"):
+        (folder / "spark").mkdir()
+        for name in ("requirements.txt", "requirements-dev.txt", "spark/requirements.txt"):
             (folder / name).touch()
         (folder / ".venv" / "bin").mkdir(parents=True)
         for program in (folder / "runner.sh", folder / ".venv" / "bin" / "python"):
@@ -49,7 +50,8 @@ class Playground:
         (folder / "web" / "node_modules").mkdir(parents=True)
         for name in ("package.json", "package-lock.json"):
             (folder / "web" / name).touch()
-        for stamp in (".venv/.runtime", ".venv/.dev", "web/node_modules/.package-lock.json"):
+        (folder / ".venv-spark").mkdir()
+        for stamp in (".venv/.runtime", ".venv/.dev", ".venv-spark/.installed", "web/node_modules/.package-lock.json"):
             (folder / stamp).touch()
 
     def make(self, target: str, typed: dict[str, bytes], exported: dict[str, bytes]) -> list[bytes]:
@@ -95,6 +97,8 @@ def test_a_query_arrives_byte_for_byte(playground, way):
         ("restore", "FILE", [b"pipelines/strava.py", b"restore", b"--", b"%s"], "FILE"),
         ("serve", "PORT", [b"serve", b"--port=%s"], "PORT"),
         ("import", "WATCH", [b"import", b"--watch=%s"], "WATCH"),
+        ("spark-export", "FOLDER", [b"-m", b"spark", b"export", b"--", b"%s"], "FOLDER"),
+        ("spark-page", "FOLDER", [b"-m", b"spark", b"page", b"--", b"%s"], "FOLDER"),
         ("sql", "FORMAT", [b"sql", b"--format=%s"], "FORMAT"),
         ("soak", "SEED", [b"-m", b"soak", b"--seed=%s"], "SEED"),
         ("soak", "SECONDS", [b"-m", b"soak", b"--seconds=%s"], "SOAK_SECONDS"),

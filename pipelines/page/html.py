@@ -89,10 +89,12 @@ def make_page(
     public: bool = False,
     path: Path | None = None,
     force: bool = False,
+    marts: Path | None = None,
 ) -> None:
     """Write the page, unless the same bytes are there already; of several athletes, it shows that of the token file.
 
-    path: where to write it instead of in the site. force: replace whatever is there.
+    path: where to write it instead of in the site. force: replace whatever is there. marts: the DuckDB file to show
+    instead of the warehouse.
 
     Raises:
         BadSetting: there is no warehouse yet, or none of this version; something else is where the page goes.
@@ -105,7 +107,7 @@ def make_page(
         raise BadSetting(f"{path} is the warehouse or the token file: write the page elsewhere.")
     if not force:
         _require_replaceable(target)
-    with _opened(settings) as connection:
+    with _opened(settings, marts) as connection:
         athlete_id, athletes = page_data.athlete_shown(connection, settings.token_path)
         if public:
             data = public_data.public_json(connection, athlete_id, public_data.last_day(datetime.now(UTC)))
@@ -257,20 +259,26 @@ def _made_from(
 
 
 @contextmanager
-def _opened(settings: StravaSettings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The opened warehouse, if it has this version's marts.
+def _opened(settings: StravaSettings, marts: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The opened warehouse, or `marts` instead of it, if it has this version's marts.
 
     Raises:
         BadSetting: there is none, it was never built, or an older version built it.
     """
-    require_warehouse(settings)
-    path = settings.warehouse_path
+    if marts is None:
+        require_warehouse(settings)
+    path = marts or settings.warehouse_path
     with open_warehouse(path, read_only=True) as connection:
         try:
             yield connection
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             if "dbt_builds" in str(error):
                 raise not_built(path) from error
+            if marts is not None:
+                raise BadSetting(
+                    "The exported marts are of another version, without what the page shows. Build and export them "
+                    f"again. ({str(error).splitlines()[0]})"
+                ) from error
             raise BadSetting(
                 f"The warehouse {path} is of an older version, without what the page shows. Run `make compact`. "
                 f"({str(error).splitlines()[0]})"
