@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from pipelines.ground.errors import BadSetting, BuildFailed, StorageFailed, StravaError, WarehouseBusy
 from pipelines.ground.settings import REPO
+from pipelines.warehouse.build import variables
 from spark.java import require_java
 from spark.places import PROJECT, PYTHON, Places
 
@@ -93,7 +94,9 @@ class Session:
         Raises:
             StravaError: it failed.
         """
-        self.dbt("run-operation", "export_marts", "--args", json.dumps({"folder": folder}))
+        # without the variables, dbt knows no marts of what was fetched on demand
+        known = variables(self._places.settings)
+        self.dbt("run-operation", "export_marts", "--args", json.dumps({"folder": folder}), *known)
 
     def forget(self) -> None:
         """Remove old snapshots and files without a table, after dbt has run.
