@@ -13,6 +13,7 @@ from typing import Any, Self
 from pipelines.bronze.tables import ATHLETE_SETTINGS, GOALS
 from pipelines.ground.errors import BadSetting, BuildFailed, StorageFailed, StravaError, WarehouseBusy
 from pipelines.ground.settings import REPO
+from pipelines.warehouse.build import variables
 from pipelines.warehouse.database import BUILDS, DATASET
 from spark.java import require_java
 from spark.places import PROJECT, PYTHON, Places
@@ -113,7 +114,9 @@ class Session:
         _require_place("The folder", folder)
         # in a text of Spark's SQL
         folder = folder.rstrip("/").replace("\\", "\\\\").replace("'", "\\'")
-        self.dbt("run-operation", "export_marts", "--args", json.dumps({"folder": folder}))
+        # without the variables, dbt knows no marts of what was fetched on demand
+        known = variables(self._places.settings)
+        self.dbt("run-operation", "export_marts", "--args", json.dumps({"folder": folder}), *known)
         for name, query in BESIDE_MARTS.items():
             self.query(f"insert overwrite directory '{folder}/{name}' using parquet {query}")
 

@@ -3,11 +3,11 @@
     `dbt run-operation export_marts --args '{folder: /path}' --target spark`
 #}
 {% macro export_marts(folder) %}
-    {#- not the graph, which lacks what needs a source that is switched off now -#}
-    {%- for row in run_query('show tables in ' ~ target.schema) if not row['isTemporary'] -%}
-        {%- set rows = api.Relation.create(schema=target.schema, identifier=row['tableName']) -%}
+    {%- for node in graph.nodes.values() | sort(attribute='name')
+        if node.resource_type in ('model', 'seed') and node.schema == target.schema -%}
+        {%- set rows = api.Relation.create(schema=node.schema, identifier=node.alias) -%}
         {%- do run_query(
-            "insert overwrite directory '" ~ folder ~ "/" ~ row['tableName'] ~ "' using parquet select * from " ~ rows
+            "insert overwrite directory '" ~ folder ~ "/" ~ node.alias ~ "' using parquet select * from " ~ rows
         ) -%}
     {%- endfor -%}
 {% endmacro %}

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from home import OUR_SETTINGS, Athlete
@@ -102,13 +101,6 @@ def _row(id_: int, started_at: datetime, text: str) -> dict[str, Any]:
         "fetched_at": datetime(2025, 6, 1),
         "payload": text.encode(),
     }
-
-
-def add_compacted(folder: Path) -> None:
-    """Write a compacted file of two shards in `folder` beside them, as a killed compaction leaves it."""
-    one, other = sorted(folder.glob("*.parquet"))[:2]
-    rows = pa.concat_tables([pq.ParquetFile(one).read(), pq.ParquetFile(other).read()])
-    pq.write_table(rows, folder / f"{one.stem}--{other.stem}.00000000.parquet")
 
 
 def files_with(folder: Path, text: str) -> list[str]:

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from home import Athlete
 from imports import without_account
-from sparks import NONSENSE_ATHLETE, STARTED_AT, add_compacted, add_nonsense, compared, files_with, settings_of
+from sparks import NONSENSE_ATHLETE, STARTED_AT, add_nonsense, compared, files_with, settings_of
 from two_athletes import SETTINGS, add_shards, begin, go_on, run_of, two_athletes
 
 from pipelines.ground.settings import StravaSettings
@@ -34,8 +34,7 @@ class Seen:
     # by what happened before
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     mentions: dict[str, list[str]] = field(default_factory=dict)
-    # by engine: rows of a table some of whose shards two files have, and activities made of nonsense
-    staged: dict[str, int] = field(default_factory=dict)
+    # by engine: activities made of nonsense
     nonsense: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
     # how activities ended up: whether one is in the warehouse that was deleted, returned, or is new
     fates: dict[str, bool] = field(default_factory=dict)
@@ -89,18 +88,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
             returning[seed] = in_between(users[seed], first)
             add_shards(users[seed], both.home)
         add_nonsense(both.home, users[1].strava.activities()[0])
-        assert both.spawn("build", SOAK_STEPS="stage").code == 0
-        add_compacted(both.home / "data" / "activities")
         with open_session(places) as session:
             seen.comparisons["full build"] = build_both(both, session, settings)
             seen.mentions["full build"] = files_with(places.folder, SECRET)
-            [row] = session.query("select count(*) as n from spark_catalog.staging.activities")
-            [[of_files]] = duckdb.sql(f"select count(*) from '{both.home}/data/activities/*.parquet'").fetchall()
-            seen.staged = {
-                "files": of_files,
-                "DuckDB": both.sql("select count(*) from staging.activities")[0][0],
-                "Spark": row["n"],
-            }
             seen.nonsense = {
                 "DuckDB": nonsense_of(both, "activities"),
                 "Spark": nonsense_of(both, f"read_parquet('{places.exported}/activities/*.parquet')"),
@@ -147,11 +137,6 @@ def test_the_increment_has_all_that_can_become_of_an_activity(seen: Seen) -> Non
 def test_what_is_purged_is_in_no_file_of_spark(seen: Seen) -> None:
     assert {name.split("/")[0] for name in seen.mentions["full build"]} >= {"tables", "exported"}
     assert seen.mentions["purge"] == []
-
-
-def test_a_row_that_two_files_of_bronze_have_is_read_once(seen: Seen) -> None:
-    assert seen.staged["files"] > seen.staged["DuckDB"] > 200
-    assert seen.staged["Spark"] == seen.staged["DuckDB"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
