@@ -378,7 +378,7 @@ def _page_options(parser: argparse.ArgumentParser) -> None:
 
 def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     from pipelines.ground.durable import locked
-    from pipelines.page.html import make_page
+    from pipelines.page.html import make_page, page_path, require_place
     from pipelines.runs.last_run import another_run
     from pipelines.runs.new_settings import stage_new_settings
     from pipelines.warehouse.database import require_warehouse
@@ -389,9 +389,10 @@ def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     # a reader keeps a run from opening the file for writing
     with locked(settings.lock_path, stop.wait, lambda: report.say(another_run(settings))):
         _finish_restore(settings)
+        path = Path.cwd() / options.out if options.out else page_path(settings, options.public)
+        require_place(settings, path, options.force)
         stage_new_settings(settings, report, stop)
-        out = options.out and Path.cwd() / options.out
-        make_page(settings, report, options.public, out, options.force)
+        make_page(settings, report, options.public, path, options.force)
 
 
 def _serve_options(parser: argparse.ArgumentParser) -> None:

@@ -102,11 +102,7 @@ def make_page(
         StorageFailed: the page cannot be written.
     """
     path = path or page_path(settings, public)
-    target = real(path)
-    if target in {real(own) for own in (settings.warehouse_path, settings.token_path)}:
-        raise BadSetting(f"{path} is the warehouse or the token file: write the page elsewhere.")
-    if not force:
-        _require_replaceable(target)
+    require_place(settings, path, force)
     with _opened(settings, marts) as connection:
         athlete_id, athletes = page_data.athlete_shown(connection, settings.token_path)
         if public:
@@ -130,6 +126,20 @@ def make_page(
             file.write(json.dumps(made_from).encode())
     whose = f", of athlete {athlete_id}, one of {athletes} in the warehouse" if athletes > 1 and not public else ""
     report.say(f"Page: {path} ({len(html) / 1e6:.1f} MB{'' if changed else ', as it was'}{whose}).")
+
+
+def require_place(settings: StravaSettings, path: Path, force: bool) -> None:
+    """Check that a page may be written to `path`; with `force` whatever is there, unless it is ours.
+
+    Raises:
+        BadSetting: it may not.
+        StorageFailed: it is a link that leads nowhere.
+    """
+    target = real(path)
+    if target in {real(own) for own in (settings.warehouse_path, settings.token_path)}:
+        raise BadSetting(f"{path} is the warehouse or the token file: write the page elsewhere.")
+    if not force:
+        _require_replaceable(target)
 
 
 def shows_settings(settings: StravaSettings) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 PIPELINES = Path(__file__).resolve().parents[2] / "pipelines"
 # Python's own
-KNOWN = {"_exit", "_asdict"}
+KNOWN = {"_exit", "_asdict", "_replace"}
 
 
 def is_private(name):
