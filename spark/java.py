@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 from pipelines.ground.errors import BadSetting
+from pipelines.warehouse.build import passed_on
 
 # Debian has one of these, and Spark 3.5 runs on them
 VERSIONS = (17, 21)
@@ -32,7 +33,9 @@ def require_java() -> None:
 def _version(java: str) -> int | None:
     """The version of a Java; None if it does not start."""
     try:
-        ran = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - our caller found it
+        ran = subprocess.run(  # noqa: S603 - our caller found it
+            [java, "-version"], env=passed_on(), capture_output=True, text=True, check=False
+        )
     except OSError:
         return None
     # Java 8 calls itself 1.8

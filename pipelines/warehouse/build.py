@@ -133,11 +133,15 @@ def dbt_command(*arguments: str) -> list[str]:
     ]
 
 
+def passed_on() -> dict[str, str]:
+    """What any program needs of our environment. It has no secret."""
+    return {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
+
+
 def dbt_environment(settings: StravaSettings) -> dict[str, str]:
     """The environment for dbt: the place of the warehouse, and what any program needs. It has no secret."""
-    kept = {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
     state = settings.state_path / "dbt"
-    return kept | {
+    return passed_on() | {
         "STRAVA_WAREHOUSE": str(settings.warehouse_path),
         # beside the warehouse, so that two warehouses can be built at a time, and the code may be read-only
         "DBT_TARGET_PATH": str(state / "target"),
