@@ -46,7 +46,7 @@ os.environ.setdefault("DLT_PROJECT_DIR", str(REPO))
 
 # each command imports what it needs: importing everything takes as long as dlt's settings, and longer than a page
 from pipelines.ground.durable import is_there  # noqa: E402
-from pipelines.ground.errors import BadSetting, DoesNotAddUp, Interrupted, StravaError, exit_codes  # noqa: E402
+from pipelines.ground.errors import BadSetting, DoesNotAddUp, StravaError, exit_codes  # noqa: E402
 from pipelines.ground.memory import share_one_arena  # noqa: E402
 from pipelines.ground.output import BestEffort, answering, print_line  # noqa: E402
 from pipelines.ground.progress import TOKENS_IN_USE, Report  # noqa: E402
@@ -588,12 +588,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop.install()
     try:
         (command.run if command else _DEFAULT)(options, report, stop)
-    except StravaError as error:
-        report.say(f"{'' if isinstance(error, Interrupted) else 'error: '}{error}")
-        return error.exit_code
-    except KeyboardInterrupt:
-        report.say("Stopped at once.")
-        return Interrupted.exit_code
+    except (StravaError, KeyboardInterrupt) as error:
+        return report.end(error)
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.ground.durable import locked
-from pipelines.ground.errors import Interrupted, StravaError
+from pipelines.ground.errors import StravaError
 from pipelines.ground.output import print_line
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings, read_settings
@@ -102,12 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read_settings()
         with locked(settings.lock_path, stop.wait, lambda: report.say(another_run(settings))):
             code: int = run(settings, options)
-    except StravaError as error:
-        report.say(f"{'' if isinstance(error, Interrupted) else 'error: '}{error}")
-        return error.exit_code
-    except KeyboardInterrupt:
-        report.say("Stopped at once.")
-        return Interrupted.exit_code
+    except (StravaError, KeyboardInterrupt) as error:
+        return report.end(error)
     return code
 
 

@@ -30,12 +30,6 @@ class Comparison:
     differences: tuple[Difference, ...]
 
 
-def relations(warehouse: Path) -> list[str]:
-    """The tables and views of the DuckDB file that a build makes for queries."""
-    with open_warehouse(warehouse, read_only=True) as connection:
-        return _relations(connection)
-
-
 def compare(warehouse: Path, exported: Path, examples: int = 3) -> Comparison:
     """Compare each relation of the DuckDB file at `warehouse` with the folder of Parquet of its name in `exported`.
 
@@ -55,6 +49,7 @@ def compare(warehouse: Path, exported: Path, examples: int = 3) -> Comparison:
 
 
 def _relations(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The tables and views that a build makes for queries."""
     # in a file of that name, the catalog is `strava`, and its schema `main`
     query = "select table_name from information_schema.tables where table_schema in (?, 'main') order by all"
     return [name for (name,) in connection.execute(query, [SCHEMA]).fetchall()]

@@ -5,18 +5,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines.bronze.tables import ATHLETE_SETTINGS, GOALS
 from pipelines.ground.durable import entries
 from pipelines.ground.engine import literal, quoted
 from pipelines.ground.errors import BadSetting
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
 from pipelines.page.html import make_page
-from pipelines.warehouse.database import BUILDS, DATASET, open_warehouse
+from pipelines.warehouse.database import DATASET, open_warehouse
+from spark.session import BESIDE_MARTS
 
 MARTS = "strava"
-# what the page reads besides the marts, each in a folder of this name beside theirs
-STAGED = tuple(f"{DATASET}.{table}" for table in (ATHLETE_SETTINGS, GOALS, BUILDS))
 
 
 def make_page_of(
@@ -40,9 +38,9 @@ def _as_warehouse(exported: Path) -> Iterator[Path]:
     names = [
         entry.name
         for entry in (entries(exported) if exported.is_dir() else ())
-        if (entry.name in STAGED or "." not in entry.name) and any(Path(entry.path).glob("*.parquet"))
+        if (entry.name in BESIDE_MARTS or "." not in entry.name) and any(Path(entry.path).glob("*.parquet"))
     ]
-    if missing := sorted({*STAGED, "activities"} - set(names)):
+    if missing := sorted({*BESIDE_MARTS, "activities"} - set(names)):
         raise BadSetting(f"{exported} is not a folder that `make spark-export` wrote: it has no {', '.join(missing)}.")
     with TemporaryDirectory() as folder:
         file = Path(folder) / "marts.duckdb"

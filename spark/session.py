@@ -28,7 +28,8 @@ MASTER = re.compile(
 READ_PLACES = ("STRAVA_SPARK_BRONZE", "STRAVA_SPARK_STAGED", "STRAVA_SPARK_POINTS")
 SECONDS_TO_ANSWER = 5
 LONGEST_TEXT = 2000
-# what the page reads besides marts; when the marts were built is in the snapshots of one that each build makes again
+# what the page reads besides marts, by the name of its folder beside theirs; when the marts were built is in the
+# snapshots of one that each build makes again
 BESIDE_MARTS = {
     **{
         f"{DATASET}.{table}": f"select athlete_id, fetched_at, payload_hash, payload from spark_catalog.staging.{table}"

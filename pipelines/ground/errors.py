@@ -57,6 +57,7 @@ class Interrupted(StravaError):
 
     exit_code = 130
     meaning = "stopped by Ctrl-C or a signal; what was fetched is kept"
+    at_once = "Stopped at once."
 
 
 class DoesNotAddUp(StravaError):

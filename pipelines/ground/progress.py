@@ -11,6 +11,7 @@ from typing import TextIO, cast
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from pipelines.ground.errors import Interrupted, StravaError
 from pipelines.ground.output import BestEffort
 from pipelines.sources.strava_api.terminal import printable
 
@@ -76,6 +77,14 @@ class Report:
     def warn(self, text: str) -> None:
         """A line that asks for attention."""
         self._console.print(f"warning: {printable(text)}", markup=False, style="yellow")
+
+    def end(self, error: StravaError | KeyboardInterrupt) -> int:
+        """Say in one sentence why a command ends; returns its exit code."""
+        if isinstance(error, KeyboardInterrupt):
+            self.say(Interrupted.at_once)
+            return Interrupted.exit_code
+        self.say(f"{'' if isinstance(error, Interrupted) else 'error: '}{error}")
+        return error.exit_code
 
     @contextmanager
     def task(self, name: str) -> Iterator[Task]:

@@ -117,7 +117,7 @@ def _ending_of(error: BaseException) -> tuple[Outcome, int, str]:
     if isinstance(error, StravaError):
         return Outcome.STOPPED if isinstance(error, Interrupted) else Outcome.FAILED, error.exit_code, str(error)
     if isinstance(error, KeyboardInterrupt):
-        return Outcome.STOPPED, Interrupted.exit_code, "Stopped at once."
+        return Outcome.STOPPED, Interrupted.exit_code, Interrupted.at_once
     # its text may quote anything, even a secret
     places = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(str(REPO))]
     where = f" in {Path(places[-1].filename).relative_to(REPO)}, line {places[-1].lineno}" if places else ""

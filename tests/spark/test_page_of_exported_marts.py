@@ -10,7 +10,7 @@ import pytest
 from home import REPO, Athlete, Ran
 
 from pipelines.ground.engine import quoted
-from spark.page import STAGED
+from spark.session import BESIDE_MARTS
 
 # numbers and goals, which the page shows, and details with laps, efforts and zones
 SETTINGS = {"STRAVA_MAX_HR": "187", "STRAVA_UNITS": "mi", "STRAVA_GOALS": "Run 1000 km/year"}
@@ -20,7 +20,7 @@ def export(warehouse: Path, folder: Path) -> None:
     """What `python -m spark export` writes of Spark's marts, written of DuckDB's."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         marts = connection.execute("select table_name from information_schema.tables where table_schema = 'main'")
-        for name in (*(name for (name,) in marts.fetchall()), *STAGED):
+        for name in (*(name for (name,) in marts.fetchall()), *BESIDE_MARTS):
             (folder / name).mkdir(parents=True)
             rows = name if "." in name else f"strava.{name}"
             connection.execute(f"copy (from {rows}) to {quoted(folder / name / 'part-0.parquet')} (format parquet)")
