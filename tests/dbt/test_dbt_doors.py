@@ -78,16 +78,16 @@ def chapters(clone: Path) -> dict[str, Any]:
         "activity_files",
     )
     warehouse.built("build", "--exclude-resource-type", "unit_test")
-    told = {"first": local_times(warehouse)} | {
+    found = {"first": local_times(warehouse)} | {
         query: warehouse.rows(query) for query in (*OF_EXPORT_ALONE, *OF_ALL_ATHLETES)
     }
     warehouse.land([sent(22, "2026-03-02T08:00:00Z", "2026-03-02T13:45:00Z", 20700, KATHMANDU, NOWHERE)])
     warehouse.built("run", "--select", "activities")
-    told["one more"] = local_times(warehouse)
+    found["one more"] = local_times(warehouse)
     warehouse.land([tombstone(22, datetime(2026, 8, 1), athlete_id=NOWHERE)], "tombstones")
     warehouse.built("run", "--select", "activities")
-    told["gone"] = local_times(warehouse)
-    return told
+    found["gone"] = local_times(warehouse)
+    return found
 
 
 def local_times(warehouse: Warehouse) -> dict[int, tuple[Any, ...]]:

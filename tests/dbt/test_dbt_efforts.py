@@ -33,7 +33,7 @@ class Truth:
     summaries: dict[int, Json]
     details: dict[int, Json]
     # (fetched_at, id, gear object) of each detail
-    gear_told: list[tuple[datetime, int, Json]] = field(default_factory=list)
+    gear_seen: list[tuple[datetime, int, Json]] = field(default_factory=list)
 
 
 @dataclass
@@ -107,7 +107,7 @@ def story(clone: Path) -> Story:
     story = Story(truth, warehouse)
     warehouse.land(landed(summaries.values(), FETCHED))
     warehouse.land(landed((details[id_] for id_ in ids[:300]), FETCHED), "activity_details")
-    truth.gear_told = [(FETCHED, id_, details[id_]["gear"]) for id_ in ids[:300] if "gear" in details[id_]]
+    truth.gear_seen = [(FETCHED, id_, details[id_]["gear"]) for id_ in ids[:300] if "gear" in details[id_]]
     warehouse.built("build", "--exclude-resource-type", "unit_test")
     story.note("first build")
 
@@ -120,11 +120,11 @@ def story(clone: Path) -> Story:
         if "gear" in details[id_]:
             details[id_]["gear"] |= {"name": "Renamed", "retired": True, "distance": 1}
     warehouse.land(landed((details[id_] for id_ in news), later), "activity_details")
-    truth.gear_told += [(later, id_, details[id_]["gear"]) for id_ in news if "gear" in details[id_]]
+    truth.gear_seen += [(later, id_, details[id_]["gear"]) for id_ in news if "gear" in details[id_]]
     warehouse.land([tombstone(id_, later) for id_ in ids[10:20]], "tombstones")
     for id_ in ids[10:20]:
         del summaries[id_], details[id_]
-    truth.gear_told = [told for told in truth.gear_told if told[1] in details]
+    truth.gear_seen = [seen for seen in truth.gear_seen if seen[1] in details]
     # What is parsed again is written again; gear is a table, which must not see the mark.
     warehouse.rows("update staging.int_details__parsed set athlete_id = -1 where gear is null")
     warehouse.built("build", "--exclude-resource-type", "unit_test")
@@ -249,7 +249,7 @@ def test_gear_sums_its_activities_and_bears_its_newest_name(story: Story) -> Non
             gear[1] += summary["distance"]
             gear[2] += summary["moving_time"]
             gear[3].append(local_date(summary))
-    told = {gear["id"]: gear for _, _, gear in sorted(story.truth.gear_told, key=lambda told: told[0])}
+    gear_by_id = {gear["id"]: gear for _, _, gear in sorted(story.truth.gear_seen, key=lambda seen: seen[0])}
     stored = story.warehouse.rows(
         "select gear_id, activities, distance_m, moving_time_s, first_used_date, last_used_date from strava.gear"
     )
@@ -258,7 +258,7 @@ def test_gear_sums_its_activities_and_bears_its_newest_name(story: Story) -> Non
         for id_, (count, metres, seconds, days) in sums.items()
     )
     names = dict(story.warehouse.rows("select gear_id, name from strava.gear where name is not null"))
-    assert names == {id_: gear["name"] for id_, gear in told.items() if id_ in sums}
+    assert names == {id_: gear["name"] for id_, gear in gear_by_id.items() if id_ in sums}
     assert "Renamed" in names.values()
 
 

@@ -210,7 +210,7 @@ def impossible(sent: dict[str, Any], rng: random.Random, change: int) -> None:
 
 
 @dataclass(frozen=True)
-class Told:
+class History:
     """One athlete: what Strava holds, and the marts' rows by their names, without the athlete."""
 
     outings: list[Outing]
@@ -258,7 +258,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
 
 
 @pytest.fixture(scope="module")
-def athletes(warehouse: Warehouse) -> dict[int, Told]:
+def athletes(warehouse: Warehouse) -> dict[int, History]:
     """One warehouse with all of them, built once: what is of one must not count for another."""
     sent: dict[int, list[dict[str, Any]]] = {}
     for seed in SEEDS:
@@ -269,7 +269,7 @@ def athletes(warehouse: Warehouse) -> dict[int, Told]:
     warehouse.built("build", "--exclude-resource-type", "unit_test")
 
     groups = sport_groups()
-    told = {}
+    histories = {}
     for seed in SEEDS:
         newest = max(sent[seed], key=lambda each: (each["start_date"], each["id"]))
         before, after = (
@@ -282,12 +282,12 @@ def athletes(warehouse: Warehouse) -> dict[int, Told]:
             for mart, columns in MARTS.items()
         }
         left_out = warehouse.rows(f"select activity_id, reason from main.left_out where athlete_id = {seed}")
-        told[seed] = Told([outing(each, groups) for each in sent[seed]], today, left_out, rows, goals_of(seed))
-    return told
+        histories[seed] = History([outing(each, groups) for each in sent[seed]], today, left_out, rows, goals_of(seed))
+    return histories
 
 
 @pytest.fixture(params=SEEDS)
-def athlete(request: pytest.FixtureRequest, athletes: dict[int, Told]) -> Told:
+def athlete(request: pytest.FixtureRequest, athletes: dict[int, History]) -> History:
     return athletes[request.param]
 
 
@@ -331,10 +331,10 @@ RECORDS: dict[str, tuple[str, Callable[[Outing], float | None]]] = {
 }
 
 
-def expected_records(told: Told) -> Iterator[tuple[Any, ...]]:
-    for group in told.groups:
-        for year in {None, *(each.day.year for each in told.outings)}:
-            among = [each for each in told.outings if group in each.groups and year in (None, each.day.year)]
+def expected_records(history: History) -> Iterator[tuple[Any, ...]]:
+    for group in history.groups:
+        for year in {None, *(each.day.year for each in history.outings)}:
+            among = [each for each in history.outings if group in each.groups and year in (None, each.day.year)]
             for record, (unit, value_of) in RECORDS.items():
                 valued = [(value_of(each), each) for each in among if record not in each.left_out_of]
                 competing = [(value, each) for value, each in valued if value is not None]
@@ -343,20 +343,20 @@ def expected_records(told: Told) -> Iterator[tuple[Any, ...]]:
                     yield group, year, record, float(value), unit, best.id, best.name, best.day
 
 
-def test_records_are_held_by_the_best_of_each_group_and_year(athlete: Told) -> None:
+def test_records_belong_to_the_best_of_each_group_and_year(athlete: History) -> None:
     expected = list(expected_records(athlete))
     assert {row[2] for row in expected} == set(RECORDS)
     assert approximately(athlete.rows["records"]) == approximately(expected)
 
 
-def test_what_is_left_out_is_listed_with_every_reason(athlete: Told) -> None:
+def test_what_is_left_out_is_listed_with_every_reason(athlete: History) -> None:
     expected = [(each.id, reason) for each in athlete.outings for reason in each.reasons]
     assert set(athlete.left_out) == set(expected)
     assert len(athlete.left_out) == len(expected)
     assert {reason for _, reason in expected} > {"too_fast", "left_recording", "beyond_top_speed", "too_steep"}
 
 
-def test_eddington_numbers_are_those_of_the_definition(athlete: Told) -> None:
+def test_eddington_numbers_are_those_of_the_definition(athlete: History) -> None:
     numbers, counts = [], []
     for group in athlete.groups:
         distances = [metres(outings) for outings in athlete.days(group).values()]
@@ -382,7 +382,7 @@ def first_day(period: str, number: int) -> date:
     return date.fromordinal(number if period == "day" else number * 7 + 1)
 
 
-def test_streaks_are_runs_of_active_periods(athlete: Told) -> None:
+def test_streaks_are_runs_of_active_periods(athlete: History) -> None:
     expected = []
     for group in athlete.groups:
         for period in ("day", "week", "month"):
@@ -405,7 +405,7 @@ def test_streaks_are_runs_of_active_periods(athlete: Told) -> None:
     assert approximately(athlete.rows["streaks"]) == approximately(expected)
 
 
-def test_years_add_up_and_name_their_favourites(athlete: Told) -> None:
+def test_years_add_up_and_name_their_favourites(athlete: History) -> None:
     expected = []
     for group in athlete.groups:
         for year in {each.day.year for each in athlete.outings if group in each.groups}:
@@ -445,7 +445,7 @@ def test_years_add_up_and_name_their_favourites(athlete: Told) -> None:
     assert approximately(athlete.rows["year_in_review"]) == approximately(expected)
 
 
-def test_hours_count_every_activity_once(athlete: Told) -> None:
+def test_hours_count_every_activity_once(athlete: History) -> None:
     times: Counter[Any] = Counter()
     seconds: Counter[Any] = Counter()
     for each in athlete.outings:
@@ -455,7 +455,7 @@ def test_hours_count_every_activity_once(athlete: Told) -> None:
     assert sorted(athlete.rows["weekday_hours"]) == sorted((*key, times[key], seconds[key]) for key in times)
 
 
-def test_the_calendar_is_pythons(athlete: Told) -> None:
+def test_the_calendar_is_pythons(athlete: History) -> None:
     days = athlete.days("All")
     expected, day = [], min(days)
     while day <= max(*days, athlete.today):
@@ -466,7 +466,7 @@ def test_the_calendar_is_pythons(athlete: Told) -> None:
     assert sorted(athlete.rows["calendar"]) == expected
 
 
-def test_goals_count_what_the_current_period_holds(athlete: Told) -> None:
+def test_goals_count_what_the_current_period_holds(athlete: History) -> None:
     expected = []
     for group, measure, period, target in map(dict.values, athlete.goals):
         number = number_of("month", athlete.today) // 12 * 12 if period == "year" else number_of(period, athlete.today)
@@ -488,7 +488,9 @@ def test_goals_count_what_the_current_period_holds(athlete: Told) -> None:
     assert approximately(athlete.rows["goals"]) == approximately(expected)
 
 
-def test_today_is_the_same_whatever_the_time_zone_of_who_asks(warehouse: Warehouse, athletes: dict[int, Told]) -> None:
+def test_today_is_the_same_whatever_the_time_zone_of_who_asks(
+    warehouse: Warehouse, athletes: dict[int, History]
+) -> None:
     days = set()
     # 25 hours apart: in one of them it is always another day than in UTC
     for zone in ("Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago"):
