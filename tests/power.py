@@ -14,13 +14,15 @@ WRITES = os.O_WRONLY | os.O_RDWR
 class Disk:
     """The changes of files below `root` by this process that are not on disk yet, as POSIX promises it.
 
-    `at_appearance` has, by the name of each file that was renamed into place, what was not on disk at that moment.
+    `at_appearance` has, by the name of each file that was renamed or linked into place, what was not on disk at that
+    moment.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
         self._contents: set[Path] = set()
         self._names: set[Path] = set()
+        self._synced: set[Path] = set()
         self.at_appearance: dict[str, set[Path]] = {}
 
     def lost(self, *folders: str) -> set[str]:
@@ -52,8 +54,16 @@ class Disk:
                 if not was_synced:
                     self._contents.add(target)
 
+        elif event == "os.link" and (target := self._path(arguments[1])) is not None:
+            # its source may have been written by a library, whose writes no audit hook sees
+            unsynced = set() if Path(os.path.abspath(os.fsdecode(arguments[0]))) in self._synced else {target}  # noqa: PTH100
+            self.at_appearance[target.name] = self._contents | self._names | unsynced
+            self._names.add(target)
+            self._contents |= unsynced
+
     def synced(self, path: Path) -> None:
         """`path` was fsynced."""
+        self._synced.add(path)
         self._contents.discard(path)
         if path.is_dir():
             self._names = {name for name in self._names if name.parent != path}

@@ -81,7 +81,17 @@ from pipelines.bronze.tables import (
     WITHDRAWALS,
 )
 from pipelines.bronze.withdrawals import Withdrawal, Withdrawn
-from pipelines.ground.durable import entries, is_there, make_folder, move, read_whole, remove, size_of, written_whole
+from pipelines.ground.durable import (
+    entries,
+    is_there,
+    linked_whole,
+    make_folder,
+    move,
+    read_whole,
+    remove,
+    size_of,
+    written_whole,
+)
 from pipelines.ground.engine import literal, read_parquet, rows_of
 from pipelines.ground.errors import StorageFailed, StravaError, WarehouseBusy
 from pipelines.ground.progress import Report
@@ -114,9 +124,9 @@ class Landed:
 
 
 class _AppearWholeJob(FilesystemLoadJob):
-    """Copies a file of a load package to its place: written beside, fsynced, renamed. dlt's own job copies in place.
+    """Gives a file of a load package its place: a shard as a second name of the file, or as a copy if that is refused.
 
-    An object store has no half-written objects, so dlt's own job is enough there. `client` is the loading client.
+    dlt's own job copies in place, so that a kill leaves half a file. An object store has no half-written objects, so dlt's own job is enough there. `client` is the loading client.
     """
 
     client: FilesystemClient
@@ -136,6 +146,8 @@ class _AppearWholeJob(FilesystemLoadJob):
             return
         if not self.client.is_local_filesystem:
             super().run()
+            return
+        if self.load_table_name in TABLES and linked_whole(self.path, Path(target)):
             return
         with written_whole(Path(target)) as file, self.path.open("rb") as source:
             copyfileobj(source, file, 1 << 20)

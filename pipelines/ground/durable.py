@@ -29,6 +29,7 @@ __all__ = [
     "entries",
     "is_locked",
     "is_there",
+    "linked_whole",
     "locked",
     "locked_if_there",
     "make_folder",
@@ -118,6 +119,30 @@ def move(path: Path, to: Path) -> None:
         fsync_folder(to.parent)
     except OSError as error:
         raise storage_error(path, error) from error
+
+
+def linked_whole(path: Path, new: Path) -> bool:
+    """Give the file at `path` a second name, `new`, once its bytes are on disk; returns whether that was possible.
+
+    It is not if the file system has no hard links, or `new` is on another one.
+
+    Raises:
+        StorageFailed: the bytes, or the name, could not be brought to disk.
+    """
+    try:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise storage_error(path, error) from error
+    try:
+        new.hardlink_to(path)
+    except OSError:
+        return False
+    try:
+        fsync_folder(new.parent)
+    except OSError as error:
+        raise storage_error(new, error) from error
+    return True
 
 
 @contextmanager

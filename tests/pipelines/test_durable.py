@@ -178,19 +178,34 @@ def test_leftovers_of_a_kill_are_removed_but_not_files_being_written_or_of_other
     assert foreign.read_bytes() == b"another program's"
 
 
-def test_what_is_made_written_renamed_or_removed_is_on_disk_at_once_and_no_file_appears_before_its_content(
+def test_what_is_made_written_linked_renamed_or_removed_is_on_disk_at_once_and_no_file_appears_before_its_content(
     tmp_path, monkeypatch
 ):
+    (tmp_path / "source").write_bytes(b"by a library")
     with watched(tmp_path, monkeypatch) as disk:
         make_folder(tmp_path / "made" / "in" / "one")
         assert disk.lost("made") == set()
         write(tmp_path / "made" / "file")
         assert disk.at_appearance["file"] == set()
         assert disk.lost("made") == set()
+        assert linked_whole(tmp_path / "source", tmp_path / "made" / "linked")
+        assert disk.at_appearance["linked"] == set()
+        assert disk.lost("made") == set()
         move(tmp_path / "made" / "file", tmp_path / "made" / "moved")
         assert disk.lost("made") == set()
         remove(tmp_path / "made" / "moved")
         assert disk.lost("made") == set()
+
+
+def test_a_second_name_is_refused_without_harm_if_a_file_has_it_or_its_folder_is_missing(tmp_path):
+    source, there = tmp_path / "source", tmp_path / "there"
+    source.write_bytes(b"mine")
+    there.write_bytes(b"another")
+    assert not linked_whole(source, there)
+    assert not linked_whole(source, tmp_path / "missing" / "new")
+    assert (source.read_bytes(), there.read_bytes()) == (b"mine", b"another")
+    with pytest.raises(StorageFailed, match="missing"):
+        linked_whole(tmp_path / "missing", tmp_path / "new")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from processes import Launcher
 
 from simulator import Simulator, write_export
 from simulator.activity_files import Sample, fit_file
+from simulator.export_words import LANGUAGES
 
 SPRING = datetime(2026, 4, 6, 12, tzinfo=UTC)
 DAY_S = 86_400
@@ -25,11 +26,13 @@ CHANGES = ("add", "late upload", "edit", "crop", "delete", "restore")
 DAYS = (*CHANGES, "record", "export", "export", "import", "import")
 # and what happens once there is one
 HOURS = (*CHANGES, "record", "pull", "pull", "import")
+# of exports; the words of the unknown one say nothing about a sport
+SPOKEN = sorted(LANGUAGES.keys() - {"unknown"})
 # a command changes files so often, or less; then it ends before it is killed
 CHANGES_OF_FILES = 250
 KILLED = -9
 # what an export and the list have in common, as the warehouse shows it; an export rounds metres to 32 bits
-EXACT = ("name", "elapsed_time", "start_date")
+EXACT = ("name", "elapsed_time", "start_date", "type")
 METRES = ("distance",)
 NEAR = 1e-6
 
@@ -132,6 +135,8 @@ class DoorsHistory:
     def run(self) -> EndedByDoors:
         """Go through it; the shards are in `data` then."""
         self._dice = random.Random(self.seed * 1_000_003 + self.number)  # noqa: S311 - no secret
+        # of its own, so that a history of these numbers stays the same
+        self._languages = random.Random(self.number)  # noqa: S311 - no secret
         with Simulator(self._dice.randrange(1, 2**31), activities=12, clock=SPRING, limits=NO_LIMITS) as self.strava:
             self.athlete = Athlete(self.folder / "home", self.strava)
             self.athlete.home.mkdir(parents=True)
@@ -199,9 +204,10 @@ class DoorsHistory:
 
     def _export(self) -> None:
         path = self.folder / f"{len(self.exports)}.zip"
-        write_export(self.strava, path, points=3)
+        language = self._languages.choice(SPOKEN)
+        write_export(self.strava, path, points=3, language=language)
         self.exports.append((path, self._at_strava()))
-        self.say(f"export {len(self.exports) - 1} with {len(self.exports[-1][1])} activities")
+        self.say(f"export {len(self.exports) - 1} with {len(self.exports[-1][1])} activities, language {language}")
 
     def _import(self, which: int) -> None:
         path, exported = self.exports[which]
