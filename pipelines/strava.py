@@ -378,7 +378,8 @@ def _page_options(parser: argparse.ArgumentParser) -> None:
 
 def _page(options: argparse.Namespace, report: Report, stop: StopFlag) -> None:
     from pipelines.ground.durable import locked
-    from pipelines.page.html import make_page, page_path, require_place
+    from pipelines.page.files import page_path
+    from pipelines.page.html import make_page, require_place
     from pipelines.runs.last_run import another_run
     from pipelines.runs.new_settings import stage_new_settings
     from pipelines.warehouse.database import require_warehouse

@@ -6,7 +6,7 @@ from collections import Counter
 from pipelines.ground.durable import is_there, read_whole, written_whole
 from pipelines.ground.settings import StravaSettings
 from pipelines.warehouse.build import variables
-from pipelines.warehouse.database import DATASET, holds_table, open_warehouse
+from pipelines.warehouse.database import DATASET, open_warehouse, staged_tables
 from spark.places import Places
 from spark.session import Session
 from spark.staged import write_staged
@@ -41,5 +41,5 @@ def _erasures(settings: StravaSettings) -> int:
     with open_warehouse(settings.warehouse_path, read_only=True) as connection:
         purges = f"select count(*) from {DATASET}.tombstones where json_extract_string(payload, '$.purged') = 'true'"
         withdrawals = f"select count(*) from {DATASET}.withdrawals"
-        queries = [purges] + ([withdrawals] if holds_table(connection, "withdrawals") else [])
+        queries = [purges] + ([withdrawals] if "withdrawals" in staged_tables(connection) else [])
         return sum((connection.execute(query).fetchone() or (0,))[0] for query in queries)

@@ -11,7 +11,7 @@ import duckdb
 from pipelines.bronze.tables import READ
 from pipelines.ground.durable import entries, remove
 from pipelines.ground.engine import quoted
-from pipelines.warehouse.database import DATASET, holds_table, open_warehouse
+from pipelines.warehouse.database import DATASET, open_warehouse, staged_tables
 from pipelines.warehouse.points import POINT_FILES
 
 # table -> the query for its rows
@@ -34,9 +34,8 @@ def write_staged(warehouse: Path, folder: Path) -> int:
     """
     written = 0
     with open_warehouse(warehouse) as connection:
-        for table, query in QUERIES.items():
-            if holds_table(connection, table):
-                written += _write_table(connection, query, folder / table)
+        for table in QUERIES.keys() & staged_tables(connection):
+            written += _write_table(connection, QUERIES[table], folder / table)
     return written
 
 

@@ -126,7 +126,8 @@ class Landed:
 class _AppearWholeJob(FilesystemLoadJob):
     """Gives a file of a load package its place: a shard as a second name of the file, or as a copy if that is refused.
 
-    dlt's own job copies in place, so that a kill leaves half a file. An object store has no half-written objects, so dlt's own job is enough there. `client` is the loading client.
+    dlt's own job copies in place, so that a kill leaves half a file. An object store has no half-written objects, so
+    dlt's own job is enough there. `client` is the loading client.
     """
 
     client: FilesystemClient

@@ -13,7 +13,7 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipelines.ground import polyline as polylines
-from pipelines.ground.durable import real, storage_error, written_whole
+from pipelines.ground.durable import real, written_whole
 from pipelines.ground.errors import BadSetting
 from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
@@ -21,6 +21,7 @@ from pipelines.ground.written_places import Places
 from pipelines.page import data as page_data
 from pipelines.page import details as page_details
 from pipelines.page import public_data, routes
+from pipelines.page.files import is_page, note_path, page_path, routes_path
 from pipelines.warehouse.athlete_settings import settings_are_known
 from pipelines.warehouse.database import not_built, open_warehouse, require_warehouse
 from pipelines.warehouse.fields import UnknownField, unknown_fields
@@ -28,46 +29,8 @@ from pipelines.warehouse.fields import UnknownField, unknown_fields
 TITLE = "Strava Stats"
 ROUTE_MAKERS = (routes.__file__, polylines.__file__)
 SITE = Path(__file__).resolve().parent / "site"
-# one of these in its head identifies a page of ours: from the present template, and from that of the first version
-MARKS = (
-    b'<meta name="generator" content="strava-stats">',
-    b'<title>Strava Stats</title>\n<link rel="icon" href="data:,">',
-)
-HEAD = 4096
 # so that JSON keeps its meaning and cannot end the script element that contains it
 ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-
-
-def page_path(settings: StravaSettings, public: bool = False) -> Path:
-    """The path of the page; a public one has a folder of its own, which can be published without the rest."""
-    return settings.site_path / "public" / "index.html" if public else settings.site_path / "index.html"
-
-
-def pages(settings: StravaSettings) -> list[Path]:
-    """All places where a page is, or was ever written."""
-    own = [page_path(settings), page_path(settings, public=True)]
-    # a link before its target
-    noted = sorted(Places(settings).paths("page"), key=lambda path: not path.is_symlink())
-    return list(dict.fromkeys([*own, *noted]))
-
-
-def drawn_and_noted(settings: StravaSettings) -> list[Path]:
-    """The caches of pages beside the warehouse, which the next page makes again."""
-    return [_routes_path(settings), _note(settings)]
-
-
-def is_page(path: Path) -> bool:
-    """Whether the file at `path` is a page of ours.
-
-    Raises:
-        StorageFailed: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    except OSError as error:
-        raise storage_error(path, error) from error
-    return any(mark in head for mark in MARKS)
 
 
 def _require_replaceable(path: Path) -> None:
@@ -110,7 +73,7 @@ def make_page(
             details = ""
         else:
             unknown = unknown_fields(settings.state_path)
-            data = page_data.page_json(connection, athlete_id, Routes(_routes_path(settings)), unknown)
+            data = page_data.page_json(connection, athlete_id, Routes(routes_path(settings)), unknown)
             details = page_details.details_text(connection, athlete_id, page_data.units_of(connection, athlete_id))
             made_from = _made_from(connection, athlete_id, unknown)
     html = render(data, details)
@@ -122,7 +85,7 @@ def make_page(
     else:
         places.note("page", path)
     if not public and path == page_path(settings):
-        with written_whole(_note(settings), durable=False) as file:
+        with written_whole(note_path(settings), durable=False) as file:
             file.write(json.dumps(made_from).encode())
     whose = f", of athlete {athlete_id}, one of {athletes} in the warehouse" if athletes > 1 and not public else ""
     report.say(f"Page: {path} ({len(html) / 1e6:.1f} MB{'' if changed else ', as it was'}{whose}).")
@@ -162,7 +125,7 @@ def page_is_current(settings: StravaSettings) -> bool:
     with _opened(settings) as connection:
         athlete_id, _ = page_data.athlete_shown(connection, settings.token_path)
         made_from = _made_from(connection, athlete_id, unknown_fields(settings.state_path))
-    return _bytes_at(_note(settings)) == json.dumps(made_from).encode()
+    return _bytes_at(note_path(settings)) == json.dumps(made_from).encode()
 
 
 def render(data_json: bytes, details: str = "") -> bytes:
@@ -235,14 +198,6 @@ class Routes:
 
 def _fingerprint(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def _routes_path(settings: StravaSettings) -> Path:
-    return settings.state_path / "routes.json"
-
-
-def _note(settings: StravaSettings) -> Path:
-    return settings.state_path / "page.json"
 
 
 def _bytes_at(path: Path) -> bytes | None:

@@ -22,7 +22,7 @@ from pipelines.ground.durable import entries, is_there, read_whole, remove, writ
 from pipelines.ground.progress import Report, counted
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.written_places import NOTE, Places
-from pipelines.page.html import drawn_and_noted, is_page, pages
+from pipelines.page.files import is_page, note_path, pages, routes_path
 from pipelines.sources.strava_api.payloads import read_json
 from pipelines.warehouse.database import open_warehouse
 from pipelines.warehouse.points import PointLayer
@@ -130,7 +130,7 @@ class Erasure:
             if self._has_content(path) and is_page(path):
                 remove(path)
                 removed.append(path)
-        for path in drawn_and_noted(self._settings):
+        for path in (routes_path(self._settings), note_path(self._settings)):
             remove(path)
         if removed:
             self._report.say(

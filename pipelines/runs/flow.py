@@ -38,7 +38,6 @@ from pipelines.mirror.pull import Pull, PullChoice
 from pipelines.mirror.takeover import Takeover
 from pipelines.mirror.waiting import is_too_long, wait_for_window
 from pipelines.mirror.watch import Watch, is_activity_file
-from pipelines.page.html import make_page, page_is_current
 from pipelines.runs.backup import finish_restore
 from pipelines.runs.last_run import Done, RunRecord, another_run
 from pipelines.runs.purge import Purge
@@ -348,7 +347,12 @@ class Run:
 
     def page_if_wanted(self) -> None:
         """Make the page if the settings ask for it, unless it exists and would be the same."""
-        if self._settings.page and not page_is_current(self._settings):
+        if not self._settings.page:
+            return
+        # its imports take longer than the rest of this
+        from pipelines.page.html import make_page, page_is_current  # noqa: PLC0415
+
+        if not page_is_current(self._settings):
             make_page(self._settings, self._report)
 
     def _publish(self) -> None:

@@ -20,7 +20,7 @@ from pipelines.ground.progress import Report
 from pipelines.ground.settings import StravaSettings
 from pipelines.mirror.landing import Notes
 from pipelines.runs.erasure import Doomed, Erasure, Needles
-from pipelines.warehouse.database import CATALOG, DATASET, holds_table
+from pipelines.warehouse.database import CATALOG, DATASET, staged_tables
 from pipelines.warehouse.points import POINT_FILES
 
 # a shorter name occurs in any text
@@ -150,19 +150,20 @@ def _table(purged_at: dict[int, datetime]) -> pa.Table:
 def _holds_any(connection: duckdb.DuckDBPyConnection, purged_at: dict[int, datetime]) -> bool:
     """Whether staging of the opened warehouse has rows that were purged."""
     connection.register("purged", _table(purged_at))
+    there = staged_tables(connection)
     return any(
         connection.execute(
             f"select 1 from {DATASET}.{table} as rows join purged using (id) "
             "where rows.fetched_at <= purged.purged_at limit 1"
         ).fetchone()
         for table in (*ERASED_FROM, POINT_FILES)
-        if holds_table(connection, table)
+        if table in there
     )
 
 
 def _staged_hashes(connection: duckdb.DuckDBPyConnection, purged_at: dict[int, datetime]) -> set[bytes]:
     """The hashes of purged summaries in staging whose bytes no other one has."""
-    if not holds_table(connection, ACTIVITIES):
+    if ACTIVITIES not in staged_tables(connection):
         return set()
     connection.register("purged", _table(purged_at))
     rows = connection.execute(

@@ -20,7 +20,7 @@ from pipelines.ground.errors import StravaError, WarehouseBusy
 from pipelines.ground.settings import StravaSettings
 from pipelines.mirror.quarantine import Quarantine
 from pipelines.warehouse.build import built_at
-from pipelines.warehouse.database import DATASET, holds_shards, holds_table, open_warehouse
+from pipelines.warehouse.database import DATASET, open_warehouse, staged_tables, tables_of_shards
 
 LOST = "a shard that is damaged, set aside, moved or removed?"
 # the doors by whose version a row of `strava.activities` is merged, in their order
@@ -218,7 +218,9 @@ def _compare_with_warehouse(
             locked_if_there(settings.lock_path, _give_up),
             open_warehouse(settings.warehouse_path, read_only=True) as connection,
         ):
-            staged = {table: _but_withdrawn(_rows_by_shard(connection, table), table, withdrawn) for table in TABLES}
+            staged = {
+                table: _but_withdrawn(rows, table, withdrawn) for table, rows in _rows_by_shard(connection).items()
+            }
             _compare_tables(reconciliation, connection, bronze, landed, staged, athlete_id, live, with_details)
     except StravaError as error:
         require_readable(settings.warehouse_path)
@@ -304,10 +306,13 @@ def _but_withdrawn(shards: dict[str, int], table: str, withdrawn: Withdrawn) -> 
     return {name: rows for name, rows in shards.items() if not withdrawn.takes_all_of(table, name)}
 
 
-def _rows_by_shard(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, int]:
-    if not holds_shards(connection, table):
-        return {}
-    return dict(connection.execute(f"select shard, count(*) from {DATASET}.{table} group by shard").fetchall())
+def _rows_by_shard(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
+    """By table, the shards in staging, and how many rows each has there."""
+    there = tables_of_shards(connection)
+    queries = {table: f"select shard, count(*) from {DATASET}.{table} group by shard" for table in TABLES}
+    return {
+        table: dict(connection.execute(query).fetchall()) if table in there else {} for table, query in queries.items()
+    }
 
 
 def _merged(connection: duckdb.DuckDBPyConnection, table: str, athlete_id: int) -> dict[int, datetime]:
@@ -328,11 +333,12 @@ def _to_merge(
 ) -> int:
     """How many activities the tables lack, show in another version than staging, or show although they are gone."""
     waiting: set[int] = set()
+    there = staged_tables(connection)
     for table, ids in expected.items():
         newest: dict[int, datetime] = {}
         # a table uses the version of another door only if its own has none
         for door in reversed(DOORS if table == ACTIVITIES else (table,)):
-            if holds_table(connection, door):
+            if door in there:
                 rows = connection.execute(
                     f"select id, max(fetched_at) from {DATASET}.{door} where athlete_id = ? group by id", [athlete_id]
                 )

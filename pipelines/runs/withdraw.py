@@ -25,7 +25,7 @@ from pipelines.ground.settings import StravaSettings
 from pipelines.mirror.dated_rows import DatedRow, DatedRows
 from pipelines.mirror.landing import Notes
 from pipelines.runs.erasure import Doomed, Erasure, Needles
-from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
+from pipelines.warehouse.database import CATALOG, DATASET, open_warehouse, staged_tables
 
 CALLED: dict[Door, str] = {"api": "Strava's API", "export": "exports", "file": "activity files"}
 # caches beside the warehouse that are made from it, and the one of the watch folder, whose files' rows may be erased
@@ -113,8 +113,8 @@ class Withdraw:
             return withdrawal
         shards = dict(withdrawal.shards)
         with open_warehouse(warehouse) as connection:
-            for table in TABLES:
-                if TABLES[table].door == withdrawal.door and holds_table(connection, table):
+            for table in TABLES.keys() & staged_tables(connection):
+                if TABLES[table].door == withdrawal.door:
                     query = f"select distinct shard from {CATALOG}.{DATASET}.{table}"
                     staged = frozenset(name for (name,) in connection.execute(query).fetchall())
                     shards[table] = shards.get(table, frozenset()) | staged
@@ -189,8 +189,9 @@ class _Completion:
 
     def _is_staged(self, connection: duckdb.DuckDBPyConnection) -> bool:
         """Whether staging has more rows of a shard than those that stay; hashes do not show it, because of readings."""
+        there = staged_tables(connection)
         for table, left in self._left.items():
-            if holds_table(connection, table):
+            if table in there:
                 query = (
                     f"select shard, count(*) from {DATASET}.{table} "
                     "where shard in (select unnest(cast($shards as varchar[]))) group by shard"

@@ -19,7 +19,7 @@ from pipelines.ground.engine import known_error
 from pipelines.ground.errors import BuildFailed
 from pipelines.ground.resources import ALWAYS, ON_DEMAND
 from pipelines.ground.settings import REPO, StravaSettings
-from pipelines.warehouse.database import holds_table, open_warehouse
+from pipelines.warehouse.database import open_warehouse, staged_tables
 
 PROJECT = REPO / "dbt_project"
 # dbt's code; what it compiles is elsewhere
@@ -115,7 +115,8 @@ def _last_build(connection: duckdb.DuckDBPyConnection) -> _Build | None:
 
 
 def _rows_of_staging(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    counts = [f"(select count(*) from staging.{table})" if holds_table(connection, table) else "0" for table in COUNTED]
+    there = staged_tables(connection)
+    counts = [f"(select count(*) from staging.{table})" if table in there else "0" for table in COUNTED]
     row = connection.execute(f"select {', '.join(counts)}").fetchone() or ()
     return dict(zip(COUNTED, row, strict=True))
 

@@ -131,20 +131,19 @@ def not_built(path: Path) -> BadSetting:
     return BadSetting(f"The warehouse {path} is not built yet. Run `make compact`.")
 
 
-def holds_shards(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Whether staging has `table` with rows of shards; in an older version some tables of these names had others."""
+def staged_tables(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """The tables that staging has: an older or half-made warehouse lacks some."""
     rows = connection.execute(
-        "select 1 from duckdb_columns() where database_name = current_database() and schema_name = ? and "
-        "table_name = ? and column_name = 'shard'",
-        [DATASET, table],
+        "select table_name from duckdb_tables() where database_name = current_database() and schema_name = ?", [DATASET]
     )
-    return rows.fetchone() is not None
+    return frozenset(name for (name,) in rows.fetchall())
 
 
-def holds_table(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Whether staging has `table`, which an older or half-made warehouse may lack."""
+def tables_of_shards(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """The tables of staging with rows of shards; in an older version some tables of these names had others."""
     rows = connection.execute(
-        "select 1 from duckdb_tables() where database_name = current_database() and schema_name = ? and table_name = ?",
-        [DATASET, table],
+        "select table_name from duckdb_columns() where database_name = current_database() and schema_name = ? "
+        "and column_name = 'shard'",
+        [DATASET],
     )
-    return rows.fetchone() is not None
+    return frozenset(name for (name,) in rows.fetchall())

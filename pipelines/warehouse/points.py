@@ -23,7 +23,7 @@ from pipelines.bronze.tables import ACTIVITY_FILES
 from pipelines.ground.durable import entries, remove, written_whole
 from pipelines.ground.engine import limit_memory, literal, read_parquet
 from pipelines.sources.strava_export.readers import ActivityFile
-from pipelines.warehouse.database import CATALOG, DATASET, holds_table, open_warehouse
+from pipelines.warehouse.database import CATALOG, DATASET, open_warehouse, staged_tables
 
 # tables of staging: a row per sample, and one per file that has any
 POINTS, POINT_FILES = "activity_points", "activity_point_files"
@@ -285,7 +285,7 @@ def points_are_behind(connection: duckdb.DuckDBPyConnection, layer: PointLayer) 
 
 def _otherwise(connection: duckdb.DuckDBPyConnection, wanted: dict[str, str]) -> set[str]:
     staged: dict[str, str] = {}
-    if holds_table(connection, POINT_FILES):
+    if POINT_FILES in staged_tables(connection):
         query = f"select shard, any_value(made_of) from {CATALOG}.{DATASET}.{POINT_FILES} group by shard"
         staged = dict(connection.execute(query).fetchall())
     return {shard for shard in (*staged, *wanted) if staged.get(shard) != wanted.get(shard)}

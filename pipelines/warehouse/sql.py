@@ -17,7 +17,7 @@ from pipelines.ground.engine import quoted, refused_write
 from pipelines.ground.errors import BadSetting, StorageFailed, StravaError
 from pipelines.ground.output import BestEffort, answering
 from pipelines.sources.strava_api.terminal import on_one_line
-from pipelines.warehouse.database import BUILDS, holds_table, not_built, open_warehouse
+from pipelines.warehouse.database import BUILDS, not_built, open_warehouse, staged_tables
 
 FORMATS = ("table", "csv", "json", "markdown")
 ROWS_AT_ONCE = 1000
@@ -137,7 +137,7 @@ def _answer(path: Path, connection: duckdb.DuckDBPyConnection, text: str, format
     except duckdb.CatalogException as error:
         # a cursor sees the warehouse even if the statement was in a transaction
         with connection.cursor() as beside:
-            if holds_table(beside, BUILDS):
+            if BUILDS in staged_tables(beside):
                 raise _refused(error) from None
             raise BadSetting(f"{not_built(path)} ({str(error).splitlines()[0]})") from None
     except duckdb.Error as error:

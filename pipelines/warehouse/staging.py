@@ -44,10 +44,10 @@ from pipelines.warehouse.database import (
     BUILDS,
     CATALOG,
     DATASET,
-    holds_shards,
-    holds_table,
     memory_to_read_mb,
     open_warehouse,
+    staged_tables,
+    tables_of_shards,
 )
 from pipelines.warehouse.points import PointLayer, load_points, points_are_behind, shards_without_points
 from pipelines.warehouse.readings import Readings, made_by_this_reader
@@ -167,22 +167,22 @@ def _read(table: str, shards: dict[str, Path], readings: Readings, folder: Path,
 
 def _forget_readings(connection: duckdb.DuckDBPyConnection, files: Shards) -> None:
     """Remove the readings of the shards in `files` by other code; then dbt has to build again."""
-    names = {table: list(files.get(table, {})) for table in READ if holds_table(connection, table)}
+    there = staged_tables(connection)
+    names = {table: list(files.get(table, {})) for table in READ if table in there}
     connection.begin()
     removed = 0
     for table, shards in names.items():
         query = f"delete from {CATALOG}.{DATASET}.{table} where shard in (select unnest(cast($shards as varchar[])))"
         removed += (connection.execute(query, {"shards": shards}).fetchone() or (0,))[0]
-    if removed and holds_table(connection, BUILDS):
+    if removed and BUILDS in there:
         connection.execute(f"delete from {CATALOG}.{DATASET}.{BUILDS}")
     connection.commit()
 
 
 def _drop_tables_of_earlier_versions(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop tables that an earlier version made from something else than shards, and that shards fill now."""
-    for table in TABLES:
-        if holds_table(connection, table) and not holds_shards(connection, table):
-            connection.execute(f"drop table {CATALOG}.{DATASET}.{table}")
+    for table in TABLES.keys() & staged_tables(connection) - tables_of_shards(connection):
+        connection.execute(f"drop table {CATALOG}.{DATASET}.{table}")
 
 
 def staged_rows(warehouse: Path, table: str, names: Span) -> pa.Table | None:
@@ -195,7 +195,7 @@ def staged_rows(warehouse: Path, table: str, names: Span) -> pa.Table | None:
     if table in READ or not is_there(warehouse):
         return None
     with open_warehouse(warehouse, read_only=True) as connection:
-        if not holds_shards(connection, table):
+        if table not in tables_of_shards(connection):
             return None
         query = f"select * from {DATASET}.{table} where shard between ? and ? order by shard, rowid"
         rows = connection.execute(query, [names.first, names.last]).to_arrow_table()
@@ -204,14 +204,17 @@ def staged_rows(warehouse: Path, table: str, names: Span) -> pa.Table | None:
 
 def _missing(connection: duckdb.DuckDBPyConnection, bronze: Bronze) -> Shards:
     """The shards that staging lacks, by table; a table that always exists is included even without shards."""
-    missing = {table: _missing_shards(connection, bronze, table) for table in TABLES}
-    always = {name for name, table in TABLES.items() if not table.is_on_demand and not holds_table(connection, name)}
+    there = staged_tables(connection)
+    missing = {table: _missing_shards(connection, bronze, table, table in there) for table in TABLES}
+    always = {name for name, table in TABLES.items() if not table.is_on_demand and name not in there}
     return {table: shards for table, shards in missing.items() if shards or table in always}
 
 
-def _missing_shards(connection: duckdb.DuckDBPyConnection, bronze: Bronze, table: str) -> dict[str, Path]:
+def _missing_shards(
+    connection: duckdb.DuckDBPyConnection, bronze: Bronze, table: str, is_staged: bool
+) -> dict[str, Path]:
     loaded: set[str] = set()
-    if holds_table(connection, table):
+    if is_staged:
         query = f"select shard from {CATALOG}.{DATASET}.{table} group by shard"
         if table in READ:
             query += f" having bool_and({made_by_this_reader()})"

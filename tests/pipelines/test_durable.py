@@ -14,6 +14,7 @@ from power import watched
 from pipelines.ground.durable import (
     PRIVATE,
     is_there,
+    linked_whole,
     locked_if_there,
     make_folder,
     move,

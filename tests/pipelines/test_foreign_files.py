@@ -16,7 +16,7 @@ from pipelines.ground.errors import BadSetting, Interrupted
 from pipelines.ground.settings import StravaSettings
 from pipelines.ground.stop import StopFlag
 from pipelines.ground.written_places import Places
-from pipelines.page.html import MARKS
+from pipelines.page.files import MARKS
 from pipelines.warehouse.publish import publish
 from simulator import Simulator
 

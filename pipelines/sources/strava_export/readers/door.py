@@ -1,14 +1,14 @@
-"""The entrance to the readers: the bytes of a file, whatever its name and compression, become an activity."""
+"""The entrance to the readers: the bytes of a file, whatever its name and compression, become an activity.
+
+Each reader is imported with the first file that needs it: a run without new files starts sooner.
+"""
 
 from dataclasses import replace
 from pathlib import PurePath
 
 from .activity import ActivityFile, UnreadableFile
-from .fit import read_fit
-from .fit_fallback import read_by_fitdecode
 from .fit_messages import is_fit
 from .wrapping import unwrapped
-from .xml import read_xml
 
 _BLANK = b" \t\r\n\0"
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -28,6 +28,8 @@ def read_activity_file(data: bytes, name: str) -> ActivityFile:
     if is_fit(content):
         activity = _fit(content)
     elif text.startswith((b"<", *_UTF16_BOMS)):
+        from .xml import read_xml
+
         activity = read_xml(text)
     elif ".fit" in (suffix.lower() for suffix in PurePath(name).suffixes):
         raise UnreadableFile("damaged", "It does not begin as a FIT file does.")
@@ -37,9 +39,13 @@ def read_activity_file(data: bytes, name: str) -> ActivityFile:
 
 
 def _fit(content: bytes) -> ActivityFile:
+    from .fit import read_fit
+
     try:
         return read_fit(content)
     except UnreadableFile as refused:
+        from .fit_fallback import read_by_fitdecode
+
         activity = read_by_fitdecode(content) if refused.reason == "damaged" else None
         if activity is None:
             raise
