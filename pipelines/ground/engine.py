@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ GROUPS_AT_A_TIME = 4
 MOVE_AWAY = "Everything in it can be rebuilt: move the file away and run again."
 LEAVE_ALONE = "Nothing was changed: run again, and please report it if it happens again."
 OUT_OF_MEMORY = "Out of Memory Error"
+# nothing goes to disk: a kill would leave it in the folder in which the command was called; no file stays in memory
+_FILES_ALONE: Config = {"threads": 2, "temp_directory": "", "enable_external_file_cache": False}
 WILDCARDS = re.compile(r"[*?\[]")
 
 
@@ -64,17 +67,21 @@ def rows_of(sql: str, parameters: dict[str, Any]) -> list[Any]:
         duckdb.Error: a file cannot be read, or is damaged.
     """
     try:
-        return _rows_of(sql, parameters, f"{LEASH_MB}MB")
+        with _engine(os.getpid()).cursor() as connection:
+            return connection.execute(sql, parameters).fetchall()
     except duckdb.OutOfMemoryException:
+        # it would release no memory
+        _engine(os.getpid()).close()
+        _engine.cache_clear()
         # half a gigabyte of details in one shard: then as much memory as needed
-        return _rows_of(sql, parameters, None)
+        with duckdb.connect(":memory:", config=_FILES_ALONE) as connection:
+            return connection.execute(sql, parameters).fetchall()
 
 
-def _rows_of(sql: str, parameters: dict[str, Any], memory: str | None) -> list[Any]:
-    # nothing goes to disk: a kill would leave it in the folder in which the command was called
-    config: Config = {"threads": 2, "temp_directory": ""}
-    with duckdb.connect(":memory:", config=config | ({"memory_limit": memory} if memory else {})) as connection:
-        return connection.execute(sql, parameters).fetchall()
+@cache
+def _engine(_process_id: int) -> duckdb.DuckDBPyConnection:
+    """One for all queries of a process, because opening DuckDB takes longer than most of them; a fork opens its own."""
+    return duckdb.connect(":memory:", config=_FILES_ALONE | {"memory_limit": f"{LEASH_MB}MB"})
 
 
 @contextmanager
