@@ -25,7 +25,7 @@ from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import time_machine
-from processes import doing_only
+from processes import dbt_arguments, doing_only
 
 CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
 
@@ -152,8 +152,12 @@ def _become_dbt(arguments: Sequence[str], environment: Mapping[str, str], folder
     # it ends soon
     gc.disable()
     code = 1
+    manifest = _what_is_parsed(arguments, environment)
     try:
-        cli(arguments, standalone_mode=True, obj=_what_is_parsed(arguments, environment))
+        if arguments[0].endswith(".json"):
+            code = run_dbt(Path(arguments[0]), arguments[1:], manifest)
+        else:
+            cli(arguments, standalone_mode=True, obj={"manifest": manifest} if manifest else {})
     except SystemExit as exit_:
         code = int(exit_.code or 0)
     finally:
@@ -167,7 +171,7 @@ def _run_dbt(command: Sequence[str], *, env: Mapping[str, str], **_how: Any) -> 
         (folder / "stdin").touch()
         child = os.fork()
         if child == 0:
-            _become_dbt(command[command.index("--no-use-colors") :], env, folder)
+            _become_dbt(dbt_arguments(command), env, folder)
         _, status = os.waitpid(child, 0)
         said = [(folder / name).read_text() for name in ("stdout", "stderr")]
     return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(status), *said)
@@ -199,10 +203,9 @@ def _is_usual(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
     return Path(environment.get("STRAVA_WAREHOUSE", "")).name == "strava.duckdb" and str(PROJECT) in arguments
 
 
-def _what_is_parsed(arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
-    """What dbt need not parse again."""
-    manifest = manifests.get(_variables(arguments)) if _is_usual(arguments, environment) else None
-    return {"manifest": manifest} if manifest else {}
+def _what_is_parsed(arguments: Sequence[str], environment: Mapping[str, str]) -> Any:
+    """What dbt need not parse again; None if it must."""
+    return manifests.get(_variables(arguments)) if _is_usual(arguments, environment) else None
 
 
 def _what_to_parse(wish: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -238,6 +241,7 @@ if __name__ == "__main__":
     from pipelines.page import html  # noqa: F401
     from pipelines.runs import backup, flow, schedule, status  # noqa: F401
     from pipelines.warehouse import build, staging  # noqa: F401
+    from pipelines.warehouse.dbt_run import run_dbt
 
     # by the variables it was parsed with
     manifests: dict[tuple[str, ...], Any] = {}

@@ -49,6 +49,12 @@ def doing_only(wanted: str, run_steps: Callable[..., None]) -> Callable[..., Non
     return some
 
 
+def dbt_arguments(command: Sequence[str]) -> Sequence[str]:
+    """What a command that starts dbt passes on: dbt's options, and before them the path for results, if it has one."""
+    at = command.index("--no-use-colors")
+    return command[at - 1 if at and command[at - 1].endswith(".json") else at :]
+
+
 class Launcher:
     """A process that forks commands (see `launcher.py`); one serves many tests. It ends when this process does.
 
@@ -98,7 +104,7 @@ class Launcher:
         self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path = REPO, **_how: Any
     ) -> subprocess.CompletedProcess[str]:
         """As `subprocess.run` of what starts dbt, without the seconds that its imports take."""
-        ran = self._start("dbt", command[command.index("--no-use-colors") :], env, cwd).wait()
+        ran = self._start("dbt", dbt_arguments(command), env, cwd).wait()
         return subprocess.CompletedProcess(command, ran.code, ran.out, ran.err)
 
     def _start(

@@ -121,15 +121,15 @@ def _rows_of_staging(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return dict(zip(COUNTED, row, strict=True))
 
 
-# a build of seconds ends before garbage matters: looking for it is a seventh of dbt's processor time
-START_DBT = "import gc; gc.disable(); from dbt.cli.main import cli; cli()"
+def dbt_command(results: Path, *arguments: str) -> list[str]:
+    """The command for `dbt` of this Python on this project, in whatever folder it is called; `results`: see `dbt_run`.
 
-
-def dbt_command(*arguments: str) -> list[str]:
-    """The command for `dbt` of this Python on this project, in whatever folder it is called."""
+    dbt_run is not imported: that would import dbt.
+    """
     return [
         # the output is for people: without Python's warnings, of which dbt's start causes one
-        *(sys.executable, "-W", "ignore", "-c", START_DBT, "--no-use-colors", *arguments),
+        *(sys.executable, "-P", "-W", "ignore", str(Path(__file__).with_name("dbt_run.py")), str(results)),
+        *("--no-use-colors", *arguments),
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
     ]
 
@@ -171,7 +171,9 @@ def build(settings: StravaSettings, changed: frozenset[str] | None = None) -> st
         sources = [f"source:strava.{table}+" for table in sorted(changed)]
         selection = ["--select", *sources, "--exclude", "config.materialized:view"]
     ran = subprocess.run(  # noqa: S603 - our own interpreter and arguments
-        dbt_command("build", "--exclude-resource-type", "unit_test", "--quiet", *selection, *variables(settings)),
+        dbt_command(
+            results, "build", "--exclude-resource-type", "unit_test", "--quiet", *selection, *variables(settings)
+        ),
         env=dbt_environment(settings),
         capture_output=True,
         text=True,
@@ -213,13 +215,9 @@ def _forget_project_of_elsewhere(target: Path) -> None:
 
     This happens after the clone was moved, and if it is used in a container and outside it in turn.
     """
-    manifest = target / "manifest.json"
-    if not is_there(manifest):
-        return
-    here = {json.dumps(str(PROJECT), ensure_ascii=ascii_only).encode() for ascii_only in (True, False)}
-    text = read_whole(manifest)
-    if not any(path in text for path in here):
-        (target / "partial_parse.msgpack").unlink(missing_ok=True)
+    parsed = target / "partial_parse.msgpack"
+    if is_there(parsed) and str(PROJECT).encode() not in read_whole(parsed):
+        parsed.unlink()
 
 
 def _results(path: Path) -> list[dict[str, str]]:
