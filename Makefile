@@ -122,16 +122,19 @@ spark-demo: $(RUNTIME) $(SPARK) ## build the demo's warehouse on DuckDB and on S
 ##@ Development
 # workers take tests from each other at the end, so that none is left alone with a long file
 PYTEST := $(VENV)/bin/python -m pytest
-SIDE_BY_SIDE := -n 2 --dist worksteal
+# three, because some tests wait
+SIDE_BY_SIDE := -n 3 --dist worksteal
+# what a target of its own runs
+ELSEWHERE := not deep and not container and not workflows and not browser and not spark and not cluster
 
 test: $(DEV) $(NODE_MODULES) ## run the test suite, offline; tests/results/test.json has the time of each file
-	@$(PYTEST) $(SIDE_BY_SIDE) --times=test -m "not deep and not container and not workflows and not browser and not spark and not cluster"
+	@$(PYTEST) $(SIDE_BY_SIDE) --times=test -m "$(ELSEWHERE)"
 
 test-fast: $(DEV) $(NODE_MODULES) ## run the tests that take less than a few seconds each
-	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-fast -m "not slow and not deep and not container and not workflows and not browser and not spark and not cluster"
+	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-fast -m "not slow and $(ELSEWHERE)"
 
-test-deep: $(DEV) ## long histories, kills at every moment, fuzzing at length; make test has short versions
-	@FUZZ_TIMES=5 $(PYTEST) $(SIDE_BY_SIDE) --times=test-deep -m "deep or fuzz"
+test-deep: $(DEV) ## random histories, kills at every moment, whatever may come in, failing disks, buckets: what takes long
+	@FUZZ_TIMES=5 $(PYTEST) $(SIDE_BY_SIDE) --times=test-deep -m deep
 
 test-spark: $(DEV) $(SPARK) ## test that Spark's tables equal DuckDB's row by row, after increments and purges too
 	@$(PYTEST) --times=test-spark -m spark tests/spark

@@ -13,7 +13,7 @@ from two_athletes import SETTINGS, add_shards, begin, go_on, two_athletes
 
 from pipelines.page import data, details, public_data
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.deep
 
 # by mart its rows, as text of each column
 Rows = dict[str, Counter[tuple[tuple[str, str], ...]]]

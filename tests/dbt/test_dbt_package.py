@@ -99,6 +99,7 @@ def test_installed_it_builds_on_a_warehouse_in_another_database_and_leaves_the_p
     assert athlete.sql("select 1 from duckdb_tables() where table_name = 'dbt_builds'") == []
 
 
+@pytest.mark.deep
 def test_installed_it_builds_where_there_are_summaries_and_nothing_else(
     athlete: Athlete, run: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -89,6 +89,7 @@ def killed(launcher, athlete, at, *arguments, **settings):
     assert ran.code == -9, ran.err
 
 
+@pytest.mark.deep
 def test_a_purge_finds_all_copies_links_and_leftovers_and_names_what_it_cannot_reach(
     athlete, run, launcher, strava, gone, tmp_path
 ):

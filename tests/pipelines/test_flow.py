@@ -242,6 +242,7 @@ def test_a_warehouse_of_an_older_version_is_brought_up_to_date_without_a_request
     assert athlete.spawn("status").code == 0
 
 
+@pytest.mark.deep
 def test_a_project_that_lies_elsewhere_by_now_builds_the_warehouse_as_before(tmp_path, strava, run, monkeypatch):
     from pipelines.warehouse import build
 

@@ -18,7 +18,7 @@ from soak.strava import Strava
 from pipelines.bronze.tables import SCHEMA
 from pipelines.ground.errors import exit_codes
 
-pytestmark = pytest.mark.fuzz
+pytestmark = pytest.mark.deep
 NEIGHBOURS = 12
 ODD = 12
 PER_PAGE = "5"

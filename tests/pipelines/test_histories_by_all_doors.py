@@ -25,6 +25,7 @@ def gone_through(numbers, folder: Path, launcher: Launcher):
     return all_ended, batch, kills
 
 
+@pytest.mark.deep
 def test_whatever_came_through_which_door_the_warehouse_equals_strava_and_what_does_not_is_noticed(tmp_path, launcher):
     (ended, *_), batch, kills = gone_through(range(1, 3), tmp_path, launcher)
     assert kills > 0

@@ -290,6 +290,7 @@ def test_the_export_of_somebody_else_is_refused(athlete, world, land):
     assert everything(athlete) == before
 
 
+@pytest.mark.deep
 def test_an_import_is_completed_whatever_change_of_a_file_it_was_killed_at(world, land, launcher, tmp_path):
     written, path = exported(world, tmp_path / "1.zip")
     _, later = exported(world, tmp_path / "2.zip", defects=["missing-member"])

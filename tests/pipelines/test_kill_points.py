@@ -89,7 +89,8 @@ def test_what_a_power_cut_tore_before_it_landed_is_reported_and_fetched_again(at
 
 
 # all of them take six minutes
-@pytest.mark.parametrize("step", [67, pytest.param(7, marks=pytest.mark.deep)])
+@pytest.mark.deep
+@pytest.mark.parametrize("step", [67, 7])
 def test_a_first_pull_killed_at_any_change_of_a_file_is_completed_by_the_next(tmp_path, launcher, strava, step):
     killed = 0
     for number in range(1, 400, step):

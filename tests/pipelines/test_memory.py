@@ -25,7 +25,7 @@ def test_a_shard_that_needs_more_memory_than_was_estimated_is_loaded_all_the_sam
     assert athlete.sql("select count(*), count(distinct id) from staging.activities") == [(60, 60)]
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_a_shard_with_more_payloads_than_fit_the_limit_stops_nothing(athlete, run):
     """As the version before wrote 500 details of 290 kB that came in one commit."""
     run("pull")
@@ -58,7 +58,7 @@ def test_a_shard_with_more_payloads_than_fit_the_limit_stops_nothing(athlete, ru
     assert sorted(pq.read_table(wide, columns=["payload_hash"]).column(0).to_pylist()) == before
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_wide_details_land_in_several_shards_and_byte_for_byte(athlete, run, strava):
     for activity in strava.activities()[:10]:
         strava.edit_detail(activity["id"], description="y" * 7_000_000)

@@ -170,6 +170,7 @@ def test_a_purge_erases_from_the_bucket_too(athlete, bucket):
     assert len(set(held)) == 59
 
 
+@pytest.mark.deep
 def test_what_was_purged_from_a_bucket_does_not_come_back_with_a_backup(athlete, bucket, tmp_path_factory):
     file = str(tmp_path_factory.mktemp("backups") / "strava.bundle")
     gone = athlete.strava.activities()[2]["id"]
@@ -189,6 +190,7 @@ def test_what_was_purged_from_a_bucket_does_not_come_back_with_a_backup(athlete,
     assert athlete.sql("select count(*) from staging.activities where id = ?", gone) == [(0,)]
 
 
+@pytest.mark.deep
 def test_what_was_withdrawn_is_gone_from_the_bucket_too_and_a_fresh_machine_knows(
     athlete, bucket, tmp_path, monkeypatch, capfd
 ):
@@ -212,6 +214,7 @@ def test_what_was_withdrawn_is_gone_from_the_bucket_too_and_a_fresh_machine_know
     assert athlete.sql("select count(*) from staging.export_activities") == [(60,)]
 
 
+@pytest.mark.deep
 def test_small_shards_are_compacted_in_the_bucket_too_and_every_machine_takes_it_over(athlete, bucket):
     assert athlete.spawn("pull").code == 0
     for name in ("a", "b", "c"):

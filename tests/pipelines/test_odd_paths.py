@@ -101,12 +101,12 @@ def goes_through_every_command(built, run, root, folder, file):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("folder", "file"), [("a#b", "memory.duckdb"), ("shard=x", "temp.duckdb")])
+@pytest.mark.parametrize(("folder", "file"), [("a#b", "memory.duckdb"), pytest.param("shard=x", "temp.duckdb", marks=pytest.mark.deep)])
 def test_odd_names_go_through_every_command(built, run, tmp_path, folder, file):
     assert goes_through_every_command(built, run, tmp_path / "any", folder, file)
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 @settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(folder=NAME, file=NAME)
 def test_random_legal_names_go_through_every_command_or_are_refused(built, run, tmp_path_factory, folder, file):

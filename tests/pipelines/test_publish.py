@@ -46,7 +46,7 @@ def reading_until(end):
         end.touch()
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_readers_of_the_copy_never_meet_an_error_or_half_a_build(settled, run, strava):
     athlete = settled
     copy, end = athlete.home / "shared" / "strava.duckdb", athlete.home / "end"

@@ -206,6 +206,7 @@ def test_a_limit_counts_what_is_on_demand_too_and_the_next_run_continues(athlete
     assert len(asked(strava, "/kudos")) == len(given)
 
 
+@pytest.mark.deep
 def test_a_purge_erases_what_was_fetched_on_demand(athlete, fetch, flow, run, strava):
     # photos too, as above: what dbt has parsed for these serves here
     wanted = {"STRAVA_RESOURCES": "comments,kudos,photos", "ENRICH_LIMIT": "all"}

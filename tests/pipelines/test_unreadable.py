@@ -144,6 +144,7 @@ def whole(user):
     return {**user.figures(), "swept_at": "", "shards": 0, "staged": 0}, shards
 
 
+@pytest.mark.deep
 def test_while_the_disk_fails_nothing_moves_and_once_it_heals_nothing_is_fetched_again(user):
     before, history = whole(user), user.history()
     for command in ("status", "flow", "pull", "enrich", "purge"):
@@ -351,6 +352,7 @@ def _set_aside(path):
     return path.rename(path.with_suffix(".parquet.torn"))
 
 
+@pytest.mark.deep
 def test_a_shard_that_was_set_aside_brings_back_nothing_that_was_withdrawn_since(user):
     shard = next(path for path in user.shards() if path.parent.name == "activities")
     content = shard.read_bytes()

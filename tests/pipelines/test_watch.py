@@ -295,7 +295,7 @@ def test_the_api_takes_a_file_over_and_its_deletion_takes_it_along(athlete, run,
     assert athlete.sql("select id from strava.activities where id < 0") == [(own,)]
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_killed_anywhere_the_next_run_takes_in_what_is_missing(newcomer, land, folder, launcher):
     for number in range(3):
         put(folder / f"{number}.fit", fit(NOON + timedelta(days=number)))

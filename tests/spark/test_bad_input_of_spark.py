@@ -14,6 +14,7 @@ import pytest
 from home import REPO, Ran
 from processes import inherited
 
+pytestmark = pytest.mark.spark
 INSTALL = "install openjdk-17-jre-headless or openjdk-21-jre-headless, or name another one in JAVA_HOME"
 
 

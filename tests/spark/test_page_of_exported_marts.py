@@ -12,6 +12,7 @@ from home import REPO, Athlete, Ran
 from pipelines.ground.engine import quoted
 from spark.session import BESIDE_MARTS
 
+pytestmark = pytest.mark.spark
 # numbers and goals, which the page shows, and details with laps, efforts and zones
 SETTINGS = {"STRAVA_MAX_HR": "187", "STRAVA_UNITS": "mi", "STRAVA_GOALS": "Run 1000 km/year"}
 
