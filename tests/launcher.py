@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 import time_machine
 from processes import dbt_arguments, doing_only
 
-CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
+CHANGES = {"os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.truncate"}
 
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt_project"
@@ -126,8 +126,8 @@ def _leave(code: int) -> NoReturn:
 
 
 def _die_at_change(at: str) -> None:
-    """SIGKILL before Python makes, writes, renames or removes a file or folder: for the `at`th time, if that is a
-    number, else the first whose event and path match all of that expression.
+    """SIGKILL before Python makes, writes, links, renames or removes a file or folder: for the `at`th time, if that is
+    a number, else the first whose event and path (of a link, the new one) match all of that expression.
     """
     left = int(at) if at.isdecimal() else 0
 
@@ -136,7 +136,8 @@ def _die_at_change(at: str) -> None:
         writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
         if writes or event in CHANGES:
             left -= 1
-            if left == 0 or (left < 0 and re.fullmatch(at, f"{event} {arguments[0]}")):
+            path = arguments[1 if event == "os.link" else 0]
+            if left == 0 or (left < 0 and re.fullmatch(at, f"{event} {path}")):
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(watch)
