@@ -160,7 +160,9 @@ MOMENTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["a shard", *(pytest.param(each, marks=pytest.mark.deep) for each in ("removed", "intended"))])
+@pytest.mark.parametrize(
+    "moment", ["a shard", *(pytest.param(each, marks=pytest.mark.deep) for each in ("removed", "intended"))]
+)
 def test_a_withdrawal_killed_at_any_moment_is_completed_by_the_next_run(athlete, run, strava, land, both, moment):
     path, _, shared, own = both
     land(path)
