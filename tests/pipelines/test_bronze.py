@@ -121,7 +121,7 @@ def test_every_shard_that_can_be_seen_is_whole(athlete, pull, strava):
 def test_what_appears_is_on_the_disk_before_it_has_its_name_and_then_the_name_is(athlete, run, monkeypatch):
     # nobody cuts the power here: what is told to the disk, in which order, is all there is to see
     reported = []
-    fsync, replace = os.fsync, Path.replace
+    fsync, replace, link = os.fsync, Path.replace, Path.hardlink_to
 
     def watched_fsync(descriptor):
         reported.append(("on disk", os.fstat(descriptor).st_ino))
@@ -131,8 +131,13 @@ def test_what_appears_is_on_the_disk_before_it_has_its_name_and_then_the_name_is
         reported.append(("appears", path.stat().st_ino, Path(target)))
         return replace(path, target)
 
+    def watched_link(path, source):
+        reported.append(("appears", Path(source).stat().st_ino, path))
+        link(path, source)
+
     monkeypatch.setattr(os, "fsync", watched_fsync)
     monkeypatch.setattr(Path, "replace", watched_replace)
+    monkeypatch.setattr(Path, "hardlink_to", watched_link)
     assert run(ENRICH_LIMIT="2").code == 0
     appeared = {step[2]: place for place, step in enumerate(reported) if step[0] == "appears"}
     durable = [*(athlete.home / "data").rglob("*.parquet"), athlete.token_file]

@@ -11,7 +11,7 @@ import pytest
 from landed import ask
 from said import assert_said
 
-from pipelines.ground import engine
+from pipelines.bronze import store
 from pipelines.ground.engine import LEASH_MB, memory_mb
 from pipelines.ground.errors import StorageFailed
 from pipelines.warehouse import staging
@@ -87,7 +87,7 @@ def test_too_little_memory_is_one_sentence_and_no_shard_counts_as_damaged(athlet
         raise duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate data of size 1.0 GiB")
 
     # as a machine of a few megabytes would have it; there is none to be had here
-    monkeypatch.setattr(engine, "_rows_of", too_much)
+    monkeypatch.setattr(store, "rows_of", too_much)
     before = athlete.shards()
     for command in ("pull", "status"):
         assert_said(run(command), 6, "memory does not suffice", "run again")

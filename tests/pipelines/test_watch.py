@@ -300,7 +300,7 @@ def test_killed_anywhere_the_next_run_takes_in_what_is_missing(newcomer, land, f
     for number in range(3):
         put(folder / f"{number}.fit", fit(NOON + timedelta(days=number)))
     for at in (".*/data/watched_files/.*", ".*/data/activity_files/.*"):
-        environment = newcomer.environment(SOAK_KILL_AT=f"(open|os.rename) {at}")
+        environment = newcomer.environment(SOAK_KILL_AT=f"(open|os.rename|os.link) {at}")
         assert launcher.start("import", environment=environment).wait().code == -9
     land.watch()
     assert sorted(Counter(row["id"] for row in rows(newcomer, "activity_files")).values()) == [1, 1, 1]
@@ -323,7 +323,7 @@ def test_killed_while_an_export_takes_a_file_over_it_is_counted_once_after_the_n
     land.watch()
     land.export(exported(world, folder.parent / "export_7.zip")[1])
     for at in (".*/data/watched_files/.*", ".*/data/activity_files/.*", ".*/data/tombstones/.*"):
-        environment = newcomer.environment(SOAK_KILL_AT=f"(open|os.rename) {at}")
+        environment = newcomer.environment(SOAK_KILL_AT=f"(open|os.rename|os.link) {at}")
         assert launcher.start("import", environment=environment).wait().code == -9
     land.stage()
     assert live(newcomer) == {each["id"] for each in world.activities()}
