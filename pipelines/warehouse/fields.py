@@ -41,19 +41,24 @@ LOOKED_INTO = ("athlete", "map")
 FILE = "fields.json"
 # a nonsensical payload may have any number
 MOST_PER_SHARD = 100
-_NAMES = " union all ".join(
-    [
-        f"select fetched_at, unnest(try(json_keys({READABLE}))) as field from {{table}}",
-        *(
-            f"select fetched_at, '{name}.' || unnest(try(json_keys({READABLE}, '$.{name}'))) from {{table}}"
-            for name in LOOKED_INTO
-        ),
-    ]
+_PATHS = ", ".join(f"'{path}'" for path in ("$", *(f"$.{name}" for name in LOOKED_INTO)))
+_INSIDE = ", ".join(
+    f"list_transform(keys[{number}], lambda key: '{name}.' || key)" for number, name in enumerate(LOOKED_INTO, 2)
 )
-_QUERY = (
-    f"select field, min(fetched_at) from ({_NAMES}) where not list_contains($known, field) "
-    f"group by field order by 2, 1 limit {MOST_PER_SHARD}"
-)
+# almost all payloads of a shard have the same fields: those are looked at once
+_QUERY = f"""
+    select field, min(fetched_at)
+    from (
+        select fetched_at, unnest(list_concat(keys[1], {_INSIDE})) as field
+        from (
+            select keys, min(fetched_at) as fetched_at
+            from (select fetched_at, try(json_keys({READABLE}, [{_PATHS}])) as keys from {{table}})
+            group by keys
+        )
+    )
+    where not list_contains($known, field)
+    group by field order by 2, 1 limit {MOST_PER_SHARD}
+"""
 
 
 @dataclass(frozen=True)
