@@ -231,7 +231,7 @@ def test_a_run_that_is_refused_again_after_a_wait_does_not_wait_for_ever(pulled,
 # --- backfill
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_a_backfill_continues_over_windows_and_days_until_nothing_is_missing(athlete, strava):
     # in the evening, so that the token outlives the day
     strava.set_clock(NOON.replace(hour=20))
@@ -265,7 +265,7 @@ def test_a_backfill_continues_over_windows_and_days_until_nothing_is_missing(ath
     assert last["requests"] == len(athlete.requests("/api/"))
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_a_backfill_that_was_stopped_continues_when_it_is_started_again_and_outlives_an_outage(athlete, strava):
     strava.set_limits(read_15min=12)
     process = athlete.fork("flow", "--backfill", STRAVA_RESERVE="0")

@@ -115,7 +115,7 @@ def test_a_bundle_goes_into_a_folder_that_is_there_and_its_whole_path_is_said(at
     assert {path.name for path in folder.iterdir()} == {"b", "c", "~nobody.bundle"}
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_what_was_purged_since_the_backup_does_not_come_back_with_it(athlete, run, steps, strava, bundle):
     athlete.authorise()
     gone, back = (activity["id"] for activity in strava.activities()[2:4])
@@ -150,7 +150,7 @@ def test_a_restore_over_a_damaged_tombstone_goes_through(athlete, run, bundle):
     assert not folder.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_what_was_purged_is_purged_again_on_a_machine_that_knows_nothing_of_it(
     athlete, run, steps, strava, bundle, elsewhere
 ):

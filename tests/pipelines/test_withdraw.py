@@ -124,7 +124,7 @@ def test_what_came_through_the_api_goes_from_every_file_and_the_export_fills_its
     assert (shown["stored"], shown["at_api"], shown["listed"], shown["enriched"]) == (61, 61, 61, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_an_export_alone_can_be_withdrawn_and_imported_anew(athlete, run, strava, land, tmp_path):
     athlete.token_file.unlink()
     name = f"Secret {secrets.token_hex(16)}"
