@@ -101,7 +101,9 @@ def goes_through_every_command(built, run, root, folder, file):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("folder", "file"), [("a#b", "memory.duckdb"), pytest.param("shard=x", "temp.duckdb", marks=pytest.mark.deep)])
+@pytest.mark.parametrize(
+    ("folder", "file"), [("a#b", "memory.duckdb"), pytest.param("shard=x", "temp.duckdb", marks=pytest.mark.deep)]
+)
 def test_odd_names_go_through_every_command(built, run, tmp_path, folder, file):
     assert goes_through_every_command(built, run, tmp_path / "any", folder, file)
 
