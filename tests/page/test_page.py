@@ -95,6 +95,12 @@ def test_a_table_of_the_page_says_what_its_mart_says(built, page, table):
                 assert ours[name] == value, (name, ours)
 
 
+def test_gear_is_in_the_page_by_distance_the_furthest_first(page):
+    distances = [row["distance_m"] for row in rows_of(page.data, "gear")]
+    assert len(set(distances)) > 1
+    assert distances == sorted(distances, reverse=True)
+
+
 def test_the_page_says_what_there_is_to_know_of_the_data(built, page):
     ((swept, listed, complete),) = built.sql("select ended_at, activities_listed, complete from strava.sweeps")
     (sweep,) = rows_of(page.data, "sweeps")

@@ -282,6 +282,29 @@ def test_output_that_a_killed_pull_did_not_write_comes_with_the_next_one(athlete
     assert len(json.loads(output(athlete)[0].read_bytes())) == 60
 
 
+def test_the_next_run_removes_what_is_half_written_and_puts_back_what_was_set_aside(athlete, pull):
+    pull()
+    [shard] = athlete.shards()
+    content = shard.read_bytes()
+    state = athlete.home / "warehouse" / ".state"
+    shard.rename(shard.with_name(f"{shard.name}.torn"))
+    left = [
+        shard.with_name(f".{shard.name}.1.tmp"),
+        athlete.home / "output" / ".strava_activities_1_20260101000000.json.1.tmp",
+        state / ".budget.json.1.tmp",
+        # fetched, but not taken by dlt; landed, but not forgotten by it
+        state / "dlt" / "waiting" / "activities.parquet",
+        state / "dlt" / "strava_bronze" / "load" / "loaded" / "1700000000.1" / "activities.parquet",
+    ]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    assert pull().code == 0
+    assert [path for path in left if path.exists()] == []
+    assert shard.read_bytes() == content
+    assert not list((athlete.home / "data").rglob("*.torn"))
+
+
 def test_a_folder_that_cannot_be_written_is_reported_and_loses_nothing(athlete, run, pull, strava):
     pull()
     before = contents(athlete.home / "data" / "activities")
@@ -292,6 +315,27 @@ def test_a_folder_that_cannot_be_written_is_reported_and_loses_nothing(athlete, 
     folder.unlink()
     assert run(ENRICH_LIMIT="2").code == 0
     assert sorted(ids(athlete, "activity_details")) == sorted(details_asked(athlete))
+
+
+class PurgedMeanwhile(BronzeReader):
+    """Bronze of which another process removes the first shard once it has been listed."""
+
+    def shards(self, table):
+        found = super().shards(table)
+        if table == "activities":
+            found[0].unlink(missing_ok=True)
+        return found
+
+
+def test_a_shard_that_a_purge_removes_meanwhile_hides_no_damage_of_another(athlete, pull, strava):
+    pull()
+    strava.add(name="in a second shard")
+    pull()
+    _, second = athlete.shards()
+    second.write_bytes(second.read_bytes()[:-100])
+    bronze = PurgedMeanwhile(athlete.home / "data")
+    assert bronze.leave_out_damaged() == 1
+    assert list(bronze.damaged) == [second]
 
 
 def test_a_query_that_fails_over_whole_shards_is_reported_as_it_is(athlete, pull):

@@ -264,8 +264,9 @@ def test_a_tar_without_its_manifest_or_with_unknown_files_is_refused(athlete, ru
     before = state(athlete.home)
     write_tar(file, member("data/activities/a.parquet"))
     assert_said(restore(athlete, run, file, "--force", "--unencrypted"), 6, "cut or damaged")
-    write_tar(file, member("warehouse/other.duckdb"))
-    assert_said(restore(athlete, run, file, "--force", "--unencrypted"), 2, "other.duckdb", "STRAVA_WAREHOUSE")
+    for name in ("warehouse/other.duckdb", "output/.restoring/a.json", "data/.restoring.json"):
+        write_tar(file, member(name))
+        assert_said(restore(athlete, run, file, "--force", "--unencrypted"), 2, name, "STRAVA_WAREHOUSE")
     manifest = json.dumps({"format": 2, "made_at": "", "sha256": {}}).encode()
     write_tar(file, member("manifest.json", manifest))
     assert_said(restore(athlete, run, file, "--force", "--unencrypted"), 6, "another version")

@@ -1,9 +1,13 @@
+import hashlib
 import json
+import re
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from home import Athlete, copy_home
 from landed import DETAIL, all_ids, ask, assert_one_sentence, details_asked, ids, versions
@@ -411,6 +415,22 @@ def test_details_of_many_versions_are_asked_for_once_for_each_change(detailed, f
     assert asked == [[first], [first], [], []]
 
 
+def test_an_edit_that_landed_by_a_clock_set_back_since_is_asked_for(detailed, fetch, strava):
+    # the list before was fetched by a clock that was ahead, so its shard is by its name the later one
+    [shard] = detailed.shards()
+    table = pq.read_table(shard)
+    name = re.sub(r"\d{14}", f"{datetime.now(UTC) + timedelta(days=1):%Y%m%d%H%M%S}", shard.stem)
+    column = pa.array([name] * len(table), table.schema.field("shard").type)
+    pq.write_table(
+        table.set_column(table.schema.get_field_index("shard"), "shard", column), shard.with_name(f"{name}.parquet")
+    )
+    shard.unlink()
+    first, *_ = newest_first(strava)
+    strava.edit(first, name="edited")
+    assert fetch(ENRICH_LIMIT="all").code == 0
+    assert details_asked(detailed) == [first]
+
+
 @pytest.mark.slow
 def test_other_kudos_are_worth_a_request_within_the_lookback_only(detailed, run, strava):
     second = newest_first(strava)[1]
@@ -467,6 +487,25 @@ def test_old_details_cost_a_small_share_of_each_day_newest_first_and_after_all_e
     athlete.sleep(DAY_S)
     fetch(ENRICH_LIMIT="all")
     assert details_asked(athlete)[21:] == old[19:]
+
+
+def test_old_details_of_what_has_no_start_come_last(detailed, fetch, enrich, strava):
+    # Strava's clock
+    fetch(ENRICH_LIMIT="0")
+    undated, *dated = newest_first(strava)
+    for name in ("activities", "activity_details"):
+        [shard] = detailed.shards(name)
+        table = pq.read_table(shard)
+        rows = table.to_pylist()
+        [row] = [row for row in rows if row["id"] == undated]
+        payload = json.loads(row["payload"])
+        del payload["start_date"]
+        text = json.dumps(payload)
+        row |= {"start_date": None, "payload": text, "payload_hash": hashlib.sha256(text.encode()).hexdigest()}
+        pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), shard)
+    detailed.sleep(31 * DAY_S)
+    enrich(limit=3)
+    assert details_asked(detailed) == dated[:3]
 
 
 def test_old_details_may_be_left_as_they_are(detailed, fetch, strava):

@@ -111,6 +111,16 @@ def test_of_a_later_export_only_what_is_new_or_changed_lands(athlete, world, lan
     assert live(athlete) == {activity["id"] for activity in world.activities()}
 
 
+def test_an_export_in_which_nothing_has_changed_since_the_one_before_is_one_of_its_own(athlete, world, land):
+    _, first = exported(world, athlete.home.parent / "1.zip")
+    world.advance(7 * 86400)
+    _, second = exported(world, athlete.home.parent / "2.zip")
+    land(first)
+    assert "30 unchanged" in land(second)
+    earlier, later = sorted(datetime.fromisoformat(note["exported_at"]) for note in notes(athlete))
+    assert later - earlier == timedelta(days=7)
+
+
 @pytest.mark.slow
 def test_exports_may_come_in_any_order_and_lead_to_the_same(athlete, world, land):
     paths, gone = [], world.activities()[-1]["id"]

@@ -17,6 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from said import assert_said
 
+from pipelines.sources.strava_api.budget import Budget
+from pipelines.sources.strava_api.pause import Pause
+from pipelines.sources.strava_api.transport import StravaAdapter, open_session
+
 PASSWORD = "hunter2-of-the-proxy"
 USER = f"somebody:{PASSWORD}"
 NOWHERE = "https://strava.invalid/oauth"
@@ -269,6 +273,15 @@ def test_an_answer_that_is_neither_yes_nor_no_does_not_count_as_revoked(athlete,
     with answering(http(304)) as (port, _):
         assert_said(run("revoke", STRAVA_OAUTH_URL=f"http://127.0.0.1:{port}/oauth"), 4, "304")
     assert athlete.token_file.exists()
+
+
+def test_a_header_that_cannot_be_read_is_no_traceback_in_the_log_of_who_uses_the_source(caplog):
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nneither name nor value\r\n\r\n"
+    pause = Pause()
+    with answering(head + b"{}") as (port, _):
+        adapter = StravaAdapter(pause, Budget(None, stop=pause), 0.01)
+        assert open_session(adapter).get(f"http://127.0.0.1:{port}/", timeout=5).status_code == 200
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize("token", ["line\nbreak", "half \u20ac", "tab\t", "\x7f"])

@@ -247,6 +247,23 @@ def test_a_kill_costs_no_points_and_doubles_none(athlete, world, land, monkeypat
     assert [path.name for path in (athlete.home / "warehouse" / "points").iterdir() if path.suffix == ".tmp"] == []
 
 
+def test_a_kill_while_points_are_made_again_leaves_those_before_in_sql(athlete, world, land, monkeypatch):
+    _, path = exported(world, athlete.home.parent / "1.zip", points=20)
+    land(path)
+    land.run("stage")
+    known = staged(athlete)
+    assert known[0][1] > 0
+    with monkeypatch.context() as patch:
+        patch.setattr(readings, "reader_version", lambda: "another")
+        patch.setattr("pipelines.warehouse.points._insert", _die)
+        if child := os.fork():
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        else:
+            land.run("stage")
+            os._exit(0)
+    assert staged(athlete) == known
+
+
 def _measured_of(world: World, points: int) -> list[tuple[str, list[Sample]]]:
     draft = Draft(world, "en", 103, 2026, points)
     files = [(row.file_name, draft.samples(row)) for row in draft.rows if row.file is not None]

@@ -157,6 +157,21 @@ def test_a_writable_warehouse_does_not_count_as_a_copy(tmp_path, mode, is_a_copy
         assert copy.read_bytes() == before
 
 
+def test_a_copy_that_shows_the_last_build_is_not_written_again_while_somebody_reads_it(tmp_path):
+    warehouse, copy = tmp_path / "warehouse.duckdb", tmp_path / "copy.duckdb"
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("create schema staging")
+        connection.execute("create table staging.dbt_builds as select timestamp '2026-01-01' as built_at")
+    places = Places(SimpleNamespace(home_path=tmp_path, state_path=tmp_path, bronze_path=tmp_path, bronze_store=None))
+    assert publish(warehouse, copy, places)
+    read = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=True); print(1, flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", read, str(copy)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as reader:
+        assert reader.stdout.readline() == b"1\n"
+        assert not publish(warehouse, copy, places)
+
+
 def test_a_damaged_duckdb_file_that_is_not_ours_is_left_alone(tmp_path):
     warehouse, copy = tmp_path / "warehouse.duckdb", tmp_path / "copy.duckdb"
     duckdb.connect(str(warehouse)).close()

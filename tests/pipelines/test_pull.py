@@ -1,4 +1,6 @@
+import json
 import math
+import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -302,6 +304,29 @@ def test_a_list_that_comes_newest_first_is_asked_page_by_page_and_an_outage_in_i
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
 
 
+class Growing(NewestFirst):
+    """The same; once it has shown its first page it has two activities more."""
+
+    def page(self, before, after, page, per_page, *, only_me):
+        if page == 2 and self.count == 12:
+            for name in ("one", "another"):
+                self.add(name=name)
+        return super().page(before, after, page, per_page, only_me=only_me)
+
+
+def test_what_a_list_that_grows_shows_again_two_pages_later_lands_once(tmp_path):
+    with Growing(seed=7, activities=12) as strava:
+        athlete = Athlete(tmp_path, strava)
+        athlete.authorise()
+        before = all_ids(strava)
+        assert athlete.spawn("pull", PER_PAGE="1", SOAK_STEPS="pull").code == 0
+        assert strava.count == 14
+        # the newest one, one that came since, the newest one again, and the rest
+        assert len(set(ids(athlete))) == 13
+        assert sorted(ids(athlete)) == sorted(set(ids(athlete)))
+        assert set(ids(athlete)) > before
+
+
 @pytest.mark.slow
 def test_a_walk_newest_first_goes_on_at_the_page_where_it_waited(reversed_athlete):
     athlete, strava = reversed_athlete, reversed_athlete.strava
@@ -312,6 +337,23 @@ def test_a_walk_newest_first_goes_on_at_the_page_where_it_waited(reversed_athlet
     assert "Waiting until then" in ran.err
     assert pages_asked(athlete) == [1, 2, 3, 4, 5]
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
+
+
+@pytest.mark.parametrize("strava", [{"activities": 30}], indirect=True)
+def test_a_pull_that_is_stopped_while_it_waits_says_and_writes_what_it_fetched(athlete, strava):
+    strava.set_limits(read_15min=4)
+    process = athlete.fork("pull", PER_PAGE="10", STRAVA_MAX_WAIT_S="900", SOAK_STEPS="pull")
+    said = []
+    for line in process.lines():
+        said.append(line)
+        if "Waiting" in line:
+            process.signal(signal.SIGTERM)
+    assert process.wait().code == 130
+    landed = ids(athlete)
+    assert landed
+    assert any(f"{len(landed)} listed" in line and "so far" in line for line in said), said
+    [array] = (athlete.home / "output").iterdir()
+    assert sorted(activity["id"] for activity in json.loads(array.read_bytes())) == sorted(landed)
 
 
 # --- an outage in mid-walk

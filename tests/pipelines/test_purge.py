@@ -203,6 +203,40 @@ def test_a_purge_finds_its_way_through_odd_names_columns_and_leftovers(athlete, 
     assert len(outputs(athlete)) == 1
 
 
+def test_a_purge_names_the_files_that_mention_what_it_erased_and_no_others(athlete, pull, steps, strava):
+    id_ = strava.activities()[3]["id"]
+    strava.edit(id_, name="Tempo of week 1")
+    pull()
+    mine, others = (athlete.home / "output" / f"{whose}.json" for whose in ("mine", "others"))
+    mine.write_text('["Tempo of week 1"]')
+    others.write_text('["Tempo of week 2"]')
+    strava.delete(id_)
+    pull("--all")
+    said = steps.run("purge")
+    named = [line for line in said.splitlines() if "still in it" in line]
+    assert named == [f"warning: {mine}: what was purged is still in it. Delete it yourself."]
+    assert "nothing to erase" not in said
+    assert "nothing to erase" in steps.run("purge")
+
+
+def test_a_purge_leaves_a_shard_alone_in_which_nothing_is_purged(athlete, pull, steps, strava):
+    back, gone = (activity["id"] for activity in strava.activities()[3:5])
+    pull()
+    strava.delete(back)
+    pull("--all")
+    steps.run("purge")
+    before = set(athlete.shards())
+    strava.restore(back)
+    pull("--all")
+    [later] = set(athlete.shards()) - before
+    assert ids(athlete).count(back) == 1
+    strava.delete(gone)
+    pull("--all")
+    written = later.stat()
+    assert "1 row erased from 1 shard and 1 JSON file" in steps.run("purge")
+    assert (later.stat().st_ino, later.stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
+
+
 # the change of a file before which it is killed (see `launcher`), by what it has done by then
 MOMENTS = {
     "intended": "open .*/output/[.].*",

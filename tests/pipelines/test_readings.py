@@ -371,6 +371,19 @@ def test_a_run_may_be_any_kind_of_run_and_a_trail_run_is_one(athlete, strava, tm
     assert (rows[second]["type"], rows[second]["sport_type"]) == ("Workout", "Pilates")
 
 
+def test_races_and_long_runs_of_an_export_are_those_of_strava(athlete, strava, tmp_path):
+    # race and long run of a Run, race and workout of a Ride: an export has no column for a workout
+    marked = {("Run", 1): 1, ("Run", 2): 2, ("Run", 0): None, ("Ride", 11): 11, ("Ride", 12): None}
+    activities = dict(zip((activity["id"] for activity in strava.activities()), marked, strict=False))
+    for id_, (type_, workout_type) in activities.items():
+        strava.edit(id_, type=type_, sport_type=type_, workout_type=workout_type)
+    write_export(strava, tmp_path / "export.zip", points=2, year=2026)
+    land_export(athlete, tmp_path / "export.zip")
+    stage(athlete)
+    rows = by_id(athlete, "export_activities")
+    assert {activities[id_]: rows[id_].get("workout_type") for id_ in activities} == marked
+
+
 def test_dates_with_slashes_are_read_as_all_rows_of_bronze_together_say(athlete):
     titles = (
         "Activity ID",

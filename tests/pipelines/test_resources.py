@@ -105,9 +105,11 @@ def test_without_the_profile_gear_is_asked_for_itself_once_a_week(athlete, fetch
     retired = [id_ for id_ in worn(strava) if strava.gear(id_)["retired"]]
 
     strava.clear_requests()
-    fetch()
-    assert not asked(strava, "/gear/")
-    athlete.sleep(8 * 24 * 3600)
+    for days in (0, 6.5):
+        athlete.sleep(days * 24 * 3600)
+        fetch()
+        assert not asked(strava, "/gear/")
+    athlete.sleep(24 * 3600)
     fetch()
     in_use = sorted(set(worn(strava)) - set(retired))
     assert sorted(path.rpartition("/")[2] for path in asked(strava, "/gear/")) == in_use
@@ -195,6 +197,14 @@ def test_laps_zones_and_routes_are_there_on_demand_and_laps_need_no_details(athl
         shard.unlink()
     flow(STRAVA_RESOURCES="laps")
     assert athlete.sql("select count(*) from strava.laps") == laps
+
+
+def test_routes_are_requested_of_the_athlete_once_a_sweep_and_of_no_activity(athlete, fetch, strava):
+    athlete.authorise(scope=PROFILE)
+    strava.set_limits(read_15min=100)
+    fetch(STRAVA_RESOURCES="routes", ENRICH_LIMIT="all")
+    assert asked(strava, "/routes") == [f"/api/v3/athletes/{strava.athlete_id}/routes"]
+    assert ids(athlete, "routes")
 
 
 def test_a_limit_counts_what_is_on_demand_too_and_the_next_run_continues(athlete, run, strava):

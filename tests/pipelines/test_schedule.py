@@ -155,6 +155,21 @@ def test_a_signal_ends_the_flow_under_way_cleanly_and_the_next_start_makes_up_fo
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
 
 
+@pytest.mark.slow
+def test_a_second_signal_ends_the_flow_under_way_at_once(athlete, strava, schedule):
+    was_there_until(athlete, datetime.now(UTC) - timedelta(hours=5))
+    strava.fault("slow", path=LIST, after=1, seconds=60)
+    started = Started(athlete, STRAVA_SCHEDULE=HOURLY, PER_PAGE="10")
+    until(lambda: len(athlete.requests(LIST)) == 1)
+    [flow] = started.flows()
+    for _ in range(2):
+        time.sleep(1)
+        started.process.send_signal(signal.SIGTERM)
+    out, _ = started.process.communicate(timeout=30)
+    assert not Path(f"/proc/{flow}").exists()
+    assert "Stopped at once." in out
+
+
 class Sleeper(StopFlag):
     """Notes how long it is to wait, and says that a signal came."""
 

@@ -13,7 +13,7 @@ from zipfile import ZipFile
 
 import pytest
 from imports import Steps, exported, live, rows, without_account
-from landed import all_ids
+from landed import all_ids, write_shard
 
 from pipelines.ground.errors import BadExport
 from simulator import World
@@ -248,6 +248,24 @@ def test_a_file_with_the_upload_id_in_its_name_joins_that_activity_though_it_was
     assert len(live(newcomer)) == 31
 
 
+def test_a_file_with_the_upload_id_in_its_name_joins_an_activity_without_a_start(athlete, pull, steps, strava, folder):
+    activity = run_of(strava.activities())
+    summary = {name: value for name, value in strava.summary(activity["id"]).items() if name != "start_date"}
+    strava.set_summary(activity["id"], json.dumps(summary).encode())
+    assert pull().code == 0
+    put(folder / f"{activity['upload_id']}.fit.gz", gzip.compress(of(activity)))
+    assert "1 new, of known activities" in steps.run("watch", STRAVA_WATCH=str(folder))
+
+
+def test_large_files_land_in_several_shards(newcomer, land, folder):
+    for number in range(3):
+        content = gpx_file(samples(1800, 5000.0), start=NOON + timedelta(days=number))
+        put(folder / f"{number}.gpx", content + b"\n" * 5_000_000)
+    assert "3 new" in land.watch()
+    assert len(rows(newcomer, "activity_files")) == 3
+    assert len(newcomer.shards("activity_files")) == 2
+
+
 def test_two_recordings_of_one_run_are_one_activity(newcomer, land, folder):
     put(folder / "bike computer" / "a.fit", fit())
     put(folder / "watch" / "b.gpx", gpx_file(samples(1801, 5010.0), start=NOON + timedelta(seconds=30)))
@@ -340,6 +358,18 @@ def test_a_flow_without_tokens_says_so_and_a_folder_that_is_not_there_stops_no_f
     ran = run("import")
     assert ran.code == 2
     assert "--watch DIR" in ran.err
+
+
+def test_only_a_new_file_needs_to_know_which_of_two_athletes_it_is_of(newcomer, land, folder, world):
+    put(folder / "old.fit", fit())
+    land.export(exported(world, newcomer.home.parent / "1.zip")[1])
+    land.watch()
+    # as when two histories were copied into one folder
+    write_shard(newcomer.home / "data", "activities", [{"id": 1, "fetched_at": datetime(2026, 1, 1)}])
+    said = land.watch()
+    assert ("1 known" in said, "warning" in said) == (True, False)
+    put(folder / "new.fit", fit(NOON + timedelta(days=1)))
+    assert "warning: These files do not name their athlete" in land.watch()
 
 
 def test_a_file_that_is_named_is_taken_in_at_once_and_one_that_cannot_be_read_is_refused(newcomer, land, folder):

@@ -21,6 +21,7 @@ from pipelines.bronze.tables import TABLES
 from pipelines.ground.progress import Report
 from pipelines.mirror.dated_rows import DatedRow, DatedRows
 from simulator import write_export
+from simulator.activity_files import Sample, gpx_file
 
 API = [name for name, table in TABLES.items() if table.door == "api"]
 EXPORT = [name for name, table in TABLES.items() if table.door == "export"]
@@ -290,7 +291,8 @@ def test_without_its_exports_a_history_is_what_the_api_has_seen(athlete, run, st
     land(tmp_path / "2.zip")
     assert noticed_by(athlete) == {gone: "export", unseen: "export"}
     said = land.withdraw("export")
-    assert "1, gone only because of it, come back" in said
+    assert "0 activities leave the history" in said
+    assert f"{strava.count} stay; 1, gone only because of it, come back" in said
     assert noticed_by(athlete) == {gone: "sweep"}
     assert live(athlete) == all_ids(strava) | {unseen}
     assert [table for table in (*EXPORT, "activity_files") if athlete.shards(table)] == []
@@ -298,6 +300,20 @@ def test_without_its_exports_a_history_is_what_the_api_has_seen(athlete, run, st
     assert run("pull", "--all").code == 0
     assert live(athlete) == all_ids(strava)
     status(run)
+
+
+def test_the_note_on_a_watch_folder_goes_with_its_files(athlete, land, tmp_path):
+    folder = tmp_path / "watch"
+    folder.mkdir()
+    path = folder / "a private name.gpx"
+    samples = [Sample(60 * n, lat=47 + n / 100, lng=8.5, distance_m=1100.0 * n) for n in range(9)]
+    path.write_bytes(gpx_file(samples, start=datetime(2026, 3, 1, 12, tzinfo=UTC)))
+    os.utime(path, (time.time() - 3600,) * 2)
+    land.run("watch", STRAVA_WATCH=str(folder))
+    note = athlete.home / "warehouse" / ".state" / "watch.json"
+    assert path.name in note.read_text()
+    land.withdraw("file")
+    assert not note.exists()
 
 
 def take_in(athlete, land, *files):
