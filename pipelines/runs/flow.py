@@ -296,6 +296,7 @@ class Run:
                 self._stop,
                 task.show,
             )
+            give_back_what_is_free()
             FieldsSeen(self._bronze, self._settings.state_path).look()
         if loaded:
             self._report.say(f"Staging: {loaded:,} shard{'s' if loaded > 1 else ''} loaded.")
