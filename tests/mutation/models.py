@@ -37,6 +37,8 @@ from test_dbt_statistics import goals_of, worsened
 from versions import Warehouse, tombstone, version
 
 from mutation.breakings import Breaking, all_breakings, read_equivalents
+from pipelines.ground.resources import ON_DEMAND
+from simulator import detail
 from simulator.world import World
 
 RESULTS = REPO / "tests" / "results" / "broken_models.jsonl"
@@ -48,12 +50,17 @@ WITH_DETAILS = 7
 # what a database says of a text that is no SQL of this project
 NO_SQL = ("Parser Error", "Binder Error", "Catalog Error", "Compilation Error", "Syntax Error", "Not implemented Error")
 LONGEST_S = 900
+# macros that DuckDB does not run; the tests in tests/spark do
+ONLY_OF_SPARK = ("dbt_of_spark", "export_marts", "sources_of_spark")
 # folder of the marts -> the tests that recompute them
 RECOMPUTED_BY = {
     "statistics": ("test_dbt_statistics.py",),
     "efforts": ("test_dbt_efforts.py",),
     "core": ("test_dbt_models.py", "test_dbt_incremental.py", "test_dbt_doors.py"),
 }
+
+# all models are built, and their unit tests run
+VARIABLES = json.dumps({f"strava__using_{endpoint.name}": True for endpoint in ON_DEMAND.values()})
 
 FORK = multiprocessing.get_context("fork")
 T = TypeVar("T")
@@ -81,6 +88,7 @@ def land(warehouse: Warehouse, part: int) -> None:
         renamed = [details[id_] | {"gear": details[id_].get("gear", {}) | {"name": "Renamed"}} for id_ in ids[:5]]
         warehouse.land([version(each, at) for each in renamed], "activity_details")
         warehouse.land([tombstone(id_, at) for id_ in ids[5:12]], "tombstones")
+    land_what_else_is_fetched(warehouse, world, sorted(summaries)[part::3], at)
     versions = shuffled_versions(random.Random(3))[part::4]  # noqa: S311
     warehouse.land(versions)
     warehouse.land(rng.sample(versions, len(versions) // 2), "activity_details")
@@ -93,6 +101,13 @@ def land(warehouse: Warehouse, part: int) -> None:
             "files": [{"activity_id": row[0]} for row in readings[:9]],
         }
         warehouse.land([version(note, FIRST_FETCH + timedelta(days=9 + part), activity_id=None)], "exports")
+    # it went, was purged at the instant of its details and came back without any
+    came_back = {"id": 6, "name": f"version {part}"}
+    warehouse.land([version(came_back, at)])
+    if part:
+        warehouse.land([tombstone(6, FETCHED, purged=True)], "tombstones")
+    else:
+        warehouse.land([version(came_back, at)], "activity_details")
     if not part:
         odd = [version(SUMMARY_FIELDS, at), version(HALF_A_PAIR, at, activity_id=4), version({"name": "no id"}, at)]
         warehouse.land(odd)
@@ -102,6 +117,25 @@ def land(warehouse: Warehouse, part: int) -> None:
             warehouse.set({**NUMBERS, "max_hr": SETTINGS["max_hr"] + number}, athlete_id)
         walk = {"started_at": f"{at:%Y-%m-%dT%H:%M:%S}", "listed": 9, "landed": 2, "gone": 1, "complete": True}
         warehouse.land([version(walk, at, activity_id=None)], "sweeps")
+
+
+def land_what_else_is_fetched(warehouse: Warehouse, world: World, ids: Sequence[int], at: datetime) -> None:
+    """Land lists for some activities, the profile, zones, gear and routes, as Strava sends them."""
+    lists: dict[str, Callable[[dict[str, Any]], list[dict[str, Any]]]] = {
+        "activity_kudos": detail.kudos,
+        "activity_comments": detail.comments,
+        "activity_photos": lambda summary: detail.photos(summary, 600),
+        "activity_laps": detail.laps,
+        "activity_zones": detail.zones,
+    }
+    for table, list_of in lists.items():
+        listed = {id_: json.dumps(list_of(world.summary(id_))) for id_ in ids}
+        warehouse.land([version(text, at, activity_id=id_) for id_, text in listed.items()], table)
+    warehouse.land([version(json.dumps(world.routes()), at, activity_id=WITH_DETAILS)], "routes")
+    warehouse.land([version(world.profile() | {"city": f"{at:%d}"}, at, activity_id=WITH_DETAILS)], "athlete")
+    warehouse.land([version(detail.athlete_zones(), at, activity_id=WITH_DETAILS)], "athlete_zones")
+    gear = [version(world.gear(gear_id), at, activity_id=number) for number, gear_id in enumerate(world.gear_ids())]
+    warehouse.land(gear, "gear")
 
 
 def in_a_process_of_its_own(work: Callable[[], T]) -> T | None:
@@ -244,7 +278,8 @@ class Clone:
     def _dbt(self, *command: str) -> Any:
         os.environ.update(STRAVA_HOME=str(self.folder), STRAVA_WAREHOUSE=str(self.warehouse))
         places = ("--project-dir", str(self.folder / "dbt_project"), "--profiles-dir", str(self.folder))
-        return dbtRunner().invoke(["--quiet", "--log-level-file", "none", "--no-write-json", *command, *places])
+        options = ("--vars", VARIABLES, *places)
+        return dbtRunner().invoke(["--quiet", "--log-level-file", "none", "--no-write-json", *command, *options])
 
     def build_bases(self) -> None:
         """Make both warehouses with the project as it is.
@@ -452,7 +487,8 @@ def judged(ran: Ran | None, how: str) -> dict[str, Any] | None:
 def files_of_the_project(only: str) -> list[str]:
     """Models and macros that can be broken, as paths in dbt_project."""
     root = REPO / "dbt_project"
-    paths = [*sorted(root.glob("models/**/*.sql")), *sorted(root.glob("macros/*.sql"))]
+    macros = [path for path in sorted(root.glob("macros/*.sql")) if path.stem not in ONLY_OF_SPARK]
+    paths = [*sorted(root.glob("models/**/*.sql")), *macros]
     return [str(path.relative_to(root)) for path in paths if only in str(path) and all_breakings(path.read_text())]
 
 

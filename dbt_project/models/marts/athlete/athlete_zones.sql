@@ -21,7 +21,7 @@ heart_rate as (
 ),
 
 power as (
-    {{ elements_of('newest', 'power', ['athlete_id', 'fetched_at', 'is_custom']) }}
+    {{ elements_of('newest', 'power', ['athlete_id', 'fetched_at']) }}
 ),
 
 final as (
