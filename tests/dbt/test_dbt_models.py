@@ -1,10 +1,14 @@
 """What a user finds in the warehouse after `dbt build` from the repo's root, on a file of any name."""
 
+import json
+import re
 from datetime import UTC, date, datetime
 
 import pytest
 from processes import REPO
 from versions import Warehouse, version
+
+from pipelines.ground.resources import ON_DEMAND
 
 FETCHED = datetime(2026, 11, 1, 12, 0, 0, 123456)
 HOSTILE_NAME = '\'; drop table activities; -- "<script>" {{ name }} \n\t\x00 \U0001f6b4 \u202e\u0631\u062d\u0644\u0629'
@@ -82,6 +86,10 @@ HALF_A_PAIR = (
 )
 
 
+# Any warning is an error, a deprecation too; only data tests may warn.
+STRICTLY = ("--warn-error-options", '{"error": "all", "warn": ["LogTestResult"]}')
+
+
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     home = tmp_path_factory.mktemp("home")
@@ -115,8 +123,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
         version(HALF_A_PAIR, FETCHED, activity_id=4),
     ]
     warehouse.land(details, "activity_details")
-    # Any warning is an error, a deprecation too; only data tests may warn.
-    output = warehouse.built("--warn-error-options", '{"error": "all", "warn": ["LogTestResult"]}', "build")
+    output = warehouse.built(*STRICTLY, "build")
     assert "PASS activities::the_newest_version_wins" in output
     assert "WARN 1 always_null_activities_misfit_fields" in output
     assert "ERROR=0" in output
@@ -228,3 +235,31 @@ def test_the_build_is_recorded_with_what_it_saw(warehouse: Warehouse) -> None:
     assert last_build is not None
     assert last_build[1:] == (6, 2, 0)
     assert abs((datetime.now(UTC).replace(tzinfo=None) - last_build[0]).total_seconds()) < 600
+
+
+def test_what_is_fetched_on_demand_is_built_and_tested_if_variables_say_so(warehouse: Warehouse) -> None:
+    tables = [endpoint.name for endpoint in ON_DEMAND.values()]
+    variables = json.dumps({f"strava__using_{table}": True for table in tables})
+    given = version('[{"firstname": "Ana"}, {"firstname": "Bo"}]', FETCHED, activity_id=4)
+    gone = version('[{"firstname": "Cy"}]', FETCHED, activity_id=99)
+    warehouse.land([given, gone], "activity_kudos")
+    selected = [f"source:strava.{table}+" for table in tables]
+    output = warehouse.built(*STRICTLY, "build", "--vars", variables, "--select", *selected)
+    assert "ERROR=0" in output
+    # each has a unit test
+    models = {
+        "kudos",
+        "comments",
+        "photos",
+        "activity_zones",
+        "routes",
+        "laps",
+        *(f"stg_strava__{table}" for table in tables),
+    }
+    assert models <= set(re.findall(r"PASS (\w+)::", output))
+    assert warehouse.rows(
+        "select athlete_id, activity_id, position, firstname from strava.kudos order by position"
+    ) == [
+        (7, 4, 1, "Ana"),
+        (7, 4, 2, "Bo"),
+    ]
