@@ -25,7 +25,7 @@ _JINJA_TOKEN = re.compile(
     r"""(?P<gap>\s+)|(?P<string>'[^']*'|"[^"]*")|(?P<number>\d+(?:\.\d+)?(?:e\d+)?\b)|(?P<word>[A-Za-z_]\w*)|(?P<mark>==|!=|.)""",
     re.DOTALL,
 )
-_NOT_RUN_HERE = re.compile(r"\{% macro spark__.*?\{%-? endmacro %\}", re.DOTALL)
+_NOT_RUN_HERE = re.compile(r"\{% macro spark_.*?\{%-? endmacro %\}", re.DOTALL)
 # a string in Jinja that is SQL, rather than a name or a sentence
 _IS_SQL = re.compile(r" (<|>|<=|>=|=|<>) | not in \(|order by|case when| is not null|extract\(")
 
