@@ -88,6 +88,10 @@ def land(warehouse: Warehouse, part: int) -> None:
         renamed = [details[id_] | {"gear": details[id_].get("gear", {}) | {"name": "Renamed"}} for id_ in ids[:5]]
         warehouse.land([version(each, at) for each in renamed], "activity_details")
         warehouse.land([tombstone(id_, at) for id_ in ids[5:12]], "tombstones")
+        # two that came back after a purge, one of which erased just what was merged
+        purged = {ids[12]: FETCHED, ids[14]: at}
+        warehouse.land([tombstone(id_, gone_at, purged=True) for id_, gone_at in purged.items()], "tombstones")
+        warehouse.land(version(summaries[id_], at + timedelta(hours=1)) for id_ in purged)
     land_what_else_is_fetched(warehouse, world, sorted(summaries)[part::3], at)
     versions = shuffled_versions(random.Random(3))[part::4]  # noqa: S311
     warehouse.land(versions)
@@ -485,7 +489,7 @@ def judged(ran: Ran | None, how: str) -> dict[str, Any] | None:
 
 
 def files_of_the_project(only: str) -> list[str]:
-    """Models and macros that can be broken, as paths in dbt_project."""
+    """Models and macros that run on DuckDB and can be broken, as paths in dbt_project."""
     root = REPO / "dbt_project"
     macros = [path for path in sorted(root.glob("macros/*.sql")) if path.stem not in ONLY_OF_SPARK]
     paths = [*sorted(root.glob("models/**/*.sql")), *macros]
