@@ -9,6 +9,8 @@ from versions import Version, Warehouse, tombstone, version
 
 EXPORTED = datetime(2026, 7, 1)
 BERLIN, KATHMANDU = "(GMT+01:00) Europe/Berlin", "(GMT+05:45) Asia/Kathmandu"
+# its older name
+KATMANDU = "(GMT+05:45) Asia/Katmandu"
 # an athlete with both doors, one with an export alone, one of whom nobody knows where they live
 BOTH, EXPORT_ALONE, NOWHERE = 7, 8, 9
 pytestmark = pytest.mark.slow
@@ -19,9 +21,17 @@ def exported(activity_id: int, start: str | None, athlete_id: int = BOTH, **says
     return version(says, EXPORTED, athlete_id, activity_id)
 
 
-def sent(activity_id: int, start: str, local: str, offset_s: int, timezone: str, athlete_id: int = BOTH) -> Version:
+def sent(
+    activity_id: int,
+    start: str,
+    local: str,
+    offset_s: int,
+    timezone: str,
+    athlete_id: int = BOTH,
+    fetched_at: datetime = EXPORTED,
+) -> Version:
     payload = {"id": activity_id, "start_date": start, "start_date_local": local, "utc_offset": offset_s}
-    return version(payload | {"timezone": timezone, "kudos_count": 2, "name": "sent"}, EXPORTED, athlete_id)
+    return version(payload | {"timezone": timezone, "kudos_count": 2, "name": "sent"}, fetched_at, athlete_id)
 
 
 def recorded(activity_id: int, athlete_id: int = BOTH, **says: Any) -> Version:
@@ -48,7 +58,7 @@ WHERE_NOBODY_SAYS = {
 
 @pytest.fixture(scope="module")
 def chapters(clone: Path) -> dict[str, Any]:
-    """Rows of the warehouse after each of three builds, the later ones of activities alone."""
+    """Rows of the warehouse after each of four builds, the later ones of activities alone."""
     warehouse = Warehouse(clone / "warehouse" / "doors.duckdb", clone, {"STRAVA_WAREHOUSE": "warehouse/doors.duckdb"})
     warehouse.land(
         [
@@ -81,9 +91,15 @@ def chapters(clone: Path) -> dict[str, Any]:
     found = {"first": local_times(warehouse)} | {
         query: warehouse.rows(query) for query in (*OF_EXPORT_ALONE, *OF_ALL_ATHLETES)
     }
-    warehouse.land([sent(22, "2026-03-02T08:00:00Z", "2026-03-02T13:45:00Z", 20700, KATHMANDU, NOWHERE)])
+    started = ("2026-03-02T08:00:00Z", "2026-03-02T13:45:00Z", 20700)
+    warehouse.land([sent(22, *started, KATHMANDU, NOWHERE)])
+    # of another athlete, at the same instant
+    warehouse.land([sent(20, "2026-03-02T08:00:00Z", "2026-03-02T09:00:00Z", 3600, BERLIN)])
     warehouse.built("run", "--select", "activities")
     found["one more"] = local_times(warehouse)
+    warehouse.land([sent(22, *started, KATMANDU, NOWHERE, datetime(2026, 7, 2))])
+    warehouse.built("run", "--select", "activities")
+    found["another name"] = local_times(warehouse)
     warehouse.land([tombstone(22, datetime(2026, 8, 1), athlete_id=NOWHERE)], "tombstones")
     warehouse.built("run", "--select", "activities")
     found["gone"] = local_times(warehouse)
@@ -112,6 +128,7 @@ def test_a_neighbour_counts_from_when_it_is_known_until_it_is_gone(chapters: dic
     in_utc = (datetime(2026, 3, 1, 23, 30), 0, None, "utc")
     assert chapters["first"][21] == in_utc
     assert chapters["one more"][21] == (datetime(2026, 3, 2, 5, 15), 20700, KATHMANDU, "neighbour")
+    assert chapters["another name"][21] == (datetime(2026, 3, 2, 5, 15), 20700, KATMANDU, "neighbour")
     assert chapters["gone"][21] == in_utc
 
 

@@ -112,6 +112,7 @@ def land(warehouse: Warehouse, part: int) -> None:
         warehouse.land([tombstone(6, FETCHED, purged=True)], "tombstones")
     else:
         warehouse.land([version(came_back, at)], "activity_details")
+    land_neighbours(warehouse, part, at)
     if not part:
         odd = [version(SUMMARY_FIELDS, at), version(HALF_A_PAIR, at, activity_id=4), version({"name": "no id"}, at)]
         warehouse.land(odd)
@@ -121,6 +122,19 @@ def land(warehouse: Warehouse, part: int) -> None:
             warehouse.set({**NUMBERS, "max_hr": SETTINGS["max_hr"] + number}, athlete_id)
         walk = {"started_at": f"{at:%Y-%m-%dT%H:%M:%S}", "listed": 9, "landed": 2, "gone": 1, "complete": True}
         warehouse.land([version(walk, at, activity_id=None)], "sweeps")
+
+
+def land_neighbours(warehouse: Warehouse, part: int, at: datetime) -> None:
+    """Land winter starts of three athletes at one instant, whose zone, renamed or gone later, counts in summer."""
+    start = {"start_date": "2026-03-01T06:00:00Z", "start_date_local": "2026-03-01T07:00:00Z", "utc_offset": 3600}
+    zone = "(GMT+01:00) Europe/Zurich" if part else "(GMT+01:00) Europe/Berlin"
+    for athlete_id in (8, 9, 10):
+        if athlete_id == 10 and part:
+            warehouse.land([tombstone(athlete_id, at, athlete_id=athlete_id)], "tombstones")
+        else:
+            warehouse.land([version(start | {"id": athlete_id, "timezone": zone}, at, athlete_id)])
+        exported = version({"start_date": "2026-07-01T06:00:00Z"}, FETCHED, athlete_id, 10 + athlete_id)
+        warehouse.land([exported], "export_activities")
 
 
 def land_what_else_is_fetched(warehouse: Warehouse, world: World, ids: Sequence[int], at: datetime) -> None:
