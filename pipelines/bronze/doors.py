@@ -98,7 +98,7 @@ def came_through(bronze: BronzeReader, door: Door) -> CameThrough:
     listed = set() if door == "export" else _listed_in_exports(bronze)
     is_taken = _is_taken(door, tombstones, all_ids - left_ids, left_ids | listed)
     _take(TOMBSTONES, [each.row for each in tombstones], is_taken, shards, kept, rows)
-    proofs = _proofs(bronze, door, tombstones, is_taken, left, left_ids)
+    proofs = _proofs(bronze, door, tombstones, is_taken, versions, left, left_ids)
     before = _live(versions, [(each.row.id, each.row.fetched_at) for each in tombstones])
     stay = [(each.row.id, each.row.fetched_at) for each in tombstones if not is_taken(each.row)]
     after = _live(left, [*stay, *((proof.payload.id, proof.noticed_at) for proof in proofs)])
@@ -175,10 +175,14 @@ def _proofs(
     door: Door,
     tombstones: list[_Tombstone],
     is_taken: Callable[[_Row], bool],
+    versions: dict[str, list[_Row]],
     left: dict[str, list[_Row]],
     left_ids: set[int],
 ) -> list[Proof]:
-    """The tombstones that other doors prove for activities that only erased tombstones had buried."""
+    """The tombstones that other doors prove for activities that only erased tombstones had buried.
+
+    versions, left: the rows of each table now, and those that stay.
+    """
     taken = [each for each in tombstones if is_taken(each.row)]
     buried = {each.row.id: each for each in taken if each.row.id in left_ids and not each.is_purge}
     # left by an attempt that was killed before its withdrawal landed
@@ -197,7 +201,8 @@ def _proofs(
         else:
             at_api = {row.id for row in left[ACTIVITIES]}
             of_api = {id_: each for id_, each in of_athlete.items() if door == "export" and id_ in at_api}
-            gone_at = _gone_by_sweeps(bronze, athlete_id, of_api, last_seen)
+            returned_at = [(row.id, row.fetched_at) for table in _IN_LISTS for row in versions[table]]
+            gone_at = _gone_by_sweeps(bronze, athlete_id, of_api, last_seen, returned_at)
         noticed_by = "export" if door == "api" else "sweep"
         for id_, at in sorted(gone_at.items() - known):
             last_hash = newest[id_].sha256 if id_ in newest else None
@@ -219,15 +224,27 @@ def _gone_by_exports(
 
 
 def _gone_by_sweeps(
-    bronze: BronzeReader, athlete_id: int, buried: Mapping[int, _Tombstone], last_seen: Mapping[int, datetime]
+    bronze: BronzeReader,
+    athlete_id: int,
+    buried: Mapping[int, _Tombstone],
+    last_seen: Mapping[int, datetime],
+    seen: Iterable[tuple[int | None, datetime]],
 ) -> dict[int, datetime]:
-    """Those of `buried` that a complete walk did not see: if it lists a buried activity, that becomes a version."""
+    """Those of `buried` that a complete walk did not see while they were buried.
+
+    If it lists a buried activity, that becomes a version. A live one that it lists lands nothing, and one that it does
+    not list gets a tombstone of its own. seen: whenever any door had an activity.
+    """
     sweeps = bronze.sweeps_begun(athlete_id)
+    returned_at: dict[int, datetime] = {}
+    for id_, at in seen:
+        if id_ is not None and id_ in buried and at > buried[id_].row.fetched_at:
+            returned_at[id_] = min(at, returned_at.get(id_, at))
     gone_at = {}
     for id_, each in buried.items():
         buried_at = each.row.fetched_at
-        later = [at for at in sweeps if at > max(buried_at, last_seen.get(id_, buried_at))]
-        if later:
+        begin, end = max(buried_at, last_seen.get(id_, buried_at)), returned_at.get(id_, datetime.max)
+        if later := [at for at in sweeps if begin < at < end]:
             gone_at[id_] = later[0]
     return gone_at
 

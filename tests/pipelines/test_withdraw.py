@@ -257,6 +257,24 @@ def test_what_only_the_api_noticed_as_gone_comes_back_unless_a_newer_export_lack
     status(run)
 
 
+def test_what_exports_buried_and_brought_back_before_the_api_listed_it_stays_without_them(
+    athlete, run, strava, land, tmp_path
+):
+    id_ = strava.activities()[5]["id"]
+    for days, change in ((4, strava.delete), (3, strava.restore), (2, strava.edit)):
+        strava.set_clock(datetime.now(UTC) - timedelta(days=days))
+        _, path = exported(strava, tmp_path / f"{days}.zip")
+        land(path)
+        change(id_)
+    assert noticed_by(athlete) == {id_: "export"}
+    # the second sweep finds it unchanged, and so lands nothing
+    for _ in range(2):
+        assert run("pull", "--all").code == 0
+    land.withdraw("export")
+    assert noticed_by(athlete) == {}
+    assert live(athlete) == all_ids(strava)
+
+
 def test_what_was_purged_stays_so_as_long_as_an_export_has_it(athlete, run, strava, land, tmp_path):
     _, path = exported(strava, tmp_path / "1.zip")
     land(path)

@@ -1,5 +1,6 @@
 """Random histories by all doors: exports, files of a watch, the API, withdrawals and kills, and what they end in."""
 
+import json
 import os
 import random
 import time
@@ -255,8 +256,16 @@ class DoorsHistory:
             if ran.wait().code == KILLED:
                 self.kills += 1
                 self.say(f"killed at change {at}")
+                self._authorise_if_locked_out()
         ran = self.launcher.start(*arguments, environment=self.athlete.environment(SOAK_STEPS=steps)).wait()
         assert ran.code == 0, f"{' '.join(arguments)}: {ran.code} {ran.err}"
+
+    def _authorise_if_locked_out(self) -> None:
+        """A kill while Strava's answer with a new token was under way: the old one is dead, nobody has the new one."""
+        token_file = self.athlete.token_file
+        if token_file.exists() and not self.strava.knows(json.loads(token_file.read_bytes())["refresh_token"]):
+            self.say("authorised again")
+            self.athlete.authorise()
 
     # --- what has to be shown
 
