@@ -159,6 +159,7 @@ def local_date(summary: Json) -> date:
     return date.fromisoformat(summary["start_date_local"][:10])
 
 
+@pytest.mark.deep
 def test_only_details_of_a_new_version_are_parsed(story: Story) -> None:
     assert sorted(row[0] for row in story.parsed["news"]) == sorted(story.truth.details)
     first_build = {row[0]: row for row in story.parsed["first build"]}

@@ -69,6 +69,7 @@ def models(kind: str) -> set[str]:
     return {path.stem for path in (PACKAGE / "models" / kind).rglob("*.sql")} - OF_THEM
 
 
+@pytest.mark.deep
 def test_installed_it_builds_on_a_warehouse_in_another_database_and_leaves_the_project_its_own_ways(
     athlete: Athlete, run: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -115,7 +115,7 @@ def test_the_newest_of_an_athlete_shows_at_once_without_a_build(athlete, run, st
     assert [row[:4] for row in athlete.sql(goals)[1:]] == [("Swim", "activities", "year", 1)]
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_a_home_of_the_version_before_comes_up_to_date_without_a_step_or_a_request(athlete, run, strava):
     assert run("flow", ENRICH_LIMIT="0", **MINE).code == 0
     expected = athlete.sql(NUMBERS), athlete.sql(GOALS), athlete.sql("from zone_bounds order by all")

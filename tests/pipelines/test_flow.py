@@ -100,6 +100,7 @@ def test_a_rate_limit_in_mid_pull_ends_a_flow_cleanly_with_what_it_fetched_built
     assert "error" not in ran.err
 
 
+@pytest.mark.deep
 def test_flow_and_its_steps_one_by_one_give_the_same_warehouse(flowed, stepped):
     tables = built(flowed)
     assert len(tables["strava.activities"]) == N
@@ -205,6 +206,7 @@ def test_two_flows_at_once_take_turns_and_both_end_well(flowed, tmp_path):
         assert athlete.spawn("status").code == 0
 
 
+@pytest.mark.deep
 def test_a_warehouse_of_an_older_version_is_brought_up_to_date_without_a_request_more(flowed, tmp_path, strava):
     athlete = copy_of(flowed, tmp_path, strava)
     before = built(athlete)

@@ -123,7 +123,7 @@ def test_what_another_athlete_of_the_same_history_deleted_is_not_counted(athlete
     assert (numbers["stored"], numbers["deleted"], numbers["deleted_since"]) == (60, 0, 0)
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_what_was_purged_since_the_sweep_still_adds_up(athlete, run, strava):
     run("pull")
     old, new = strava.activities()[1]["id"], strava.add(name="soon gone")["id"]

@@ -90,6 +90,7 @@ def test_a_sweep_that_found_nothing_starts_no_dbt_and_can_be_queried(built):
     assert (datetime(2026, 1, 1), N, True) in swept
 
 
+@pytest.mark.deep
 def test_a_warehouse_of_the_version_without_tombstones_gets_what_it_lacks_from_the_next_flow(built):
     before = built.sql("from strava.activities order by id")
     older = (
