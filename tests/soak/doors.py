@@ -263,7 +263,9 @@ class DoorsHistory:
     def _authorise_if_locked_out(self) -> None:
         """A kill while Strava's answer with a new token was under way: the old one is dead, nobody has the new one."""
         token_file = self.athlete.token_file
-        if token_file.exists() and not self.strava.knows(json.loads(token_file.read_bytes())["refresh_token"]):
+        if token_file.exists() and not self.strava.accepts_refresh_token(
+            json.loads(token_file.read_bytes())["refresh_token"]
+        ):
             self.say("authorised again")
             self.athlete.authorise()
 
