@@ -3,8 +3,6 @@
 import ctypes
 from contextlib import suppress
 
-import pyarrow as pa
-
 ARENA_MAX = -8
 
 
@@ -16,6 +14,9 @@ def share_one_arena() -> None:
 
 def give_back_what_is_free() -> None:
     """Return free memory to the system: after a long pull that is 20 to 40 MB, and staging needs its own."""
-    pa.default_memory_pool().release_unused()
+    # whoever has something to free has imported it; `--help` has not
+    from pyarrow import default_memory_pool  # noqa: PLC0415
+
+    default_memory_pool().release_unused()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
