@@ -193,6 +193,10 @@ def _proofs(
         if row.id is not None and row.id in buried:
             newest[row.id] = max(row, newest.get(row.id, row))
     last_seen = {id_: row.fetched_at for id_, row in newest.items()}
+    returned_at: dict[int, datetime] = {}
+    for row in (row for table in _IN_LISTS for row in versions[table]):
+        if row.id is not None and row.id in buried and row.fetched_at > buried[row.id].row.fetched_at:
+            returned_at[row.id] = min(row.fetched_at, returned_at.get(row.id, row.fetched_at))
     proofs = []
     for athlete_id in sorted({each.athlete_id for each in buried.values()}):
         of_athlete = {id_ or 0: each for id_, each in buried.items() if each.athlete_id == athlete_id}
@@ -201,7 +205,6 @@ def _proofs(
         else:
             at_api = {row.id for row in left[ACTIVITIES]}
             of_api = {id_: each for id_, each in of_athlete.items() if door == "export" and id_ in at_api}
-            returned_at = [(row.id, row.fetched_at) for table in _IN_LISTS for row in versions[table]]
             gone_at = _gone_by_sweeps(bronze, athlete_id, of_api, last_seen, returned_at)
         noticed_by = "export" if door == "api" else "sweep"
         for id_, at in sorted(gone_at.items() - known):
@@ -228,18 +231,14 @@ def _gone_by_sweeps(
     athlete_id: int,
     buried: Mapping[int, _Tombstone],
     last_seen: Mapping[int, datetime],
-    seen: Iterable[tuple[int | None, datetime]],
+    returned_at: Mapping[int, datetime],
 ) -> dict[int, datetime]:
     """Those of `buried` that a complete walk did not see while they were buried.
 
     If it lists a buried activity, that becomes a version. A live one that it lists lands nothing, and one that it does
-    not list gets a tombstone of its own. seen: whenever any door had an activity.
+    not list gets a tombstone of its own. returned_at: when any door first had one of them again.
     """
     sweeps = bronze.sweeps_begun(athlete_id)
-    returned_at: dict[int, datetime] = {}
-    for id_, at in seen:
-        if id_ is not None and id_ in buried and at > buried[id_].row.fetched_at:
-            returned_at[id_] = min(at, returned_at.get(id_, at))
     gone_at = {}
     for id_, each in buried.items():
         buried_at = each.row.fetched_at
