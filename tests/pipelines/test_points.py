@@ -235,11 +235,7 @@ def test_a_kill_costs_no_points_and_doubles_none(athlete, world, land, monkeypat
             patch.setattr(staging, "_load", _die)
         else:
             patch.setattr("pipelines.warehouse.points._insert", _die)
-        if child := os.fork():
-            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-        else:
-            land.run("stage")
-            os._exit(0)
+        _stage_and_die(land)
     land.run("stage")
     files = {(row["id"], row["payload_hash"]) for row in rows(athlete, "activity_files")}
     assert {id_ for id_, _ in files} >= ids_in_layer(athlete)
@@ -256,11 +252,7 @@ def test_a_kill_while_points_are_made_again_leaves_those_before_in_sql(athlete, 
     with monkeypatch.context() as patch:
         patch.setattr(readings, "reader_version", lambda: "another")
         patch.setattr("pipelines.warehouse.points._insert", _die)
-        if child := os.fork():
-            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-        else:
-            land.run("stage")
-            os._exit(0)
+        _stage_and_die(land)
     assert staged(athlete) == known
 
 
@@ -268,6 +260,15 @@ def _measured_of(world: World, points: int) -> list[tuple[str, list[Sample]]]:
     draft = Draft(world, "en", 103, 2026, points)
     files = [(row.file_name, draft.samples(row)) for row in draft.rows if row.file is not None]
     return [(name, [s for s in samples if ".gpx" not in name or s.lat is not None]) for name, samples in files]
+
+
+def _stage_and_die(land: Steps) -> None:
+    """Stage in a process of its own, which a patch kills in the middle."""
+    if child := os.fork():
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    else:
+        land.run("stage")
+        os._exit(0)
 
 
 def _die(*_: object) -> None:
