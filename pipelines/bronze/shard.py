@@ -7,8 +7,8 @@ What the system cannot read (a failing disk, too many open files, no permission)
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -85,19 +85,27 @@ def files_set_aside(folder: Path) -> list[tuple[Path, Path]]:
     return [(path, path.with_name(SET_ASIDE.sub(r"\1", path.name))) for path in files]
 
 
-def write_new_shard(rows: pa.Table, pull: str, folder: Path) -> Path:
-    """Write `rows`, which have no `shard` yet, to a file in `folder` named after `pull`; returns its path.
+def write_new_shard(groups: Iterable[pa.Table], pull: str, folder: Path) -> tuple[Path, int]:
+    """Write `groups`, which have no `shard` yet, to a file in `folder` named after `pull`; returns it and its rows.
 
-    Only dlt's load job makes it a shard. dlt's own writer would resolve its configuration for each file and build a
-    dictionary of payloads.
+    groups: at least one; each becomes a row group, and only one is in memory at a time. Only dlt's load job makes the
+    file a shard. dlt's own writer would resolve its configuration for each file and build a dictionary of payloads.
     """
     # unique within a second and a pull: two files with one name would be one file
     name = f"{pull}_{secrets.token_hex(4)}"
     path = folder / f"{name}.parquet"
-    named = rows.append_column("shard", pa.repeat(pa.scalar(name), len(rows)))
-    # in the order of SCHEMA
-    pq.write_table(named.select(SCHEMA.names), path, **PARQUET)
-    return path
+    count = 0
+    with ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        for rows in groups:
+            named = rows.append_column("shard", pa.repeat(pa.scalar(name), len(rows)))
+            # in the order of SCHEMA
+            named = named.select(SCHEMA.names)
+            if writer is None:
+                writer = stack.enter_context(pq.ParquetWriter(path, named.schema, **PARQUET))
+            writer.write_table(named)
+            count += len(rows)
+    return path, count
 
 
 def taken_by_dlt(path: Path, rows: int) -> Iterator[DataItemWithMeta]:
@@ -215,6 +223,16 @@ def shard_name(path: Path) -> str:
         FileNotFoundError, ShardDamaged, StorageFailed: as `opened`.
     """
     with opened(path) as file:
+        return _name(file)
+
+
+def name_in_new_file(path: Path) -> str:
+    """Like `shard_name`, of a file that was written in this run: only the name is read, not the whole file.
+
+    Raises:
+        OSError, ArrowException: it cannot be read.
+    """
+    with pq.ParquetFile(path) as file:
         return _name(file)
 
 

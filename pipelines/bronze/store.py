@@ -60,6 +60,7 @@ from pipelines.bronze.shard import (
     erases_purged,
     files_set_aside,
     look_through,
+    name_in_new_file,
     names_in,
     opened,
     rewrite_shard,
@@ -167,7 +168,7 @@ class _AppearWholeJob(FilesystemLoadJob):
         if self.load_table_name not in TABLES:
             return super().make_remote_file_path(file_name)
         # from the rows, not from this run's settings: a killed run may have left the package
-        return f"{self.load_table_name}/{shard_name(self.path)}.parquet"
+        return f"{self.load_table_name}/{name_in_new_file(self.path)}.parquet"
 
     def metrics(self) -> LoadJobMetrics:
         # dlt's own metrics add the remote path, which can no longer be read: the file is among the completed jobs

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -15,7 +15,9 @@ from pipelines.bronze.tables import TABLES
 from pipelines.mirror.landing import ROWS_PER_SHARD, pull_of
 
 # what is in memory at a time, in three forms: as files, as a table, as Parquet
-BYTES_PER_SHARD = 2**23
+BYTES_PER_GROUP = 2**22
+# dlt takes as long to load a small shard as a large one
+BYTES_PER_SHARD = 2**24
 
 
 class DatedRow(NamedTuple):
@@ -45,24 +47,30 @@ class DatedRows:
         self._bronze.land(resource_of(table, self._shards(table, rows)))
 
     def _shards(self, table: str, rows: Iterable[DatedRow]) -> Iterator[DataItemWithMeta]:
-        batch: list[DatedRow] = []
-        size = 0
-        for row in rows:
-            batch.append(row)
-            size += len(row.payload)
-            if len(batch) >= ROWS_PER_SHARD or size >= BYTES_PER_SHARD:
-                yield from self._shard(table, batch)
-                size = 0
-        if batch:
-            yield from self._shard(table, batch)
+        pull, waiting = pull_of(table, self._athlete_id, self._began_at), iter(rows)
+        while (first := next(waiting, None)) is not None:
+            groups = self._groups(table, chain([first], waiting))
+            yield from taken_by_dlt(*write_new_shard(groups, pull, self._bronze.waiting_path))
 
-    def _shard(self, table: str, rows: list[DatedRow]) -> Iterator[DataItemWithMeta]:
-        """A shard of `rows`; the list is empty afterwards."""
-        count, pull = len(rows), pull_of(table, self._athlete_id, self._began_at)
-        path = write_new_shard(self._table(table, rows), pull, self._bronze.waiting_path)
-        # what waits for dlt is on disk
-        rows.clear()
-        yield from taken_by_dlt(path, count)
+    def _groups(self, table: str, rows: Iterable[DatedRow]) -> Iterator[pa.Table]:
+        """The first of `rows`, as many as a shard takes, in its row groups."""
+        group: list[DatedRow] = []
+        size = size_of_shard = 0
+        for count, row in enumerate(rows, 1):
+            group.append(row)
+            size += len(row.payload)
+            size_of_shard += len(row.payload)
+            is_whole = count >= ROWS_PER_SHARD or size_of_shard >= BYTES_PER_SHARD
+            if is_whole or size >= BYTES_PER_GROUP:
+                taken = self._table(table, group)
+                # while the table is written, there is no other copy
+                group.clear()
+                size = 0
+                yield taken
+            if is_whole:
+                return
+        if group:
+            yield self._table(table, group)
 
     def _table(self, table: str, rows: list[DatedRow]) -> pa.Table:
         schema = TABLES[table].schema

@@ -46,10 +46,10 @@ from pipelines.mirror.dated_rows import DatedRow, DatedRows
 from pipelines.sources.strava_api.payloads import Payload
 from pipelines.sources.strava_export import Export, ExportError, ExportFile, ExportRow, Member, NotAnExport, Problem
 
-COMMIT_BYTES = 2**28
+COMMIT_BYTES = 2**30
 COMMIT_S = 30
 # bytes that are read before they are written
-BYTES_AHEAD, FILES_AHEAD = 2**22, 64
+BYTES_AHEAD, FILES_AHEAD = 2**23, 64
 # `status --json` has the rest
 MOST_PROBLEMS = 20
 _GEAR_FILES = {"bike": "bikes.csv", "shoes": "shoes.csv", "component": "components.csv"}

@@ -74,8 +74,7 @@ class NewVersions:
             yield from self._shard_of(waiting)
 
     def _shard_of(self, tables: list[pa.Table]) -> Iterator[DataItemWithMeta]:
-        rows = pa.concat_tables(tables)
-        yield from taken_by_dlt(write_new_shard(rows, self.pull, self._work_path), len(rows))
+        yield from taken_by_dlt(*write_new_shard([pa.concat_tables(tables)], self.pull, self._work_path))
 
     def _new(self, payloads: Iterable[Payload]) -> list[tuple[Payload, datetime]]:
         """The payloads of a page that are new or changed, and when it was fetched."""

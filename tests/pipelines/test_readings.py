@@ -41,8 +41,8 @@ def land(athlete, table: str, rows: list[Row]) -> str:
     bronze.waiting_path.mkdir(parents=True, exist_ok=True)
     schema = TABLES[table].schema
     whole = pa.Table.from_pylist(rows, schema=schema.remove(schema.get_field_index("shard")))
-    path = write_new_shard(whole, f"{table}_{athlete.strava.athlete_id}_20260101000000", bronze.waiting_path)
-    bronze.land(resource_of(table, taken_by_dlt(path, len(whole))))
+    path, count = write_new_shard([whole], f"{table}_{athlete.strava.athlete_id}_20260101000000", bronze.waiting_path)
+    bronze.land(resource_of(table, taken_by_dlt(path, count)))
     return path.stem
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from zipfile import ZipFile
 
+import pyarrow.parquet as pq
 import pytest
 from imports import Steps, exported, live, rows, without_account
 from landed import all_ids, write_shard
@@ -257,13 +258,14 @@ def test_a_file_with_the_upload_id_in_its_name_joins_an_activity_without_a_start
     assert "1 new, of known activities" in steps.run("watch", STRAVA_WATCH=str(folder))
 
 
-def test_large_files_land_in_several_shards(newcomer, land, folder):
+def test_large_files_land_in_several_shards_and_row_groups(newcomer, land, folder):
     for number in range(3):
         content = gpx_file(samples(1800, 5000.0), start=NOON + timedelta(days=number))
-        put(folder / f"{number}.gpx", content + b"\n" * 5_000_000)
+        put(folder / f"{number}.gpx", content + b"\n" * 9_000_000)
     assert "3 new" in land.watch()
     assert len(rows(newcomer, "activity_files")) == 3
-    assert len(newcomer.shards("activity_files")) == 2
+    groups = [pq.read_metadata(shard).num_row_groups for shard in newcomer.shards("activity_files")]
+    assert sorted(groups) == [1, 2]
 
 
 def test_two_recordings_of_one_run_are_one_activity(newcomer, land, folder):
