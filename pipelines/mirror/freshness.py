@@ -10,8 +10,7 @@ from pipelines.sources.strava_api.payloads import read_json
 # what versions say, each with the instant at which it was fetched, oldest first
 _Versions = list[tuple[datetime, dict[str, Any]]]
 
-# what an athlete edits, what a crop moves, and what Strava computes again; not the number of companions, which goes up
-# and down in the list without any edit
+# what an athlete edits, what a crop moves, and what Strava computes again; nothing of FLAPPING
 COMPARED = (
     "name",
     "type",

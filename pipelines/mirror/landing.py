@@ -3,7 +3,7 @@
 Each resource is extracted in commits (`Bronze.land`), so that a kill or an error costs at most one commit.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,10 +36,19 @@ def pull_of(table: str, athlete_id: int, began_at: datetime) -> str:
 class NewVersions:
     """Turns payloads into shards of the versions that bronze does not have yet; counts them in `count`.
 
-    `pull` is the beginning of its shards' names; they wait in `work_path` until dlt takes them.
+    `pull` is the beginning of its shards' names; they wait in `work_path` until dlt takes them. `no_news` returns
+    the digests of payloads, fetched at an instant (UTC), that need not land although they differ from bronze.
     """
 
-    def __init__(self, table: str, landed: Landed, athlete_id: int, started_at: datetime, work_path: Path) -> None:
+    def __init__(
+        self,
+        table: str,
+        landed: Landed,
+        athlete_id: int,
+        started_at: datetime,
+        work_path: Path,
+        no_news: Callable[[Sequence[Payload], datetime], set[bytes]] = lambda _payloads, _now: set(),
+    ) -> None:
         self.table = table
         self._landed = landed
         self._athlete_id = athlete_id
@@ -47,6 +56,7 @@ class NewVersions:
         # a page that shifts during the walk repeats what came shortly before; a whole history would take 20 MB
         self._recent: dict[int | bytes, bytes] = {}
         self._work_path = work_path
+        self._no_news = no_news
         self.pull = pull_of(table, athlete_id, started_at)
         self.count = 0
 
@@ -76,12 +86,13 @@ class NewVersions:
     def _shard_of(self, tables: list[pa.Table]) -> Iterator[DataItemWithMeta]:
         yield from taken_by_dlt(*write_new_shard([pa.concat_tables(tables)], self.pull, self._work_path))
 
-    def _new(self, payloads: Iterable[Payload]) -> list[tuple[Payload, datetime]]:
+    def _new(self, payloads: Sequence[Payload]) -> list[tuple[Payload, datetime]]:
         """The payloads of a page that are new or changed, and when it was fetched."""
         # a clock that was set back must not make today's version older than yesterday's
         fetched_at = max(datetime.now(UTC).replace(tzinfo=None), self._newest_fetched_at + timedelta(microseconds=1))
         self._newest_fetched_at = fetched_at
-        new = [(payload, fetched_at) for payload in payloads if self._is_new(payload)]
+        no_news = self._no_news([payload for payload in payloads if self._has_changed(payload)], fetched_at)
+        new = [(payload, fetched_at) for payload in payloads if self._is_new(payload, no_news)]
         self.count += len(new)
         return new
 
@@ -96,10 +107,18 @@ class NewVersions:
         }
         return pa.table(columns)
 
-    def _is_new(self, payload: Payload) -> bool:
-        """Whether the newest known version differs; this one is the newest from now on."""
+    def _has_changed(self, payload: Payload) -> bool:
+        """Whether it differs from the newest version of its activity, which is in bronze and not of this walk."""
+        if payload.id is None or payload.id in self._recent or payload.id not in self._landed.hashes:
+            return False
+        return self._landed.hashes[payload.id] != payload.digest
+
+    def _is_new(self, payload: Payload, no_news: set[bytes]) -> bool:
+        """Whether the newest known version differs, and that is news; this one is the newest from now on."""
         key = payload.digest if payload.id is None else payload.id
         if self._recent.get(key, self._landed.hashes.get(key)) == payload.digest:
+            return False
+        if payload.digest in no_news and key not in self._recent:
             return False
         self._recent[key] = payload.digest
         if len(self._recent) > RECENT:

@@ -14,6 +14,7 @@ from pipelines.ground.settings import StravaSettings
 from pipelines.mirror.access import Access
 from pipelines.mirror.burial import Burial
 from pipelines.mirror.commits import ListInCommits
+from pipelines.mirror.flapping import Flapping
 from pipelines.mirror.landing import NewVersions, Notes, activities
 from pipelines.sources.strava_api.payloads import EPOCH, Payload
 
@@ -78,7 +79,14 @@ class Pull:
         """Walk the list from where `sweep` stopped, or the lookback; False if only a sweep can show what is gone."""
         self._noted = start = sweep.reached if sweep is not None else self._lookback_start()
         landed = self._bronze.landed(ACTIVITIES)
-        versions = NewVersions(ACTIVITIES, landed, self._athlete_id, self._began_at, self._bronze.waiting_path)
+        versions = NewVersions(
+            ACTIVITIES,
+            landed,
+            self._athlete_id,
+            self._began_at,
+            self._bronze.waiting_path,
+            Flapping(self._bronze).returned,
+        )
         roll = RollCall(self._burial.expected(start), start, sweep.gone if sweep is not None else ())
         counted = self._counted(sweep) if sweep is not None and sweep.reached > EPOCH else set()
         try:

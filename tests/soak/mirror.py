@@ -26,7 +26,15 @@ from processes import Command, Launcher
 
 from soak.batch import Batch, Ended
 from soak.strava import ALL, CHANGES, LESS, Change, Strava
-from soak.truth import Rows, Warehouse, bronze_rows, list_differences, live_in_bronze, staging_differences
+from soak.truth import (
+    Rows,
+    Warehouse,
+    bronze_rows,
+    kept_though_flapped,
+    list_differences,
+    live_in_bronze,
+    staging_differences,
+)
 
 FAULTS = (
     *("500", "502", "503", "429", "401", "403", "cut", "drop", "html", "nonsense", "bad_utf8", "empty404"),
@@ -329,7 +337,7 @@ class Mirror(RuleBasedStateMachine):
         return Ended(
             self.name,
             self.strava.athlete_id,
-            truth,
+            truth | kept_though_flapped(self.home / "data", truth),
             {id_: self.strava.detail(id_) for id_ in truth},
             self.strava.versions,
             self.seen,
@@ -353,7 +361,7 @@ class Mirror(RuleBasedStateMachine):
         known = live_in_bronze(data, buried).keys()
         too_much = is_too_much(known, truth.keys())
         assert ("--confirm-deletions" in ran.err) == too_much, ran.err
-        self.seen |= self.strava.versions_of(truth)
+        self.seen |= self.strava.versions_of(truth | kept_though_flapped(data, truth))
         self.tally.quiet_pulls += 1
         if too_much:
             self.tally.held_back += 1

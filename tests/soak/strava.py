@@ -86,6 +86,10 @@ class Strava(Simulator):
             elif known and change.kind == "delete_many":
                 for id_ in dice.sample(known, min(len(known), dice.randrange(4, 12))):
                     self.delete(id_)
+            elif change.kind == "flap":
+                # the same ones often enough that a count returns
+                for id_ in known[change.number % 3 :: 3]:
+                    self.edit(id_, athlete_count=3 if self.summary(id_)["athlete_count"] == 1 else 1)
             elif known:
                 chosen = known[change.number % len(known)]
                 news = self._news(chosen, dice) if change.kind == "edit" else {}
@@ -127,7 +131,7 @@ class Strava(Simulator):
 
 CHANGES = (
     *("upload", "late", "same_second", "edit", "edit", "edit", "crop", "hide", "unhide"),
-    *("delete", "delete", "delete_many", "restore", "restore"),
+    *("delete", "delete", "delete_many", "restore", "restore", "flap", "flap"),
 )
 _NEEDS_NONE = {"upload", "late", "same_second", "restore"}
 

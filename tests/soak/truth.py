@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ Rows = list[dict[str, Any]]
 TABLES = ("activities", "activity_details", "sweeps", "tombstones")
 # a detail's gear tells how far it has gone in other activities by now: as old as the detail is
 OF_OTHER_ACTIVITIES = {"gear"}
+# Strava changes this to and fro by itself; see `kept_though_flapped`
+FLAPS = "athlete_count"
+FLAPS_FOR = timedelta(days=30)
 # in what a detail has to agree with a summary that changed after it was fetched
 FOLLOWED = {
     *("name", "type", "sport_type", "gear_id", "visibility", "distance", "moving_time", "elapsed_time"),
@@ -43,9 +46,31 @@ def live_in_bronze(data: Path, tombstones: Rows | None = None) -> dict[int, str]
     return {row["id"]: row["payload"] for row in alive}
 
 
+def kept_though_flapped(data: Path, truth: Mapping[int, bytes]) -> dict[int, bytes]:
+    """What bronze has of the activities whose count returned to one that it had before, and of which no more changed.
+
+    Such a count may wait until the newest version is 30 days old. By id; all others have to be as Strava lists them.
+    """
+    chains: dict[int, Rows] = defaultdict(list)
+    for row in bronze_rows(data, "activities"):
+        chains[row["id"]].append(row)
+    young = datetime.now(UTC).replace(tzinfo=None) - FLAPS_FOR
+    kept = {}
+    for id_, payload in live_in_bronze(data).items():
+        # nothing that cannot differ is parsed
+        if id_ not in truth or payload.encode() == truth[id_] or chains[id_][-1]["fetched_at"] <= young:
+            continue
+        before, now = json.loads(payload), json.loads(truth[id_])
+        had = [json.loads(row["payload"])[FLAPS] for row in chains[id_]]
+        if before | {FLAPS: now[FLAPS]} == now and now[FLAPS] in had:
+            kept[id_] = payload.encode()
+    return kept
+
+
 def list_differences(data: Path, truth: Mapping[int, bytes]) -> list[str]:
-    """What bronze takes for live against what Strava lists, byte for byte."""
+    """What bronze takes for live against what Strava lists, byte for byte, but for counts that may wait."""
     live = live_in_bronze(data)
+    truth = {**truth, **kept_though_flapped(data, truth)}
     return [
         *(f"{id_} is at Strava and not in bronze" for id_ in sorted(truth.keys() - live.keys())),
         *(f"{id_} is live in bronze and not at Strava" for id_ in sorted(live.keys() - truth.keys())),
@@ -105,9 +130,10 @@ class Warehouse:
     ) -> list[str]:
         """What differs from Strava.
 
-        truth: summaries by id, as listed; details: what the detail endpoint answers, by id; versions: (id, hash) of all
-        summaries there ever were, of which those `seen` were there at a quiet pull, and not erased since. purged: ids
-        of what is gone and erased. torn: whether shards, and with them versions, got lost.
+        truth: summaries by id, as listed, or as kept though a count returned. details: what the detail endpoint
+        answers, by id. versions: (id, hash) of all summaries there ever were, of which those `seen` were there at a
+        quiet pull, and not erased since. purged: ids of what is gone and erased. torn: whether shards, and with them
+        versions, got lost.
         """
         return [
             *self._of_activities(truth),
@@ -138,7 +164,8 @@ class Warehouse:
         newest = {row["id"]: row["fetched_at"] for row in self.activities}
         for id_ in kept.keys() & details.keys():
             stored = json.loads(kept[id_]["json"])
-            names = (stored.keys() | details[id_].keys()) - OF_OTHER_ACTIVITIES
+            # a count that returned lands neither as a summary nor with details
+            names = (stored.keys() | details[id_].keys()) - OF_OTHER_ACTIVITIES - {FLAPS}
             if kept[id_]["fetched_at"] < newest.get(id_, datetime.max):
                 names &= FOLLOWED
             for name in names:
