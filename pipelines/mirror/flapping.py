@@ -10,7 +10,7 @@ from pipelines.bronze.tables import ACTIVITIES
 from pipelines.sources.strava_api.payloads import Payload
 from pipelines.sources.strava_api.settings import FLAPPING
 
-# so rarely can an activity that flaps land for that alone, and so late arrives a value that returned and stays
+# a value that returned to stay lands this late, and an activity that flaps at most this often for that alone
 LANDS_AFTER = timedelta(days=30)
 # a key with its value; inside a string its quotes have backslashes, so this never matches there
 _VALUE = re.compile(rf'"(?:{"|".join(FLAPPING)})"\s*:\s*(?:\d+|null)'.encode())
@@ -23,10 +23,10 @@ class Flapping:
         self._bronze = bronze
 
     def returned(self, payloads: Sequence[Payload], now: datetime) -> set[bytes]:
-        """The digests of those of `payloads`, just fetched (`now`, UTC), that are an older state but for other fields.
+        """The digests of those of `payloads`, fetched at `now` (UTC), whose only change is a count that returned.
 
-        They differ from their activity's newest version, which is younger than LANDS_AFTER, in FLAPPING alone, and in
-        values that the activity has had before.
+        They differ from their activity's newest version in FLAPPING alone, the activity has had these values before,
+        and that version is younger than LANDS_AFTER.
         """
         ids = [payload.id for payload in payloads if payload.id in self._with_several_versions] if payloads else []
         if not ids:

@@ -12,6 +12,7 @@ DECIDE = {
         "burial",
         "landing",
         "freshness",
+        "flapping",
         "fingerprints",
         "refresh",
         "quarantine",
