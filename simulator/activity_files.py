@@ -32,6 +32,7 @@ Value = int | float | bytes | Sequence[int | None] | None
 Field = tuple[int, int, Value]  # number in the profile, base type, raw value
 
 _ENUM, _SINT8, _UINT8, _STRING, _BYTE, _SINT32, _UINT16, _UINT32, _FLOAT32 = 0, 1, 2, 7, 13, 0x85, 0x84, 0x86, 0x88
+_UINT32Z = 0x8C
 _FORMATS: Final = {
     _ENUM: ("B", 0xFF),
     _SINT8: ("b", 0x7F),
@@ -40,6 +41,7 @@ _FORMATS: Final = {
     _SINT32: ("i", 0x7FFFFFFF),
     _UINT16: ("H", 0xFFFF),
     _UINT32: ("I", 0xFFFFFFFF),
+    _UINT32Z: ("I", 0),
     _FLOAT32: ("f", float("nan")),
 }
 
@@ -60,11 +62,12 @@ class Sample(NamedTuple):
 
 
 class Device(NamedTuple):
-    """A maker's and a product's number in the FIT profile, and the name that GPX and TCX bear."""
+    """A maker's and a product's number in the FIT profile, the name that GPX and TCX bear, and FIT's serial number."""
 
     manufacturer: int
     product: int
     name: str
+    serial: int | None = None
 
 
 EDGE_530: Final = Device(1, 3121, "Garmin Edge 530")
@@ -204,9 +207,18 @@ def fit_file(
     """
     fit = FitWriter(big_endian=big_endian, define_always=define_always)
     at = _fit_time(start)
+    serial = () if device.serial is None else ((3, _UINT32Z, device.serial),)
     name = () if product_name is None else ((8, _STRING, product_name.encode() + b"\0"),)
     fit.message(
-        0, [(0, _ENUM, 4), (1, _UINT16, device.manufacturer), (2, _UINT16, device.product), (4, _UINT32, at), *name]
+        0,
+        [
+            (0, _ENUM, 4),
+            (1, _UINT16, device.manufacturer),
+            (2, _UINT16, device.product),
+            (4, _UINT32, at),
+            *serial,
+            *name,
+        ],
     )
     fit.message(
         23, [(253, _UINT32, at), (0, _UINT8, 0), (2, _UINT16, device.manufacturer), (4, _UINT16, device.product)]

@@ -1,7 +1,8 @@
 """Takeovers: an activity that was known by its file alone, and that Strava now knows, becomes Strava's.
 
-Bronze is never changed: the rows of the file are repeated under Strava's id, and a tombstone buries the negative one.
-Files that came before their athlete was known get that athlete in the same way.
+So does one whose file is a part of a recording that a longer file has. Bronze is never changed: the rows of the file
+are repeated under the other id, and a tombstone buries the negative one. Files that came before their athlete was known
+get that athlete in the same way.
 """
 
 from collections.abc import Iterable, Iterator
@@ -50,22 +51,34 @@ class Takeover:
         if not files:
             return 0
         known = KnownActivities(self._bronze, athlete_id, files)
-        taken: dict[int, int] = {}
+        at_strava: dict[int, int] = {}
+        by_length: dict[int, int] = {}
         for file in files:
             activity_id = known.activity_of(file, among=known.at_strava)
+            whole_id = known.whole_of(file)
             if activity_id is not None:
-                taken.setdefault(file.activity_id, activity_id)
+                at_strava.setdefault(file.activity_id, activity_id)
+            elif whole_id is not None:
+                by_length.setdefault(file.activity_id, whole_id)
+        taken = {id_: _end_of(id_, by_length | at_strava) for id_ in by_length.keys() | at_strava.keys()}
         if taken:
-            self._hand_over(athlete_id, taken, [file for file in files if file.activity_id in taken])
+            moved = [
+                (file, known.handed_over(file, taken[file.activity_id])) for file in files if file.activity_id in taken
+            ]
+            self._hand_over(athlete_id, moved)
             self._bury(athlete_id, {id_: live[id_] for id_ in taken})
-            count = counted(len(taken), "activity")
+        if at_strava:
+            count = counted(len(at_strava), "activity")
             self._report.say(f"Files: {count} known by files alone until now have come from Strava too.")
+        if joined := len(taken) - len(at_strava):
+            self._report.say(f"Files: {counted(joined, 'recording')} are in longer files too, and count once.")
         return len(taken)
 
     def _athlete_id(self) -> int | None:
+        """The athlete of the files, NOBODY if nothing names one yet; None if there are several."""
         if self._token_athlete_id is not None:
             return self._token_athlete_id
-        athletes = athletes_known(self._bronze)
+        athletes = athletes_known(self._bronze) or {NOBODY}
         return athletes.pop() if len(athletes) == 1 else None
 
     def _give_an_athlete(self, athlete_id: int) -> None:
@@ -82,19 +95,24 @@ class Takeover:
             # newer, so that this version counts
             self._repeat(NOBODY, athlete_id, {(f.activity_id, f.sha256): replace(f, taken_at=utc_now()) for f in left})
 
-    def _hand_over(self, athlete_id: int, taken: dict[int, int], files: Iterable[WatchedFile]) -> None:
+    def _hand_over(self, athlete_id: int, moved: Iterable[tuple[WatchedFile, WatchedFile]]) -> None:
+        """Repeat the rows of files: each as it is, and as it will be."""
+        moved = list(moved)
         landed = set(
             self._bronze.query(
                 f"select id, payload_hash from {{{ACTIVITY_FILES}}} where id in (select unnest($ids))",
-                ids=sorted(set(taken.values())),
+                ids=sorted({file.activity_id for _, file in moved}),
             )
         )
-        moved = {(f.activity_id, f.sha256): replace(f, activity_id=taken[f.activity_id]) for f in files}
         self._repeat(
             athlete_id,
             athlete_id,
             # an export may have brought the file itself
-            {key: file for key, file in moved.items() if (file.activity_id, file.sha256) not in landed},
+            {
+                (file.activity_id, file.sha256): taken
+                for file, taken in moved
+                if (taken.activity_id, taken.sha256) not in landed
+            },
         )
 
     def _repeat(self, of: int, athlete_id: int, files: dict[tuple[int, str], WatchedFile]) -> None:
@@ -125,12 +143,19 @@ class Takeover:
         DatedRows(self._bronze, athlete_id, self._began_at).land(TOMBSTONES, rows)
 
 
+def _end_of(activity_id: int, taken: dict[int, int]) -> int:
+    """The id of the last of those that take it over one after the other."""
+    while activity_id in taken:
+        activity_id = taken[activity_id]
+    return activity_id
+
+
 def note_row(file: WatchedFile, athlete_id: int) -> DatedRow:
     """The note on `file`, as a row."""
     payload = file.payload(athlete_id)
-    return DatedRow(file.activity_id, file.start_date, file.taken_at, payload.text, payload.digest.hex())
+    return DatedRow(file.activity_id, file.start_date, file.version_at, payload.text, payload.digest.hex())
 
 
 def file_row(file: WatchedFile, content: bytes) -> DatedRow:
     """The file itself, as a row."""
-    return DatedRow(file.activity_id, file.start_date, file.taken_at, content, file.sha256)
+    return DatedRow(file.activity_id, file.start_date, file.version_at, content, file.sha256)

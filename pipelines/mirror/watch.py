@@ -1,7 +1,7 @@
 """Activity files: what is new in a watch folder, or named on the command line, lands in bronze.
 
 A cache knows files by path, size and time, so that nothing is read twice; without it, each is read and recognised by
-known by its content.
+its content, which is the same with and without gzip.
 """
 
 import hashlib
@@ -30,6 +30,7 @@ from pipelines.mirror.watch_cache import LEFT, Looked, Outcome, WatchCache
 from pipelines.sources.strava_api.payloads import EPOCH
 from pipelines.sources.strava_api.terminal import one_line
 from pipelines.sources.strava_export import upload_id_of
+from pipelines.sources.strava_export.readers import UnreadableFile, unwrapped
 from pipelines.warehouse.file_readings import file_reading
 from pipelines.warehouse.readings import reader_version
 
@@ -41,6 +42,7 @@ COMPLETED_S = 600
 INCOMPLETE = ("empty", "damaged")
 MOST_BYTES = 2**29
 BYTES_AT_A_TIME, FILES_AT_A_TIME, SECONDS_AT_A_TIME = 2**25, 500, 30
+FILES_PACKED_AT_A_TIME = 32
 MOST_PROBLEMS = 20
 
 # what a person sees, in this order
@@ -73,6 +75,8 @@ class _Read(NamedTuple):
     looked: Looked
     file: WatchedFile
     content: bytes
+    # the hash of the content without gzip
+    unpacked_sha256: str
 
 
 @dataclass
@@ -193,7 +197,8 @@ class Watch:
     def _unknown(self, found: Iterable[_Found]) -> Iterator[_Found]:
         """Those that have to be read."""
         rows = self._bronze.query(f"select distinct payload_hash from {{{ACTIVITY_FILES}}} where id is not null")
-        self._landed = {sha256 for (sha256,) in rows}
+        # the hash of a file, with or without gzip -> that of the file in bronze with this content
+        self._landed = {sha256: sha256 for (sha256,) in rows}
         for each in found:
             try:
                 stat = each.path.stat()
@@ -275,12 +280,14 @@ class Watch:
 
     def _parsed(self, each: _Found, looked: Looked, content: bytes, age_s: float) -> _Read | None:
         sha256 = looked.sha256 or ""
-        if sha256 in self._landed:
-            self._note(each, looked)
+        unpacked_sha256 = _unpacked_sha256(content, sha256)
+        landed = self._landed.get(sha256, self._landed.get(unpacked_sha256))
+        if landed is not None:
+            self._note(each, replace(looked, sha256=landed))
             return None
         reading = file_reading(content)
         is_cut = bool(reading.get("faults")) or reading.get("problem_reason") in INCOMPLETE
-        file = _as_noted(each, sha256, reading)
+        file = _as_noted(each, sha256, own_id(unpacked_sha256), reading)
         if is_cut and age_s < COMPLETED_S:
             reason = str(reading.get("problem") or f"It is not whole: {', '.join(reading['faults'])}.")
             self._leave(each, replace(looked, outcome="waiting", reason=reason, reader=""))
@@ -289,8 +296,8 @@ class Watch:
             outcome: Outcome = "no activity" if reading.get("problem_reason") == "no activity" else "not read"
             self._leave(each, replace(looked, outcome=outcome, reason=reason))
         else:
-            self._landed.add(sha256)
-            return _Read(each, looked, file, content)
+            self._landed |= {sha256: sha256, unpacked_sha256: sha256}
+            return _Read(each, looked, file, content, unpacked_sha256)
         return None
 
     # --- what lands
@@ -299,17 +306,27 @@ class Watch:
         """Land a batch: first the notes, which show that the files are not from an export."""
         known = KnownActivities(self._bronze, athlete_id, [read.file for read in batch.files])
         is_purged = self._bronze.is_purged(ACTIVITY_FILES)
+        activity_ids = [known.activity_of(read.file) for read in batch.files]
+        packed = _Packed(self._bronze, athlete_id, {id_ for id_ in activity_ids if id_ is not None})
         landing: list[tuple[WatchedFile, bytes]] = []
-        for found, looked, file, content in batch.files:
+        for found, looked, file, content, unpacked_sha256 in batch.files:
+            # those before it in this batch are known too
             activity_id = known.activity_of(file)
+            twin = packed.twin_of(activity_id, unpacked_sha256)
             is_gone = activity_id is None and (known.is_gone(file) or is_purged(file.activity_id, EPOCH))
-            if not is_gone:
-                taken = file if activity_id is None else replace(file, activity_id=activity_id)
+            outcome: Outcome = "known"
+            if is_gone:
+                self._counts["gone"] += 1
+                outcome = "gone"
+            elif twin is not None:
+                self._counts["known"] += 1
+            else:
+                self._counts["new" if activity_id is None else "joined"] += 1
+                taken = file if activity_id is None else known.joined(file, activity_id)
                 known.add(taken)
                 landing.append((taken, content))
-            self._counts["gone" if is_gone else "new" if activity_id is None else "joined"] += 1
             if not found.is_named:
-                self._cache.put(str(found.path), replace(looked, outcome="gone" if is_gone else "known"))
+                self._cache.put(str(found.path), replace(looked, outcome=outcome, sha256=twin or looked.sha256))
         if landing:
             rows = DatedRows(self._bronze, athlete_id, self._began_at)
             rows.land(WATCHED_FILES, (note_row(file, athlete_id) for file, _ in landing))
@@ -347,13 +364,42 @@ def _files_below(folder: Path) -> Iterator[_Found]:
                 yield _Found(path, str(folder), str(path.relative_to(folder)))
 
 
-def _as_noted(each: _Found, sha256: str, reading: dict[str, Any]) -> WatchedFile | None:
+class _Packed:
+    """The files of activities in bronze that are gzip, by what is in them."""
+
+    def __init__(self, bronze: Bronze, athlete_id: int, activity_ids: set[int]) -> None:
+        self._packed: dict[tuple[int, str], str] = {}
+        ids = sorted(activity_ids)
+        for first in range(0, len(ids), FILES_PACKED_AT_A_TIME):
+            for id_, sha256, content in bronze.query(
+                f"select id, payload_hash, payload from {{{ACTIVITY_FILES}}} "
+                "where athlete_id = $athlete_id and id in (select unnest($ids))",
+                athlete_id=athlete_id,
+                ids=ids[first : first + FILES_PACKED_AT_A_TIME],
+            ):
+                self._packed[id_, _unpacked_sha256(content or b"", sha256)] = sha256
+
+    def twin_of(self, activity_id: int | None, unpacked_sha256: str) -> str | None:
+        """The hash of the activity's file with this content, if there is one."""
+        return None if activity_id is None else self._packed.get((activity_id, unpacked_sha256))
+
+
+def _unpacked_sha256(content: bytes, sha256: str) -> str:
+    """The hash of `content` without gzip; its own, `sha256`, if it is none or damaged."""
+    try:
+        unpacked, faults = unwrapped(content)
+    except UnreadableFile:
+        return sha256
+    return sha256 if faults or unpacked is content else hashlib.sha256(unpacked).hexdigest()
+
+
+def _as_noted(each: _Found, sha256: str, activity_id: int, reading: dict[str, Any]) -> WatchedFile | None:
     """The note on a file with this reading, as an activity of its own; None if it has no activity."""
     text = reading.get("start_date")
     if text is None:
         return None
     return WatchedFile(
-        own_id(sha256),
+        activity_id,
         utc_now(),
         each.origin,
         each.name,
@@ -362,4 +408,6 @@ def _as_noted(each: _Found, sha256: str, reading: dict[str, Any]) -> WatchedFile
         float(reading.get("elapsed_time") or 0),
         float(reading.get("distance") or 0),
         upload_id_of(each.name),
+        reading.get("device_id"),
+        reading.get("start_latlng"),
     )

@@ -112,6 +112,7 @@ def _reading(activity: ActivityFile, is_clipped: bool) -> dict[str, Any]:
         "sport": activity.sport,
         "sub_sport": activity.sub_sport,
         "device_name": activity.device,
+        "device_id": activity.device_id,
         **_places_and_clock(activity, points, is_virtual=bool(sport_type and sport_type.startswith("Virtual"))),
         "elapsed_time": _whole(elapsed_s),
         "moving_time": _whole(moving_s),

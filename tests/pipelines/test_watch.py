@@ -18,7 +18,7 @@ from landed import all_ids, write_shard
 
 from pipelines.ground.errors import BadExport
 from simulator import World
-from simulator.activity_files import Sample, fit_file, gpx_file, tcx_file
+from simulator.activity_files import Device, Sample, fit_file, gpx_file, tcx_file
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -80,6 +80,26 @@ def of(activity, *, late_s=0, by=1.0, **options):
 def run_of(activities):
     """One with a distance, which a watch has measured."""
     return next(activity for activity in activities if activity["distance"] > 3000)
+
+
+def parts(start=NOON, shares=(0.5, 1.0), *, lat=47.3, **options):
+    """The files of one recording of an hour, each cut after a share of it."""
+    whole = [sample._replace(lat=sample.lat - 47.3 + lat) for sample in samples(3600, 10_000.0, 61)]
+    return [fit_file(whole[: round(60 * share) + 1], start=start, **options) for share in shares]
+
+
+def own_id_of(content):
+    """The id of a file that is an activity of its own."""
+    return -1 - int(hashlib.sha256(content).hexdigest(), 16) % 2**52
+
+
+def counted_once(athlete, content):
+    """Whether `content` is the newest file of the only activity that lives."""
+    [id_] = live(athlete)
+    newest = max(
+        (row for row in rows(athlete, "activity_files") if row["id"] == id_), key=lambda row: row["fetched_at"]
+    )
+    return newest["payload_hash"] == hashlib.sha256(content).hexdigest()
 
 
 def put(path, content, age_s=3600):
@@ -223,9 +243,9 @@ def test_a_file_of_an_activity_in_an_export_is_counted_once_whichever_comes_firs
     [
         ({"late_s": 119}, True),
         ({"late_s": 121}, False),
-        ({"by": 1.019}, True),
-        ({"by": 1.03}, False),
-        ({"by": 0.97}, False),
+        ({"late_s": 2, "by": 1.019}, True),
+        ({"late_s": 2, "by": 1.03}, False),
+        ({"late_s": 2, "by": 0.97}, False),
     ],
 )
 def test_a_file_joins_what_begins_within_two_minutes_and_differs_by_two_per_cent(
@@ -420,3 +440,181 @@ def test_a_pipe_in_the_folder_is_no_file_and_is_not_waited_for(newcomer, land, f
     os.mkfifo(folder / "pipe.fit")
     assert "pipe.fit: It is no file." in land.watch()
     assert json.loads(run("status", "--json", **newcomer.settings).out)["files_left"][0]["outcome"] == "not read"
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)], ids=str)
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "one by one"])
+def test_cut_copies_of_a_recording_and_all_of_it_are_one_activity_whichever_comes_first(
+    newcomer, land, folder, order, at_once
+):
+    contents = parts(shares=(0.3, 0.6, 1.0))
+    for place, number in enumerate(order):
+        put(folder / f"{place}.fit", contents[number])
+        if not at_once:
+            land.watch()
+            land.stage()
+    land.watch()
+    land.stage()
+    assert live(newcomer) == {own_id_of(contents[2])}
+    assert counted_once(newcomer, contents[2])
+    before = {table: newcomer.shards(table) for table in ("activity_files", "watched_files", "tombstones")}
+    (newcomer.home / "warehouse" / ".state" / "watch.json").unlink()
+    assert "3 known" in land.watch()
+    land.stage()
+    assert before == {table: newcomer.shards(table) for table in before}
+
+
+@pytest.mark.slow
+def test_what_is_shown_of_a_recording_is_all_of_it_and_a_copy_without_its_end_changes_nothing(newcomer, run, folder):
+    cut, whole = parts()
+    shown = "select elapsed_time, distance from strava.activities"
+    points = "select count(*) from strava.activity_streams"
+    for name, content in (("1.fit", whole), ("2.fit", cut)):
+        put(folder / name, content)
+        ran = run("import", STRAVA_HOME=str(newcomer.home), STRAVA_WATCH=str(folder), STRAVA_CLIENT_ID="")
+        assert ran.code == 0, ran.err
+        assert (newcomer.sql(shown), newcomer.sql(points)) == ([(3600, 10_000.0)], [(61,)])
+    ran = run("status", "--json", STRAVA_HOME=str(newcomer.home))
+    assert ran.code == 0, ran.out
+    assert {each["activity_id"] for each in json.loads(ran.out)["files"]} == {own_id_of(whole)}
+
+
+@pytest.mark.parametrize("first", ["the file", "the export"])
+@pytest.mark.parametrize(("by", "is_cut"), [(1.4, False), (0.6, True)], ids=["cropped at Strava", "a cut copy"])
+def test_a_file_of_an_activity_that_was_cropped_or_of_a_part_of_it_is_no_second_activity(
+    newcomer, land, folder, world, first, by, is_cut
+):
+    activity = run_of(each for each in world.activities() if not each["manual"])
+    _, path = exported(world, folder.parent / "export_7.zip")
+    put(folder / "one.fit", of(activity, by=by))
+    # another one, on another day
+    put(folder / "two.fit", of(activity, by=by, late_s=7 * 86400))
+    steps = [lambda: land.export(path), land.watch]
+    for step in steps if first == "the export" else reversed(steps):
+        step()
+    land.stage()
+    assert {id_ for id_ in live(newcomer) if id_ > 0} == all_ids(world)
+    assert live(newcomer) - all_ids(world) == {own_id_of((folder / "two.fit").read_bytes())}
+    digest = hashlib.sha256((folder / "one.fit").read_bytes()).hexdigest()
+    [taken] = [
+        row for row in rows(newcomer, "activity_files") if (row["id"], row["payload_hash"]) == (activity["id"], digest)
+    ]
+    # a copy without the end counts less than whatever else there is
+    exported_at = max(row["fetched_at"] for row in rows(newcomer, "export_activities"))
+    assert (taken["fetched_at"] < exported_at) == is_cut
+    # the door of files by itself keeps it
+    land.export.withdraw("export")
+    land.stage()
+    assert activity["id"] in live(newcomer)
+
+
+def test_two_recordings_that_were_counted_twice_until_now_are_one_after_the_next_run(newcomer, land, folder):
+    cut, whole = parts()
+    for number, content in enumerate((cut, whole)):
+        home = newcomer if not number else without_account(folder.parent / "other")
+        home.settings["STRAVA_WATCH"] = str(folder)
+        for path in folder.iterdir():
+            path.unlink()
+        put(folder / f"{number}.fit", content)
+        land.watch(home)
+    # as an earlier version has left it
+    for table in ("activity_files", "watched_files"):
+        for path in home.shards(table):
+            path.rename(newcomer.home / "data" / table / path.name)
+    assert len(live(newcomer)) == 2
+    assert "1 recording" in land.stage()
+    assert live(newcomer) == {own_id_of(whole)}
+    assert counted_once(newcomer, whole)
+    assert "recording" not in land.stage()
+
+
+@pytest.mark.parametrize(
+    ("start", "one", "other"),
+    [
+        (NOON, {"device": Device(1, 2, "A", 11)}, {"device": Device(1, 2, "A", 12)}),
+        (NOON, {"lat": 47.3}, {"lat": 47.4}),
+        (datetime(2010, 1, 1, tzinfo=UTC), {}, {}),
+        (datetime(2000, 6, 1, 7, tzinfo=UTC), {}, {}),
+        (datetime.now(UTC).replace(microsecond=0) + timedelta(days=2), {}, {}),
+        (NOON, {}, {"late_s": 2}),
+    ],
+    ids=["two devices", "two places", "made-up times", "a clock that was reset", "the future", "two starts"],
+)
+def test_what_may_be_two_recordings_stays_two(newcomer, land, folder, start, one, other):
+    for number, (share, how) in enumerate(((0.5, dict(one)), (1.0, dict(other)))):
+        late_s = how.pop("late_s", 0)
+        [content] = parts(start + timedelta(seconds=late_s), (share,), **how)
+        put(folder / f"{number}.fit", content)
+    land.watch()
+    land.stage()
+    assert len(live(newcomer)) == 2
+
+
+def test_a_manual_activity_takes_no_file_of_another_length(newcomer, land, folder, world):
+    manual = world.add(datetime.now(UTC) - timedelta(days=70), manual=True, upload_id=None, elapsed_time=1800)
+    land.export(exported(world, folder.parent / "export_7.zip")[1])
+    put(folder / "one.fit", fit(datetime.fromisoformat(manual["start_date"]), 3600, 10_000.0))
+    assert "1 new, each an activity of its own" in land.watch()
+
+
+def test_a_longer_file_of_an_activity_that_was_deleted_at_strava_does_not_bring_it_back(newcomer, land, folder, world):
+    gone = run_of(each for each in world.activities() if not each["manual"])
+    land.export(exported(world, folder.parent / "1.zip")[1])
+    world.advance(7 * 86400)
+    world.delete(gone["id"])
+    land.export(exported(world, folder.parent / "2.zip")[1])
+    put(folder / "one.fit", of(gone, by=1.5))
+    assert "1 of activities that were deleted at Strava" in land.watch()
+
+
+@pytest.mark.parametrize("first", ["one.fit", "one.fit.gz"])
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "one by one"])
+def test_a_file_and_the_same_file_in_gzip_are_one_content(newcomer, land, folder, first, at_once):
+    for name in sorted(("one.fit", "one.fit.gz"), reverse=first != "one.fit"):
+        content = gzip.compress(fit()) if name.endswith(".gz") else fit()
+        put(folder / (f"{name[:3]}{int(name != first)}{name[3:]}"), content)
+        if not at_once:
+            land.watch()
+    land.watch()
+    assert list(files(newcomer).items()) == [(own_id_of(fit()), 1)]
+    # compressed otherwise, and without the cache
+    put(folder / "two.fit.gz", gzip.compress(gzip.compress(fit(), 1)))
+    (newcomer.home / "warehouse" / ".state" / "watch.json").unlink()
+    for _ in range(2):
+        assert "3 known" in land.watch()
+    assert len(rows(newcomer, "activity_files")) == 1
+
+
+def test_a_file_that_an_export_has_in_gzip_is_not_read_in_again(newcomer, land, folder, world):
+    _, export = exported(world, newcomer.home.parent / "1.zip")
+    land.export(export)
+    before = newcomer.shards("activity_files")
+    with ZipFile(export) as archive:
+        for number, name in enumerate(name for name in archive.namelist() if name.endswith((".fit.gz", ".tcx.gz"))):
+            put(folder / f"{number}{Path(name.removesuffix('.gz')).suffix}", gzip.decompress(archive.read(name)))
+    for _ in range(2):
+        assert f"{number + 1} known." in land.watch()
+    assert newcomer.shards("activity_files") == before
+
+
+@pytest.mark.slow
+def test_killed_while_a_longer_file_takes_a_part_over_it_is_counted_once_after_the_next_run(
+    newcomer, land, folder, launcher
+):
+    cut, whole = parts()
+    put(folder / "1.fit", cut)
+    land.watch()
+    put(folder / "2.fit", whole)
+    killed = 0
+    for table in ("watched_files", "activity_files", "watched_files", "activity_files", "tombstones"):
+        environment = newcomer.environment(
+            SOAK_KILL_AT=f"(open|os.rename|os.link) .*/data/{table}/.*", SOAK_STEPS="watch,stage"
+        )
+        killed += launcher.start("import", environment=environment).wait().code == -9
+    assert killed >= 4
+    land.watch()
+    land.stage()
+    assert live(newcomer) == {own_id_of(whole)}
+    assert counted_once(newcomer, whole)
+    landed = Counter((row["id"], row["payload_hash"]) for row in rows(newcomer, "activity_files"))
+    assert set(landed.values()) == {1}

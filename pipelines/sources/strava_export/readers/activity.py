@@ -67,7 +67,8 @@ class ActivityFile:
 
     `points` has the columns of `POINTS`, at most one row a second, ordered by time; cadence is per leg. `sport` and
     `sub_sport` are the file's own words. `utc_offset_s` is the local time's offset, if the file has a credible one.
-    `faults` lists what was wrong with a file that could be read nevertheless, completely or in part.
+    `faults` lists what was wrong with a file that could be read nevertheless, completely or in part. `device_id` is the
+    one device among all that recorded it: maker, product and serial number, which only FIT has.
     """
 
     format: Format
@@ -80,6 +81,7 @@ class ActivityFile:
     sessions: tuple[Session, ...]
     laps: tuple[Lap, ...]
     faults: tuple[str, ...]
+    device_id: str | None = None
 
 
 def credible_offset_s(offset: timedelta | None) -> int | None:

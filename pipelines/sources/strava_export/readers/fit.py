@@ -80,6 +80,7 @@ def read_fit(data: bytes) -> ActivityFile:
         sessions=sessions,
         laps=laps,
         faults=tuple(dict.fromkeys(messages.faults)),
+        device_id=_device_id(messages),
     )
 
 
@@ -215,6 +216,14 @@ def _device(messages: Messages) -> str | None:
         if name is not None:
             return name
     return texts[0] if texts else None
+
+
+def _device_id(messages: Messages) -> str | None:
+    """Return maker, product and serial number in `file_id`, if it has all three."""
+    for ids in _rows(messages, _FILE_ID, _From(1), _From(2), _From(3)):
+        if None not in ids:
+            return "-".join(str(int(number or 0)) for number in ids)
+    return None
 
 
 def _text(value: bytes) -> str:
