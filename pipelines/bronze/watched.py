@@ -110,13 +110,13 @@ def watched_files(bronze: BronzeReader, athlete_id: int, ids: Iterable[int] | No
         **({} if ids is None else {"ids": list(ids)}),
     )
     files = []
-    for id_, taken_at, start_date, text in rows:
+    for id_, version_at, start_date, text in rows:
         try:
             noted = json.loads(text)
-            if "taken_at" in noted:
-                taken_at = datetime.fromisoformat(noted.pop("taken_at"))
+            text_of_instant = noted.pop("taken_at", None)
+            taken_at = version_at if text_of_instant is None else datetime.fromisoformat(text_of_instant)
             files.append(WatchedFile(id_, taken_at, start_date=start_date, **noted))
-        except (ValueError, TypeError):
+        except (AttributeError, TypeError, ValueError):
             # its version is unknown
             continue
     return sorted(files, key=lambda file: file.taken_at)

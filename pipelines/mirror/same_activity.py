@@ -81,7 +81,9 @@ class KnownActivity:
         if abs(self.start_date - file.start_date) > SAME_START:
             return False
         return self.file is None or (
-            _agree(self.file.device_id, file.device_id) and _begin_together(self.file.start_latlng, file.start_latlng)
+            self.file.has_true_times
+            and _agree(self.file.device_id, file.device_id)
+            and _begin_together(self.file.start_latlng, file.start_latlng)
         )
 
     def _share_off(self, file: WatchedFile) -> float:

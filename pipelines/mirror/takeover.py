@@ -51,10 +51,11 @@ class Takeover:
         if not files:
             return 0
         known = KnownActivities(self._bronze, athlete_id, files)
+        ids_at_strava = known.at_strava
         at_strava: dict[int, int] = {}
         by_length: dict[int, int] = {}
         for file in files:
-            activity_id = known.activity_of(file, among=known.at_strava)
+            activity_id = known.activity_of(file, among=ids_at_strava)
             whole_id = known.whole_of(file)
             if activity_id is not None:
                 at_strava.setdefault(file.activity_id, activity_id)
@@ -90,7 +91,8 @@ class Takeover:
             f"select id, payload_hash from {{{ACTIVITY_FILES}}} where athlete_id = $athlete_id", athlete_id=athlete_id
         )
         done = set(rows)
-        left = [file for file in nobodys if (file.activity_id, file.sha256) not in done]
+        live = self._bronze.live(NOBODY)
+        left = [file for file in nobodys if file.activity_id in live and (file.activity_id, file.sha256) not in done]
         if left:
             # newer, so that this version counts
             self._repeat(NOBODY, athlete_id, {(f.activity_id, f.sha256): replace(f, taken_at=utc_now()) for f in left})

@@ -344,6 +344,16 @@ def test_a_gpx_and_a_tcx_file_read_as_they_were_written(
     assert (activity.start, activity.utc_offset_s, activity.faults) == (START, utc_offset_s, ())
 
 
+def test_two_devices_of_one_model_differ_by_their_serial_numbers_if_they_have_any() -> None:
+    first, second, third, unknown = (
+        read_activity_file(fit_file(RIDE[:points], start=START, device=EDGE_530._replace(serial=serial)), "").device_id
+        for serial, points in ((3_900_000_001, None), (3_900_000_002, None), (3_900_000_001, 2), (None, None))
+    )
+    assert first == third
+    assert len({first, second, None}) == 3
+    assert unknown is None
+
+
 def test_gpx_and_tcx_have_sport_device_and_laps() -> None:
     gpx = read_activity_file(gpx_file(RIDE, start=START, sport="cycling", creator="StravaGPX Consent Strip"), "1.gpx")
     assert (gpx.format, gpx.sport, gpx.device) == ("gpx", "cycling", "StravaGPX Consent Strip")

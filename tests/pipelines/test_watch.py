@@ -508,7 +508,7 @@ def test_a_file_of_an_activity_that_was_cropped_or_of_a_part_of_it_is_no_second_
     assert activity["id"] in live(newcomer)
 
 
-def test_two_recordings_that_were_counted_twice_until_now_are_one_after_the_next_run(newcomer, land, folder):
+def test_two_recordings_that_were_counted_twice_until_now_are_one_after_the_next_run(newcomer, land, folder, world):
     cut, whole = parts()
     for number, content in enumerate((cut, whole)):
         home = newcomer if not number else without_account(folder.parent / "other")
@@ -526,6 +526,10 @@ def test_two_recordings_that_were_counted_twice_until_now_are_one_after_the_next
     assert live(newcomer) == {own_id_of(whole)}
     assert counted_once(newcomer, whole)
     assert "recording" not in land.stage()
+    # whose they are, an export says
+    land.export(exported(world, folder.parent / "export_7.zip")[1])
+    land.stage()
+    assert live(newcomer) == {own_id_of(whole)} | all_ids(world)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Random histories by all doors: exports, files of a watch, the API, withdrawals and kills, and what they end in."""
 
+import gzip
 import json
 import os
 import random
@@ -107,6 +108,12 @@ def _is_same(name: str, shown: Any, wanted: Any) -> bool:
     return bool(shown == wanted)
 
 
+def _put(path: Path, content: bytes) -> None:
+    """Write a file of the watch, which nobody is writing any more."""
+    path.write_bytes(content)
+    os.utime(path, (time.time() - 3600,) * 2)
+
+
 Listed = dict[int, dict[str, Any]]
 
 
@@ -136,8 +143,9 @@ class DoorsHistory:
     def run(self) -> EndedByDoors:
         """Go through it; the shards are in `data` then."""
         self._dice = random.Random(self.seed * 1_000_003 + self.number)  # noqa: S311 - no secret
-        # of its own, so that a history of these numbers stays the same
+        # of their own, so that a history of these numbers stays the same
         self._languages = random.Random(self.number)  # noqa: S311 - no secret
+        self._copies = random.Random(self.number)  # noqa: S311 - no secret
         with Simulator(self._dice.randrange(1, 2**31), activities=12, clock=SPRING, limits=NO_LIMITS) as self.strava:
             self.athlete = Athlete(self.folder / "home", self.strava)
             self.athlete.home.mkdir(parents=True)
@@ -197,7 +205,9 @@ class DoorsHistory:
         elif what == "edit":
             self.strava.edit(chosen, name=f"Edited {ago_s}")
         elif what == "crop":
-            self.strava.crop(chosen)
+            # the file of one that was recorded stays as long as it was
+            recorded = sorted(self.recorded)
+            self.strava.crop(self._copies.choice(recorded) if recorded and self._copies.random() < 0.5 else chosen)
         elif what == "delete" and len(ids) > 3:
             self.strava.delete(chosen)
         elif what == "restore" and gone:
@@ -231,8 +241,18 @@ class DoorsHistory:
         content = fit_file(samples, start=start)
         path = self.folder / "watch" / f"{length_s}.fit"
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(content)
-        os.utime(path, (time.time() - 3600,) * 2)
+        # a sync program leaves copies, of which nothing may be seen: without the end, before or after, and in gzip
+        copies = {f"{letter} {length_s}.fit": fit_file(samples[:-1], start=start) for letter in "az"}
+        copies[f"{length_s}.fit.gz"] = gzip.compress(content)
+        left = self._copies.sample(sorted(copies), self._copies.randrange(len(copies) + 1))
+        for name in sorted(left):
+            if self._copies.random() < 0.5:
+                _put(path.with_name(name), copies.pop(name))
+                self._command("watch,stage", "import", "--watch", str(path.parent), dice=self._copies)
+        for name in (name for name in left if name in copies):
+            _put(path.with_name(name), copies[name])
+        _put(path, content)
+        self.say(f"recorded {length_s}, with copies {', '.join(left) or 'none'}")
         self._command("watch", "import", "--watch", str(path.parent))
         self.recorded[activity["id"]] = sha256(content).hexdigest()
 
@@ -245,11 +265,12 @@ class DoorsHistory:
         else:
             self.recorded.clear()
 
-    def _command(self, steps: str, *arguments: str) -> None:
+    def _command(self, steps: str, *arguments: str, dice: random.Random | None = None) -> None:
         """Run a command to its end, now and then after it was killed at a change of a file."""
+        dice = dice or self._dice
         self.say(" ".join(arguments))
-        if self._dice.random() < 0.3:
-            at = str(self._dice.randrange(1, CHANGES_OF_FILES))
+        if dice.random() < 0.3:
+            at = str(dice.randrange(1, CHANGES_OF_FILES))
             ran = self.launcher.start(
                 *arguments, environment=self.athlete.environment(SOAK_STEPS=steps, SOAK_KILL_AT=at)
             )

@@ -67,8 +67,8 @@ class ActivityFile:
 
     `points` has the columns of `POINTS`, at most one row a second, ordered by time; cadence is per leg. `sport` and
     `sub_sport` are the file's own words. `utc_offset_s` is the local time's offset, if the file has a credible one.
-    `faults` lists what was wrong with a file that could be read nevertheless, completely or in part. `device_id` is the
-    one device among all that recorded it: maker, product and serial number, which only FIT has.
+    `faults` lists what was wrong with a file that could be read nevertheless, completely or in part. `device_id`
+    distinguishes devices of one model: a hash of maker, product and serial number, which only FIT has.
     """
 
     format: Format

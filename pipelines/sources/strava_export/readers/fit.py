@@ -5,6 +5,7 @@ Message and field numbers, scales and offsets are those of Garmin's FIT profile 
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -219,10 +220,10 @@ def _device(messages: Messages) -> str | None:
 
 
 def _device_id(messages: Messages) -> str | None:
-    """Return maker, product and serial number in `file_id`, if it has all three."""
+    """Return a hash of maker, product and serial number in `file_id`, if it has all three."""
     for ids in _rows(messages, _FILE_ID, _From(1), _From(2), _From(3)):
         if None not in ids:
-            return "-".join(str(int(number or 0)) for number in ids)
+            return blake2b(repr(ids).encode(), digest_size=6).hexdigest()
     return None
 
 
