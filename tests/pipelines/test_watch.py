@@ -530,6 +530,8 @@ def test_two_recordings_that_were_counted_twice_until_now_are_one_after_the_next
     land.export(exported(world, folder.parent / "export_7.zip")[1])
     land.stage()
     assert live(newcomer) == {own_id_of(whole)} | all_ids(world)
+    # what was superseded before does not land again
+    assert {row["athlete_id"] for row in rows(newcomer, "activity_files") if row["id"] == own_id_of(cut)} == {0}
 
 
 @pytest.mark.parametrize(
