@@ -22,6 +22,7 @@ from pipelines.bronze.tables import (
     TOMBSTONES,
     Door,
 )
+from pipelines.bronze.watched import SUPERSEDED
 from pipelines.bronze.withdrawals import Key, Withdrawal
 from pipelines.sources.strava_api.payloads import Payload
 
@@ -54,6 +55,11 @@ class _Tombstone(NamedTuple):
     @property
     def is_purge(self) -> bool:
         return bool(read_tombstone(self.payload).get("purged"))
+
+    @property
+    def is_takeover(self) -> bool:
+        """Whether it buries a file's own activity because another one has taken the file over."""
+        return bool(read_tombstone(self.payload).get("reason") == SUPERSEDED)
 
 
 class Proof(NamedTuple):
@@ -96,7 +102,8 @@ def came_through(bronze: BronzeReader, door: Door) -> CameThrough:
     left = {table: [row for row in of if not takes(table, row.shard, row.key)] for table, of in versions.items()}
     left_ids, all_ids = _ids(left), _ids(versions)
     listed = set() if door == "export" else _listed_in_exports(bronze)
-    is_taken = _is_taken(door, tombstones, all_ids - left_ids, left_ids | listed)
+    returning = _without_successor(tombstones, left[ACTIVITY_FILES])
+    is_taken = _is_taken(door, tombstones, (all_ids - left_ids) | returning, left_ids | listed)
     _take(TOMBSTONES, [each.row for each in tombstones], is_taken, shards, kept, rows)
     proofs = _proofs(bronze, door, tombstones, is_taken, versions, left, left_ids)
     before = _live(versions, [(each.row.id, each.row.fetched_at) for each in tombstones])
@@ -152,10 +159,20 @@ def _is_file_of(bronze: BronzeReader, door: Door) -> Callable[[_Row], bool]:
     return is_of
 
 
+def _without_successor(tombstones: Iterable[_Tombstone], files: Iterable[_Row]) -> set[int | None]:
+    """Ids of files' own activities that were taken over by an activity that has their bytes no longer.
+
+    files: the rows of activity files that stay. The own activity is live again: its file is still there.
+    """
+    own = {each.row.id for each in tombstones if each.is_takeover}
+    elsewhere = {row.sha256 for row in files if row.id not in own}
+    return {row.id for row in files if row.id in own and row.sha256 not in elsewhere}
+
+
 def _is_taken(
-    door: Door, tombstones: Iterable[_Tombstone], leaving: set[int], known: set[int]
+    door: Door, tombstones: Iterable[_Tombstone], unburied: set[int | None], known: set[int]
 ) -> Callable[[_Row], bool]:
-    """Whether a tombstone is erased: only `door` noticed it, or only `door` knows the activity (`leaving`).
+    """Whether a tombstone is erased: only `door` noticed it, or nothing of its activity stays buried (`unburied`).
 
     What was purged stays purged as long as another door may bring it back (`known`).
     """
@@ -164,7 +181,7 @@ def _is_taken(
         if each.is_purge:
             goes = door == "api" == each.door and each.row.id not in known
         else:
-            goes = each.door == door or each.row.id in leaving
+            goes = each.door == door or each.row.id in unburied
         if goes:
             taken.add(each.row)
     return taken.__contains__

@@ -8,6 +8,7 @@ import secrets
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zipfile import ZipFile
 
 import duckdb
 import pyarrow.parquet as pq
@@ -362,3 +363,26 @@ def test_a_file_stays_as_long_as_a_door_has_it(athlete, run, strava, land, tmp_p
     assert rows(athlete, "activity_files") == []
     assert live(athlete) == set()
     assert "nothing here came through activity files" in land.withdraw("file")
+
+
+def test_a_file_whose_activity_an_export_took_over_is_one_of_its_own_again_without_it(athlete, land, strava, tmp_path):
+    _, path = exported(strava, tmp_path / "1.zip", points=60)
+    folder = tmp_path / "watch"
+    folder.mkdir()
+    with ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.startswith("activities/") and name.endswith((".gpx", ".fit.gz")):
+                (folder / f"saved {Path(name).name}").write_bytes(archive.read(name))
+    for file in folder.iterdir():
+        os.utime(file, (time.time() - 3600,) * 2)
+    land.run("watch", STRAVA_WATCH=str(folder))
+    own = live(athlete)
+    assert own
+    assert max(own) < 0
+    for _ in range(2):
+        land(path)
+        land.run("stage")
+        assert live(athlete) == all_ids(strava)
+        land.withdraw("export")
+        land.run("stage")
+        assert live(athlete) == own
