@@ -159,18 +159,18 @@ def _is_file_of(bronze: BronzeReader, door: Door) -> Callable[[_Row], bool]:
     return is_of
 
 
-def _without_successor(tombstones: Iterable[_Tombstone], files: Iterable[_Row]) -> set[int | None]:
+def _without_successor(tombstones: Iterable[_Tombstone], files: Iterable[_Row]) -> set[int]:
     """Ids of files' own activities that were taken over by an activity that has their bytes no longer.
 
     files: the rows of activity files that stay. The own activity is live again: its file is still there.
     """
     own = {each.row.id for each in tombstones if each.is_takeover}
     elsewhere = {row.sha256 for row in files if row.id not in own}
-    return {row.id for row in files if row.id in own and row.sha256 not in elsewhere}
+    return {row.id for row in files if row.id is not None and row.id in own and row.sha256 not in elsewhere}
 
 
 def _is_taken(
-    door: Door, tombstones: Iterable[_Tombstone], unburied: set[int | None], known: set[int]
+    door: Door, tombstones: Iterable[_Tombstone], unburied: set[int], known: set[int]
 ) -> Callable[[_Row], bool]:
     """Whether a tombstone is erased: only `door` noticed it, or nothing of its activity stays buried (`unburied`).
 
