@@ -1,7 +1,9 @@
 """What the tests share: a simulated Strava over real HTTP, a home of its own, and the command as a user calls it."""
 
+import fcntl
 import gc
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,6 +15,7 @@ import pytest
 from home import OUR_SETTINGS, Athlete, Ran, copy_home
 from processes import Launcher, doing_only
 from processes import launcher as the_launcher
+from spared import spare_dlt
 
 from simulator import Simulator
 
@@ -42,13 +45,26 @@ def athlete(tmp_path: Path, strava: Simulator) -> Athlete:
 
 @pytest.fixture(scope="session")
 def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home after a flow, to be copied only: of a Strava that is the same as `strava`, with three details."""
-    with Simulator(seed=7, activities=60) as simulator:
-        user = Athlete(tmp_path_factory.mktemp("built"), simulator)
-        user.authorise()
-        ran = user.spawn("flow", ENRICH_LIMIT="3")
-        assert ran.code == 0, ran.err
-    return user.home
+    """A home after a flow, to be copied only: of a Strava that is the same as `strava`, with three details.
+
+    The first of the workers that needs it makes it, for all of them.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    home, whole = folder / "built", folder / "built is whole"
+    with (folder / "built.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not whole.exists():
+            shutil.rmtree(home, ignore_errors=True)
+            home.mkdir()
+            with Simulator(seed=7, activities=60) as simulator:
+                user = Athlete(home, simulator)
+                user.authorise()
+                ran = user.spawn("flow", ENRICH_LIMIT="3")
+            assert ran.code == 0, ran.err
+            whole.touch()
+    return home
 
 
 @pytest.fixture
@@ -69,6 +85,7 @@ def steps(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
     """Steps of a command in this process, where nothing is asserted of what dbt makes: steps.run("purge", "stage")."""
     from imports import Steps
 
+    spare_dlt()
     return Steps(athlete, monkeypatch, capfd)
 
 
@@ -89,6 +106,7 @@ def run(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
     from pipelines.strava import main
     from pipelines.warehouse import build
 
+    spare_dlt()
     # nor the seconds of dbt's
     forking = SimpleNamespace(run=lambda *command, **how: the_launcher().dbt(*command, **how))
 

@@ -9,7 +9,6 @@ files of shards than SOAK_COMPACTS_ABOVE. Its dbt and a scheduler's flow are pro
 as well.
 """
 
-import functools
 import gc
 import json
 import os
@@ -197,55 +196,6 @@ def _parse(variables: Sequence[str]) -> Any:
     return parsed.result
 
 
-def _spare_dbt() -> None:
-    """Spare dbt what it does for each node without effect: a third of what Python does in a build.
-
-    It writes out each event of a debugging level, which nobody sees, looks up each macro in five places for each
-    context, and compiles the same Jinja again in each fork. What it builds, tests and says is the same.
-    """
-    fire_event = EventManager.fire_event
-    build_namespace = MacroNamespaceBuilder.build_namespace
-    compile_template = Environment.compile
-
-    def fire_if_seen(self: EventManager, event: Any, level: Any = None, **more: Any) -> None:
-        unseen = (level or event.level_tag()) in (EventLevel.DEBUG, EventLevel.TEST)
-        if not unseen or any(logger.level == EventLevel.DEBUG for logger in self.loggers):
-            fire_event(self, event, level, **more)
-
-    class Flat(MacroNamespace):
-        def _search_order(self) -> Any:
-            return (self.found,)
-
-    def build_flat(self: MacroNamespaceBuilder, *macros: Any) -> MacroNamespace:
-        made = build_namespace(self, *macros)
-        places = (made.global_namespace, made.local_namespace, made.global_project_namespace, made.packages)
-        flat = Flat(*places)
-        # what is nearest to the node wins
-        internal = {"dbt": made.global_project_namespace}
-        flat.found = made.global_project_namespace | internal | made.packages
-        flat.found |= made.global_namespace | made.local_namespace
-        return flat
-
-    @functools.cache
-    def code_of(kind: type[Environment], source: str) -> Any:
-        return compile_template(get_environment(native=kind is NativeSandboxEnvironment), source)
-
-    def compile_once(self: Environment, source: Any, *how: Any, **more: Any) -> Any:
-        # dbt's environments of a kind differ in what they say is undefined, which is not in the code
-        if (
-            how
-            or more
-            or not isinstance(source, str)
-            or type(self) not in (MacroFuzzEnvironment, NativeSandboxEnvironment)
-        ):
-            return compile_template(self, source, *how, **more)
-        return code_of(type(self), source)
-
-    EventManager.fire_event = fire_if_seen
-    MacroNamespaceBuilder.build_namespace = build_flat
-    Environment.compile = compile_once
-
-
 def _variables(arguments: Sequence[str]) -> tuple[str, ...]:
     """The option of dbt's by which models are switched on, if it is among `arguments`."""
     at = arguments.index("--vars") if "--vars" in arguments else len(arguments)
@@ -287,16 +237,8 @@ if __name__ == "__main__":
     import sqlglot.dialects.duckdb  # noqa: F401
     import sqlparse  # noqa: F401
     from dbt.cli.main import cli, dbtRunner
-    from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
-    from dbt_common.clients.jinja import (
-        MacroFuzzEnvironment,
-        NativeSandboxEnvironment,
-        get_environment,
-        template_cache,
-    )
-    from dbt_common.events.base_types import EventLevel
-    from dbt_common.events.event_manager import EventManager
-    from jinja2 import Environment
+    from dbt_common.clients.jinja import get_environment, template_cache
+    from spared import spare_dbt, spare_dlt
 
     from pipelines import strava
     from pipelines.bronze import compaction
@@ -306,7 +248,8 @@ if __name__ == "__main__":
     from pipelines.warehouse import build, staging  # noqa: F401
     from pipelines.warehouse.dbt_run import run_dbt
 
-    _spare_dbt()
+    spare_dbt()
+    spare_dlt()
     # by the variables it was parsed with
     manifests: dict[tuple[str, ...], Any] = {}
     # what is here now is not looked through, page by copied page, in each fork

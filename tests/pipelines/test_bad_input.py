@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from deep import deep_but
 from landed import small_disk_at
 from said import assert_said
 
@@ -31,10 +32,14 @@ def history(settled):
     return settled
 
 
-TROUBLES = ["500", "502", "503", "html", "cut", "drop"]
+TROUBLES = deep_but(
+    3,
+    *(("503", 4), ("cut", 4), ("nonsense", None)),
+    *(("500", 4), ("502", 4), ("html", 4), ("drop", 4), ("bad_utf8", None)),
+)
 
 
-@pytest.mark.parametrize(("kind", "tries"), [*((kind, 4) for kind in TROUBLES), ("nonsense", None), ("bad_utf8", None)])
+@pytest.mark.parametrize(("kind", "tries"), TROUBLES)
 def test_a_strava_that_is_down_is_tried_again_then_said_and_nothing_is_lost(history, run, kind, tries):
     before = contents(history.home / "data")
     history.strava.fault(kind, times=None, path=LIST)
@@ -64,7 +69,7 @@ def test_a_strava_that_is_not_there_is_said(athlete, pull, name, path):
     assert pull().code == 0
 
 
-@pytest.mark.parametrize("kind", ["502", "html", "drop", "429", "errors_string"])
+@pytest.mark.parametrize("kind", deep_but(2, "502", "errors_string", "html", "drop", "429"))
 def test_a_token_request_that_fails_keeps_the_token(athlete, pull, kind):
     before = athlete.token_file.read_bytes()
     athlete.strava.fault(kind, times=None, path=TOKEN)
@@ -111,7 +116,7 @@ def test_unknown_ids_are_named_and_the_known_ones_can_be_had(history, run):
     assert history.requests("/activities/") == []
 
 
-@pytest.mark.parametrize("days", ["99999", "999999", "9" * 30])
+@pytest.mark.parametrize("days", deep_but(1, "9" * 30, "99999", "999999"))
 def test_a_lookback_longer_than_time_takes_all(history, run, days):
     late = history.strava.add(start_date="2009-01-02T03:04:05Z", name="late upload")
     ran = run("pull", "--lookback-days", days)
@@ -119,7 +124,9 @@ def test_a_lookback_longer_than_time_takes_all(history, run, days):
     assert history.sql("select count(*) from staging.activities where id = ?", late["id"]) == [(1,)]
 
 
-@pytest.mark.parametrize("path", ["data", "data/activities", "output", "warehouse", "warehouse/.state", "secrets"])
+@pytest.mark.parametrize(
+    "path", deep_but(2, "data/activities", "secrets", "data", "output", "warehouse", "warehouse/.state")
+)
 def test_a_file_where_a_folder_is_needed_is_said_and_the_next_run_completes(athlete, run, path):
     in_the_way = athlete.home / path
     if path == "secrets":
@@ -151,7 +158,7 @@ def test_a_history_of_which_only_the_shards_were_put_back_goes_on(history, run):
     assert len(history.shards()) == 2
 
 
-@pytest.mark.parametrize("name", ["my data [2026]", "Größe #1 {x}", 'say "x"', "it's", "a*"])
+@pytest.mark.parametrize("name", deep_but(2, "Größe #1 {x}", "it's", "my data [2026]", 'say "x"', "a*"))
 def test_a_home_of_almost_any_name_will_do(athlete, run, name):
     elsewhere = {"STRAVA_HOME": str(athlete.home / name), "STRAVA_TOKEN_FILE": str(athlete.token_file)}
     assert [run("pull", **elsewhere).code for _ in range(2)] == [0, 0]
@@ -173,7 +180,9 @@ def test_a_warehouse_that_is_none_is_said_and_left_as_it_is(athlete, run):
     assert staged(athlete) == 60
 
 
-@pytest.mark.parametrize("command", [["pull"], ["flow", "--limit", "2"], ["sql", "select 1"]], ids=lambda c: c[0])
+@pytest.mark.parametrize(
+    "command", deep_but(2, ["pull"], ["sql", "select 1"], ["flow", "--limit", "2"]), ids=lambda c: c[0]
+)
 def test_a_warehouse_that_another_program_holds_is_said_with_its_process(history, run, command):
     shards = len(history.shards())
     holder = subprocess.Popen(
@@ -201,7 +210,7 @@ def disk(athlete):
         yield resize
 
 
-@pytest.mark.parametrize("left_kb", [0, 40, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("left_kb", deep_but(1, 40, 0, 200))
 def test_a_full_disk_is_said_and_the_next_run_completes(athlete, run, disk, left_kb):
     assert run("status").code == 0
     used_kb = sum(path.lstat().st_size // 4096 * 4 + 4 for path in athlete.home.rglob("*"))
@@ -252,7 +261,7 @@ def test_a_disk_too_full_for_the_token_is_said_before_strava_rotates_it(athlete,
         subprocess.run(["umount", str(token_disk)], check=True)
 
 
-@pytest.mark.parametrize("blocks", [0, 8, pytest.param(256, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("blocks", deep_but(1, 8, 0, 256))
 def test_a_limit_on_the_size_of_files_is_said_and_the_next_run_completes(athlete, run, blocks):
     command = [sys.executable, str(Path(__file__).parents[2] / "pipelines" / "strava.py"), "pull"]
     ran = subprocess.run(

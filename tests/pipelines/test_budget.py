@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from deep import deep_but
 from home import Athlete
 from landed import DETAIL, LIST, NO_LIMITS, all_ids, details_asked, ids, pages_asked
 from said import assert_said
@@ -184,7 +185,7 @@ def test_a_command_that_waits_for_a_waiting_run_says_what_that_waits_for(athlete
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("end", deep_but(2, signal.SIGTERM, signal.SIGKILL, signal.SIGINT))
 def test_what_was_fetched_before_a_wait_has_landed_whatever_ends_the_wait(pulled, run, strava, end):
     # two for the list
     strava.set_limits(read_15min=8)
@@ -300,7 +301,7 @@ def test_a_backfill_with_a_limit_is_a_contradiction(run):
 # --- whose clock
 
 
-@pytest.mark.parametrize("wrong", [timedelta(days=-3), timedelta(hours=-1), timedelta(hours=1), timedelta(days=3)])
+@pytest.mark.parametrize("wrong", deep_but(2, *(timedelta(days=days) for days in (-3, 3, -1 / 24, 1 / 24))))
 def test_windows_open_by_stravas_clock_however_wrong_ours_is(tmp_path, run, wrong):
     with Simulator(seed=7, activities=20, clock=datetime.now(UTC) + wrong) as strava:
         athlete = Athlete(tmp_path, strava)

@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from deep import deep_but
 from imports import TABLES, Steps, assert_landed, everything, exported, live, notes, rows, without_account
 from landed import contents, small_disk_at, until
 from said import assert_said
@@ -66,7 +67,7 @@ def test_an_export_is_imported_and_built_without_an_account_and_the_same_again_c
     assert PRIVATE_MARK not in str([rows(athlete, table) for table in TABLES])
 
 
-@pytest.mark.parametrize("form", ["a folder on top", "unpacked", "unpacked, with a folder on top"])
+@pytest.mark.parametrize("form", deep_but(1, "unpacked, with a folder on top", "a folder on top", "unpacked"))
 def test_it_lands_in_whatever_form_it_comes_and_the_zip_of_it_is_known_then(athlete, world, land, form):
     folder = athlete.home.parent / "export_1"
     defects = ["folder-on-top"] if "on top" in form else []

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from deep import deep_but
 from landed import DETAIL, LIST, NO_LIMITS, all_ids, details_asked, ids, until
 
 from pipelines.mirror.commits import COMMIT_PAGES
@@ -35,13 +36,14 @@ def assert_whole(athlete, strava):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "moment",
-    [
+    deep_but(
+        2,
         "warehouse/.state/dlt/strava_bronze/normalize/**/*.parquet",
+        "warehouse/strava.duckdb",
         "warehouse/.state/dlt/strava_bronze/load/**/*.parquet",
         "data/activities/*.parquet",
-        "warehouse/strava.duckdb",
-    ],
-    ids=["extracted", "normalized", "landed", "while staging"],
+    ),
+    ids=["extracted", "while staging", "normalized", "landed"],
 )
 def test_a_run_killed_between_fetching_and_staging_loses_and_doubles_nothing(athlete, run, strava, moment):
     process = athlete.fork("pull")
@@ -128,7 +130,7 @@ def _open_files(process_id):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("number", deep_but(1, signal.SIGTERM, signal.SIGINT), ids=["SIGTERM", "SIGINT"])
 def test_a_signal_stops_a_pull_with_all_that_was_fetched_landed(athlete, run, strava, number):
     strava.fault("slow", path=LIST, after=20, seconds=0.5)
     process = athlete.fork("pull", "--per-page", "1")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from deep import deep_but
 from home import REPO, Athlete
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -101,9 +102,7 @@ def goes_through_every_command(built, run, root, folder, file):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("folder", "file"), [("a#b", "memory.duckdb"), pytest.param("shard=x", "temp.duckdb", marks=pytest.mark.deep)]
-)
+@pytest.mark.parametrize(("folder", "file"), deep_but(1, ("a#b", "memory.duckdb"), ("shard=x", "temp.duckdb")))
 def test_odd_names_go_through_every_command(built, run, tmp_path, folder, file):
     assert goes_through_every_command(built, run, tmp_path / "any", folder, file)
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import duckdb
 import pytest
+from deep import deep_but
 from home import Athlete
 from landed import LIST, until
 
@@ -173,7 +174,7 @@ def test_missing_and_refused_details_are_reported_with_what_they_cost(athlete, r
     assert count_of(content, "54 requests") == 54
 
 
-@pytest.mark.parametrize("after_inclusive", [False, True])
+@pytest.mark.parametrize("after_inclusive", deep_but(1, True, False))
 def test_an_interrupted_sweep_that_continues_counts_nothing_twice(athlete, run, strava, after_inclusive):
     # a second or none apart, so that a walk that continues meets again what it has met; and one more in mid-walk
     strava.after_inclusive = after_inclusive

@@ -13,6 +13,7 @@ from zipfile import ZipFile
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from deep import deep_but
 from imports import Steps, everything, exported, live, rows
 from landed import all_ids, contents
 from said import assert_said
@@ -162,9 +163,7 @@ MOMENTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "moment", ["a shard", *(pytest.param(each, marks=pytest.mark.deep) for each in ("removed", "intended"))]
-)
+@pytest.mark.parametrize("moment", deep_but(1, "a shard", "removed", "intended"))
 def test_a_withdrawal_killed_at_any_moment_is_completed_by_the_next_run(athlete, run, strava, land, both, moment):
     path, _, shared, own = both
     land(path)
