@@ -130,7 +130,7 @@ ELSEWHERE := not deep and not container and not workflows and not browser and no
 test: $(DEV) $(NODE_MODULES) ## run the test suite, offline; tests/results/test.json has the time of each file
 	@$(PYTEST) $(SIDE_BY_SIDE) --times=test -m "$(ELSEWHERE)"
 
-test-fast: $(DEV) $(NODE_MODULES) ## run the tests that take less than a few seconds each
+test-fast: $(DEV) $(NODE_MODULES) ## run the tests of what needs no builds and few runs, in about two minutes
 	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-fast -m "not slow and $(ELSEWHERE)"
 
 test-deep: $(DEV) ## random histories, kills at every moment, whatever may come in, failing disks, buckets: what takes long

@@ -21,6 +21,8 @@ from pipelines.page.data import HEALTH, TABLES
 from pipelines.page.html import SITE
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 SPORTS = ("Run", "Ride", "Walk", "Hike", "Swim")
 # of figures that have more than one decimal
 HALF_A_DIGIT = {
@@ -402,7 +404,6 @@ def test_a_page_that_cannot_be_written_is_said_and_the_old_one_stays(built):
     assert [path.name for path in page_file(built).parent.iterdir() if path.name.endswith(".tmp")] == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("activities", [0, 1])
 def test_an_account_with_nothing_or_one_activity_has_a_page(tmp_path, activities):
     with Simulator(seed=5, activities=activities) as strava:
@@ -418,7 +419,6 @@ def test_an_account_with_nothing_or_one_activity_has_a_page(tmp_path, activities
         assert len(rows_of(data, "activities_daily")) == activities
 
 
-@pytest.mark.slow
 def test_of_several_athletes_the_page_is_that_of_the_token_or_of_who_has_most(built, tmp_path):
     copy = Athlete(tmp_path, built.strava)
     # with the log of what has not come to the file yet
@@ -443,7 +443,6 @@ def test_of_several_athletes_the_page_is_that_of_the_token_or_of_who_has_most(bu
     assert shown() == (str(built.strava.athlete_id), 147)
 
 
-@pytest.mark.slow
 def test_a_purge_removes_what_shows_the_purged_activity(settled, run, strava):
     athlete = settled
     gone = strava.activities()[4]

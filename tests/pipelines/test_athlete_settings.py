@@ -14,6 +14,8 @@ from pipelines.ground.goals import GROUPS, UNITS
 from pipelines.ground.settings import REPO
 from simulator import World, write_export
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = (
     "select athlete_id, rest_hr, max_hr, threshold_hr, ftp_w, sex, units from staging.stg_strava__athlete_settings "
     "order by athlete_id"
@@ -92,7 +94,6 @@ def test_commands_that_read_land_no_settings(athlete, run):
     assert [athlete.shards(table) for table in TABLES] == [[], []]
 
 
-@pytest.mark.slow
 def test_the_newest_of_an_athlete_shows_at_once_without_a_build(athlete, run, strava):
     # of now, so of the current week wherever the athlete is
     strava.add(strava.now(), name="today", distance=12_000)
@@ -142,7 +143,6 @@ def test_a_home_of_the_version_before_comes_up_to_date_without_a_step_or_a_reque
     assert athlete.spawn("status").code == 0
 
 
-@pytest.mark.slow
 def test_without_a_token_they_wait_for_the_athlete_of_an_export(tmp_path):
     athlete = without_account(tmp_path / "home")
     world = World(seed=3, activities=20)
@@ -155,7 +155,6 @@ def test_without_a_token_they_wait_for_the_athlete_of_an_export(tmp_path):
     assert [whose for whose, _ in landed(athlete, "goals")] == [world.athlete_id]
 
 
-@pytest.mark.slow
 def test_among_several_athletes_they_are_of_the_one_with_the_token(athlete, run, tmp_path):
     """The shards of two homes in one folder, as in a bucket of a family."""
     assert run("pull", **MINE).code == 0
@@ -183,7 +182,6 @@ def test_among_several_athletes_they_are_of_the_one_with_the_token(athlete, run,
     assert newest() == rows
 
 
-@pytest.mark.slow
 def test_what_was_set_here_stays_when_everything_of_strava_is_withdrawn(athlete, run):
     assert run("pull", **MINE).code == 0
     before = [landed(athlete, table) for table in TABLES]

@@ -19,6 +19,8 @@ from pipelines.bronze.tables import SCHEMA, WATCHED_FILES
 from pipelines.bronze.watched import WatchedFile, watched_files
 from pipelines.ground.errors import StorageFailed
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2026, 3, 4, 12)
 
 
@@ -206,7 +208,6 @@ def test_damage_within_the_payloads_is_reported_without_quoting_them(athlete, ru
     assert athlete.sql("select count(distinct id) from staging.activities") == [(60,)]
 
 
-@pytest.mark.slow
 def test_a_torn_shard_whose_rows_are_in_the_warehouse_is_rewritten_completely(athlete, run, strava):
     gone, renamed, *_ = [activity["id"] for activity in strava.activities()]
     assert run(ENRICH_LIMIT="3").code == 0

@@ -14,6 +14,8 @@ from said import assert_said
 
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 # by Strava's own clock, far from the one on our wall: noon, in the middle of a quarter of an hour
 NOON = datetime(2026, 3, 4, 12, 5, tzinfo=UTC)
 PATIENT = {"STRAVA_MAX_WAIT_S": "900", "STRAVA_RESERVE": "0"}
@@ -120,7 +122,6 @@ def test_late_in_the_evening_the_rest_is_done_tomorrow(pulled, run, strava):
 # --- waiting
 
 
-@pytest.mark.slow
 def test_a_first_flow_shows_the_activities_before_it_waits_and_continues_where_it_was(athlete, strava):
     # the athlete, two pages, six details
     strava.set_limits(read_15min=9)
@@ -154,7 +155,6 @@ def takewhile_not_waiting(process):
             return
 
 
-@pytest.mark.slow
 def test_a_pull_waits_for_the_next_window_and_continues_from_the_last_activity(athlete, strava):
     strava.set_limits(read_15min=4)
     strava.fault("late_in_window", path=LIST, after=2)
@@ -167,7 +167,6 @@ def test_a_pull_waits_for_the_next_window_and_continues_from_the_last_activity(a
     assert_nothing_refused(strava)
 
 
-@pytest.mark.slow
 def test_a_command_that_waits_for_a_waiting_run_says_what_that_waits_for(athlete, strava):
     strava.set_limits(read_15min=3)
     pulling = athlete.fork("pull", PER_PAGE="5", **PATIENT)
@@ -184,7 +183,6 @@ def test_a_command_that_waits_for_a_waiting_run_says_what_that_waits_for(athlete
     assert pulling.wait().code == 130
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("end", deep_but(2, signal.SIGTERM, signal.SIGKILL, signal.SIGINT))
 def test_what_was_fetched_before_a_wait_has_landed_whatever_ends_the_wait(pulled, run, strava, end):
     # two for the list
@@ -219,7 +217,6 @@ def test_a_spent_day_is_not_waited_for_however_near_its_end(pulled, run, strava)
     assert "done 2026-03-06 00:00 UTC" in last_line(ran)
 
 
-@pytest.mark.slow
 def test_a_run_that_is_refused_again_after_a_wait_does_not_wait_for_ever(pulled, strava):
     strava.fault("late_in_window", path=DETAIL, times=2, seconds=1)
     strava.fault("429", path=DETAIL, times=None)

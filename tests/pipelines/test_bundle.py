@@ -17,6 +17,8 @@ from said import assert_said
 from pipelines.mirror.pull import PullChoice
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 PASSPHRASE = "correct horse battery staple"
 WHOLE = {"STRAVA_STATE_PASSPHRASE": PASSPHRASE}
 LOCKS = {"run.lock", ".strava_token.json.lock"}
@@ -77,7 +79,6 @@ def restore(user, run, file, *options, **settings):
     return run("restore", str(file), *options, **({"STRAVA_HOME": str(user.home)} | WHOLE | settings))
 
 
-@pytest.mark.slow
 def modes(folder):
     return {str(path.relative_to(folder)): path.stat().st_mode & 0o777 for path in folder.rglob("*.parquet")}
 
@@ -287,7 +288,6 @@ def test_state_that_is_there_is_replaced_only_by_force_and_then_wholly(athlete, 
     assert state(athlete.home) == stored
 
 
-@pytest.mark.slow
 def test_a_restore_that_is_killed_changes_nothing_or_is_finished_by_the_next_run(athlete, run, strava, bundle):
     for number in range(5):
         (athlete.home / "output" / f"{number}.json").touch()
@@ -332,7 +332,6 @@ def test_a_restore_that_is_killed_changes_nothing_or_is_finished_by_the_next_run
         assert not list(athlete.home.with_name(name).rglob(".restoring*"))
 
 
-@pytest.mark.slow
 def test_a_backup_waits_for_a_run_and_contains_what_that_landed(athlete, run, strava, tmp_path, elsewhere):
     strava.fault("slow", path=LIST, seconds=3)
     puller = athlete.start("pull")

@@ -16,6 +16,8 @@ from pipelines.bronze.store import BronzeReader
 from pipelines.bronze.tables import SCHEMA
 from simulator.activity_files import Sample, gpx_file
 
+pytestmark = pytest.mark.slow
+
 
 def rows(athlete, table="activities"):
     """Each row of each file, with the name of its shard."""

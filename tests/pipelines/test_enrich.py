@@ -15,6 +15,8 @@ from landed import DETAIL, all_ids, ask, assert_one_sentence, details_asked, ids
 from pipelines.mirror.enrich import DetailChoice
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def strava():
@@ -120,7 +122,6 @@ def test_a_detail_lands_byte_for_byte_with_all_its_efforts(athlete, run, strava)
     assert payload.encode() == ask(athlete, f"/activities/{id_}", include_all_efforts="true")
 
 
-@pytest.mark.slow
 def test_chosen_activities_are_fetched_again_though_they_wait_and_land_only_if_they_changed(athlete, run, strava):
     first, second, third, *_ = newest_first(strava)
     strava.fault("500", id=third)
@@ -431,7 +432,6 @@ def test_an_edit_that_landed_by_a_clock_set_back_since_is_asked_for(detailed, fe
     assert details_asked(detailed) == [first]
 
 
-@pytest.mark.slow
 def test_other_kudos_are_worth_a_request_within_the_lookback_only(detailed, run, strava):
     second = newest_first(strava)[1]
     strava.edit(second, kudos_count=4711)

@@ -19,6 +19,8 @@ from pipelines.ground.errors import BadExport
 from simulator import World
 from simulator.export import PRIVATE_MARK
 
+pytestmark = pytest.mark.slow
+
 AUTUMN = datetime(2026, 9, 28, 12, tzinfo=UTC)
 
 
@@ -45,7 +47,6 @@ def land(athlete, monkeypatch, capfd):
     return Steps(athlete, monkeypatch, capfd)
 
 
-@pytest.mark.slow
 def test_an_export_is_imported_and_built_without_an_account_and_the_same_again_changes_nothing(athlete, world, run):
     written, path = exported(world, athlete.home.parent / "export_1.zip")
     settings = {"STRAVA_CLIENT_ID": "", "STRAVA_CLIENT_SECRET": "", "STRAVA_PAGE": "true"}
@@ -122,7 +123,6 @@ def test_an_export_in_which_nothing_has_changed_since_the_one_before_is_one_of_i
     assert later - earlier == timedelta(days=7)
 
 
-@pytest.mark.slow
 def test_exports_may_come_in_any_order_and_lead_to_the_same(athlete, world, land):
     paths, gone = [], world.activities()[-1]["id"]
     for number in range(4):
@@ -203,7 +203,6 @@ def test_of_many_files_that_are_missing_twenty_are_named_and_the_others_counted(
     assert all(path.name in named for path in files[:22])
 
 
-@pytest.mark.slow
 def test_all_that_can_be_wrong_with_an_export_at_once_stops_nothing_else(athlete, land, run):
     world = World(seed=7, activities=60, clock=AUTUMN)
     written, path = exported(world, athlete.home.parent / "1.zip", defects=["mixed"])

@@ -11,6 +11,8 @@ from landed import all_ids, details_asked
 from pipelines.ground.errors import BadExport
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def land(athlete, monkeypatch, capfd):

@@ -11,6 +11,8 @@ from landed import DETAIL, LIST, NO_LIMITS, all_ids, details_asked, ids, until
 from pipelines.mirror.commits import COMMIT_PAGES
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 # more than one commit of the walk, with one activity a page
 PAGES = COMMIT_PAGES + 30
 
@@ -33,7 +35,6 @@ def assert_whole(athlete, strava):
     assert athlete.sql("select count(*), count(distinct id) from staging.activities") == [(strava.count, strava.count)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "moment",
     deep_but(
@@ -57,7 +58,6 @@ def test_a_run_killed_between_fetching_and_staging_loses_and_doubles_nothing(ath
     assert len(list((athlete.home / "output").iterdir())) >= 1
 
 
-@pytest.mark.slow
 def test_a_run_killed_before_dlt_forgets_what_it_has_normalized_is_completed(athlete, run, strava):
     work = athlete.home / "warehouse/.state/dlt/strava_bronze"
     extracted = work / "normalize/extracted"
@@ -73,7 +73,6 @@ def test_a_run_killed_before_dlt_forgets_what_it_has_normalized_is_completed(ath
     assert_whole(athlete, strava)
 
 
-@pytest.mark.slow
 def test_a_run_killed_in_mid_pull_goes_on_from_its_last_commit(athlete, run, strava):
     strava.fault("slow", path=LIST, after=COMMIT_PAGES + 10, seconds=20)
     process = athlete.fork("pull", "--per-page", "1")
@@ -91,7 +90,6 @@ def test_a_run_killed_in_mid_pull_goes_on_from_its_last_commit(athlete, run, str
     assert_whole(athlete, strava)
 
 
-@pytest.mark.slow
 def test_a_run_killed_in_mid_enrich_is_completed_by_the_next(athlete, run, strava):
     run("pull")
     strava.fault("slow", path=DETAIL, after=5, seconds=20)
@@ -104,7 +102,6 @@ def test_a_run_killed_in_mid_enrich_is_completed_by_the_next(athlete, run, strav
     assert athlete.sql("select count(*) from staging.activity_details") == [(10,)]
 
 
-@pytest.mark.slow
 def test_a_machine_that_goes_down_during_dbt_build_is_as_if_it_had_not(athlete, run, strava):
     process = athlete.fork("flow", ENRICH_LIMIT="2")
     log = athlete.home / "warehouse" / ".state" / "dbt" / "logs" / "dbt.log"
@@ -129,7 +126,6 @@ def _open_files(process_id):
         return []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", deep_but(1, signal.SIGTERM, signal.SIGINT), ids=["SIGTERM", "SIGINT"])
 def test_a_signal_stops_a_pull_with_all_that_was_fetched_landed(athlete, run, strava, number):
     strava.fault("slow", path=LIST, after=20, seconds=0.5)
@@ -146,7 +142,6 @@ def test_a_signal_stops_a_pull_with_all_that_was_fetched_landed(athlete, run, st
     assert_whole(athlete, strava)
 
 
-@pytest.mark.slow
 def test_a_second_signal_stops_at_once_and_the_next_run_completes(athlete, run, strava):
     strava.fault("slow", path=LIST, after=20, seconds=3)
     process = athlete.fork("pull", "--per-page", "1")

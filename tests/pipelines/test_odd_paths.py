@@ -17,6 +17,8 @@ from said import assert_said
 from pipelines.ground.settings import catalog_of
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 N = 12
 # what shells, URLs, patterns, jinja, SQL, hives and DuckDB's own catalogs make something of
 FOLDER = "id=5 #ab 'c' \"d\" *e[f]{{ 1 }}$HOME;ä\n~"
@@ -45,7 +47,6 @@ def built(tmp_path_factory):
         yield Built(athlete, strava)
 
 
-@pytest.mark.slow
 def test_a_flow_runs_in_a_folder_and_a_file_of_the_oddest_names(built):
     file = built.athlete.home / FILE
     with duckdb.connect(str(file), read_only=True) as connection:
@@ -101,7 +102,6 @@ def goes_through_every_command(built, run, root, folder, file):
     return True
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("folder", "file"), deep_but(1, ("a#b", "memory.duckdb"), ("shard=x", "temp.duckdb")))
 def test_odd_names_go_through_every_command(built, run, tmp_path, folder, file):
     assert goes_through_every_command(built, run, tmp_path / "any", folder, file)

@@ -10,6 +10,8 @@ from landed import LIST, all_ids, assert_one_sentence, ids, versions
 from pipelines.bronze.store import READABLE
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 HOSTILE_NAMES = [
     "2026-01-31",
     "'; DROP TABLE strava.activities; --",
@@ -58,7 +60,6 @@ def newest(strava, count):
     return [activity["id"] for activity in strava.activities()[:count]]
 
 
-@pytest.mark.slow
 def test_whatever_is_in_a_field_lands_and_is_built(athlete, run, strava):
     known = newest(strava, len(HOSTILE_NAMES))
     for id_, name in zip(known, HOSTILE_NAMES, strict=True):
@@ -153,7 +154,6 @@ def test_a_number_of_thousands_of_digits_stops_nothing(athlete, run, strava):
     assert len(ids(athlete)) == 30
 
 
-@pytest.mark.slow
 @settings(max_examples=300, derandomize=True, database=None, deadline=None)
 @given(parts=st.lists(st.sampled_from([*ESCAPES, "a", "ä", "u", "d83d", "\U0001f6b4"]), max_size=12))
 def test_duckdb_reads_any_escapes_as_python_does(duck, parts):

@@ -19,6 +19,8 @@ from simulator import World
 from simulator.activity_files import Sample, fit_file, gpx_file
 from simulator.export import Draft
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2024, 5, 1, 8, tzinfo=UTC)
 POINTS = 500
 MOST_BYTES_A_POINT = 6
@@ -119,7 +121,6 @@ def in_layer(athlete) -> int:
     return sum(pq.read_metadata(path).num_rows for path in (athlete.home / "warehouse" / "points").iterdir())
 
 
-@pytest.mark.slow
 def test_each_sample_of_each_file_is_in_sql_cell_for_cell_and_what_was_deleted_is_erased(athlete, world, run, land):
     _, path = exported(world, athlete.home.parent / "1.zip", points=POINTS)
     copy = athlete.home / "copy" / "strava.duckdb"

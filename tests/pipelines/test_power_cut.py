@@ -10,11 +10,12 @@ from power import watched
 from pipelines.ground.stop import StopFlag
 from pipelines.sources.strava_api.auth import TokenFile
 
+pytestmark = pytest.mark.slow
+
 KEPT = ("data", "output", "secrets")
 PASSPHRASE = {"STRAVA_STATE_PASSPHRASE": "a long one, longer than 16"}
 
 
-@pytest.mark.slow
 def test_a_power_cut_after_a_flow_a_purge_a_backup_or_a_restore_takes_nothing_back(athlete, run, strava, monkeypatch):
     bundle = athlete.home / "backups" / "strava.bundle"
     bundle.parent.mkdir()
@@ -40,7 +41,6 @@ def test_a_power_cut_after_a_flow_a_purge_a_backup_or_a_restore_takes_nothing_ba
     assert unsynced == set()
 
 
-@pytest.mark.slow
 def test_a_restore_waits_for_a_command_that_changes_the_tokens(athlete, run):
     bundle = athlete.home / "strava.bundle"
     assert run("pull").code == 0

@@ -15,6 +15,8 @@ from landed import LIST, assert_one_sentence, until
 from pipelines.warehouse.fields import SUMMARY_FIELDS
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 BUDGET = r"\d+ of 100 requests left \(15-minute\), \d+ of 1,000 requests left \(daily\)"
 
 
@@ -92,7 +94,6 @@ def test_without_a_terminal_there_are_plain_lines_on_standard_error_alone(athlet
     assert last.startswith("56 details left: 56 requests; the next run fetches 4 (ENRICH_LIMIT)")
 
 
-@pytest.mark.slow
 def test_a_long_pull_shows_its_progress_and_a_second_run_that_it_waits(athlete, strava):
     strava.fault("slow", path=LIST, after=1, seconds=10.2)
     first = athlete.start("pull", "--per-page", "20")
@@ -107,7 +108,6 @@ def test_a_long_pull_shows_its_progress_and_a_second_run_that_it_waits(athlete, 
     assert athlete.sql("select count(*), count(distinct id) from staging.activities") == [(60, 60)]
 
 
-@pytest.mark.slow
 def test_on_a_terminal_there_is_a_bar_with_the_budget_left_and_the_time_to_go(athlete):
     with Simulator(seed=7, activities=60, latency_s=0.03) as strava:
         athlete.strava = strava
@@ -125,7 +125,6 @@ def test_on_a_terminal_there_is_a_bar_with_the_budget_left_and_the_time_to_go(at
     assert "Compaction" not in seen, "there is nothing to compact"
 
 
-@pytest.mark.slow
 def test_on_a_terminal_a_wait_counts_down(athlete, run, strava):
     run("pull")
     strava.set_limits(read_15min=8)

@@ -19,6 +19,8 @@ from said import assert_said
 from pipelines.mirror.pull import PullChoice
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("activities", "activity_details")
 HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 
@@ -80,7 +82,6 @@ def in_outputs(athlete):
     return [activity for path in outputs(athlete) for activity in json.loads(path.read_bytes())]
 
 
-@pytest.mark.slow
 def test_a_purge_erases_what_was_deleted_from_every_file_and_nothing_else(athlete, run, strava, secret):
     id_, name = secret
     start = next(activity["start_date"] for activity in strava.activities() if activity["id"] == id_)
@@ -132,7 +133,6 @@ def test_a_purge_that_has_nothing_to_do_starts_no_dbt(athlete, run, strava):
     assert not (athlete.home / "warehouse" / ".state" / "dbt").exists()
 
 
-@pytest.mark.slow
 def test_a_flow_purges_if_the_settings_say_so_and_completes_what_an_open_warehouse_delayed(
     athlete, run, strava, secret
 ):
@@ -164,7 +164,6 @@ def stored(warehouse):
         holder.stdin.close()
 
 
-@pytest.mark.slow
 def test_a_purge_finds_its_way_through_odd_names_columns_and_leftovers(athlete, run, steps, strava):
     named = strava.activities()[:4]
     for activity, name in zip(named, ('"},\n{"', "]\n", 'a "quote" \\', "Ü 🚴\u2028"), strict=True):
@@ -247,7 +246,6 @@ MOMENTS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "moments",
     [("removed",), pytest.param(tuple(MOMENTS), marks=pytest.mark.deep)],
@@ -275,7 +273,6 @@ def test_a_purge_killed_at_any_moment_is_completed_by_the_next(athlete, run, str
         restore(athlete.home)
 
 
-@pytest.mark.slow
 def test_a_purge_that_was_killed_leaves_an_activity_that_came_back_in_the_json_files(
     athlete, run, steps, strava, secret
 ):

@@ -12,6 +12,8 @@ from home import Athlete
 
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 STATE = Path("warehouse", ".state")
 # what a page leaves behind: itself, what it was made from, where it went
 OF_PAGE = {"site/index.html", str(STATE / "page.json"), str(STATE / "routes.json"), str(STATE / "places.json")}

@@ -8,6 +8,8 @@ from landed import NO_LIMITS, assert_one_sentence, ids, versions
 
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 PROFILE = "read,profile:read_all,activity:read,activity:read_all"
 OWN = ("/api/v3/athlete", "/api/v3/athlete/zones", "/api/v3/gear/", "/routes")
 

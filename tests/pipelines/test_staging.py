@@ -7,6 +7,8 @@ from landed import LIST, all_ids, details_asked, ids
 
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 
 def staged(athlete, table="activities"):
     return athlete.sql(f"select id, fetched_at, payload_hash, payload from staging.{table} order by all")

@@ -11,6 +11,8 @@ from soak.strava import Strava
 from pipelines.mirror.enrich import DetailChoice
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 N = 60
 ALWAYS = {"STRAVA_SWEEP_HOURS": "0"}
 
@@ -63,7 +65,6 @@ def test_late_uploads_edits_and_deletions_of_any_age_arrive_by_the_next_sweep(at
     assert records(athlete, "tombstones")[0]["noticed_by"] == "sweep"
 
 
-@pytest.mark.slow
 def test_after_a_flow_with_a_sweep_the_warehouse_equals_strava(athlete, run, strava):
     run("flow", ENRICH_LIMIT="all")
     gone = oldest(strava, 9)

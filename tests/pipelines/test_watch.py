@@ -20,6 +20,8 @@ from pipelines.ground.errors import BadExport
 from simulator import World
 from simulator.activity_files import Device, Sample, fit_file, gpx_file, tcx_file
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -115,7 +117,6 @@ def files(athlete):
     return Counter(row["id"] for row in rows(athlete, "activity_files") if row["id"] in live(athlete))
 
 
-@pytest.mark.slow
 def test_files_of_a_watch_become_activities_without_an_account_and_a_second_run_reads_nothing(newcomer, run, folder):
     def imported(*arguments, **settings):
         return run("import", *arguments, STRAVA_HOME=str(newcomer.home), STRAVA_CLIENT_ID="", **settings)
@@ -295,7 +296,6 @@ def test_two_recordings_of_one_run_are_one_activity(newcomer, land, folder):
     assert list(files(newcomer).values()) == [2]
 
 
-@pytest.mark.slow
 def test_the_api_takes_a_file_over_and_its_deletion_takes_it_along(athlete, run, strava, folder):
     athlete.settings["STRAVA_WATCH"] = str(folder)
     activity = run_of(strava.activities())
@@ -354,7 +354,6 @@ def test_killed_anywhere_the_next_run_takes_in_what_is_missing(newcomer, land, f
     assert "3 known" in land.watch()
 
 
-@pytest.mark.slow
 def test_killed_while_an_export_takes_a_file_over_it_is_counted_once_after_the_next_run(
     newcomer, land, folder, world, launcher
 ):

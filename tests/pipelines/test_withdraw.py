@@ -25,6 +25,8 @@ from pipelines.mirror.dated_rows import DatedRow, DatedRows
 from simulator import write_export
 from simulator.activity_files import Sample, gpx_file
 
+pytestmark = pytest.mark.slow
+
 API = [name for name, table in TABLES.items() if table.door == "api"]
 EXPORT = [name for name, table in TABLES.items() if table.door == "export"]
 
@@ -78,7 +80,6 @@ def both(athlete, run, strava, tmp_path):
     return path, id_, shared, own
 
 
-@pytest.mark.slow
 def test_what_came_through_the_api_goes_from_every_file_and_the_export_fills_its_place(athlete, run, strava, both):
     path, id_, shared, own = both
     settings = {"STRAVA_PAGE": "true", "STRAVA_PUBLISH": "copy/strava.duckdb"}
@@ -162,7 +163,6 @@ MOMENTS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("moment", deep_but(1, "a shard", "removed", "intended"))
 def test_a_withdrawal_killed_at_any_moment_is_completed_by_the_next_run(athlete, run, strava, land, both, moment):
     path, _, shared, own = both

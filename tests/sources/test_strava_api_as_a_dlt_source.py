@@ -13,6 +13,8 @@ from home import OUR_SETTINGS
 
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 SOURCE = Path(__file__).resolve().parents[2] / "pipelines" / "sources" / "strava_api"
 SCOPE = "read,read_all,activity:read,activity:read_all,profile:read_all"
 LIST = "/athlete/activities"
