@@ -50,31 +50,31 @@ def test_no_token_is_requested_while_the_stored_one_is_valid(athlete, pull):
 
 
 @pytest.mark.parametrize("left_s", [-10, 0, 30])
-def test_a_token_about_to_expire_is_refreshed_before_it_is_used(athlete, run, left_s):
-    run("pull")
+def test_a_token_about_to_expire_is_refreshed_before_it_is_used(athlete, pull, left_s):
+    pull()
     rewrite(athlete, expires_at=int(time.time()) + left_s)
     athlete.strava.clear_requests()
-    assert run("pull").code == 0
+    assert pull().code == 0
     assert athlete.requests()[0].path == TOKEN
     assert len(athlete.requests(TOKEN)) == 1
     assert {request.status for request in athlete.requests()} == {200}
 
 
 @pytest.mark.parametrize("token", ["two\nlines", "\u00fcber"])
-def test_a_stored_token_that_no_header_can_carry_is_refreshed(athlete, run, token):
-    assert run("pull").code == 0
+def test_a_stored_token_that_no_header_can_carry_is_refreshed(athlete, pull, token):
+    assert pull().code == 0
     athlete.strava.clear_requests()
     rewrite(athlete, access_token=token)
-    assert run("pull").code == 0
+    assert pull().code == 0
     assert len(athlete.requests(TOKEN)) == 1
     assert {request.status for request in athlete.requests()} == {200}
 
 
-def test_a_401_costs_one_refresh_and_one_replay_of_the_same_request(athlete, run):
-    run("pull")
+def test_a_401_costs_one_refresh_and_one_replay_of_the_same_request(athlete, pull):
+    pull()
     athlete.strava.expire_access_tokens()
     athlete.strava.clear_requests()
-    assert run("pull").code == 0
+    assert pull().code == 0
     first, token, replayed, *rest = athlete.requests()
     assert [first.status, token.path, replayed.status] == [401, TOKEN, 200]
     assert (first.path, first.query) == (replayed.path, replayed.query)
@@ -105,14 +105,14 @@ def test_the_athlete_is_asked_for_once_then_remembered(athlete, pull):
     assert stored(athlete)["athlete_id"] == athlete.strava.athlete_id
 
 
-def test_a_run_that_may_not_ask_for_the_athlete_in_this_window_ends_and_says_when_it_opens(athlete, run):
+def test_a_run_that_may_not_ask_for_the_athlete_in_this_window_ends_and_says_when_it_opens(athlete, pull):
     athlete.strava.fault("429", path="/api/v3/athlete", window="15min")
-    ran = run("pull", STRAVA_MAX_WAIT_S="0")
+    ran = pull(STRAVA_MAX_WAIT_S="0")
     assert ran.code == 0
     assert "Strava's 15-minute limit is used up (100 of 100 requests); it opens again at" in ran.err
     assert len(athlete.requests()) == 2, "for a token, and for the athlete"
     assert stored(athlete).get("athlete_id") is None
-    assert run("pull", STRAVA_MAX_WAIT_S="0").code == 0
+    assert pull(STRAVA_MAX_WAIT_S="0").code == 0
     assert len(athlete.requests()) == 2, "nothing is asked in a window that is spent"
 
 
@@ -217,7 +217,7 @@ def test_an_answer_without_tokens_is_said_and_the_token_that_is_there_stays(athl
     assert stored(athlete) == before
 
 
-def test_a_rotated_token_is_on_disk_before_its_access_token_is_used(athlete, run, monkeypatch):
+def test_a_rotated_token_is_on_disk_before_its_access_token_is_used(athlete, pull, monkeypatch):
     used = []
     scopes_of = athlete.strava.tokens.scopes_of
 
@@ -226,9 +226,9 @@ def test_a_rotated_token_is_on_disk_before_its_access_token_is_used(athlete, run
         return scopes_of(token)
 
     monkeypatch.setattr(athlete.strava.tokens, "scopes_of", watch)
-    run("pull")
+    pull()
     athlete.strava.expire_access_tokens()
-    run("pull")
+    pull()
     assert len({token for token, _ in used}) == 2
     refused_then_renewed = [(token, on_disk) for token, on_disk in used if token != on_disk]
     assert refused_then_renewed == []

@@ -241,8 +241,8 @@ def test_a_full_disk_costs_no_shard_and_no_token(athlete, run, disk):
     assert staged(athlete) == 61
 
 
-def test_a_disk_too_full_for_the_token_is_said_before_strava_rotates_it(athlete, run, disk):
-    run("pull")
+def test_a_disk_too_full_for_the_token_is_said_before_strava_rotates_it(athlete, pull, disk):
+    pull()
     athlete.strava.expire_access_tokens()
     athlete.strava.clear_requests()
     token_disk = athlete.home / "token disk"
@@ -253,10 +253,10 @@ def test_a_disk_too_full_for_the_token_is_said_before_strava_rotates_it(athlete,
         (token_disk / "token.json").write_bytes(athlete.token_file.read_bytes())
         (token_disk / "filler").write_bytes(b"x")
         elsewhere = {"STRAVA_TOKEN_FILE": str(token_disk / "token.json")}
-        assert_said(run("pull", **elsewhere), 6, "disk is full", "token.json")
+        assert_said(pull(**elsewhere), 6, "disk is full", "token.json")
         assert athlete.requests(TOKEN) == []
         (token_disk / "filler").unlink()
-        assert run("pull", **elsewhere).code == 0
+        assert pull(**elsewhere).code == 0
     finally:
         subprocess.run(["umount", str(token_disk)], check=True)
 

@@ -299,20 +299,20 @@ def test_a_backfill_with_a_limit_is_a_contradiction(run):
 
 
 @pytest.mark.parametrize("wrong", deep_but(2, *(timedelta(days=days) for days in (-3, 3, -1 / 24, 1 / 24))))
-def test_windows_open_by_stravas_clock_however_wrong_ours_is(tmp_path, run, wrong):
+def test_windows_open_by_stravas_clock_however_wrong_ours_is(tmp_path, pull, wrong):
     with Simulator(seed=7, activities=20, clock=datetime.now(UTC) + wrong) as strava:
         athlete = Athlete(tmp_path, strava)
         athlete.authorise()
         strava.set_limits(read_15min=4)
         settings = athlete.settings | {"PER_PAGE": "5", "STRAVA_LOOKBACK_DAYS": "0"}
         opens_at = datetime.fromtimestamp(strava.limits.ends_at_s("15min"), UTC)
-        ran = run("pull", **settings)
+        ran = pull(**settings)
         assert f"it opens again at {opens_at:%Y-%m-%d %H:%M} UTC" in ran.err
         assert len(athlete.requests("/api/")) == 4
-        run("pull", **settings)
+        pull(**settings)
         assert len(athlete.requests("/api/")) == 4
         athlete.sleep(900)
-        run("pull", **settings)
+        pull(**settings)
         assert len(athlete.requests("/api/")) > 4
         assert_nothing_refused(strava)
 

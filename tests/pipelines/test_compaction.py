@@ -30,9 +30,9 @@ def compacted(athlete, table="activities"):
 
 
 @pytest.fixture
-def aged(athlete, run):
+def aged(athlete, pull):
     """`athlete`, whose activities landed one by one, and whose warehouse is gone; the folder of their shards."""
-    assert run("pull").code == 0
+    assert pull().code == 0
     shutil.rmtree(athlete.home / "warehouse")
     [shard] = athlete.shards()
     table = pq.read_table(shard)

@@ -23,8 +23,8 @@ def noticed_by(athlete):
     return {row["id"]: json.loads(row["payload"])["noticed_by"] for row in rows(athlete, "tombstones")}
 
 
-def test_an_activity_of_the_api_that_a_later_export_lacks_is_gone(athlete, run, strava, land, tmp_path):
-    assert run("pull").code == 0
+def test_an_activity_of_the_api_that_a_later_export_lacks_is_gone(athlete, pull, strava, land, tmp_path):
+    assert pull().code == 0
     gone = strava.activities()[5]["id"]
     strava.delete(gone)
     # an hour later; what has a date of the future counts as of now
@@ -38,12 +38,12 @@ def test_an_activity_of_the_api_that_a_later_export_lacks_is_gone(athlete, run, 
     assert max(landed) <= datetime.now(UTC).replace(tzinfo=None)
     # and comes back with the API, also unchanged
     strava.restore(gone)
-    assert run("pull", "--all").code == 0
+    assert pull("--all").code == 0
     assert live(athlete) == all_ids(strava)
 
 
-def test_what_the_api_has_listed_since_the_export_was_made_lives_on(athlete, run, strava, land, tmp_path):
-    assert run("pull").code == 0
+def test_what_the_api_has_listed_since_the_export_was_made_lives_on(athlete, pull, strava, land, tmp_path):
+    assert pull().code == 0
     hidden = strava.activities()[5]["id"]
     strava.delete(hidden)
     # times in a ZIP are even seconds
@@ -51,7 +51,7 @@ def test_what_the_api_has_listed_since_the_export_was_made_lives_on(athlete, run
     _, path = exported(strava, tmp_path / "1.zip")
     strava.restore(hidden)
     uploaded = strava.add()["id"]
-    assert run("pull", "--all").code == 0
+    assert pull("--all").code == 0
     assert [row["id"] for row in rows(athlete, "activities")].count(hidden) == 1
     said = land(path)
     assert "Gone" not in said

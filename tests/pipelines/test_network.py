@@ -247,14 +247,14 @@ def test_no_redirect_takes_the_secret_elsewhere(athlete, run, status):
     assert athlete.token_file.exists()
 
 
-def test_no_redirect_takes_a_token_elsewhere(athlete, run):
+def test_no_redirect_takes_a_token_elsewhere(athlete, pull):
     with (
         answering(http(200)) as (port, stranger),
         answering(http(307, Location=f"http://127.0.0.1:{port}/steal")) as (strava, got),
     ):
         here = f"http://127.0.0.1:{strava}"
-        assert_said(run("pull", STRAVA_OAUTH_URL=f"{here}/oauth"), 4, "not followed")
-        assert_said(run("pull", STRAVA_API_URL=f"{here}/api/v3"), 4, "not followed")
+        assert_said(pull(STRAVA_OAUTH_URL=f"{here}/oauth"), 4, "not followed")
+        assert_said(pull(STRAVA_API_URL=f"{here}/api/v3"), 4, "not followed")
     assert (len(got), stranger) == (2, [])
     assert b"client_secret" in got[0]
     assert b"Bearer" in got[1]
@@ -285,9 +285,9 @@ def test_a_header_that_cannot_be_read_is_no_traceback_in_the_log_of_who_uses_the
 
 
 @pytest.mark.parametrize("token", ["line\nbreak", "half \u20ac", "tab\t", "\x7f"])
-def test_an_access_token_that_no_header_can_carry_is_replaced_and_not_shown(athlete, run, token):
+def test_an_access_token_that_no_header_can_carry_is_replaced_and_not_shown(athlete, pull, token):
     athlete.authorise(access_token=token, expires_at=4_000_000_000)
-    ran = run("pull")
+    ran = pull()
     assert (ran.code, "Traceback" in ran.err) == (0, False)
     assert json.loads(athlete.token_file.read_bytes())["access_token"] != token
 

@@ -110,14 +110,14 @@ def test_an_element_that_is_not_an_activity_lands_unchanged_and_stops_nothing(at
 
 
 @pytest.mark.parametrize("kind", deep_but(2, "cut", "empty_streams", "html", "nonsense", "bad_utf8"))
-def test_a_body_that_is_not_a_list_never_counts_as_one(athlete, run, strava, kind):
+def test_a_body_that_is_not_a_list_never_counts_as_one(athlete, pull, strava, kind):
     strava.fault(kind, times=None, path=LIST, after=1)
-    assert_one_sentence(run("pull", PER_PAGE="10"), 4)
+    assert_one_sentence(pull(PER_PAGE="10"), 4)
     assert len(ids(athlete)) == 10
     strava.clear_faults()
     strava.fault(kind, path=LIST)
-    run("pull", PER_PAGE="10")
-    assert run("pull", PER_PAGE="10").code == 0
+    pull(PER_PAGE="10")
+    assert pull(PER_PAGE="10").code == 0
     assert sorted(ids(athlete)) == sorted(all_ids(strava))
 
 
@@ -137,9 +137,9 @@ def test_a_deeply_nested_activity_lands_and_so_do_its_neighbours(athlete, run, s
 
 
 @pytest.mark.parametrize("end", deep_but(2, "", "]]", "}", "x]"))
-def test_a_deeply_nested_body_without_an_end_is_not_a_list(athlete, run, strava, end):
+def test_a_deeply_nested_body_without_an_end_is_not_a_list(athlete, pull, strava, end):
     strava.set_summary(newest(strava, 1)[0], b"[" * 2_000 + end.encode() + b"]" * 1_999)
-    assert_one_sentence(run("pull"), 4)
+    assert_one_sentence(pull(), 4)
     assert ids(athlete) == []
 
 
