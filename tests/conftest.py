@@ -15,7 +15,6 @@ import pytest
 from home import OUR_SETTINGS, Athlete, Ran, copy_home
 from processes import Launcher, doing_only
 from processes import launcher as the_launcher
-from spared import spare_dlt
 
 from simulator import Simulator
 
@@ -85,7 +84,6 @@ def steps(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
     """Steps of a command in this process, where nothing is asserted of what dbt makes: steps.run("purge", "stage")."""
     from imports import Steps
 
-    spare_dlt()
     return Steps(athlete, monkeypatch, capfd)
 
 
@@ -106,7 +104,6 @@ def run(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
     from pipelines.strava import main
     from pipelines.warehouse import build
 
-    spare_dlt()
     # nor the seconds of dbt's
     forking = SimpleNamespace(run=lambda *command, **how: the_launcher().dbt(*command, **how))
 

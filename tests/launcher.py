@@ -190,9 +190,6 @@ def _parse(variables: Sequence[str]) -> Any:
         # dbt keeps what it compiles by its text
         if macro.package_name in ("dbt", "dbt_duckdb", "strava_stats"):
             template_cache.get_node_template(macro)
-    # and models and tests by ours
-    for node in parsed.result.nodes.values():
-        get_environment(node).from_string(node.raw_code)
     return parsed.result
 
 
@@ -237,8 +234,7 @@ if __name__ == "__main__":
     import sqlglot.dialects.duckdb  # noqa: F401
     import sqlparse  # noqa: F401
     from dbt.cli.main import cli, dbtRunner
-    from dbt_common.clients.jinja import get_environment, template_cache
-    from spared import spare_dbt, spare_dlt
+    from dbt_common.clients.jinja import template_cache
 
     from pipelines import strava
     from pipelines.bronze import compaction
@@ -248,8 +244,6 @@ if __name__ == "__main__":
     from pipelines.warehouse import build, staging  # noqa: F401
     from pipelines.warehouse.dbt_run import run_dbt
 
-    spare_dbt()
-    spare_dlt()
     # by the variables it was parsed with
     manifests: dict[tuple[str, ...], Any] = {}
     # what is here now is not looked through, page by copied page, in each fork
