@@ -98,11 +98,12 @@ def simulated_strava(activities: int, folder: Path) -> Iterator[Strava]:
 
 
 class Home:
-    """A user's home: authorised at `strava`, nothing pulled yet."""
+    """A user's home: authorised at `strava`, nothing pulled yet. Its `settings` differ from those of every home."""
 
     def __init__(self, folder: Path, strava: Strava) -> None:
         self.folder = folder
         self.strava = strava
+        self.settings: dict[str, str] = {}
         # the least a user may bring: the first run also asks for an access token and for the athlete
         token_file = folder / "secrets" / "strava_token.json"
         token_file.parent.mkdir(parents=True)
@@ -134,7 +135,7 @@ class Home:
             "STRAVA_LOOKBACK_DAYS": "30",
         }
         command = [sys.executable, str(REPO / "pipelines" / "strava.py"), *arguments]
-        return run_timed(command, clean_environment(self.folder) | settings | dict(more or {}))
+        return run_timed(command, clean_environment(self.folder) | settings | self.settings | dict(more or {}))
 
     def dbt_traces(self) -> dict[str, int]:
         """What dbt leaves behind: each file of its logs and target with the time of its last change, ns since 1970."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.athlete import Home, Strava, clean_environment, simulated_strava
+from bench.buckets import Bucket, object_store
 from bench.processes import CommandFailed, Finished, run_timed
 
 PER_PAGE = 200
@@ -407,8 +408,22 @@ def age(lab: Lab) -> Iterator[Result]:
             [sys.executable, "-m", "bench.years", str(home.folder / "data"), str(RUNS), kind],
             clean_environment(home.folder),
         )
+    with object_store(lab.folder) as address:
+        in_buckets: list[Home] = []
+        for home in (young, old):
+            bucket = Bucket(address, home.folder.name.replace("_", "-"))
+            bucket.take(home.folder / "data")
+            in_bucket = home.copied(lab.folder / f"{home.folder.name}_in_bucket")
+            in_bucket.settings = bucket.settings
+            in_buckets.append(in_bucket)
+        yield from _aged(lab, young, old, "")
+        yield from _aged(lab, in_buckets[0], in_buckets[1], ", in a bucket")
+
+
+def _aged(lab: Lab, young: Home, old: Home, where: str) -> Iterator[Result]:
+    for home, kind in ((young, "large"), (old, "small")):
         first = home.time("flow", "--limit", "0")
-        lab.show(f"the first flow over {RUNS:,} runs in {kind} files: {first.seconds:.1f} s")
+        lab.show(f"the first flow over {RUNS:,} runs in {kind} files{where}: {first.seconds:.1f} s")
     for command in OF_EVERY_DAY:
         samples: dict[str, list[float]] = {"old_s": [], "young_s": []}
         for _ in range(lab.repeat):
@@ -418,8 +433,8 @@ def age(lab: Lab) -> Iterator[Result]:
                 (home.folder / "strava.bundle").unlink(missing_ok=True)
         how = f"{_span(samples['old_s'])}, young {_span(samples['young_s'])}"
         ratio = min(samples["old_s"]) / min(samples["young_s"])
-        yield Result(10, f"{command[0]} after {RUNS:,} runs", ratio, 1.3, "x the young home", how, samples)
-        lab.show(f"{command[0]}: {how}")
+        yield Result(10, f"{command[0]} after {RUNS:,} runs{where}", ratio, 1.3, "x the young home", how, samples)
+        lab.show(f"{command[0]}{where}: {how}")
 
 
 MEASURES: Mapping[int, Callable[[Lab], Iterator[Result]]] = {
