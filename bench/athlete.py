@@ -64,7 +64,7 @@ class Strava:
         return str(_answer(f"{self.oauth_url}/token", urllib.parse.urlencode(form).encode())["access_token"])
 
     def time_floor(self, what: str, folder: Path) -> Finished:
-        """Run the floor (`list` or `details`) in `folder` against this Strava."""
+        """Run the floor (`list`, `details` or `original`) in `folder` against this Strava."""
         command = [sys.executable, "-m", "bench.floor", what, self.api_url, str(folder)]
         return run_timed(command, clean_environment(folder), self.access_token() + "\n")
 

@@ -1,4 +1,4 @@
-"""The ten measures. Both sides of a ratio are measured in turns, in one run, against the same simulated Strava.
+"""The measures. Both sides of a ratio are measured in turns, in one run, against the same simulated Strava.
 
 A ratio is of the best times: what else the machine does can only add to them, and rarely to both sides alike.
 """
@@ -437,6 +437,43 @@ def _aged(lab: Lab, young: Home, old: Home, where: str) -> Iterator[Result]:
         lab.show(f"{command[0]}{where}: {how}")
 
 
+def one_new(lab: Lab) -> Iterator[Result]:
+    """Point 12: a flow that finds one new activity, against one that finds nothing new."""
+    for home in (lab.first_sync(SMALL).home, lab.large_sync().home):
+        lab.show(f"flow at {home.strava.activities:,}, with dbt build")
+        home.time("flow", "--limit", "0")
+        idle: list[float] = []
+        new: list[float] = []
+        for _ in range(lab.repeat):
+            idle.append(home.time("flow", "--limit", "0").seconds)
+            home.strava.control("add")
+            found = home.time("flow", "--limit", "0")
+            if not DBT_TOOK.search(found.printed):
+                raise CommandFailed("flow did not run dbt though an activity had landed.")
+            new.append(found.seconds)
+        what = f"flow with one new activity at {home.strava.activities:,}"
+        how = f"{_span(new)}, nothing new {_span(idle)}"
+        yield Result(12, what, min(new) / min(idle), 3, "x nothing new", how, {"new_s": new, "idle_s": idle})
+        lab.show(f"{what}: {how}")
+
+
+def first_flow(lab: Lab) -> Iterator[Result]:
+    """Point 13: the first flow of 1,000 activities, warehouse included, against the program that this one replaces."""
+    strava = lab.strava(SMALL)
+    flows: list[float] = []
+    originals: list[float] = []
+    for number in range(lab.repeat):
+        folder = lab.folder / f"original_{number}"
+        folder.mkdir()
+        originals.append(strava.time_floor("original", folder).seconds)
+        flows.append(Home(lab.folder / f"new_{number}", strava).time("flow", "--limit", "0").seconds)
+        lab.show(f"first flow {flows[-1]:.2f} s, the original's way {originals[-1]:.2f} s")
+    how = f"{_span(flows)}, the original's way {_span(originals)}; whole processes"
+    ratio = min(flows) / min(originals)
+    samples = {"flow_s": flows, "original_s": originals}
+    yield Result(13, f"first flow of {SMALL:,} activities", ratio, 4, "x the original", how, samples)
+
+
 MEASURES: Mapping[int, Callable[[Lab], Iterator[Result]]] = {
     1: pull,
     2: details,
@@ -448,4 +485,7 @@ MEASURES: Mapping[int, Callable[[Lab], Iterator[Result]]] = {
     8: files,
     9: exports,
     10: age,
+    # 11 is the comparison of engines, which has a command of its own
+    12: one_new,
+    13: first_flow,
 }
