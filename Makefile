@@ -8,7 +8,7 @@ SHELL := /bin/bash
 VENV := .venv
 RUNTIME := $(VENV)/.runtime
 SPARK_VENV := .venv-spark
-SPARK := $(SPARK_VENV)/.installed
+SPARK_INSTALLED := $(SPARK_VENV)/.installed
 DEV := $(VENV)/.dev
 NODE_MODULES := web/node_modules/.package-lock.json
 # Node.js comes with the wheels for developers
@@ -104,18 +104,18 @@ shell: ## open a shell where the pipeline runs
 	@$(STRAVA) shell
 
 ##@ Spark
-spark-packages: $(SPARK) ## install Spark's own packages, which nothing else needs, and Java if it is missing
+spark-packages: $(SPARK_INSTALLED) ## install Spark's own packages, which nothing else needs, and Java if it is missing
 
-spark-build: $(RUNTIME) $(SPARK) ## build the same warehouse on Spark and Iceberg: docs/guides/spark.md
+spark-build: $(RUNTIME) $(SPARK_INSTALLED) ## build the same warehouse on Spark and Iceberg: docs/guides/spark.md
 	@$(VENV)/bin/python -m spark build
 
-spark-export: $(RUNTIME) $(SPARK) ## write the marts that Spark built as Parquet: make spark-export FOLDER=/path
+spark-export: $(RUNTIME) $(SPARK_INSTALLED) ## write the marts that Spark built as Parquet: make spark-export FOLDER=/path
 	@$(VENV)/bin/python -m spark export -- "$${FOLDER:?which folder? make spark-export FOLDER=/path}"
 
 spark-page: $(RUNTIME) ## make the page of marts that Spark built: make spark-page FOLDER=/path, as exported; PUBLIC=1
 	@$(VENV)/bin/python -m spark page $${PUBLIC:+--public} -- "$${FOLDER:?which folder? make spark-page FOLDER=/path}"
 
-spark-demo: $(RUNTIME) $(SPARK) ## build the demo's warehouse on DuckDB and on Spark, and compare every row
+spark-demo: $(RUNTIME) $(SPARK_INSTALLED) ## build the demo's warehouse on DuckDB and on Spark, and compare every row
 	@[ -f demo/warehouse/strava.duckdb ] || $(VENV)/bin/python -m simulator.demo
 	@STRAVA_HOME="$$PWD/demo" $(VENV)/bin/python -m spark compare
 
@@ -136,10 +136,10 @@ test-fast: $(DEV) $(NODE_MODULES) ## run the tests of what needs no builds and f
 test-deep: $(DEV) ## random histories, kills at every moment, whatever may come in, failing disks, buckets: what takes long
 	@FUZZ_TIMES=5 $(PYTEST) $(SIDE_BY_SIDE) --times=test-deep -m deep
 
-test-spark: $(DEV) $(SPARK) ## test that Spark's tables equal DuckDB's row by row, after increments and purges too
+test-spark: $(DEV) $(SPARK_INSTALLED) ## test that Spark's tables equal DuckDB's row by row, after increments and purges too
 	@$(PYTEST) --times=test-spark -m spark tests/spark
 
-test-cluster: $(DEV) $(SPARK) ## the same on a cluster of two workers on this machine, one of which is killed
+test-cluster: $(DEV) $(SPARK_INSTALLED) ## the same on a cluster of two workers on this machine, one of which is killed
 	@$(PYTEST) --times=test-cluster -m cluster tests/spark
 
 test-times: $(DEV) ## write the times of make test and make test-deep by file into CONTRIBUTING.md
@@ -197,8 +197,8 @@ SITE := NO_COLOR=1 $(VENV)/bin/zensical build --strict --config-file zensical.to
 bundle: $(NODE_MODULES) ## bundle the modules in web/ into the scripts of the page
 	@$(NODE) web/bundle.js
 
-bench: $(DEV) ## measure speed and memory, as ratios within one run
-	@$(VENV)/bin/python -m bench
+bench: $(DEV) $(if $(value SPARK),$(SPARK_INSTALLED)) ## measure speed and memory, as ratios within one run; SPARK=1 compares DuckDB and Spark instead
+	@$(VENV)/bin/python -m bench $${SPARK:+--spark}
 
 docs: $(DEV) ## write the generated parts of the documents and .env.example, then build the site in build/docs
 	@$(VENV)/bin/python -m pipelines.documentation
@@ -247,7 +247,7 @@ $(NODE_MODULES): web/package.json web/package-lock.json $(DEV)
 	@touch $@
 
 # half a gigabyte, and Debian's Java if there is none
-$(SPARK): spark/requirements.txt $(RUNTIME)
+$(SPARK_INSTALLED): spark/requirements.txt $(RUNTIME)
 	@if ! command -v java >/dev/null && [ -z "$$JAVA_HOME" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "Installing Java …"; export DEBIAN_FRONTEND=noninteractive; apt-get -qq update; \

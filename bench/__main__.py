@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,10 +17,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from bench.engines import POINT, SIZES, engines
 from bench.measures import MEASURES, Lab, Result
 from bench.processes import REPO, CommandFailed
 
 RESULTS = REPO / "bench" / "results"
+LARGE = 100_000
+REPEAT = 3
 PACKAGES = ("dlt", "dbt-core", "dbt-duckdb", "duckdb", "pyarrow", "requests")
 
 
@@ -41,28 +44,49 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description="Measure speed and size: ratios, both sides in one run against one simulated Strava.",
-        epilog="example:\n  python -m bench --only 1,3 --activities 20000 --repeat 1",
+        epilog="examples:\n  python -m bench --only 1,3 --activities 20000 --repeat 1\n"
+        "  python -m bench --spark --activities 5000",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     points = "; ".join(f"{point}: {measure.__name__.replace('_', ' ')}" for point, measure in MEASURES.items())
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--only", type=_points, default=list(MEASURES), metavar="1,3", help=f"some of the measures ({points})"
+    )
+    sizes = " and ".join(f"{size:,}" for size in SIZES)
+    which.add_argument(
+        "--spark",
+        action="store_true",
+        help=f"measure {POINT} alone: DuckDB and Spark build {sizes} activities, which takes half an hour",
     )
     parser.add_argument(
         "--activities",
         type=_at_least_one,
-        default=100_000,
         metavar="N",
-        help="the large account (default: %(default)s); fewer for a quick look, which proves nothing",
+        help=f"the large account (default: {LARGE:,}); fewer for a quick look, which proves nothing",
     )
     parser.add_argument(
         "--repeat",
         type=_at_least_one,
-        default=3,
         metavar="N",
-        help="times each side is measured (default: %(default)s)",
+        help=f"times each side is measured (default: {REPEAT}; with --spark 1)",
     )
     return parser.parse_args(argv)
+
+
+def _measured(lab: Lab, options: argparse.Namespace) -> Iterator[Result]:
+    """The results of the points that were asked for."""
+    if options.spark:
+        lab.show(f"-- {POINT}: {_title(engines)}")
+        yield from engines(lab, (options.activities,) if options.activities else SIZES)
+        return
+    for point in options.only:
+        lab.show(f"-- {point}: {_title(MEASURES[point])}")
+        yield from MEASURES[point](lab)
+
+
+def _title(measure: Callable[..., Iterator[Result]]) -> str:
+    return (measure.__doc__ or "").splitlines()[0].split(": ", 1)[1]
 
 
 def _machine() -> dict[str, Any]:
@@ -140,10 +164,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     trouble = None
     try:
         with tempfile.TemporaryDirectory(prefix="strava-bench-") as folder, ExitStack() as stack:
-            lab = Lab(Path(folder), options.activities, options.repeat, show, stack)
-            for point in options.only:
-                show(f"-- {point}: {(MEASURES[point].__doc__ or '').splitlines()[0].split(': ', 1)[1]}")
-                results.extend(MEASURES[point](lab))
+            repeat = options.repeat or (1 if options.spark else REPEAT)
+            lab = Lab(Path(folder), options.activities or LARGE, repeat, show, stack)
+            # what was measured before a command fails is shown too
+            results.extend(_measured(lab, options))
     except KeyboardInterrupt:
         print("Stopped; nothing is left running.", file=sys.stderr)
         return 130

@@ -5,11 +5,14 @@ nothing heavier than the standard library is imported in `bench`, but in `bench/
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +20,9 @@ REPO = Path(__file__).resolve().parent.parent
 KIB_ON_LINUX = 1 if sys.platform == "darwin" else 1024
 # a first signal asks a run to end in good order, a second at once
 PATIENCE_S = (2, 10)
+GROUP_ENDS_WITHIN_S = 10
+WATCHED_EVERY_S = 0.2
+PROC = Path("/proc")
 
 
 class CommandFailed(Exception):
@@ -71,12 +77,72 @@ def end(process: subprocess.Popen[bytes]) -> None:
     """End `process` if it still runs, and what it started with it."""
     for patience_s in PATIENCE_S:
         if process.poll() is not None:
-            return
+            break
         process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            continue
     if process.poll() is None:
         process.kill()
         process.wait()
+    # it led a group: a JVM ends some moments after the program that it serves
+    ends_at_s = time.monotonic() + GROUP_ENDS_WITHIN_S
+    with suppress(ProcessLookupError):
+        while time.monotonic() < ends_at_s:
+            os.killpg(process.pid, 0)
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@dataclass
+class Spent:
+    """What several processes spent together: the most memory (RSS) at a time, and processor time."""
+
+    peak_bytes: int = 0
+    cpu_s: float = 0
+
+
+@contextmanager
+def watching_all() -> Iterator[Spent]:
+    """Add up meanwhile what all processes below this one spend. Where there is no /proc, that is nothing.
+
+    The kernel counts only the largest one's memory, and no processor time of a JVM that nobody waits for.
+    """
+    spent = Spent()
+    cpu_s: dict[int, float] = {}
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(WATCHED_EVERY_S):
+            now = _below(os.getpid())
+            spent.peak_bytes = max(spent.peak_bytes, sum(each.peak_bytes for each in now.values()))
+            # those that have ended stay in the sum
+            cpu_s.update((number, each.cpu_s) for number, each in now.items())
+            spent.cpu_s = sum(cpu_s.values())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield spent
+    finally:
+        is_over.set()
+        watcher.join()
+
+
+def _below(root: int) -> dict[int, Spent]:
+    """What each process that descends from `root` has spent so far, by its number."""
+    children: dict[int, dict[int, Spent]] = {}
+    for path in PROC.glob("[0-9]*/stat"):
+        # one may have ended by now
+        with suppress(OSError):
+            # after the name in brackets: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+            fields = path.read_text().rpartition(")")[2].split()
+            ticks = int(fields[11]) + int(fields[12])
+            spent = Spent(int(fields[21]) * os.sysconf("SC_PAGE_SIZE"), ticks / os.sysconf("SC_CLK_TCK"))
+            children.setdefault(int(fields[1]), {})[int(path.parent.name)] = spent
+    found: dict[int, Spent] = {}
+    parents = [root]
+    while parents:
+        of_parent = children.get(parents.pop(), {})
+        found |= of_parent
+        parents += of_parent
+    return found

@@ -125,6 +125,9 @@ def test_flags_are_flags_and_what_is_not_given_is_not_passed_on(playground):
     assert playground.make("serve", {}, {}) == [b"serve"]
     assert playground.make("flow", {}, {}) == [b"flow"]
     assert playground.make("flow", {"BACKFILL": b"1"}, {}) == [b"flow", b"--backfill"]
+    assert playground.make("bench", {}, {}) == [b"-m", b"bench"]
+    assert playground.make("bench", {"SPARK": b"1"}, {}) == [b"-m", b"bench", b"--spark"]
+    assert playground.make("bench", {}, {"SPARK": b"1"}) == [b"-m", b"bench", b"--spark"]
     for target, command in (
         ("run", [b"pull"]),
         ("run-all", [b"pull", b"--all"]),
