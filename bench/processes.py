@@ -21,7 +21,7 @@ KIB_ON_LINUX = 1 if sys.platform == "darwin" else 1024
 # a first signal asks a run to end in good order, a second at once
 PATIENCE_S = (2, 10)
 GROUP_ENDS_WITHIN_S = 10
-WATCHED_EVERY_S = 0.2
+WATCHED_EVERY_S = 0.5
 PROC = Path("/proc")
 
 

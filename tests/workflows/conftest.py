@@ -10,16 +10,31 @@ from pathlib import Path
 
 import pytest
 from forge import PASSPHRASE, Forge
+from home import REPO
 
 from simulator import Simulator
+
+SPARK_VENV = REPO / ".venv-spark"
 
 
 @pytest.fixture(scope="session")
 def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment as a run sets it up, taken from the one in which the tests run: that saves a minute a run."""
-    copy = tmp_path_factory.mktemp("shared") / "venv"
-    subprocess.run(["cp", "--archive", "--link", sys.prefix, str(copy)], check=True)
-    for mark in (".runtime", ".dev"):
+    return copied(Path(sys.prefix), tmp_path_factory.mktemp("shared") / "venv", ".runtime", ".dev")
+
+
+@pytest.fixture(scope="session")
+def spark_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with Spark, as `make spark-packages` sets it up."""
+    if not SPARK_VENV.exists() or not shutil.which("java"):
+        pytest.skip("there is no Spark or no Java: the job `spark` of ci.yml was not run")
+    return copied(SPARK_VENV.resolve(), tmp_path_factory.mktemp("shared") / "venv-spark", ".installed")
+
+
+def copied(venv: Path, copy: Path, *marks: str) -> Path:
+    """A copy of an environment that make takes for new."""
+    subprocess.run(["cp", "--archive", "--link", str(venv), str(copy)], check=True)
+    for mark in marks:
         (copy / mark).unlink(missing_ok=True)
         (copy / mark).touch()
         # newer than any checkout

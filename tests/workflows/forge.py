@@ -62,9 +62,9 @@ class Forge:
             _git(self.checkout, "add", "--force", *forced)
         _git(self.checkout, "commit", "--quiet", "--message", message)
 
-    def share(self, venv: Path) -> None:
+    def share(self, venv: Path, name: str = ".venv") -> None:
         """Let every checkout have `venv` already, so that a run need not set it up."""
-        (self.checkout / ".venv").symlink_to(venv)
+        (self.checkout / name).symlink_to(venv)
 
     def act(self, workflow: str, *options: str, event: str = "workflow_dispatch", **inputs: str) -> Acted:
         """Run a workflow to its end, with `inputs` as they are typed into the form: texts, as GitHub hands them on."""

@@ -34,6 +34,15 @@ def test_the_job_deep_runs_the_long_tests(forge, venv):
     assert "1 passed" in ran.log
 
 
+def test_the_job_spark_builds_on_spark_alone_and_on_a_cluster(forge, venv, spark_venv):
+    forge.share(venv)
+    forge.share(spark_venv, ".venv-spark")
+    few = "-k 'installed_packages or death_of_a_worker'"
+    ran = forge.act("ci.yml", "--job", "spark", "--env", f"PYTEST_ADDOPTS={few}", event="push")
+    assert ran.code == 0, ran.log
+    assert ran.log.count("1 passed") == 2
+
+
 def test_the_job_page_opens_the_page_in_a_browser(forge, venv):
     if not shutil.which("chromium"):
         pytest.skip("there is no chromium: the job `page` of ci.yml was not run")
