@@ -23,38 +23,46 @@ from spark.page import make_page_of
 from spark.places import Places
 from spark.session import open_session
 
+BUILDING_ON_SPARK = "Building on Spark, which takes minutes …"
+EXPORTING = "Exporting what Spark built …"
 
-def _build(settings: StravaSettings, _options: argparse.Namespace) -> int:
+
+def _build(settings: StravaSettings, _options: argparse.Namespace, report: Report) -> int:
     require_warehouse(settings)
     with open_session(Places(settings)) as session:
+        report.say(BUILDING_ON_SPARK)
         print_line(build(settings, session))
     return 0
 
 
-def _export(settings: StravaSettings, options: argparse.Namespace) -> int:
+def _export(settings: StravaSettings, options: argparse.Namespace, report: Report) -> int:
     require_warehouse(settings)
     with open_session(Places(settings)) as session:
+        report.say(EXPORTING)
         session.export(options.folder)
     print_line(f"The marts are in {options.folder}.")
     return 0
 
 
-def _page(settings: StravaSettings, options: argparse.Namespace) -> int:
+def _page(settings: StravaSettings, options: argparse.Namespace, report: Report) -> int:
     out = options.out and Path.cwd() / options.out
-    make_page_of(settings, Path.cwd() / options.folder, Report(), options.public, out)
+    make_page_of(settings, Path.cwd() / options.folder, report, options.public, out)
     return 0
 
 
-def _compare(settings: StravaSettings, _options: argparse.Namespace) -> int:
+def _compare(settings: StravaSettings, _options: argparse.Namespace, report: Report) -> int:
     require_warehouse(settings)
     places = Places(settings)
+    report.say("Building on DuckDB …")
     began_at_s = time.monotonic()
     build_on_duckdb(settings)
     duckdb_s = time.monotonic() - began_at_s
     with open_session(places) as session:
+        report.say(BUILDING_ON_SPARK)
         began_at_s = time.monotonic()
         build(settings, session)
         spark_s = time.monotonic() - began_at_s
+        report.say(EXPORTING)
         session.export(str(places.exported))
     found = compare(settings.warehouse_path, places.exported)
     _print(found, duckdb_s, spark_s)
@@ -101,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = read_settings()
         with locked(settings.lock_path, stop.wait, lambda: report.say(another_run(settings))):
-            code: int = run(settings, options)
+            code: int = run(settings, options, report)
     except (StravaError, KeyboardInterrupt) as error:
         return report.end(error)
     return code
