@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from bench.engines import POINT, SIZES, engines
+from bench.engines import POINT, SIZES, engines, spark_packages
 from bench.measures import MEASURES, Lab, Result
 from bench.processes import REPO, CommandFailed
 
@@ -50,9 +50,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     points = "; ".join(f"{point}: {measure.__name__.replace('_', ' ')}" for point, measure in MEASURES.items())
     which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--only", type=_points, default=list(MEASURES), metavar="1,3", help=f"some of the measures ({points})"
-    )
+    which.add_argument("--only", type=_points, metavar="1,3", help=f"some of the measures ({points})")
     sizes = " and ".join(f"{size:,}" for size in SIZES)
     which.add_argument(
         "--spark",
@@ -80,7 +78,7 @@ def _measured(lab: Lab, options: argparse.Namespace) -> Iterator[Result]:
         lab.show(f"-- {POINT}: {_title(engines)}")
         yield from engines(lab, (options.activities,) if options.activities else SIZES)
         return
-    for point in options.only:
+    for point in options.only or MEASURES:
         lab.show(f"-- {point}: {_title(MEASURES[point])}")
         yield from MEASURES[point](lab)
 
@@ -89,14 +87,14 @@ def _title(measure: Callable[..., Iterator[Result]]) -> str:
     return (measure.__doc__ or "").splitlines()[0].split(": ", 1)[1]
 
 
-def _machine() -> dict[str, Any]:
+def _machine(more_packages: dict[str, str]) -> dict[str, Any]:
     """Where this runs: what figures can be compared with."""
     return {
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "packages": {package: version(package) for package in PACKAGES},
+        "packages": {package: version(package) for package in PACKAGES} | more_packages,
     }
 
 
@@ -152,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, _interrupt_once)
     began_at = datetime.now(UTC)
     began_at_s = time.monotonic()
-    machine = _machine()
+    machine = _machine(spark_packages() if options.spark else {})
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
     print(f"{machine['cores']} cores, load {machine['load']}, {machine['system']}")
     print(f"Python {machine['python']}, {packages}", flush=True)

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from bench.athlete import clean_environment
 from bench.measures import MB, Lab, Result
-from bench.processes import CommandFailed, run_timed, watching_all
+from bench.processes import REPO, CommandFailed, run_timed, watching_all
 
 POINT = 11
 SIZES = (100_000, 1_000_000)
 # 5 GB for a million
 ACTIVITIES_PER_GB = 200_000
 LEAST_GB = 2
+SPARK_PACKAGES = ("pyspark", "dbt_spark", "snowpark_connect_deps_iceberg")
 # DuckDB first: Spark's build asks its file for what was erased
 ENGINES = ("DuckDB", "Spark")
 # what bench.club writes -> what is built then
@@ -24,6 +25,13 @@ LANDED = {"first": "everything", "more": "500 rows more"}
 BUILT = "models built"
 # of the caller's variables: which Java, and where Spark's own settings are
 OF_JAVA_AND_SPARK = ("JAVA_HOME", "JDK_JAVA_OPTIONS", "SPARK_CONF_DIR")
+
+
+def spark_packages() -> dict[str, str]:
+    """The versions of the packages with which Spark builds; none if they are not installed."""
+    found = (REPO / ".venv-spark").glob("lib/python*/site-packages/*.dist-info")
+    versions = dict(path.name.removesuffix(".dist-info").split("-", 1) for path in found)
+    return {name: versions[name] for name in SPARK_PACKAGES if name in versions}
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,13 @@ class Club:
 
 
 def engines(lab: Lab, sizes: Sequence[int]) -> Iterator[Result]:
-    """Point 11: Spark with Iceberg against DuckDB: a build of everything, and one after 300 changed and 200 new."""
+    """Point 11: Spark with Iceberg against DuckDB: a build of everything, and one after 300 changed and 200 new.
+
+    Raises:
+        CommandFailed: Spark is not installed, or a build failed.
+    """
+    if not spark_packages():
+        raise CommandFailed("Spark is not installed: make spark-packages does that.")
     for activities in sizes:
         samples: dict[str, dict[str, list[Build]]] = {what: {} for what in LANDED.values()}
         for _ in range(lab.repeat):
