@@ -30,7 +30,7 @@ BLOCKS = {
     "mermaid": "a picture",
     "ini": "needs systemd and a user's session",
     "yaml": "a file of Evidence",
-    "": "a line of a crontab, which calls `make flow`, or SQL on what Spark wrote",
+    "": "a line of a crontab, which calls `make flow`, SQL on what Spark wrote, or settings of Spark",
 }
 # a README of a part -> what runs its blocks, or why nothing does
 RUN_BY = {

@@ -20,16 +20,16 @@
     {%- endif -%}
     {%- set staged = ['activity_files', 'activity_point_files', 'export_activities'] -%}
     {%- set staging = source('strava', 'activities').schema -%}
-    {%- do run_query('create schema if not exists spark_catalog.bronze') -%}
-    {%- do run_query('create schema if not exists ' ~ staging) -%}
+    {%- do run_statement('create schema if not exists spark_catalog.bronze') -%}
+    {%- do run_statement('create schema if not exists ' ~ staging) -%}
 
     {%- set shards = [] -%}
     {%- for source in graph.sources.values() if source.source_name == 'strava' -%}
-        {%- do run_query('drop table if exists spark_catalog.bronze.' ~ source.name) -%}
+        {%- do run_statement('drop table if exists spark_catalog.bronze.' ~ source.name) -%}
         {%- if source.name == 'activity_points' -%}
-            {%- do run_query(external_table(source.name, place_of('STRAVA_SPARK_POINTS'), columns_of_points())) -%}
+            {%- do run_statement(external_table(source.name, place_of('STRAVA_SPARK_POINTS'), columns_of_points())) -%}
         {%- elif source.name in staged -%}
-            {%- do run_query(
+            {%- do run_statement(
                 external_table(
                     source.name,
                     place_of('STRAVA_SPARK_STAGED') ~ '/' ~ source.name,
@@ -37,7 +37,7 @@
                 )
             ) -%}
         {%- else -%}
-            {%- do run_query(
+            {%- do run_statement(
                 external_table(source.name, place_of('STRAVA_SPARK_BRONZE') ~ '/' ~ source.name, columns_of_shards())
             ) -%}
             {%- do shards.append(source.name) -%}
@@ -47,9 +47,16 @@
     {%- set left_out = files_left_out(shards) -%}
     {%- for source in graph.sources.values() if source.source_name == 'strava' -%}
         {%- set view = api.Relation.create(schema=staging, identifier=source.name, type='view') -%}
-        {%- do run_query('create or replace view ' ~ view ~ ' as ' ~ staged_rows(source.name, left_out)) -%}
+        {%- do run_statement('create or replace view ' ~ view ~ ' as ' ~ staged_rows(source.name, left_out)) -%}
         {%- do adapter.cache_added(view) -%}
     {%- endfor -%}
+{%- endmacro %}
+
+{# Not run_query: over Thrift, what has no columns is not an empty result but an error. #}
+{% macro run_statement(sql) -%}
+    {%- call statement(auto_begin=false) -%}
+        {{ sql }}
+    {%- endcall -%}
 {%- endmacro %}
 
 {# A folder or an address from the environment. #}
