@@ -133,10 +133,10 @@ def engines(lab: Lab, sizes: Sequence[int]) -> Iterator[Result]:
                     lab.show(f"{activities:,} activities, {what}, {engine}: {build}")
             club.remove()
         for what, builds in samples.items():
-            yield from _compared(f"{activities:,} activities, {what}", builds)
+            yield from compared(f"{activities:,} activities, {what}", builds)
 
 
-def _compared(what: str, builds: dict[str, list[Build]]) -> Iterator[Result]:
+def compared(what: str, builds: dict[str, list[Build]]) -> Iterator[Result]:
     """The ratios of one build: of the best times, the highest peaks, and the bytes."""
     measures: tuple[tuple[str, str, Callable[[list[float]], float], Callable[[Build], float]], ...] = (
         ("time", "s", min, lambda build: build.seconds),

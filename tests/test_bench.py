@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench import club, processes
+from bench.engines import Build, compared
 from bench.processes import CommandFailed, run_timed, watching_all
 from pipelines.bronze.shard import look_through
 
@@ -84,3 +85,17 @@ def test_a_command_that_fails_leaves_no_program_behind(monkeypatch: pytest.Monke
         b"",
         b"Z\n",
     )
+
+
+def test_engines_are_compared_by_their_best_times_and_highest_peaks() -> None:
+    builds = {
+        "DuckDB": [Build(10, 8, 100 * MB, 50 * MB), Build(12, 6, 120 * MB, 60 * MB)],
+        "Spark": [Build(30, 40, 240 * MB, 30 * MB), Build(25, 42, 200 * MB, 30 * MB)],
+    }
+    found = {result.what: (result.measured, result.target, result.how) for result in compared("all", builds)}
+    assert found == {
+        "all, time": (2.5, None, "DuckDB 10.0 s, Spark 25.0 s"),
+        "all, processor time": (40 / 6, None, "DuckDB 6.0 s, Spark 40.0 s"),
+        "all, peak memory": (2, None, "DuckDB 120.0 MB, Spark 240.0 MB"),
+        "all, bytes on disk": (0.5, None, "DuckDB 60.0 MB, Spark 30.0 MB"),
+    }
