@@ -159,6 +159,24 @@ def _is_file_of(bronze: BronzeReader, door: Door) -> Callable[[_Row], bool]:
     return is_of
 
 
+def in_exports_besides(bronze: BronzeReader) -> set[int]:
+    """Ids of files' own activities that were taken over by a live one, which has their bytes from exports alone.
+
+    Their rows are all that the door of files has of them: without the exports, they are live again.
+
+    Raises:
+        StorageFailed: bronze cannot be read.
+    """
+    own = {each.row.id for each in _tombstones(bronze) if each.is_takeover}
+    if not own:
+        return set()
+    live, is_of_exports = bronze.live_of_all(), _is_file_of(bronze, "export")
+    files = _rows(bronze, ACTIVITY_FILES)
+    successors = [row for row in files if row.id in live and row.id not in own]
+    by_exports = {row.sha256 for row in successors} - {row.sha256 for row in successors if not is_of_exports(row)}
+    return {row.id for row in files if row.id is not None and row.id in own and row.sha256 in by_exports}
+
+
 def _without_successor(tombstones: Iterable[_Tombstone], files: Iterable[_Row]) -> set[int]:
     """Ids of files' own activities that were taken over by an activity that has their bytes no longer.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from pipelines.bronze.doors import in_exports_besides
 from pipelines.bronze.shard import IsPurged, erases_purged
 from pipelines.bronze.store import READABLE, Bronze
 from pipelines.bronze.sweep import purge_tombstone, read_tombstone
@@ -57,7 +58,9 @@ class Purge:
             fetched_at[id_].add(instant)
         payloads = defaultdict(list)
         # one that came back is live
-        for id_ in sorted(unpurged - self._bronze.live_of_all() if unpurged else ()):
+        gone = unpurged - self._bronze.live_of_all() if unpurged else set()
+        # nothing was deleted of a file that an export has too, and a withdrawal of exports must leave it
+        for id_ in sorted(gone - in_exports_besides(self._bronze) if gone else ()):
             tombstone = buried[id_]
             payloads[tombstone.athlete_id].append(
                 purge_tombstone(

@@ -364,7 +364,10 @@ def test_a_file_stays_as_long_as_a_door_has_it(athlete, run, strava, land, tmp_p
     assert "nothing here came through activity files" in land.withdraw("file")
 
 
-def test_a_file_whose_activity_an_export_took_over_is_one_of_its_own_again_without_it(athlete, land, strava, tmp_path):
+@pytest.mark.parametrize("is_purged", [False, True], ids=["at once", "after a purge"])
+def test_a_file_whose_activity_an_export_took_over_is_one_of_its_own_again_without_it(
+    athlete, land, strava, tmp_path, is_purged
+):
     _, path = exported(strava, tmp_path / "1.zip", points=60)
     folder = tmp_path / "watch"
     folder.mkdir()
@@ -382,6 +385,33 @@ def test_a_file_whose_activity_an_export_took_over_is_one_of_its_own_again_witho
         land(path)
         land.run("stage")
         assert live(athlete) == all_ids(strava)
+        if is_purged:
+            land.run("purge")
         land.withdraw("export")
         land.run("stage")
         assert live(athlete) == own
+
+
+def test_a_purge_of_an_activity_that_an_export_has_erases_the_file_that_it_took_over(athlete, land, strava, tmp_path):
+    _, path = exported(strava, tmp_path / "1.zip", points=60)
+    folder = tmp_path / "watch"
+    folder.mkdir()
+    with ZipFile(path) as archive:
+        name = next(name for name in archive.namelist() if name.startswith("activities/") and name.endswith(".gpx"))
+        content = archive.read(name)
+    (folder / "saved.gpx").write_bytes(content)
+    os.utime(folder / "saved.gpx", (time.time() - 3600,) * 2)
+    land.run("watch", STRAVA_WATCH=str(folder))
+    land(path)
+    land.run("stage")
+    land.run("purge")
+    digest = hashlib.sha256(content).hexdigest()
+    of_file = {row["id"] for row in rows(athlete, "activity_files") if row["payload_hash"] == digest}
+    [id_] = of_file & all_ids(strava)
+    assert len(of_file) == 2
+    # what is deleted at Strava goes with its own
+    strava.delete(id_)
+    strava.advance(3600)
+    land(exported(strava, tmp_path / "2.zip", points=60)[1])
+    land.run("purge")
+    assert digest not in {row["payload_hash"] for row in rows(athlete, "activity_files")}
