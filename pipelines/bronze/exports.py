@@ -15,6 +15,7 @@ from pipelines.bronze.tables import (
     EXPORT_ACTIVITIES,
     EXPORT_RECORDS,
     EXPORTS,
+    NOBODY,
     WATCHED_FILES,
 )
 from pipelines.sources.strava_api.payloads import EPOCH, Payload
@@ -155,14 +156,16 @@ def export_notes(bronze: BronzeReader, athlete_id: int) -> list[ExportNote]:
 
 
 def athletes_known(bronze: BronzeReader) -> set[int]:
-    """Whose activities bronze has.
+    """Whose activities bronze has; NOBODY is none of them.
+
+    Files that a token or an export assigned to its athlete stay that athlete's when the export is withdrawn.
 
     Raises:
         StorageFailed: bronze cannot be read.
     """
-    tables = (ACTIVITIES, ACTIVITY_DETAILS, EXPORT_ACTIVITIES, EXPORTS)
+    tables = (ACTIVITIES, ACTIVITY_DETAILS, EXPORT_ACTIVITIES, EXPORTS, ACTIVITY_FILES)
     union = " union ".join(f"select athlete_id from {{{table}}}" for table in tables)
-    return {athlete_id for (athlete_id,) in bronze.query(union) if athlete_id is not None}
+    return {athlete_id for (athlete_id,) in bronze.query(union) if athlete_id is not None} - {NOBODY}
 
 
 def unfinished_imports(bronze: BronzeReader, athlete_id: int) -> list[datetime]:

@@ -27,6 +27,8 @@ WITHDRAWALS = "withdrawals"
 # through which a row came: Strava's API, the athlete's own export, an activity file by itself
 Door = Literal["api", "export", "file"]
 DOORS: tuple[Door, ...] = get_args(Door)
+# the athlete of files by themselves as long as no token, profile or export names one; Strava counts its from 1
+NOBODY = 0
 # what the athlete sets here: the heart rates and the like, and the goals; one row per athlete and version
 ATHLETE_SETTINGS = "athlete_settings"
 GOALS = "goals"

@@ -14,12 +14,10 @@ from datetime import datetime, timedelta
 from pipelines.bronze.exports import athletes_known
 from pipelines.bronze.store import BronzeReader
 from pipelines.bronze.sweep import read_tombstone
-from pipelines.bronze.tables import ACTIVITY_FILES, WATCHED_FILES
+from pipelines.bronze.tables import ACTIVITY_FILES, NOBODY, WATCHED_FILES
 from pipelines.sources.strava_api.payloads import Payload
 
 SUPERSEDED = "superseded"
-# the athlete of these files as long as no token, profile or export names one; Strava counts its athletes from 1
-NOBODY = 0
 # JavaScript, and everything that reads JSON as it does, represents no larger integers exactly
 _LARGEST_ID = 2**52
 # GPS receivers began again in 1980 and 1999, FIT counts from 1989

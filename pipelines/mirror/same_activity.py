@@ -174,11 +174,15 @@ class KnownActivities:
             return file
         return self.handed_over(file, activity_id)
 
-    def handed_over(self, file: WatchedFile, activity_id: int) -> WatchedFile:
-        """`file` as one of that activity; it is cut if anything else that is known of the activity is longer."""
+    def handed_over(self, file: WatchedFile, activity_id: int, along_with: Iterable[int] = ()) -> WatchedFile:
+        """`file` as one of that activity; it is cut if anything else that is known of the activity is longer.
+
+        along_with: ids of the activities that it takes over at the same time, whose files become its own too.
+        """
         known_of_it = [
             known
-            for known in self._by_id.get(activity_id, [])
+            for id_ in {activity_id, *along_with}
+            for known in self._by_id.get(id_, [])
             # a run that was killed may have noted it already
             if known.file is None or known.file.sha256 != file.sha256
         ]

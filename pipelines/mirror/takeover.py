@@ -5,6 +5,7 @@ are repeated under the other id, and a tombstone buries the negative one. Files 
 get that athlete in the same way.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -12,8 +13,8 @@ from datetime import datetime
 from pipelines.bronze.exports import athletes_known
 from pipelines.bronze.store import Bronze
 from pipelines.bronze.sweep import tombstone, utc_now
-from pipelines.bronze.tables import ACTIVITY_FILES, TOMBSTONES, WATCHED_FILES
-from pipelines.bronze.watched import NOBODY, SUPERSEDED, WatchedFile, watched_files
+from pipelines.bronze.tables import ACTIVITY_FILES, NOBODY, TOMBSTONES, WATCHED_FILES
+from pipelines.bronze.watched import SUPERSEDED, WatchedFile, watched_files
 from pipelines.ground.progress import Report, counted
 from pipelines.mirror.dated_rows import DatedRow, DatedRows
 from pipelines.mirror.same_activity import KnownActivities
@@ -63,10 +64,7 @@ class Takeover:
                 by_length.setdefault(file.activity_id, whole_id)
         taken = {id_: _end_of(id_, by_length | at_strava) for id_ in by_length.keys() | at_strava.keys()}
         if taken:
-            moved = [
-                (file, known.handed_over(file, taken[file.activity_id])) for file in files if file.activity_id in taken
-            ]
-            self._hand_over(athlete_id, moved)
+            self._hand_over(athlete_id, _moved(files, taken, known))
             self._bury(athlete_id, {id_: live[id_] for id_ in taken})
         if at_strava:
             count = counted(len(at_strava), "activity")
@@ -150,6 +148,20 @@ def _end_of(activity_id: int, taken: dict[int, int]) -> int:
     while activity_id in taken:
         activity_id = taken[activity_id]
     return activity_id
+
+
+def _moved(
+    files: Iterable[WatchedFile], taken: dict[int, int], known: KnownActivities
+) -> Iterator[tuple[WatchedFile, WatchedFile]]:
+    """The files of the activities that are `taken` over, by which: each as it is, and as it will be."""
+    along_with = defaultdict[int, set[int]](set)
+    for id_, new_id in taken.items():
+        along_with[new_id].add(id_)
+    for file in files:
+        if file.activity_id in taken:
+            new_id = taken[file.activity_id]
+            # an activity may be cropped at Strava, so that only its other files show that this one is cut
+            yield file, known.handed_over(file, new_id, along_with[new_id])
 
 
 def note_row(file: WatchedFile, athlete_id: int) -> DatedRow:

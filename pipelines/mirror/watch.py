@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from pipelines.bronze.exports import athletes_known
 from pipelines.bronze.store import Bronze
 from pipelines.bronze.sweep import utc_now
-from pipelines.bronze.tables import ACTIVITY_FILES, WATCHED_FILES
-from pipelines.bronze.watched import NOBODY, WatchedFile, own_id
+from pipelines.bronze.tables import ACTIVITY_FILES, NOBODY, WATCHED_FILES
+from pipelines.bronze.watched import WatchedFile, own_id
 from pipelines.ground.errors import BadExport, Interrupted
 from pipelines.ground.progress import Report, Task
 from pipelines.ground.stop import StopFlag

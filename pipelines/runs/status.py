@@ -9,7 +9,8 @@ from typing import Any
 
 from pipelines.bronze.exports import ExportNote, export_notes
 from pipelines.bronze.store import BronzeReader
-from pipelines.bronze.watched import NOBODY, WatchedFile, athletes_of_history, watched_files
+from pipelines.bronze.tables import NOBODY
+from pipelines.bronze.watched import WatchedFile, athletes_of_history, watched_files
 from pipelines.ground.durable import is_there
 from pipelines.ground.errors import NotAuthorised
 from pipelines.ground.settings import StravaSettings

@@ -507,6 +507,49 @@ def test_a_file_of_an_activity_that_was_cropped_or_of_a_part_of_it_is_no_second_
     assert activity["id"] in live(newcomer)
 
 
+def test_a_copy_without_the_end_stays_one_when_strava_takes_it_over_together_with_all_of_it(
+    newcomer, land, folder, world
+):
+    # at Strava it is shorter than either: only the longer file shows that the other one lacks a part
+    activity = run_of(each for each in world.activities() if not each["manual"])
+    whole, cut = of(activity, by=2.0), of(activity, by=1.4)
+    for name, content in (("1.fit", whole), ("2.fit", cut)):
+        put(folder / name, content)
+        land.watch()
+    land.export(exported(world, folder.parent / "export_7.zip")[1])
+    land.stage()
+    assert live(newcomer) == all_ids(world)
+    landed = {
+        row["payload_hash"]: row["fetched_at"]
+        for row in rows(newcomer, "activity_files")
+        if row["id"] == activity["id"]
+    }
+    assert max(landed, key=lambda sha256: landed[sha256]) == hashlib.sha256(whole).hexdigest()
+
+
+@pytest.mark.parametrize("is_known_before", [True, False])
+def test_what_is_left_of_an_export_that_was_withdrawn_stays_its_athletes_so_that_no_file_is_counted_twice(
+    newcomer, land, folder, world, is_known_before
+):
+    activity = run_of(each for each in world.activities() if not each["manual"])
+    whole = of(activity)
+    put(folder / "1.fit", of(activity, by=0.5))
+    if is_known_before:
+        put(folder / "2.fit", whole)
+    land.watch()
+    land.export(exported(world, folder.parent / "export_7.zip")[1])
+    land.stage()
+    land.export.withdraw("export")
+    put(folder / "2.fit", whole)
+    # another one, which is known by nothing else
+    put(folder / "3.fit", fit(NOON))
+    land.watch()
+    land.stage()
+    assert live(newcomer) == {activity["id"], own_id_of(fit(NOON))}
+    owners = {row["athlete_id"] for row in rows(newcomer, "activity_files") if row["id"] in live(newcomer)}
+    assert owners == {world.athlete_id}
+
+
 def test_two_recordings_that_were_counted_twice_until_now_are_one_after_the_next_run(newcomer, land, folder, world):
     cut, whole = parts()
     for number, content in enumerate((cut, whole)):
