@@ -21,7 +21,7 @@ from spark.build import build
 from spark.compare import Comparison, compare
 from spark.page import make_page_of
 from spark.places import Places
-from spark.session import open_session
+from spark.session import open_session, require_place
 
 BUILDING_ON_SPARK = "Building on Spark, which takes minutes …"
 EXPORTING = "Exporting what Spark built …"
@@ -37,6 +37,7 @@ def _build(settings: StravaSettings, _options: argparse.Namespace, report: Repor
 
 def _export(settings: StravaSettings, options: argparse.Namespace, report: Report) -> int:
     require_warehouse(settings)
+    require_place("The folder", options.folder)
     with open_session(Places(settings)) as session:
         report.say(EXPORTING)
         session.export(options.folder)

@@ -108,11 +108,11 @@ class Session:
     def export(self, folder: str) -> None:
         """Write all marts as Parquet into `folder`, one folder each, and beside them what else the page reads.
 
+        folder: a path or an address for which `require_place` has passed.
+
         Raises:
-            BadSetting: the folder is neither a path from the root nor an address.
             StravaError: it failed.
         """
-        _require_place("The folder", folder)
         # in a text of Spark's SQL
         folder = folder.rstrip("/").replace("\\", "\\\\").replace("'", "\\'")
         # without the variables, dbt knows no marts of what was fetched on demand
@@ -184,7 +184,7 @@ def open_session(places: Places) -> Iterator[Session]:
     if master := environment.get("STRAVA_SPARK_MASTER"):
         _require_master(master)
     for variable in READ_PLACES:
-        _require_place(variable, environment[variable])
+        require_place(variable, environment[variable])
     places.logs.mkdir(parents=True, exist_ok=True)
     log = places.logs / "driver.log"
     with log.open("w") as errors:
@@ -219,8 +219,12 @@ def _require_packages() -> str:
     return str(jars[-1])
 
 
-def _require_place(name: str, place: str) -> None:
-    """Check that Spark can tell where `place` is, wherever its parts run."""
+def require_place(name: str, place: str) -> None:
+    """Check that Spark can tell where `place` is, wherever its parts run.
+
+    Raises:
+        BadSetting: it is neither a path from the root nor an address.
+    """
     if not (place.startswith("/") or "://" in place):
         raise BadSetting(
             f'{name} must be a path from the root, or an address like s3a://bucket/folder; it is "{place}".'
