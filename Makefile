@@ -146,7 +146,7 @@ test-times: $(DEV) ## write the times of make test and make test-deep by file in
 	@$(VENV)/bin/python tests/times.py
 
 test-browser: $(DEV) ## test the page in Debian's Chromium (apt-get install chromium)
-	@$(PYTEST) -m browser tests/page
+	@$(PYTEST) -n 2 --dist worksteal -m browser tests/page
 
 test-container: $(DEV) ## test image, make, compose and scheduler; needs a container engine
 	@$(PYTEST) -m container tests/containers
