@@ -71,7 +71,7 @@ def test_wide_details_land_in_several_shards_and_byte_for_byte(athlete, run, str
     [(id_, payload)] = athlete.sql(
         "select id, payload from staging.activity_details order by length(payload) desc limit 1"
     )
-    assert payload.encode() == ask(athlete, f"/activities/{id_}")
+    assert payload.encode() == ask(athlete, f"/activities/{id_}", include_all_efforts="true")
 
 
 def test_memory_is_by_the_widest_rows_but_no_more_than_all_rows_take():
