@@ -22,7 +22,7 @@ from pipelines.bronze.tables import (
     TOMBSTONES,
     Door,
 )
-from pipelines.bronze.watched import SUPERSEDED
+from pipelines.bronze.watched import superseded
 from pipelines.bronze.withdrawals import Key, Withdrawal
 from pipelines.sources.strava_api.payloads import Payload
 
@@ -55,11 +55,6 @@ class _Tombstone(NamedTuple):
     @property
     def is_purge(self) -> bool:
         return bool(read_tombstone(self.payload).get("purged"))
-
-    @property
-    def is_takeover(self) -> bool:
-        """Whether it buries a file's own activity because another one has taken the file over."""
-        return bool(read_tombstone(self.payload).get("reason") == SUPERSEDED)
 
 
 class Proof(NamedTuple):
@@ -102,7 +97,7 @@ def came_through(bronze: BronzeReader, door: Door) -> CameThrough:
     left = {table: [row for row in of if not takes(table, row.shard, row.key)] for table, of in versions.items()}
     left_ids, all_ids = _ids(left), _ids(versions)
     listed = set() if door == "export" else _listed_in_exports(bronze)
-    returning = _without_successor(tombstones, left[ACTIVITY_FILES])
+    returning = _without_successor(superseded(bronze), left[ACTIVITY_FILES])
     is_taken = _is_taken(door, tombstones, (all_ids - left_ids) | returning, left_ids | listed)
     _take(TOMBSTONES, [each.row for each in tombstones], is_taken, shards, kept, rows)
     proofs = _proofs(bronze, door, tombstones, is_taken, versions, left, left_ids)
@@ -167,7 +162,7 @@ def in_exports_besides(bronze: BronzeReader) -> set[int]:
     Raises:
         StorageFailed: bronze cannot be read.
     """
-    own = {each.row.id for each in _tombstones(bronze) if each.is_takeover}
+    own = superseded(bronze)
     if not own:
         return set()
     live, is_of_exports = bronze.live_of_all(), _is_file_of(bronze, "export")
@@ -177,12 +172,11 @@ def in_exports_besides(bronze: BronzeReader) -> set[int]:
     return {row.id for row in files if row.id is not None and row.id in own and row.sha256 in by_exports}
 
 
-def _without_successor(tombstones: Iterable[_Tombstone], files: Iterable[_Row]) -> set[int]:
-    """Ids of files' own activities that were taken over by an activity that has their bytes no longer.
+def _without_successor(own: set[int], files: Iterable[_Row]) -> set[int]:
+    """Those of `own`, files' own activities that were taken over, whose bytes the other activity has no longer.
 
     files: the rows of activity files that stay. The own activity is live again: its file is still there.
     """
-    own = {each.row.id for each in tombstones if each.is_takeover}
     elsewhere = {row.sha256 for row in files if row.id not in own}
     return {row.id for row in files if row.id is not None and row.id in own and row.sha256 not in elsewhere}
 

@@ -39,8 +39,9 @@ class Flapping:
         had: dict[int, set[bytes]] = {}
         newest: dict[int, tuple[datetime, bytes]] = {}
         for id_, fetched_at, text in rows:
-            had.setdefault(id_, set()).update(_VALUE.findall(text.encode()))
-            newest[id_] = fetched_at, text.encode()
+            payload_bytes = text.encode()
+            had.setdefault(id_, set()).update(_VALUE.findall(payload_bytes))
+            newest[id_] = fetched_at, payload_bytes
         return {
             payload.digest
             for payload in payloads
