@@ -3,9 +3,7 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -14,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bench.processes import REPO, CommandFailed, Finished, end, run_timed
+from bench.processes import REPO, Finished, run_timed, serving
 
 NO_LIMIT = "1000000000,1000000000"
 READY_WITHIN_S = 300
@@ -77,24 +75,9 @@ def simulated_strava(activities: int, folder: Path) -> Iterator[Strava]:
         CommandFailed: the simulator ended, or was not ready in time.
     """
     ready_file = folder / f"ready_{activities}.json"
-    command = [sys.executable, "-m", "simulator", "--port", "0", "--activities", str(activities)]
-    process = subprocess.Popen(  # noqa: S603 - our own program
-        [*command, "--limits", NO_LIMIT, "--ready-file", str(ready_file)],
-        env=clean_environment(folder),
-        cwd=REPO,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        began_at_s = time.monotonic()
-        while not ready_file.exists():
-            if process.poll() is not None or time.monotonic() - began_at_s > READY_WITHIN_S:
-                raise CommandFailed(f"The simulator with {activities:,} activities does not come up.")
-            time.sleep(0.05)
-        yield Strava(activities, json.loads(ready_file.read_bytes()))
-    finally:
-        end(process)
+    arguments = ["--port", "0", "--activities", str(activities), "--limits", NO_LIMIT, "--ready-file", str(ready_file)]
+    with serving("simulator", arguments, clean_environment(folder), ready_file, READY_WITHIN_S) as ready:
+        yield Strava(activities, json.loads(ready))
 
 
 class Home:

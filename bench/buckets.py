@@ -3,7 +3,6 @@
 `python -m bench.buckets FILE` serves until it is ended, and writes its address to FILE once it is ready.
 """
 
-import subprocess
 import sys
 import time
 import urllib.request
@@ -11,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.processes import REPO, CommandFailed, end
+from bench.athlete import clean_environment
+from bench.processes import serving
 
 READY_WITHIN_S = 60
 
@@ -56,23 +56,8 @@ def object_store(folder: Path) -> Iterator[str]:
         CommandFailed: the server ended, or was not ready in time.
     """
     ready_file = folder / "object_store"
-    process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "bench.buckets", str(ready_file)],
-        cwd=REPO,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        began_at_s = time.monotonic()
-        while not ready_file.exists():
-            if process.poll() is not None or time.monotonic() - began_at_s > READY_WITHIN_S:
-                raise CommandFailed("The object store does not come up.")
-            time.sleep(0.05)
-        yield ready_file.read_text()
-    finally:
-        end(process)
+    with serving("bench.buckets", [str(ready_file)], clean_environment(folder), ready_file, READY_WITHIN_S) as address:
+        yield address
 
 
 def main(ready_file: Path) -> None:

@@ -93,6 +93,34 @@ def end(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+@contextmanager
+def serving(
+    module: str, arguments: Sequence[str], environment: Mapping[str, str], ready_file: Path, within_s: float
+) -> Iterator[str]:
+    """Run `python -m module` with `arguments` in this block; yields what it writes to `ready_file` once it is ready.
+
+    Raises:
+        CommandFailed: it ended, or was not ready `within_s` seconds.
+    """
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", module, *arguments],
+        env=environment,
+        cwd=REPO,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        began_at_s = time.monotonic()
+        while not ready_file.exists():
+            if process.poll() is not None or time.monotonic() - began_at_s > within_s:
+                raise CommandFailed(f"{module} does not come up: {' '.join(arguments)}")
+            time.sleep(0.05)
+        yield ready_file.read_text()
+    finally:
+        end(process)
+
+
 @dataclass
 class Spent:
     """What several processes spent together: the most memory (RSS) at a time, and processor time."""

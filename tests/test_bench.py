@@ -19,7 +19,7 @@ MB = 10**6
 # a program that starts another one and does not wait for it
 STARTS = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', sys.argv[1]]); time.sleep(1.5)"
 # 600 MB for two seconds, the first of them busy
-BUSY = "import time; held = bytearray(b'x') * 600_000_000; end_s = time.time() + 1\nwhile time.time() < end_s: pass\n"
+BUSY = "import time; block = bytearray(b'x') * 600_000_000; end_s = time.time() + 1\nwhile time.time() < end_s: pass\n"
 WATCHES = """
 import os, sys
 from bench.processes import run_timed, watching_all
