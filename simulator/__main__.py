@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -47,7 +47,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         help="whether `after` includes the second itself",
     )
     parser.add_argument(
-        "--clock", type=datetime.fromisoformat, metavar="ISO", help="where its clock starts (default: now)"
+        "--clock",
+        type=datetime.fromisoformat,
+        default=datetime.now(UTC),
+        metavar="ISO",
+        help="where its clock starts (default: now)",
     )
     parser.add_argument("--latency-ms", type=float, default=0, help="wait before every answer (default: %(default)s)")
     parser.add_argument(

@@ -1,6 +1,6 @@
 """Make up an athlete: a home, sports by season, trends over years, gear that wears out, and any number of activities.
 
-The same seed, size and day give byte-identical activities. How often a field is there, and as which JSON type, is
+The same seed, size and days give byte-identical activities. How often a field is there, and as which JSON type, is
 `census`'s; what is in it is plausible rather than random: distances match times, times of day match the sport.
 """
 # ruff: noqa: S311 - a made-up athlete needs no cryptography
@@ -256,6 +256,11 @@ def epoch_of(text: str) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
+def _last_day(now: datetime) -> int:
+    """Return the last day of a history, in days since 1970: whatever the place, it is over."""
+    return (int(now.timestamp()) - 36 * 3600) // _DAY_S
+
+
 def _spread(share: float, total: int, counts: Counter[str], *groups: tuple[str, ...]) -> dict[str, float]:
     """Return per sport the probability that makes `share` of `total` activities, taking the first groups first."""
     wanted = share * total
@@ -270,7 +275,7 @@ def _spread(share: float, total: int, counts: Counter[str], *groups: tuple[str, 
 
 @dataclass(slots=True)
 class _Plan:
-    """One activity to be made: when (local seconds since 1970), where, which sport, how far into history."""
+    """One activity to be made: when (local seconds since 1970, as drawn), where, which sport, how far into history."""
 
     local_s: int
     place: Place
@@ -291,12 +296,17 @@ class _Chances:
 
 
 class Athlete:
-    """A made-up athlete, from a seed. `history` makes the past, `activity` one more."""
+    """A made-up athlete, from a seed. `history` makes the past, `activity` one more.
 
-    def __init__(self, seed: int, now: datetime) -> None:
+    The past is made up as of `drawn_at` and moved by whole days to `now`, so that what was done does not depend on now.
+    """
+
+    def __init__(self, seed: int, now: datetime, drawn_at: datetime) -> None:
         self._rng = Random(f"athlete {seed}")
         self._seed = seed
         self._now = now
+        self._last_drawn_day = _last_day(drawn_at)
+        self._moved_s = (_last_day(now) - self._last_drawn_day) * _DAY_S
         self.home = _HOMES[self._rng.randrange(len(_HOMES))]
         self.id = self._rng.randrange(10_000_000, 160_000_000)
         self.gear: dict[str, Gear] = {}
@@ -323,7 +333,8 @@ class Athlete:
         """Return one more SummaryActivity, at home, starting at `start` (default: an hour before the athlete's now)."""
         start = start or self._now - timedelta(hours=1)
         offset_s = self._offset_s(self.home, int(start.timestamp()))
-        plan = _Plan(int(start.timestamp()) + offset_s, self.home, SPORTS.get(sport, SPORTS["Run"]), 1.0)
+        drawn_s = int(start.timestamp()) + offset_s - self._moved_s
+        plan = _Plan(drawn_s, self.home, SPORTS.get(sport, SPORTS["Run"]), 1.0)
         return self._summary(plan)
 
     # --- the plan: when, where, what
@@ -331,11 +342,10 @@ class Athlete:
     def _plans(self, count: int) -> Iterator[_Plan]:
         rng = self._rng
         span_days = round(365.25 * min(MAX_YEARS, max(0.25, count / 130)))
-        last_day = (int(self._now.timestamp()) - 36 * 3600) // _DAY_S
-        tie_day = last_day
+        tie_day = self._last_drawn_day
         for i in range(count):
             fraction = (i + rng.random()) / count
-            day = last_day - round(span_days * (1 - fraction**0.85))
+            day = self._last_drawn_day - round(span_days * (1 - fraction**0.85))
             # Two activities with a hidden start on one day start in the same second: every 97th pair does.
             hidden = i % 97 in (40, 41)
             if i % 97 == 41:
@@ -415,7 +425,7 @@ class Athlete:
         }
         if legacy:
             del summary["sport_type"]
-        if times["start_date"] >= ID_STR_SINCE:
+        if text_of(plan.local_s) >= ID_STR_SINCE:
             summary["id_str"] = str(activity_id)
         self._wear(plan, summary)
         return summary
@@ -442,8 +452,9 @@ class Athlete:
         return offset.days * _DAY_S + offset.seconds
 
     def _times(self, plan: _Plan) -> Activity:
-        guess_s = plan.local_s - self._offset_s(plan.place, plan.local_s)
-        start_s = plan.local_s - self._offset_s(plan.place, guess_s)
+        local_s = plan.local_s + self._moved_s
+        guess_s = local_s - self._offset_s(plan.place, local_s)
+        start_s = local_s - self._offset_s(plan.place, guess_s)
         offset_s = self._offset_s(plan.place, start_s)
         whole = self._rng.random() < INT_SHARE["utc_offset"]
         return {

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -53,7 +54,7 @@ def _strava_at(url: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
     if url is not None:
         yield url, requests.get(f"{url}/_control/state", timeout=30).json()
         return
-    with Simulator(seed=7, activities=ACTIVITIES, auto_authorize=True) as strava:
+    with Simulator(seed=7, activities=ACTIVITIES, clock=datetime.now(UTC), auto_authorize=True) as strava:
         yield strava.url, requests.get(f"{strava.url}/_control/state", timeout=30).json()
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
@@ -34,7 +34,9 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--account", type=Path, metavar="FILE", help="a file with a JSON array of SummaryActivities instead"
     )
-    parser.add_argument("--clock", type=datetime.fromisoformat, metavar="ISO", help="when (default: now)")
+    parser.add_argument(
+        "--clock", type=datetime.fromisoformat, default=datetime.now(UTC), metavar="ISO", help="when (default: now)"
+    )
     parser.add_argument(
         "--from",
         dest="url",

@@ -25,6 +25,7 @@ from simulator.tokens import Tokens
 
 MAX_PER_PAGE: Final = 200
 MOST_ROUTES: Final = 120
+DRAWN_AT: Final = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DEFAULT_SCOPE: Final = "read,activity:read,activity:read_all"
 _HIGHEST_ID: Final = 2**63
 
@@ -44,9 +45,11 @@ class RequestRecord:
 class World:
     """A Strava without a network.
 
-    `seed` and `activities` make an account (the same ones on the same day make the same account), or `account` is a
-    JSON file with an array of SummaryActivities, which are handed out as they stand. `clock` is where its own clock
-    starts (default: now); it ticks. `after_inclusive` is how it reads `after`, `limits` as in `set_limits`.
+    `seed` and `activities` make an account, or `account` is a JSON file with an array of SummaryActivities, which are
+    handed out as they stand. `clock` is where its own clock starts (default: now); it ticks. The account is made up as
+    of `drawn_at` (default: `clock` if there is one, else the same day always) and moved by whole days to `clock`: a
+    Strava of now has the same activities on every day. `after_inclusive` is how it reads `after`, `limits` as in
+    `set_limits`.
 
     Raises OSError and ValueError for an account that cannot be read, ValueError for limits that are none.
     """
@@ -58,6 +61,7 @@ class World:
         *,
         account: Path | None = None,
         clock: datetime | None = None,
+        drawn_at: datetime | None = None,
         after_inclusive: bool = False,
         token_rotates: bool = True,
         limits: Mapping[str, int] | None = None,
@@ -74,7 +78,7 @@ class World:
         self.limits.set_limits(**(limits or {}))
         self.faults = Faults()
         self._records: list[RequestRecord] = []
-        self._athlete = Athlete(seed, self.now())
+        self._athlete = Athlete(seed, self.now(), drawn_at or (self.now() if clock else DRAWN_AT))
         self._rows: dict[int, tuple[int, bytes]] = {}
         self._detail_only: dict[int, Activity] = {}
         self._only_me: set[int] = set()

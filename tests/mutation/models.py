@@ -21,7 +21,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -76,7 +76,7 @@ def land(warehouse: Warehouse, part: int) -> None:
     for seed in ATHLETES:
         sent = [worsened(dict(each), random.Random(each["id"])) for each in World(seed, 160).activities()]  # noqa: S311
         warehouse.land(version(each, at, athlete_id=seed) for each in sent[part::2])
-    world = World(seed=11, activities=240, clock=datetime.now(UTC))
+    world = World(seed=11, activities=240)
     summaries = {activity["id"]: activity for activity in world.activities()}
     worsen(summaries.values())
     details = {id_: world.detail(id_) for id_ in sorted(summaries)[::2]}

@@ -18,6 +18,7 @@ from pipelines.warehouse.file_readings import reading_and_samples
 from simulator import World
 from simulator.activity_files import Sample, fit_file, gpx_file
 from simulator.export import Draft
+from simulator.world import DRAWN_AT
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +51,7 @@ def athlete(tmp_path):
 @pytest.fixture
 def world():
     """An athlete's history as it was two months ago."""
-    return World(seed=7, activities=30, clock=datetime.now(UTC) - timedelta(days=60))
+    return World(seed=7, activities=30, clock=datetime.now(UTC) - timedelta(days=60), drawn_at=DRAWN_AT)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from landed import all_ids, write_shard
 from pipelines.ground.errors import BadExport
 from simulator import World
 from simulator.activity_files import Device, Sample, fit_file, gpx_file, tcx_file
+from simulator.world import DRAWN_AT
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +54,7 @@ def land(newcomer, monkeypatch, capfd):
 @pytest.fixture
 def world():
     """An athlete's history as it was two months ago."""
-    return World(seed=7, activities=30, clock=datetime.now(UTC) - timedelta(days=60))
+    return World(seed=7, activities=30, clock=datetime.now(UTC) - timedelta(days=60), drawn_at=DRAWN_AT)
 
 
 def samples(elapsed_s, distance_m, points=4):
