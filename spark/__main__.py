@@ -17,6 +17,7 @@ from pipelines.ground.streams import flush_streams, prepare_streams
 from pipelines.runs.last_run import another_run
 from pipelines.warehouse.build import build as build_on_duckdb
 from pipelines.warehouse.database import require_warehouse
+from pipelines.warehouse.dbt_process import Dbt
 from spark.build import build
 from spark.compare import Comparison, compare
 from spark.page import make_page_of
@@ -56,7 +57,7 @@ def _compare(settings: StravaSettings, _options: argparse.Namespace, report: Rep
     places = Places(settings)
     report.say("Building on DuckDB …")
     began_at_s = time.monotonic()
-    build_on_duckdb(settings)
+    build_on_duckdb(settings, Dbt(settings))
     duckdb_s = time.monotonic() - began_at_s
     with open_session(places) as session:
         report.say(BUILDING_ON_SPARK)

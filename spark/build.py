@@ -5,8 +5,8 @@ from collections import Counter
 
 from pipelines.ground.durable import is_there, read_whole, written_whole
 from pipelines.ground.settings import StravaSettings
-from pipelines.warehouse.build import variables
 from pipelines.warehouse.database import DATASET, open_warehouse, staged_tables
+from pipelines.warehouse.dbt_process import variables
 from spark.places import Places
 from spark.session import Session
 from spark.staged import write_staged

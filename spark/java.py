@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 from pipelines.ground.errors import BadSetting
-from pipelines.warehouse.build import passed_on
+from pipelines.warehouse.dbt_process import passed_on
 
 # Debian has one of these, and Spark 3.5 runs on them
 VERSIONS = (17, 21)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.ground.settings import REPO, StravaSettings
-from pipelines.warehouse.build import passed_on
+from pipelines.warehouse.dbt_process import passed_on
 from pipelines.warehouse.points import PointLayer
 
 PYTHON = REPO / ".venv-spark" / "bin" / "python"

@@ -13,8 +13,8 @@ from typing import Any, Self
 from pipelines.bronze.tables import ATHLETE_SETTINGS, GOALS
 from pipelines.ground.errors import BadSetting, BuildFailed, StorageFailed, StravaError, WarehouseBusy
 from pipelines.ground.settings import REPO
-from pipelines.warehouse.build import variables
 from pipelines.warehouse.database import BUILDS, DATASET
+from pipelines.warehouse.dbt_process import variables
 from spark.java import require_java
 from spark.places import PROJECT, PYTHON, Places
 

@@ -9,12 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from home import OUR_SETTINGS, Athlete, Ran, copy_home
-from processes import Launcher, doing_only
+from processes import Launcher, dbt_by, doing_only
 from processes import launcher as the_launcher
 
 from simulator import Simulator
@@ -115,10 +114,10 @@ def run(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
     from pipelines.ground.stop import SIGNALS
     from pipelines.runs import flow
     from pipelines.strava import main
-    from pipelines.warehouse import build
+    from pipelines.warehouse import dbt_process
 
     # nor the seconds of dbt's
-    forking = SimpleNamespace(run=lambda *command, **how: the_launcher().dbt(*command, **how))
+    forking = dbt_by(lambda *command, **how: the_launcher().dbt(*command, **how))
 
     def run_command(*arguments: str, **settings: str) -> Ran:
         with monkeypatch.context() as patch:
@@ -126,7 +125,7 @@ def run(athlete: Athlete, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
                 patch.delenv(name)
             for name, value in (athlete.settings | settings).items():
                 patch.setenv(name, value)
-            patch.setattr(build, "subprocess", forking)
+            patch.setattr(dbt_process, "subprocess", forking)
             if only := settings.get("SOAK_STEPS"):
                 patch.setattr(flow, "run_steps", doing_only(only, flow.run_steps))
             capfd.readouterr()

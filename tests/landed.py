@@ -87,6 +87,14 @@ def small_disk_at(folder: Path) -> Iterator[Callable[[str], None]]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+def open_files(process_id: int | str) -> list[Path]:
+    """What a process has open; nothing when it has ended."""
+    try:
+        return list(Path(f"/proc/{process_id}/fd").iterdir())
+    except OSError:
+        return []
+
+
 def until(condition: Callable[[], Any], within_s: float = 120) -> None:
     """Wait for something that another process does; what vanishes while `condition` looks is not there yet."""
     ends_at_s = time.monotonic() + within_s

@@ -25,7 +25,7 @@ from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import time_machine
-from processes import dbt_arguments, doing_only
+from processes import dbt_arguments, dbt_by, doing_only
 
 CHANGES = {"os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.truncate"}
 
@@ -45,7 +45,7 @@ def _become(arguments: Sequence[str], environment: Mapping[str, str], folder: Pa
     if "coverage" in sys.modules and (measured := sys.modules["coverage"].Coverage.current()):
         # `make mutate` asks what each test covers: this counts to the one that asked for it
         measured.switch_context(environment["COVERED_BY"])
-    build.subprocess = SimpleNamespace(run=_run_dbt)  # type: ignore[attr-defined]
+    dbt_process.subprocess = dbt_by(_run_dbt)  # type: ignore[attr-defined]
     schedule.subprocess = SimpleNamespace(Popen=_Flow, STDOUT=subprocess.STDOUT)  # type: ignore[attr-defined]
     if wrong_by_s := float(environment.get("SOAK_CLOCK_S", "0")):
         time_machine.travel(time.time() + wrong_by_s, tick=True).start()
@@ -241,7 +241,7 @@ if __name__ == "__main__":
     from pipelines.ground import stop
     from pipelines.page import html  # noqa: F401
     from pipelines.runs import backup, flow, schedule, status  # noqa: F401
-    from pipelines.warehouse import build, staging  # noqa: F401
+    from pipelines.warehouse import dbt_process, staging  # noqa: F401
     from pipelines.warehouse.dbt_run import run_dbt
 
     # by the variables it was parsed with

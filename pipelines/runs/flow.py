@@ -45,6 +45,7 @@ from pipelines.runs.repair import repair
 from pipelines.runs.withdraw import Withdraw, WithdrawChoice
 from pipelines.sources.strava_api.budget import Budget
 from pipelines.warehouse.build import build, knows_all_purges, what_to_build
+from pipelines.warehouse.dbt_process import Dbt
 from pipelines.warehouse.fields import FieldsSeen
 from pipelines.warehouse.publish import publish
 from pipelines.warehouse.staging import load_staging, staged_rows
@@ -101,6 +102,8 @@ class Run:
         # ids whose details this round has requested
         self.asked: set[int] = set()
         self.asked_on_demand = 0
+        self._dbt = Dbt(settings)
+        self._landed_before = done.landed
         self._access = Access(settings, report, stop, budget, backfill)
         self._bronze = open_bronze(settings, report, partial(staged_rows, settings.warehouse_path))
         self._notes = Notes(self._bronze, utc_now())
@@ -338,11 +341,21 @@ class Run:
             self._publish()
             self.page_if_wanted()
 
+    def get_ready_to_build(self, steps: Sequence[Step]) -> None:
+        """Let dbt start beside the next steps if one of `steps`, which follow, is sure to build."""
+        is_needed = self._done.landed > self._landed_before or not self._settings.warehouse_path.exists()
+        if "build" in steps or ("build_if_needed" in steps and is_needed):
+            self._dbt.get_ready()
+
+    def end(self) -> None:
+        """End what waits for a build that does not come."""
+        self._dbt.close()
+
     def build(self, changed: frozenset[str] | None = None) -> None:
         """`dbt build`: all models, or those that depend on the tables of staging that have `changed`."""
         began_at_s = time.monotonic()
         with self._report.task("dbt build"):
-            done = build(self._settings, changed)
+            done = build(self._settings, self._dbt, changed)
         self._report.say(f"dbt: {done} in {time.monotonic() - began_at_s:.1f} s.")
         self._publish()
 
@@ -441,6 +454,7 @@ def _round(run: Run, done: Done, steps: Sequence[Step], choices: Choices) -> Bud
     try:
         return _do(steps, run, choices)
     finally:
+        run.end()
         done.requests += run.requests_sent
         done.seconds += time.monotonic() - began_at_s
 
@@ -468,8 +482,9 @@ def _do(steps: Sequence[Step], run: Run, choices: Choices) -> BudgetSpent | None
     run.complete_withdrawal()
     # before anything reads them
     run.compact_bronze()
+    run.get_ready_to_build(steps)
     stopped: StravaError | None = None
-    for step in steps:
+    for number, step in enumerate(steps, 1):
         # an error on Strava's side does not keep what has landed from being staged and built, unless a signal came
         if (stopped and step == "enrich") or (
             isinstance(stopped, Interrupted)
@@ -489,6 +504,7 @@ def _do(steps: Sequence[Step], run: Run, choices: Choices) -> BudgetSpent | None
             if step not in LANDING or isinstance(error, BadSetting | StorageFailed) or run.is_in_vain(error):
                 raise
             stopped = error
+        run.get_ready_to_build(steps[number:])
     if stopped is not None and not isinstance(stopped, BudgetSpent):
         raise stopped
     return stopped

@@ -54,6 +54,11 @@ class Done:
     pid: int = 0
     host: str = ""
 
+    @property
+    def landed(self) -> int:
+        """How many rows that a build is for have landed."""
+        return self.activities_landed + self.activities_buried + self.details_landed + self.files_landed
+
 
 REQUIRED = {"command", "started_at"}
 LOOSER: dict[str, Any] = {"seconds": int | float, "exit_code": int | None, "ended_at": str | None, "outcome": str}

@@ -1,27 +1,20 @@
-"""`dbt build` in a process of its own, and whether it is needed at all."""
+"""`dbt build`, and whether it is needed at all."""
 
-import json
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import duckdb
 
-from pipelines.bronze.shard import shard_files
-from pipelines.bronze.tables import TABLES
-from pipelines.ground.durable import is_there, read_whole
 from pipelines.ground.engine import known_error
 from pipelines.ground.errors import BuildFailed
 from pipelines.ground.resources import ALWAYS, ON_DEMAND
-from pipelines.ground.settings import REPO, StravaSettings
+from pipelines.ground.settings import StravaSettings
 from pipelines.warehouse.database import open_warehouse, staged_tables
+from pipelines.warehouse.dbt_process import PROJECT, Dbt, Result
 
-PROJECT = REPO / "dbt_project"
 # dbt's code; what it compiles is elsewhere
 PROJECT_PARTS = ("models", "macros", "seeds", "tests")
 CODE = (".sql", ".yml", ".csv")
@@ -38,11 +31,6 @@ COUNTED = {
 # dbt begins each line with the time
 CLOCK = re.compile(r"^\d\d:\d\d:\d\d +", re.MULTILINE)
 LONGEST_TEXT = 4000
-# what Python, dbt and DuckDB need; no settings, tokens, keys and passphrases
-PASSED_ON = re.compile(
-    r"PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TMP|TEMP|TZ|LANG|LANGUAGE|LC_\w+|TERM|COLUMNS|NO_COLOR|VIRTUAL_ENV|"
-    r"PYTHON\w+|DBT_\w+|MALLOC_\w+|(DY)?LD_LIBRARY_PATH"
-)
 
 
 def what_to_build(settings: StravaSettings) -> frozenset[str] | None:
@@ -121,37 +109,8 @@ def _rows_of_staging(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return dict(zip(COUNTED, row, strict=True))
 
 
-def dbt_command(results: Path, *arguments: str) -> list[str]:
-    """The command for `dbt` of this Python on this project, in whatever folder it is called; `results`: see `dbt_run`.
-
-    dbt_run is not imported: that would import dbt.
-    """
-    return [
-        # the output is for people: without Python's warnings, of which dbt's start causes one
-        *(sys.executable, "-P", "-W", "ignore", str(Path(__file__).with_name("dbt_run.py")), str(results)),
-        *("--no-use-colors", *arguments),
-        *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
-    ]
-
-
-def passed_on() -> dict[str, str]:
-    """What any program needs of our environment. It has no secret."""
-    return {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
-
-
-def dbt_environment(settings: StravaSettings) -> dict[str, str]:
-    """The environment for dbt: the place of the warehouse, and what any program needs. It has no secret."""
-    state = settings.state_path / "dbt"
-    return passed_on() | {
-        "STRAVA_WAREHOUSE": str(settings.warehouse_path),
-        # beside the warehouse, so that two warehouses can be built at a time, and the code may be read-only
-        "DBT_TARGET_PATH": str(state / "target"),
-        "DBT_LOG_PATH": str(state / "logs"),
-    }
-
-
-def build(settings: StravaSettings, changed: frozenset[str] | None = None) -> str:
-    """Run `dbt build` (without unit tests, which test the code and not the data) and return what it did.
+def build(settings: StravaSettings, dbt: Dbt, changed: frozenset[str] | None = None) -> str:
+    """Let `dbt` build (without unit tests, which test the code and not the data) and return what it did.
 
     Given the tables of staging that have `changed`, it builds the tables that depend on them, and runs their tests.
     Views show changes by themselves.
@@ -161,35 +120,20 @@ def build(settings: StravaSettings, changed: frozenset[str] | None = None) -> st
         WarehouseBusy: another process has the DuckDB file open.
         StorageFailed: the build could not be noted.
     """
-    target = settings.state_path / "dbt" / "target"
-    results = target / "run_results.json"
-    results.unlink(missing_ok=True)
-    _forget_project_of_elsewhere(target)
     if changed is None:
         selection = []
     else:
         sources = [f"source:strava.{table}+" for table in sorted(changed)]
         selection = ["--select", *sources, "--exclude", "config.materialized:view"]
-    ran = subprocess.run(  # noqa: S603 - our own interpreter and arguments
-        dbt_command(
-            results, "build", "--exclude-resource-type", "unit_test", "--quiet", *selection, *variables(settings)
-        ),
-        env=dbt_environment(settings),
-        capture_output=True,
-        text=True,
-        check=False,
-        # we handle the terminal's Ctrl-C: dbt finishes its merge
-        start_new_session=True,
-    )
-    if ran.returncode:
-        why = (_failures(results) or CLOCK.sub("", ran.stdout + ran.stderr)).strip()
-        log = results.parent.parent / "logs" / "dbt.log"
+    ran = dbt.run("build", "--exclude-resource-type", "unit_test", "--quiet", *selection)
+    if ran.code:
+        why = (_failures(ran.results) or CLOCK.sub("", ran.printed)).strip()
         raise known_error(settings.warehouse_path, why) or BuildFailed(
-            f"dbt build failed. {why[-LONGEST_TEXT:]}\nIts log: {log}"
+            f"dbt build failed. {why[-LONGEST_TEXT:]}\nIts log: {dbt.log_path}"
         )
     if changed is not None:
         _note_build(settings)
-    return _summary(results)
+    return _summary(ran.results)
 
 
 def _note_build(settings: StravaSettings) -> None:
@@ -202,42 +146,13 @@ def _note_build(settings: StravaSettings) -> None:
         )
 
 
-def variables(settings: StravaSettings) -> list[str]:
-    """The variables that switch on the models of what was fetched on demand; without them, dbt skips these."""
-    fetched = [
-        name for name, table in TABLES.items() if table.is_on_demand and shard_files(settings.bronze_path / name)
-    ]
-    return ["--vars", json.dumps({f"strava__using_{name}": True for name in fetched})] if fetched else []
-
-
-def _forget_project_of_elsewhere(target: Path) -> None:
-    """Remove dbt's parse results from another folder: dbt would look for the seeds there.
-
-    This happens after the clone was moved, and if it is used in a container and outside it in turn.
-    """
-    parsed = target / "partial_parse.msgpack"
-    if is_there(parsed) and str(PROJECT).encode() not in read_whole(parsed):
-        parsed.unlink()
-
-
-def _results(path: Path) -> list[dict[str, str]]:
-    try:
-        results: list[dict[str, str]] = json.loads(path.read_bytes())["results"]
-    except (OSError, ValueError, KeyError):
-        return []
-    return results
-
-
-def _failures(path: Path) -> str:
+def _failures(results: Sequence[Result]) -> str:
     return "\n".join(
-        f"{result['unique_id']}: {result['message']}"
-        for result in _results(path)
-        if result["status"] in ("error", "fail")
+        f"{result['unique_id']}: {result['message']}" for result in results if result["status"] in ("error", "fail")
     )
 
 
-def _summary(path: Path) -> str:
-    results = _results(path)
+def _summary(results: Sequence[Result]) -> str:
     kinds = Counter(result["unique_id"].split(".")[0] for result in results)
     warned = [result["unique_id"].split(".")[2] for result in results if result["status"] == "warn"]
     return f"{kinds['model']} models built, {kinds['test']} tests passed" + (

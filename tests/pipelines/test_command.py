@@ -13,7 +13,7 @@ from said import assert_said
 
 from pipelines.ground.errors import exit_codes
 from pipelines.strava import COMMANDS, make_parser
-from pipelines.warehouse import build
+from pipelines.warehouse import dbt_process
 
 NAMES = [command.name for command in COMMANDS]
 
@@ -150,7 +150,7 @@ def test_a_model_that_fails_is_named_and_what_was_fetched_is_there(athlete, run,
     broken = copy / "dbt_project" / "models" / "broken.sql"
     # one fails in the database, the other, started as a user starts it, before dbt has a result to tell of
     broken.write_text("select no_such_column from {{ ref('activities') }}")
-    monkeypatch.setattr(build, "PROJECT", copy / "dbt_project")
+    monkeypatch.setattr(dbt_process, "PROJECT", copy / "dbt_project")
     in_the_database = run("flow", ENRICH_LIMIT="0")
     broken.write_text("select {{ no end")
     started = subprocess.run(

@@ -1,11 +1,12 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import duckdb
 import pytest
 from home import REPO, Athlete, copy_home
-from landed import NO_LIMITS, all_ids, contents
+from landed import NO_LIMITS, all_ids, contents, open_files, until
 from said import assert_said
 
 from simulator import Simulator
@@ -244,16 +245,30 @@ def test_a_warehouse_of_an_older_version_is_brought_up_to_date_without_a_request
     assert athlete.spawn("status").code == 0
 
 
+def test_dbt_gets_ready_while_strava_answers_and_ends_with_a_flow_that_is_killed(tmp_path, strava):
+    athlete = user(tmp_path, strava)
+    strava.fault("slow", path="/athlete/activities", times=1, seconds=30)
+    with athlete.start("flow", ENRICH_LIMIT="0") as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        until(children.read_text)
+        [dbt] = children.read_text().split()
+        process.kill()
+    assert athlete.shards() == []
+    until(lambda: not open_files(dbt))
+    strava.clear_faults()
+    assert models_built(athlete.spawn("flow", ENRICH_LIMIT="0")) > 60
+
+
 @pytest.mark.deep
 def test_a_project_that_lies_elsewhere_by_now_builds_the_warehouse_as_before(tmp_path, strava, run, monkeypatch):
-    from pipelines.warehouse import build
+    from pipelines.warehouse import dbt_process
 
     ours = user(tmp_path / "home", strava).settings | {"ENRICH_LIMIT": "0"}
     # as in the image and in the clone by turns, or in a clone that was moved
     for number, folder in enumerate(("a clone", "another one")):
         project = tmp_path / folder / "dbt_project"
         shutil.copytree(REPO / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs"))
-        monkeypatch.setattr(build, "PROJECT", project)
+        monkeypatch.setattr(dbt_process, "PROJECT", project)
         ran = run("build" if number else "flow", **ours)
         assert ran.code == 0, ran.err
         parsed = tmp_path / "home" / "warehouse" / ".state" / "dbt" / "target" / "partial_parse.msgpack"

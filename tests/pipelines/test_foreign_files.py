@@ -273,7 +273,7 @@ def test_under_a_strict_umask_everything_new_is_for_its_owner_alone(strava, tmp_
 
 def test_no_child_sees_a_secret_that_it_does_not_need(athlete, monkeypatch):
     from pipelines.runs import schedule
-    from pipelines.warehouse import build
+    from pipelines.warehouse import build, dbt_process
 
     secrets = {
         name: f"secret of {name}"
@@ -298,11 +298,11 @@ def test_no_child_sees_a_secret_that_it_does_not_need(athlete, monkeypatch):
     program.write_text(f"#!/bin/sh\ncat /proc/self/environ >> {seen}\nexit 1\n")
     program.chmod(0o755)
 
-    monkeypatch.setattr(build.sys, "executable", str(program))
+    monkeypatch.setattr(dbt_process.sys, "executable", str(program))
     settings = settings_of(athlete)
     (settings.state_path / "dbt" / "target").mkdir(parents=True)
     with pytest.raises(build.BuildFailed):
-        build.build(settings)
+        build.build(settings, dbt_process.Dbt(settings))
     environment = seen.read_text()
     assert f"STRAVA_WAREHOUSE={athlete.warehouse}" in environment
     assert "PATH=" in environment

@@ -1,12 +1,11 @@
 import os
 import shutil
 import signal
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from deep import deep_but
-from landed import DETAIL, LIST, NO_LIMITS, all_ids, details_asked, ids, until
+from landed import DETAIL, LIST, NO_LIMITS, all_ids, details_asked, ids, open_files, until
 
 from pipelines.mirror.commits import COMMIT_PAGES
 from simulator import Simulator
@@ -111,19 +110,12 @@ def test_a_machine_that_goes_down_during_dbt_build_is_as_if_it_had_not(athlete, 
     killed(process)
     for child in children:
         os.kill(child, signal.SIGKILL)
-        until(lambda child=child: not Path(f"/proc/{child}/fd").exists() or not _open_files(child))
+        until(lambda child=child: not open_files(child))
     ran = run("flow", ENRICH_LIMIT="2")
     assert ran.code == 0, ran.err
     assert_whole(athlete, strava)
     assert athlete.sql("select count(*), count(distinct id) from strava.activities") == [(PAGES, PAGES)]
     assert athlete.sql("select count(*) from strava.activity_details") == [(4,)]
-
-
-def _open_files(process_id):
-    try:
-        return list(Path(f"/proc/{process_id}/fd").iterdir())
-    except OSError:
-        return []
 
 
 @pytest.mark.parametrize("number", deep_but(1, signal.SIGTERM, signal.SIGINT), ids=["SIGTERM", "SIGINT"])
