@@ -8,6 +8,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+from deep import deep_but
 
 from simulator import Simulator
 
@@ -40,7 +41,7 @@ def test_without_a_warehouse_it_ends_with_a_sentence(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("activities", [0, 150])
+@pytest.mark.parametrize("activities", deep_but(1, 150, 0))
 def test_every_analysis_runs_and_shows_rows(cells, tmp_path, monkeypatch, capsys, activities):
     from home import Athlete
 

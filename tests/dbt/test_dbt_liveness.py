@@ -74,6 +74,7 @@ def expected(rows: dict[str, list[Version]]) -> set[int | None]:
     return {id_ for id_, seen in newest.items() if id_ not in at[TOMBSTONES] or seen > at[TOMBSTONES][id_]}
 
 
+@pytest.mark.deep
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=EVENTS)
 @example(events=[(ACTIVITIES, 1, 0), (TOMBSTONES, 1, 1), (ACTIVITIES, 1, 2)])

@@ -237,6 +237,7 @@ def test_the_build_is_recorded_with_what_it_saw(warehouse: Warehouse) -> None:
     assert abs((datetime.now(UTC).replace(tzinfo=None) - last_build[0]).total_seconds()) < 600
 
 
+@pytest.mark.deep
 def test_what_is_fetched_on_demand_is_built_and_tested_if_variables_say_so(warehouse: Warehouse) -> None:
     tables = [endpoint.name for endpoint in ON_DEMAND.values()]
     variables = json.dumps({f"strava__using_{table}": True for table in tables})

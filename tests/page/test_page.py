@@ -12,6 +12,7 @@ from datetime import date
 
 import duckdb
 import pytest
+from deep import deep_but
 from home import Athlete
 from made_page import ATHLETE, HEARTRATE, HOSTILE, Parsed, page_file, rows_of
 from said import assert_said
@@ -333,6 +334,7 @@ def test_a_page_made_without_any_setting_of_the_athlete_shows_those_of_the_last_
     assert (data["units"], data["settings"]["sex"], len(rows_of(data, "goals")) > 0) == ("mi", "f", True)
 
 
+@pytest.mark.deep
 def test_flow_makes_the_page_only_when_it_would_be_another(built):
     settings = {"STRAVA_PAGE": "true", "ENRICH_LIMIT": "0"}
     assert built.spawn("page").code == 0
@@ -404,7 +406,7 @@ def test_a_page_that_cannot_be_written_is_said_and_the_old_one_stays(built):
     assert [path.name for path in page_file(built).parent.iterdir() if path.name.endswith(".tmp")] == []
 
 
-@pytest.mark.parametrize("activities", [0, 1])
+@pytest.mark.parametrize("activities", deep_but(1, 0, 1))
 def test_an_account_with_nothing_or_one_activity_has_a_page(tmp_path, activities):
     with Simulator(seed=5, activities=activities) as strava:
         athlete = Athlete(tmp_path, strava)
@@ -443,6 +445,7 @@ def test_of_several_athletes_the_page_is_that_of_the_token_or_of_who_has_most(bu
     assert shown() == (str(built.strava.athlete_id), 147)
 
 
+@pytest.mark.deep
 def test_a_purge_removes_what_shows_the_purged_activity(settled, run, strava):
     athlete = settled
     gone = strava.activities()[4]

@@ -94,6 +94,7 @@ def test_commands_that_read_land_no_settings(athlete, run):
     assert [athlete.shards(table) for table in TABLES] == [[], []]
 
 
+@pytest.mark.deep
 def test_the_newest_of_an_athlete_shows_at_once_without_a_build(athlete, run, strava):
     # of now, so of the current week wherever the athlete is
     strava.add(strava.now(), name="today", distance=12_000)
@@ -155,6 +156,7 @@ def test_without_a_token_they_wait_for_the_athlete_of_an_export(tmp_path):
     assert [whose for whose, _ in landed(athlete, "goals")] == [world.athlete_id]
 
 
+@pytest.mark.deep
 def test_among_several_athletes_they_are_of_the_one_with_the_token(athlete, run, tmp_path):
     """The shards of two homes in one folder, as in a bucket of a family."""
     assert run("pull", **MINE).code == 0

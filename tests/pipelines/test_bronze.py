@@ -208,6 +208,7 @@ def test_damage_within_the_payloads_is_reported_without_quoting_them(athlete, ru
     assert athlete.sql("select count(distinct id) from staging.activities") == [(60,)]
 
 
+@pytest.mark.deep
 def test_a_torn_shard_whose_rows_are_in_the_warehouse_is_rewritten_completely(athlete, run, strava):
     gone, renamed, *_ = [activity["id"] for activity in strava.activities()]
     assert run(ENRICH_LIMIT="3").code == 0

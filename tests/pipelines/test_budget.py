@@ -122,6 +122,7 @@ def test_late_in_the_evening_the_rest_is_done_tomorrow(pulled, run, strava):
 # --- waiting
 
 
+@pytest.mark.deep
 def test_a_first_flow_shows_the_activities_before_it_waits_and_continues_where_it_was(athlete, strava):
     # the athlete, two pages, six details
     strava.set_limits(read_15min=9)

@@ -143,6 +143,7 @@ def test_of_files_that_overlap_each_row_is_staged_once(athlete, steps, aged):
     assert athlete.sql("select count(*), count(distinct id) from staging.activities") == [(60, 60)]
 
 
+@pytest.mark.deep
 def test_what_was_purged_is_erased_from_a_compacted_file_and_from_what_comes_back(athlete, run, strava, aged):
     small = {path.name: path.read_bytes() for path in athlete.shards()}
     run("pull")
@@ -237,6 +238,7 @@ def test_what_is_withdrawn_is_erased_from_compacted_files(athlete, run, steps, s
     assert set(ids(athlete)) == all_ids(strava)
 
 
+@pytest.mark.deep
 def test_files_of_a_watch_are_read_from_a_compacted_file(tmp_path, monkeypatch, capfd):
     folder = tmp_path / "watch"
     folder.mkdir()

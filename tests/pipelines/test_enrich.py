@@ -166,6 +166,7 @@ def test_since_and_until_are_dates_where_the_athlete_was(athlete, run, strava):
 # --- refused ones
 
 
+@pytest.mark.deep
 def test_an_activity_that_details_and_list_both_lack_is_gone_and_not_asked_for_again(pulled, run, fetch, strava):
     gone = newest_first(strava)[1]
     strava.delete(gone)
@@ -395,6 +396,7 @@ def test_details_that_say_a_thing_differently_for_ever_are_asked_for_once_more_a
     assert run("pull").code == 0
 
 
+@pytest.mark.deep
 def test_details_of_many_versions_are_asked_for_once_for_each_change(detailed, fetch, strava):
     first, *_ = newest_first(strava)
     asked = []
@@ -432,6 +434,7 @@ def test_an_edit_that_landed_by_a_clock_set_back_since_is_asked_for(detailed, fe
     assert details_asked(detailed) == [first]
 
 
+@pytest.mark.deep
 def test_other_kudos_are_worth_a_request_within_the_lookback_only(detailed, run, strava):
     second = newest_first(strava)[1]
     strava.edit(second, kudos_count=4711)

@@ -168,6 +168,7 @@ def purge(steps):
     return lambda: steps.run("purge", "stage")
 
 
+@pytest.mark.deep
 def test_what_is_not_ours_any_more_at_a_place_of_ours_is_left_alone(athlete, run, purge, strava, tmp_path):
     page, copy = tmp_path / "page.html", athlete.home / "first" / "strava.duckdb"
     assert run("page", "--out", str(page)).code == 0

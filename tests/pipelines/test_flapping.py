@@ -41,7 +41,7 @@ def newest(strava):
     return strava.activities()[0]["id"]
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 @pytest.mark.parametrize("strava", [N], indirect=True)
 def test_99_activities_whose_count_goes_to_and_fro_in_12_sweeps_cost_no_detail_no_version_and_no_build(
     athlete, run, strava

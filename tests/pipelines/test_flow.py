@@ -90,6 +90,7 @@ def dbt_started_at(athlete):
     return (athlete.home / "warehouse" / ".state" / "dbt" / "logs" / "dbt.log").stat().st_mtime_ns
 
 
+@pytest.mark.deep
 def test_a_rate_limit_in_mid_pull_ends_a_flow_cleanly_with_what_it_fetched_built(stopped):
     _, ran, tables = stopped
     assert (ran.code, ran.out) == (0, "")
@@ -130,6 +131,7 @@ def all_shown(athlete):
     }
 
 
+@pytest.mark.deep
 def test_what_changed_is_built_alone_and_shows_as_after_a_build_of_all_until_the_next_day(flowed, tmp_path):
     with Simulator(seed=7, activities=N, limits=NO_LIMITS) as strava:
         athlete, whole = copy_of(flowed, tmp_path, strava), flowed.whole
@@ -154,6 +156,7 @@ def test_what_changed_is_built_alone_and_shows_as_after_a_build_of_all_until_the
         assert models_built(athlete.spawn("flow", **tomorrow)) == whole
 
 
+@pytest.mark.deep
 def test_a_build_of_what_changed_that_failed_is_made_up_for(flowed, tmp_path):
     with Simulator(seed=7, activities=N, limits=NO_LIMITS) as strava:
         athlete = copy_of(flowed, tmp_path, strava)

@@ -123,6 +123,7 @@ def test_an_export_in_which_nothing_has_changed_since_the_one_before_is_one_of_i
     assert later - earlier == timedelta(days=7)
 
 
+@pytest.mark.deep
 def test_exports_may_come_in_any_order_and_lead_to_the_same(athlete, world, land):
     paths, gone = [], world.activities()[-1]["id"]
     for number in range(4):

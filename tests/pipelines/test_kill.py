@@ -101,6 +101,7 @@ def test_a_run_killed_in_mid_enrich_is_completed_by_the_next(athlete, run, strav
     assert athlete.sql("select count(*) from staging.activity_details") == [(10,)]
 
 
+@pytest.mark.deep
 def test_a_machine_that_goes_down_during_dbt_build_is_as_if_it_had_not(athlete, run, strava):
     process = athlete.fork("flow", ENRICH_LIMIT="2")
     log = athlete.home / "warehouse" / ".state" / "dbt" / "logs" / "dbt.log"

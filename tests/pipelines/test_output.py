@@ -44,6 +44,7 @@ def test_the_error_decides_the_exit_code_even_if_its_text_cannot_be_written(athl
     assert ends(athlete, STREAMS["unread"], "pull").code == 3
 
 
+@pytest.mark.deep
 def test_a_flow_whose_output_cannot_be_written_lands_stages_and_builds(athlete):
     assert ends(athlete, ">&- 2>/dev/full", "flow", ENRICH_LIMIT="2").code == 0
     assert athlete.sql("select count(*) from strava.activities") == [(60,)]

@@ -16,6 +16,7 @@ KEPT = ("data", "output", "secrets")
 PASSPHRASE = {"STRAVA_STATE_PASSPHRASE": "a long one, longer than 16"}
 
 
+@pytest.mark.deep
 def test_a_power_cut_after_a_flow_a_purge_a_backup_or_a_restore_takes_nothing_back(athlete, run, strava, monkeypatch):
     bundle = athlete.home / "backups" / "strava.bundle"
     bundle.parent.mkdir()

@@ -133,6 +133,7 @@ def test_a_purge_that_has_nothing_to_do_starts_no_dbt(athlete, run, strava):
     assert not (athlete.home / "warehouse" / ".state" / "dbt").exists()
 
 
+@pytest.mark.deep
 def test_a_flow_purges_if_the_settings_say_so_and_completes_what_an_open_warehouse_delayed(
     athlete, run, strava, secret
 ):
@@ -303,6 +304,7 @@ def restore(home: Path) -> None:
             path.unlink()
 
 
+@pytest.mark.deep
 def test_an_activity_that_came_back_is_not_erased_where_only_its_details_are_left(athlete, run, strava):
     id_ = max(strava.activities(), key=lambda activity: activity["start_date"])["id"]
     assert run("pull").code == 0

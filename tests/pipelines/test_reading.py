@@ -109,6 +109,7 @@ def test_status_sql_page_and_serve_leave_every_byte_unchanged(athlete, run, is_d
     assert {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)} <= OF_PAGE
 
 
+@pytest.mark.deep
 def test_a_command_that_writes_repairs_all_of_it_whichever_it_is(athlete, run):
     fetched, before = damage(athlete.home), contents(athlete.home)
     ran = run("build")

@@ -480,6 +480,7 @@ def test_a_window_that_is_no_crop_leaves_nothing_out(starts_s, elapsed_s):
     assert file_reading(content, window) == file_reading(content)
 
 
+@pytest.mark.deep
 def test_the_row_of_an_export_says_what_was_cropped_too(athlete, strava, tmp_path):
     write_export(strava, tmp_path / "export.zip", defects=["cropped"], points=2000)
     land_export(athlete, tmp_path / "export.zip")

@@ -194,6 +194,7 @@ def test_an_interrupted_sweep_that_continues_counts_nothing_twice(athlete, run, 
     assert status(run)["activities"]["listed"] == len(strava.activities()) == 61
 
 
+@pytest.mark.deep
 def test_an_interrupted_sweep_counts_moved_activities_once_and_deleted_ones_not(
     athlete, run, steps, strava, tmp_path_factory
 ):
@@ -264,6 +265,7 @@ def test_shards_that_know_of_more_than_was_listed_do_not_add_up_until_the_next_s
     assert (numbers["listed"], numbers["stored"], numbers["deleted"]) == (60, 60, 1)
 
 
+@pytest.mark.deep
 def test_a_warehouse_that_is_behind_is_reported_and_a_wrong_one_does_not_add_up(athlete, run, strava):
     run(ENRICH_LIMIT="3")
     assert count_of(status(run), "make compact") == 60

@@ -77,6 +77,7 @@ def worn(strava):
     return sorted({activity["gear_id"] for activity in strava.activities() if activity["gear_id"]})
 
 
+@pytest.mark.deep
 def test_gear_renamed_or_retired_after_its_last_run_is_right_after_the_next_sweep(athlete, flow, strava, before):
     shoes = worn(strava)
     in_use = [id_ for id_ in shoes if not strava.gear(id_)["retired"]]
@@ -138,6 +139,7 @@ def test_a_run_without_a_sweep_asks_for_nothing_of_the_athlete(athlete, fetch, r
     assert own_asked(strava) == []
 
 
+@pytest.mark.deep
 def test_a_refused_profile_stops_nothing_and_is_requested_after_the_next_sweep(athlete, fetch, flow, strava):
     athlete.authorise(scope=PROFILE)
     strava.fault("500", times=None, path="/athlete/zones")
@@ -184,6 +186,7 @@ def test_what_is_wanted_is_fetched_once_and_again_if_its_number_has_changed(athl
     assert len(asked(strava, "/kudos")) == 2
 
 
+@pytest.mark.deep
 def test_laps_zones_and_routes_are_there_on_demand_and_laps_need_no_details(athlete, flow, strava):
     flow(STRAVA_RESOURCES="laps,zones,routes", ENRICH_LIMIT="500")
     [(zones, seconds)] = athlete.sql("select count(distinct activity_id), sum(time_s) from strava.activity_zones")

@@ -238,6 +238,7 @@ def test_a_second_scheduler_of_the_same_warehouse_waits_until_the_first_has_gone
     until(lambda: second.said("Next flow"))
 
 
+@pytest.mark.deep
 def test_a_run_that_waits_for_another_ends_at_the_first_signal(athlete):
     with locked(athlete.home / "warehouse" / ".state" / "run.lock", time.sleep):
         process = athlete.fork("pull")
@@ -246,6 +247,7 @@ def test_a_run_that_waits_for_another_ends_at_the_first_signal(athlete):
         assert process.wait().code == 130
 
 
+@pytest.mark.deep
 def test_a_clock_that_was_set_back_does_not_keep_the_flow_waiting(athlete, schedule):
     was_there_until(athlete, datetime.now(UTC) + timedelta(days=300))
     athlete.token_file.unlink()

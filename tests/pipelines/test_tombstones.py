@@ -118,6 +118,7 @@ def test_a_warehouse_of_the_version_without_tombstones_gets_what_it_lacks_from_t
     assert NOTHING_LANDED in build_if_needed(built)
 
 
+@pytest.mark.deep
 def test_an_activity_known_by_its_details_alone_is_told_and_buried_and_erased_when_it_is_gone(
     built, monkeypatch, capfd
 ):

@@ -301,6 +301,7 @@ def test_two_recordings_of_one_run_are_one_activity(newcomer, land, folder):
     assert list(files(newcomer).values()) == [2]
 
 
+@pytest.mark.deep
 def test_the_api_takes_a_file_over_and_its_deletion_takes_it_along(athlete, run, strava, folder):
     athlete.settings["STRAVA_WATCH"] = str(folder)
     activity = run_of(strava.activities())
@@ -468,6 +469,7 @@ def test_cut_copies_of_a_recording_and_all_of_it_are_one_activity_whichever_come
     assert before == {table: newcomer.shards(table) for table in before}
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_what_is_shown_of_a_recording_is_all_of_it_and_a_copy_without_its_end_changes_nothing(newcomer, run, folder):
     cut, whole = parts()

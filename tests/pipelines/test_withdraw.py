@@ -81,6 +81,7 @@ def both(athlete, run, strava, tmp_path):
     return path, id_, shared, own
 
 
+@pytest.mark.deep
 def test_what_came_through_the_api_goes_from_every_file_and_the_export_fills_its_place(athlete, run, strava, both):
     path, id_, shared, own = both
     settings = {"STRAVA_PAGE": "true", "STRAVA_PUBLISH": "copy/strava.duckdb"}
@@ -209,6 +210,7 @@ def test_nothing_is_erased_before_somebody_has_agreed(athlete, run, land, strava
     assert athlete.shards("export_activities") == []
 
 
+@pytest.mark.deep
 def test_what_was_withdrawn_does_not_come_back_with_a_backup(athlete, run, strava, land, both):
     path, _, shared, own = both
     land(path)
@@ -258,6 +260,7 @@ def test_what_only_the_api_noticed_as_gone_comes_back_unless_a_newer_export_lack
     status(run)
 
 
+@pytest.mark.deep
 def test_what_exports_buried_and_brought_back_before_the_api_listed_it_stays_without_them(
     athlete, run, strava, land, tmp_path
 ):
@@ -293,6 +296,7 @@ def test_what_was_purged_stays_so_as_long_as_an_export_has_it(athlete, run, stra
     assert known not in {row["id"] for row in rows(athlete, "export_activities")}
 
 
+@pytest.mark.deep
 def test_without_its_exports_a_history_is_what_the_api_has_seen(athlete, run, strava, land, tmp_path):
     assert run("pull").code == 0
     gone, unseen = (activity["id"] for activity in strava.activities()[5:7])
@@ -365,6 +369,7 @@ def test_a_file_stays_as_long_as_a_door_has_it(athlete, run, strava, land, tmp_p
     assert "nothing here came through activity files" in land.withdraw("file")
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("is_purged", [False, True], ids=["at once", "after a purge"])
 def test_a_file_whose_activity_an_export_took_over_is_one_of_its_own_again_without_it(
     athlete, land, strava, tmp_path, is_purged
