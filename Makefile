@@ -133,8 +133,8 @@ test: $(DEV) $(NODE_MODULES) ## run the test suite, offline; tests/results/test.
 test-fast: $(DEV) $(NODE_MODULES) ## run the tests of what needs no builds and few runs, in about two minutes
 	@$(PYTEST) $(SIDE_BY_SIDE) --times=test-fast -m "not slow and $(ELSEWHERE)"
 
-test-deep: $(DEV) ## random histories, kills at every moment, whatever may come in, failing disks, buckets: what takes long
-	@FUZZ_TIMES=5 $(PYTEST) $(SIDE_BY_SIDE) --times=test-deep -m deep
+test-deep: $(DEV) ## what takes long: random histories, kills at every moment, whole flows, buckets; PART=1/2: half of it
+	@FUZZ_TIMES=5 $(PYTEST) $(SIDE_BY_SIDE) --times=test-deep -m deep $${PART:+--part="$$PART"}
 
 test-spark: $(DEV) $(SPARK_INSTALLED) ## test that Spark's tables equal DuckDB's row by row, after increments and purges too
 	@$(PYTEST) --times=test-spark -m spark tests/spark

@@ -21,7 +21,7 @@ from simulator import Simulator
 if TYPE_CHECKING:
     from imports import Steps
 
-pytest_plugins = ["times"]
+pytest_plugins = ["parts", "times"]
 
 # Strava's shorter window, and what a test of a window takes on a busy machine
 WINDOW_S = 15 * 60

@@ -56,6 +56,7 @@ def landed(athlete, table):
     return [(id_, json.loads(payload)) for id_, payload in versions(athlete, table)]
 
 
+@pytest.mark.deep
 def test_numbers_and_goals_land_in_si_units_whenever_they_change(athlete, run):
     assert run("pull").code == 0
     assert [athlete.shards(table) for table in TABLES] == [[], []], "nothing is set"

@@ -139,7 +139,6 @@ def test_sql_without_a_warehouse_says_how_to_get_one(athlete, run):
 
 
 @pytest.mark.deep
-@pytest.mark.slow
 def test_a_model_that_fails_is_named_and_what_was_fetched_is_there(athlete, run, monkeypatch, tmp_path_factory):
     copy = tmp_path_factory.mktemp("copy") / "repo"
     shutil.copytree(REPO / "dbt_project", copy / "dbt_project", ignore=shutil.ignore_patterns("target", "logs"))

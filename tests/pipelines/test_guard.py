@@ -1,10 +1,12 @@
 """What a sweep does not believe, nothing else believes either."""
 
+import pytest
 from landed import NO_LIMITS
 
 from simulator import Simulator
 
 
+@pytest.mark.deep
 def test_what_a_sweep_keeps_is_not_removed_bit_by_bit(athlete, run, strava: Simulator):
     strava.set_limits(**NO_LIMITS)
     run("pull")

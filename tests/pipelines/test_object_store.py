@@ -112,6 +112,7 @@ def test_a_fresh_machine_goes_on_from_the_bucket_without_asking_for_what_is_know
     assert athlete.sql("select count(*) from staging.activity_details") == [(5,)]
 
 
+@pytest.mark.deep
 def test_what_another_machine_landed_is_not_landed_again(athlete, bucket):
     athlete.spawn("pull")
     (athlete.home / "warehouse").rename(athlete.home / "one machine")
@@ -156,6 +157,7 @@ def test_a_bucket_without_credentials_is_said_in_a_sentence(athlete, bucket):
     assert_one_sentence(athlete.spawn("pull", **nothing), 2, "no credentials", "AWS_ACCESS_KEY_ID")
 
 
+@pytest.mark.deep
 def test_a_purge_erases_from_the_bucket_too(athlete, bucket):
     athlete.spawn(ENRICH_LIMIT="5", SOAK_STEPS="pull,enrich")
     gone = athlete.strava.activities()[0]

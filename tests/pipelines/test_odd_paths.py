@@ -47,6 +47,7 @@ def built(tmp_path_factory):
         yield Built(athlete, strava)
 
 
+@pytest.mark.deep
 def test_a_flow_runs_in_a_folder_and_a_file_of_the_oddest_names(built):
     file = built.athlete.home / FILE
     with duckdb.connect(str(file), read_only=True) as connection:

@@ -170,6 +170,7 @@ def ids_in_layer(athlete) -> set[int]:
     return {id_ for path in paths for id_ in pq.read_table(path, columns=["id"])["id"].to_pylist()}
 
 
+@pytest.mark.deep
 def test_points_of_later_exports_lie_beside_those_that_are_there(athlete, world, land):
     for number in range(3):
         for _ in range(number):
@@ -193,6 +194,7 @@ def test_nothing_is_made_where_there_are_no_files(athlete, land):
     assert athlete.sql("select 1 from duckdb_tables() where table_name like 'activity_point%'") == []
 
 
+@pytest.mark.deep
 def test_points_are_made_again_where_they_are_lost_stale_or_damaged_and_only_then(athlete, world, land, monkeypatch):
     _, path = exported(world, athlete.home.parent / "1.zip", points=20)
     land(path)

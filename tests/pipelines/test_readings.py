@@ -591,6 +591,7 @@ def assert_all_read(athlete) -> None:
     assert counts(athlete) == [(rows, rows), (files, files)]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("table", ["export_activities", "activity_files"])
 def test_a_damaged_shard_is_not_made_again_from_readings(history, run, monkeypatch, table):
     assert run("pull").code == 0

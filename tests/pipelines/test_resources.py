@@ -118,6 +118,7 @@ def test_without_the_profile_gear_is_asked_for_itself_once_a_week(athlete, fetch
     assert sorted(path.rpartition("/")[2] for path in asked(strava, "/gear/")) == in_use
 
 
+@pytest.mark.deep
 def test_the_profile_and_zones_are_tables_and_what_has_not_changed_costs_one_request_a_sweep(
     athlete, flow, strava, before
 ):

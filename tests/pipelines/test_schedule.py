@@ -134,7 +134,7 @@ def test_a_first_start_waits_for_its_time_and_remembers_since_when_it_is_there(a
     assert athlete.requests() == []
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_a_signal_ends_the_flow_under_way_cleanly_and_the_next_start_makes_up_for_it(athlete, strava, schedule):
     since = datetime.now(UTC) - timedelta(hours=5)
     was_there_until(athlete, since)

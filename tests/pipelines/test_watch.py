@@ -13,6 +13,7 @@ from zipfile import ZipFile
 
 import pyarrow.parquet as pq
 import pytest
+from deep import deep_but
 from imports import Steps, exported, live, rows, without_account
 from landed import all_ids, write_shard
 
@@ -448,7 +449,7 @@ def test_a_pipe_in_the_folder_is_no_file_and_is_not_waited_for(newcomer, land, f
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)], ids=str)
-@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "one by one"])
+@pytest.mark.parametrize("at_once", deep_but(1, True, False), ids=["at once", "one by one"])
 def test_cut_copies_of_a_recording_and_all_of_it_are_one_activity_whichever_comes_first(
     newcomer, land, folder, order, at_once
 ):
@@ -470,7 +471,6 @@ def test_cut_copies_of_a_recording_and_all_of_it_are_one_activity_whichever_come
 
 
 @pytest.mark.deep
-@pytest.mark.slow
 def test_what_is_shown_of_a_recording_is_all_of_it_and_a_copy_without_its_end_changes_nothing(newcomer, run, folder):
     cut, whole = parts()
     shown = "select elapsed_time, distance from strava.activities"
@@ -485,7 +485,7 @@ def test_what_is_shown_of_a_recording_is_all_of_it_and_a_copy_without_its_end_ch
     assert {each["activity_id"] for each in json.loads(ran.out)["files"]} == {own_id_of(whole)}
 
 
-@pytest.mark.parametrize("first", ["the file", "the export"])
+@pytest.mark.parametrize("first", deep_but(1, "the file", "the export"))
 @pytest.mark.parametrize(("by", "is_cut"), [(1.4, False), (0.6, True)], ids=["cropped at Strava", "a cut copy"])
 def test_a_file_of_an_activity_that_was_cropped_or_of_a_part_of_it_is_no_second_activity(
     newcomer, land, folder, world, first, by, is_cut
@@ -534,6 +534,7 @@ def test_a_copy_without_the_end_stays_one_when_strava_takes_it_over_together_wit
     assert max(landed, key=lambda sha256: landed[sha256]) == hashlib.sha256(whole).hexdigest()
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("is_known_before", [True, False])
 def test_what_is_left_of_an_export_that_was_withdrawn_stays_its_athletes_so_that_no_file_is_counted_twice(
     newcomer, land, folder, world, is_known_before
@@ -557,6 +558,7 @@ def test_what_is_left_of_an_export_that_was_withdrawn_stays_its_athletes_so_that
     assert owners == {world.athlete_id}
 
 
+@pytest.mark.deep
 def test_two_recordings_that_were_counted_twice_until_now_are_one_after_the_next_run(newcomer, land, folder, world):
     cut, whole = parts()
     for number, content in enumerate((cut, whole)):
@@ -652,7 +654,7 @@ def test_a_file_that_an_export_has_in_gzip_is_not_read_in_again(newcomer, land, 
     assert newcomer.shards("activity_files") == before
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_killed_while_a_longer_file_takes_a_part_over_it_is_counted_once_after_the_next_run(
     newcomer, land, folder, launcher
 ):

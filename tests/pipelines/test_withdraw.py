@@ -234,6 +234,7 @@ def noticed_by(athlete):
     return {row["id"]: json.loads(row["payload"])["noticed_by"] for row in rows(athlete, "tombstones")}
 
 
+@pytest.mark.deep
 def test_what_only_the_api_noticed_as_gone_comes_back_unless_a_newer_export_lacks_it(
     athlete, run, strava, land, tmp_path
 ):
