@@ -13,7 +13,7 @@ BERLIN, KATHMANDU = "(GMT+01:00) Europe/Berlin", "(GMT+05:45) Asia/Kathmandu"
 KATMANDU = "(GMT+05:45) Asia/Katmandu"
 # an athlete with both doors, one with an export alone, one of whom nobody knows where they live
 BOTH, EXPORT_ALONE, NOWHERE = 7, 8, 9
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.deep
 
 
 def exported(activity_id: int, start: str | None, athlete_id: int = BOTH, **says: Any) -> Version:

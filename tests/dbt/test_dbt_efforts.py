@@ -20,7 +20,7 @@ SETTINGS = {"rest_hr": 48.0, "max_hr": 188.0, "threshold_hr": 170.0, "ftp_w": 24
 NUMBERS = {**SETTINGS, "sex": "f", "units": "km"}
 TODAY = date(2026, 10, 3)
 NIGHT_S = 50_000
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.deep
 
 Row = tuple[Any, ...]
 Json = dict[str, Any]

@@ -28,7 +28,7 @@ MODELS = (
 DOORS = {"api": "activities", "export": "export_activities", "file": "activity_files"}
 FIRST_ID = 5_000_000_000
 FIRST_FETCH = datetime(2026, 1, 1)
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.deep
 
 
 def shuffled_versions(rng: random.Random) -> list[Version]:

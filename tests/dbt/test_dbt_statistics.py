@@ -64,7 +64,7 @@ GOALS = (
     ("All", "active_days", "year", 200.0),
     ("Gym", "activities", "month", 4.0),
 )
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.deep
 
 
 def goals_of(athlete_id: int) -> list[dict[str, Any]]:
