@@ -34,9 +34,11 @@ LEFT_OUT = (
 )
 LEFT_OUT += ("tests/pipelines/test_activity_files.py", "tests/pipelines/test_export_source.py")
 LEFT_OUT += ("tests/pipelines/test_mirror.py", "tests/test_make.py", "tests/test_python_choice.py")
-# `make test`, in two parts
-OF_MAKE_TEST = "not deep and not container and not workflows and not browser and not spark and not cluster"
-SELECTED = {"fast": f"not slow and {OF_MAKE_TEST}", "slow": f"slow and {OF_MAKE_TEST}"}
+LEFT_OUT += ("tests/pipelines/test_fuzz.py", "tests/pipelines/test_histories_by_all_doors.py")
+LEFT_OUT += ("tests/pipelines/test_kill_points.py",)
+# `make test` and `make test-deep`, in two parts
+HERE = "not container and not workflows and not browser and not spark and not cluster"
+SELECTED = {"fast": f"not slow and not deep and {HERE}", "slow": f"(slow or deep) and {HERE}"}
 # these copy a source into a project of its own, where nothing is recorded
 COPYING = {"pipelines/sources/": "tests/sources/"}
 ENDS_WITHIN_S = 1800
