@@ -107,7 +107,7 @@ def variables(settings: StravaSettings) -> list[str]:
 
 
 def _options(settings: StravaSettings) -> list[str]:
-    """Dbt's options for our project, whatever the command and the folder it is called in."""
+    """The options of dbt for our project, whatever the command and the folder it is called in."""
     project = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
     return ["--no-use-colors", *variables(settings), *project]
 
