@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from home import REPO, Ran
 
+pytestmark = pytest.mark.slow
+
 ENGINES = {
     "that is down": "exit 1",
     "that tells nothing": "exit 0",

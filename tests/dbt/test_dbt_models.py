@@ -10,6 +10,8 @@ from versions import Warehouse, version
 
 from pipelines.ground.resources import ON_DEMAND
 
+pytestmark = pytest.mark.slow
+
 FETCHED = datetime(2026, 11, 1, 12, 0, 0, 123456)
 HOSTILE_NAME = '\'; drop table activities; -- "<script>" {{ name }} \n\t\x00 \U0001f6b4 \u202e\u0631\u062d\u0644\u0629'
 

@@ -10,6 +10,8 @@ from made_page import Parsed, page_file, rows_of
 
 from pipelines.page.details import MOST_SPLITS, MOST_SPLITS_OF_A_RIDE, SPLITS_IN_ONE, details_text
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def page(built):

@@ -8,6 +8,8 @@ from landed import NO_LIMITS, details_asked, ids, names, versions
 
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 N = 99
 SWEEPS = 12
 DAY_S = 86400

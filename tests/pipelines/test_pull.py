@@ -10,6 +10,8 @@ from soak.strava import Strava
 
 from simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 DAY_S = 24 * 3600
 
 
@@ -327,7 +329,6 @@ def test_what_a_list_that_grows_shows_again_two_pages_later_lands_once(tmp_path)
         assert set(ids(athlete)) > before
 
 
-@pytest.mark.slow
 def test_a_walk_newest_first_goes_on_at_the_page_where_it_waited(reversed_athlete):
     athlete, strava = reversed_athlete, reversed_athlete.strava
     strava.set_limits(read_15min=4)

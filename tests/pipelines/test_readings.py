@@ -30,6 +30,8 @@ from simulator import write_export
 from simulator.activity_files import Sample, fit_file, gpx_file, tcx_file
 from simulator.export_words import english_titles
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2024, 5, 1, 8, 0, tzinfo=UTC)
 METRES = 1 / 111_195  # in degrees of latitude
 Row = dict[str, Any]
