@@ -3,6 +3,7 @@
 `python -m bench.buckets FILE` serves until it is ended, and writes its address to FILE once it is ready.
 """
 
+import logging
 import sys
 import time
 import urllib.request
@@ -65,6 +66,8 @@ def main(ready_file: Path) -> None:
     # only the server needs it
     from moto.server import ThreadedMotoServer  # noqa: PLC0415
 
+    # it would print a line for each request
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
