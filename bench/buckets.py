@@ -68,7 +68,7 @@ def main(ready_file: Path) -> None:
 
     # it would print a line for each request
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(port=0, verbose=False)
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     beside = ready_file.with_suffix(".part")
