@@ -342,7 +342,7 @@ class Run:
             self.page_if_wanted()
 
     def get_ready_to_build(self, steps: Sequence[Step]) -> None:
-        """Let dbt start beside the next steps if one of `steps`, which follow, is sure to build."""
+        """Let dbt start beside the next steps if one of `steps`, which are left, is sure to build."""
         is_needed = self._done.landed > self._landed_before or not self._settings.warehouse_path.exists()
         if "build" in steps or ("build_if_needed" in steps and is_needed):
             self._dbt.get_ready()
@@ -459,6 +459,16 @@ def _round(run: Run, done: Done, steps: Sequence[Step], choices: Choices) -> Bud
         done.seconds += time.monotonic() - began_at_s
 
 
+def _is_left_out(step: Step, stopped: StravaError | None) -> bool:
+    """Whether a run leaves out `step` because of what `stopped` an earlier one.
+
+    An error on Strava's side does not keep what has landed from being staged and built, unless a signal came.
+    """
+    return (stopped is not None and step == "enrich") or (
+        isinstance(stopped, Interrupted) and step in ("watch", "purge_if_wanted", "build_if_needed", "page_if_wanted")
+    )
+
+
 def _do(steps: Sequence[Step], run: Run, choices: Choices) -> BudgetSpent | None:
     actions: dict[Step, Callable[[], None]] = {
         "pull": lambda: run.pull(choices.pull),
@@ -482,15 +492,11 @@ def _do(steps: Sequence[Step], run: Run, choices: Choices) -> BudgetSpent | None
     run.complete_withdrawal()
     # before anything reads them
     run.compact_bronze()
-    run.get_ready_to_build(steps)
     stopped: StravaError | None = None
-    for number, step in enumerate(steps, 1):
-        # an error on Strava's side does not keep what has landed from being staged and built, unless a signal came
-        if (stopped and step == "enrich") or (
-            isinstance(stopped, Interrupted)
-            and step in ("watch", "purge_if_wanted", "build_if_needed", "page_if_wanted")
-        ):
+    for number, step in enumerate(steps):
+        if _is_left_out(step, stopped):
             continue
+        run.get_ready_to_build([each for each in steps[number:] if not _is_left_out(each, stopped)])
         try:
             actions[step]()
         except StravaError as error:
@@ -504,7 +510,6 @@ def _do(steps: Sequence[Step], run: Run, choices: Choices) -> BudgetSpent | None
             if step not in LANDING or isinstance(error, BadSetting | StorageFailed) or run.is_in_vain(error):
                 raise
             stopped = error
-        run.get_ready_to_build(steps[number:])
     if stopped is not None and not isinstance(stopped, BudgetSpent):
         raise stopped
     return stopped

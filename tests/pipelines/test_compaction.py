@@ -109,9 +109,7 @@ def test_compacted_files_are_compacted_in_turn(athlete, run, aged, monkeypatch):
     before = rows(athlete)
     monkeypatch.setattr("pipelines.bronze.compaction.FILE_BYTES", 6 * athlete.shards()[0].stat().st_size)
     run("pull")
-    # one may be left over that fits into none
-    assert 8 < len(athlete.shards()) <= MOST_FILES
-    assert len(athlete.shards()) - len(compacted(athlete)) <= 1
+    assert 8 < len(compacted(athlete)) == len(athlete.shards()) <= MOST_FILES
     monkeypatch.undo()
     monkeypatch.setattr("pipelines.bronze.compaction.MOST_FILES", 3)
     run("pull")
