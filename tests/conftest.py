@@ -17,14 +17,14 @@ from processes import Launcher, dbt_by, doing_only
 from processes import launcher as the_launcher
 
 from simulator import Simulator
+from simulator.limits import Limits
 
 if TYPE_CHECKING:
     from imports import Steps
 
 pytest_plugins = ["parts", "times"]
 
-# Strava's shorter window, and what a test of a window takes on a busy machine
-WINDOW_S = 15 * 60
+# what a test of a window takes on a busy machine
 MOST_OF_A_TEST_S = 20
 
 # what stays is not looked through again and again while tests run: a fifteenth of their time
@@ -34,7 +34,7 @@ gc.set_threshold(50_000, 20, 100)
 @pytest.fixture(autouse=True)
 def within_a_window(request: pytest.FixtureRequest) -> None:
     """No test of a Strava begins when a window of its limits is about to end: what waits for it would not wait."""
-    left_s = WINDOW_S - time.time() % WINDOW_S
+    left_s = Limits(time.time).ends_at_s("15min") - time.time()
     if "strava" in request.fixturenames and left_s < MOST_OF_A_TEST_S:
         time.sleep(left_s)
 
