@@ -13,11 +13,8 @@ from pipelines.ground.errors import BuildFailed
 from pipelines.ground.resources import ALWAYS, ON_DEMAND
 from pipelines.ground.settings import StravaSettings
 from pipelines.warehouse.database import open_warehouse, staged_tables
-from pipelines.warehouse.dbt_process import PROJECT, Dbt, Result
+from pipelines.warehouse.dbt_process import Dbt, Result, project_files
 
-# dbt's code; what it compiles is elsewhere
-PROJECT_PARTS = ("models", "macros", "seeds", "tests")
-CODE = (".sql", ".yml", ".csv")
 # tables of staging -> the column in which `record_build` notes how many of their rows a build saw
 COUNTED = {
     "activities": "activity_rows",
@@ -57,9 +54,8 @@ def what_to_build(settings: StravaSettings) -> frozenset[str] | None:
 
 def _project_changed_at() -> datetime:
     """When a file of the dbt project was last written (UTC), by an editor, git or a new image."""
-    code = [path for part in PROJECT_PARTS for path in PROJECT.joinpath(part).rglob("*") if path.suffix in CODE]
     # the inode's time: a file from an image keeps its old date
-    changed_at = max(path.stat().st_ctime for path in (*code, PROJECT / "dbt_project.yml"))
+    changed_at = max(path.stat().st_ctime for path in project_files())
     return datetime.fromtimestamp(changed_at, UTC).replace(tzinfo=None)
 
 

@@ -1,5 +1,6 @@
 """A process for dbt, which imports dbt and reads the project before it is known what to build."""
 
+import hashlib
 import json
 import os
 import re
@@ -16,6 +17,9 @@ from pipelines.ground.durable import is_there, read_whole
 from pipelines.ground.settings import REPO, StravaSettings
 
 PROJECT = REPO / "dbt_project"
+# dbt's code; what it compiles is elsewhere
+PROJECT_PARTS = ("models", "macros", "seeds", "tests")
+CODE = (".sql", ".yml", ".csv", ".md")
 # what Python, dbt and DuckDB need; no settings, tokens, keys and passphrases
 PASSED_ON = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TMP|TEMP|TZ|LANG|LANGUAGE|LC_\w+|TERM|COLUMNS|NO_COLOR|VIRTUAL_ENV|"
@@ -57,9 +61,11 @@ class Dbt:
         target = self._folder / "target"
         _forget_project_of_elsewhere(target)
         self._options = _options(self._settings)
+        kept = _kept_project(self._settings.warehouse_path.name, self._options)
+        program = str(Path(__file__).with_name("dbt_run.py"))
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
             # the output is for people: without Python's warnings, of which dbt's start causes one
-            [sys.executable, "-P", "-W", "ignore", str(Path(__file__).with_name("dbt_run.py")), *self._options],
+            [sys.executable, "-P", "-W", "ignore", program, str(kept), *self._options],
             # each line of its log takes time: at dbt's own level, debug, a seventh of a build
             env={"DBT_LOG_LEVEL_FILE": "info"}
             | passed_on()
@@ -115,6 +121,27 @@ def _options(settings: StravaSettings) -> list[str]:
 def passed_on() -> dict[str, str]:
     """What any program needs of our environment. It has no secret."""
     return {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
+
+
+def project_files() -> list[Path]:
+    """The files of which dbt reads its project, in the order of their paths."""
+    code = [path for part in PROJECT_PARTS for path in PROJECT.joinpath(part).rglob("*") if path.suffix in CODE]
+    return sorted([*code, PROJECT / "dbt_project.yml", PROJECT / "profiles.yml"])
+
+
+def _kept_project(warehouse_name: str, options: Sequence[str]) -> Path:
+    """Where the project lies as dbt has read it, for all warehouses of this name and these options.
+
+    The name of the file has all that dbt reads to know the project. Of the profile this is the database, which
+    `profiles.yml` derives from the warehouse's name: dbt itself reads the project again if any setting of the profile
+    has changed, such as the path of the warehouse.
+    """
+    read = hashlib.sha256(json.dumps([warehouse_name, *options]).encode())
+    read.update(json.dumps({name: text for name, text in os.environ.items() if name.startswith("DBT_")}).encode())
+    for path in project_files():
+        read.update(b"%s\0%d\0" % (os.fsencode(path), path.stat().st_size))
+        read.update(path.read_bytes())
+    return PROJECT / "target" / "read" / f"{read.hexdigest()}.pickle"
 
 
 def _forget_project_of_elsewhere(target: Path) -> None:
