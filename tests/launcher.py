@@ -156,7 +156,8 @@ def _become_dbt(arguments: Sequence[str], environment: Mapping[str, str], folder
     manifest = _what_is_parsed(arguments, environment)
     try:
         if arguments[0].endswith(".json"):
-            code = run_dbt(Path(arguments[0]), arguments[1:], manifest)
+            results, recording, *arguments = arguments
+            code = run_dbt(Path(results), arguments, manifest, recording)
         else:
             cli(arguments, standalone_mode=True, obj={"manifest": manifest} if manifest else {})
     except SystemExit as exit_:

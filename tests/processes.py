@@ -63,7 +63,8 @@ class _Waiting:
         if said is None:
             return "", None
         wish = json.loads(said)
-        ran = self._run([wish["results"], self._options[0], *wish["arguments"], *self._options[1:]], **self._how)
+        paths = [wish["results"], wish["recording"]]
+        ran = self._run([*paths, self._options[0], *wish["arguments"], *self._options[1:]], **self._how)
         self.returncode = ran.returncode
         return ran.stdout + ran.stderr, None
 
@@ -77,9 +78,9 @@ def dbt_by(run: Callable[..., "subprocess.CompletedProcess[str]"]) -> SimpleName
 
 
 def dbt_arguments(command: Sequence[str]) -> Sequence[str]:
-    """What a command that starts dbt passes on: dbt's options, and before them the path for results, if it has one."""
+    """What a command that starts dbt passes on: dbt's options, and before them the paths for what it writes."""
     at = command.index("--no-use-colors")
-    return command[at - 1 if at and command[at - 1].endswith(".json") else at :]
+    return command if at == len(("results", "recording")) else command[at:]
 
 
 class Launcher:

@@ -48,6 +48,7 @@ from pipelines.warehouse.build import build, knows_all_purges, what_to_build
 from pipelines.warehouse.dbt_process import Dbt
 from pipelines.warehouse.fields import FieldsSeen
 from pipelines.warehouse.publish import publish
+from pipelines.warehouse.replay import may_replay
 from pipelines.warehouse.staging import load_staging, staged_rows
 
 # the waits of a backfill while Strava is down: 60 times that of one request, each twice as long as the one before
@@ -342,9 +343,9 @@ class Run:
             self.page_if_wanted()
 
     def get_ready_to_build(self, steps: Sequence[Step]) -> None:
-        """Let dbt start beside the next steps if one of `steps`, which are left, is sure to build."""
-        is_needed = self._done.landed > self._landed_before or not self._settings.warehouse_path.exists()
-        if "build" in steps or ("build_if_needed" in steps and is_needed):
+        """Let dbt start beside the next steps if one of `steps`, which are left, is sure to build, and to need dbt."""
+        has_news = self._done.landed > self._landed_before or not self._settings.warehouse_path.exists()
+        if "build" in steps or ("build_if_needed" in steps and has_news and not may_replay(self._settings)):
             self._dbt.get_ready()
 
     def end(self) -> None:

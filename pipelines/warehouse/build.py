@@ -14,6 +14,7 @@ from pipelines.ground.resources import ALWAYS, ON_DEMAND
 from pipelines.ground.settings import StravaSettings
 from pipelines.warehouse.database import open_warehouse, staged_tables
 from pipelines.warehouse.dbt_process import Dbt, Result, project_files
+from pipelines.warehouse.replay import recording_path, replay
 
 # tables of staging -> the column in which `record_build` notes how many of their rows a build saw
 COUNTED = {
@@ -106,22 +107,27 @@ def _rows_of_staging(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def build(settings: StravaSettings, dbt: Dbt, changed: frozenset[str] | None = None) -> str:
-    """Let `dbt` build (without unit tests, which test the code and not the data) and return what it did.
+    """Build (without unit tests, which test the code and not the data) and return what was built.
 
-    Given the tables of staging that have `changed`, it builds the tables that depend on them, and runs their tests.
-    Views show changes by themselves.
+    Given the tables of staging that have `changed`, these are the tables that depend on them, and their tests; without
+    `dbt` if it has done the same before (see `replay`). Views show changes by themselves.
 
     Raises:
         BuildFailed: a model or a test failed; the text names it.
         WarehouseBusy: another process has the DuckDB file open.
         StorageFailed: the build could not be noted.
     """
+    recording = None if changed is None else recording_path(settings, changed)
+    if recording and (replayed := replay(settings, recording)):
+        dbt.close()
+        _note_build(settings)
+        return _summary(replayed)
     if changed is None:
         selection = []
     else:
         sources = [f"source:strava.{table}+" for table in sorted(changed)]
         selection = ["--select", *sources, "--exclude", "config.materialized:view"]
-    ran = dbt.run("build", "--exclude-resource-type", "unit_test", "--quiet", *selection)
+    ran = dbt.run("build", "--exclude-resource-type", "unit_test", "--quiet", *selection, recording=recording)
     if ran.code:
         why = (_failures(ran.results) or CLOCK.sub("", ran.printed)).strip()
         raise known_error(settings.warehouse_path, why) or BuildFailed(

@@ -48,6 +48,8 @@ class Dbt:
         self._settings = settings
         self._folder = settings.state_path / "dbt"
         self.log_path = self._folder / "logs" / "dbt.log"
+        # written by each command of dbt that ended by itself
+        self.results_path = self._folder / "target" / "run_results.json"
         self._process: subprocess.Popen[str] | None = None
         self._options: list[str] = []
 
@@ -61,7 +63,7 @@ class Dbt:
         target = self._folder / "target"
         _forget_project_of_elsewhere(target)
         self._options = _options(self._settings)
-        kept = _kept_project(self._settings.warehouse_path.name, self._options)
+        kept = PROJECT / "target" / "read" / f"{project_hash(self._settings)}.pickle"
         program = str(Path(__file__).with_name("dbt_run.py"))
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
             # the output is for people: without Python's warnings, of which dbt's start causes one
@@ -84,17 +86,20 @@ class Dbt:
         )
         return self._process
 
-    def run(self, *arguments: str) -> DbtRan:
-        """Run `dbt ARGUMENT…` on our project and wait for its end."""
+    def run(self, *arguments: str, recording: Path | None = None) -> DbtRan:
+        """Run `dbt ARGUMENT…` on our project and wait for its end.
+
+        recording: where dbt is to write, after a success, what it did, for `replay`.
+        """
         if self._options != _options(self._settings):
             # the first rows of a table that is fetched on demand have landed since
             self.close()
         process = self._started()
-        results = self._folder / "target" / "run_results.json"
-        results.unlink(missing_ok=True)
-        printed, _ = process.communicate(json.dumps({"results": str(results), "arguments": arguments}) + "\n")
+        self.results_path.unlink(missing_ok=True)
+        wish = {"results": str(self.results_path), "arguments": arguments, "recording": str(recording or "")}
+        printed, _ = process.communicate(json.dumps(wish) + "\n")
         self._process = None
-        return DbtRan(process.returncode, printed, _read_results(results))
+        return DbtRan(process.returncode, printed, _read_results(self.results_path))
 
     def close(self) -> None:
         """End the process if it waits for something to do."""
@@ -129,19 +134,18 @@ def project_files() -> list[Path]:
     return sorted([*code, PROJECT / "dbt_project.yml", PROJECT / "profiles.yml"])
 
 
-def _kept_project(warehouse_name: str, options: Sequence[str]) -> Path:
-    """Where the project lies as dbt has read it, for all warehouses of this name and these options.
+def project_hash(settings: StravaSettings) -> str:
+    """A hash of all that dbt reads to know our project: the same hash, the same manifest.
 
-    The name of the file has all that dbt reads to know the project. Of the profile this is the database, which
-    `profiles.yml` derives from the warehouse's name: dbt itself reads the project again if any setting of the profile
-    has changed, such as the path of the warehouse.
+    Of the profile this is the database, which `profiles.yml` derives from the warehouse's name: dbt itself reads the
+    project again if any setting of the profile has changed, such as the path of the warehouse.
     """
-    read = hashlib.sha256(json.dumps([warehouse_name, *options]).encode())
+    read = hashlib.sha256(json.dumps([settings.warehouse_path.name, *_options(settings)]).encode())
     read.update(json.dumps({name: text for name, text in os.environ.items() if name.startswith("DBT_")}).encode())
     for path in project_files():
         read.update(b"%s\0%d\0" % (os.fsencode(path), path.stat().st_size))
         read.update(path.read_bytes())
-    return PROJECT / "target" / "read" / f"{read.hexdigest()}.pickle"
+    return read.hexdigest()
 
 
 def _forget_project_of_elsewhere(target: Path) -> None:

@@ -2,8 +2,9 @@
 
 `python -P dbt_run.py PROJECT_FILE OPTION…` imports dbt and reads the project with these options of dbt's. If there is a
 file at PROJECT_FILE, an earlier process has read the same project and kept it there; otherwise this one keeps it. Then
-it waits for a line on standard input, `{"results": PATH, "arguments": […]}`, runs `dbt ARGUMENT… OPTION…` and writes to
-the file at PATH what became of each node. If standard input ends instead, nothing is built.
+it waits for a line on standard input, `{"results": PATH, "arguments": […], "recording": PATH or ""}`, runs
+`dbt ARGUMENT… OPTION…` and writes to the first file what became of each node, and to the second, if it has one, what
+`replay.py` needs to do the same again. If standard input ends instead, nothing is built.
 
 dbt's own artifacts (`run_results.json`, and twice the whole manifest) take a tenth of a build to write. It imports
 nothing of ours, because dbt takes long enough to start.
@@ -11,10 +12,12 @@ nothing of ours, because dbt takes long enough to start.
 
 import gc
 import hashlib
+import itertools
 import json
 import logging
 import os
 import pickle
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -26,12 +29,13 @@ if __name__ == "__main__":
     # a build of seconds ends before garbage matters: looking for it is a seventh of dbt's processor time
     gc.disable()
 
-# the first three are what dbt imports when it needs them
-import dbt.adapters.duckdb.environments.local
+# the first two are what dbt imports when it needs them
 import dbt.task.build  # noqa: F401
 import dbt_common.clients.agate_helper  # noqa: F401
+import duckdb
 from dbt.adapters.duckdb.__version__ import version as adapter_version
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.adapters.duckdb.environments import local
 from dbt.cli.exceptions import DbtUsageException
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
@@ -89,17 +93,106 @@ def _digest(pickled: bytes) -> bytes:
     return hashlib.sha256(WRITER + pickled).digest()
 
 
-def run_dbt(results_path: Path, arguments: Sequence[str], manifest: Manifest | None = None) -> int:
+def run_dbt(
+    results_path: Path, arguments: Sequence[str], manifest: Manifest | None = None, recording_path: str = ""
+) -> int:
     """Run dbt with `arguments` and write to `results_path` what became of each node; returns the exit code, as dbt's.
 
     manifest: the project, if it was read already. A result has `unique_id`, `status`, `message` and `timing`, as in
-    dbt's `run_results.json`.
+    dbt's `run_results.json`. recording_path: where to write, after a success, each statement that dbt sent and each
+    answer that it read.
     """
+    recorder = Recorder()
+    if recording_path:
+        local.DuckDBCursorWrapper = recorder.cursor  # type: ignore[assignment,misc]
     ran = _invoke(["--no-write-json", *arguments], manifest)
     results = [_as_in_artifact(result) for result in getattr(ran.result, "results", None) or ()]
     results_path.parent.mkdir(parents=True, exist_ok=True)
     results_path.write_text(json.dumps({"results": results}), "utf-8")
+    if recording_path and ran.success and recorder.is_complete:
+        recorder.write(Path(recording_path), results)
     return 0 if ran.success else 1
+
+
+class Recorder:
+    """What dbt sends to DuckDB, in the order in which it was done, and what it reads of the answers.
+
+    An element of `calls` has the number of a cursor and what was called: `{"cursor", "call": "rollback"}`, the same
+    with "close", or with "execute" and `"sql", "bindings", "columns", "rows"`. `columns` and `rows` are null if dbt did
+    not look at them. `rows` is also null of what is no SELECT: dbt passes over the number of rows that it changed.
+    `is_complete`: whether dbt did nothing else.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+        self.is_complete = True
+        self._cursors = itertools.count()
+
+    def cursor(self, of: Any) -> "_RecordingCursor":
+        """A cursor that does the same as `of`, and notes it."""
+        return _RecordingCursor(of, next(self._cursors), self)
+
+    def write(self, path: Path, results: Sequence[dict[str, Any]]) -> None:
+        """Write it to `path`, and what became of each node, instead of all that another project did."""
+        credentials = DuckDBConnectionManager.env().creds
+        recording = {
+            "catalog": credentials.database,
+            "settings": credentials.settings,
+            "calls": self.calls,
+            "results": results,
+        }
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for folder in path.parent.parent.iterdir():
+                if folder != path.parent:
+                    shutil.rmtree(folder)
+            path.write_text(json.dumps(recording, default=str), "utf-8")
+        except OSError:
+            # the build itself has succeeded: then the next one needs dbt too
+            path.unlink(missing_ok=True)
+
+
+class _RecordingCursor(local.DuckDBCursorWrapper):
+    def __init__(self, cursor: Any, number: int, recorder: Recorder) -> None:
+        super().__init__(cursor)  # type: ignore[no-untyped-call]
+        self._number = number
+        self._recorder = recorder
+        self._last: dict[str, Any] = {}
+
+    def execute(self, sql: str, bindings: Any = None) -> Any:
+        answer = super().execute(sql, bindings)  # type: ignore[no-untyped-call]
+        self._last = self._note("execute", sql=sql, bindings=bindings, columns=None, rows=None)
+        return answer
+
+    @property
+    def description(self) -> Any:
+        description = self._cursor.description
+        self._last["columns"] = [[column[0], str(column[1])] for column in description]
+        return description
+
+    def fetchall(self) -> Any:
+        rows = self._cursor.fetchall()
+        if duckdb.extract_statements(self._last["sql"])[-1].type == duckdb.StatementType.SELECT:
+            self._last["rows"] = rows
+        return rows
+
+    def rollback(self) -> None:
+        self._cursor.rollback()
+        self._note("rollback")
+
+    def close(self) -> None:
+        self._cursor.close()
+        self._note("close")
+
+    def _note(self, call: str, **more: Any) -> dict[str, Any]:
+        noted = {"cursor": self._number, "call": call, **more}
+        self._recorder.calls.append(noted)
+        return noted
+
+    def __getattr__(self, name: str) -> Any:
+        # another way to read an answer, which a replay would not compare
+        self._recorder.is_complete = False
+        return getattr(self._cursor, name)
 
 
 def _invoke(arguments: Sequence[str], manifest: Manifest | None = None) -> dbtRunnerResult:
@@ -132,7 +225,7 @@ def main(kept: Path, options: Sequence[str]) -> int:
     if not line:
         return 0
     wish = json.loads(line)
-    return run_dbt(Path(wish["results"]), [*wish["arguments"], *options], project)
+    return run_dbt(Path(wish["results"]), [*wish["arguments"], *options], project, wish["recording"])
 
 
 def _end(code: int) -> NoReturn:

@@ -1,0 +1,185 @@
+"""Builds like one that dbt has done before: its statements are sent again, without dbt."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from home import Athlete, Ran, copy_home
+from landed import NO_LIMITS
+from said import assert_said
+
+from pipelines.ground.settings import StravaSettings
+from pipelines.warehouse.replay import recording_path, replay
+from simulator import Simulator
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def strava() -> Iterator[Simulator]:
+    with Simulator(seed=7, activities=40, limits=NO_LIMITS) as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory, strava: Simulator) -> Athlete:
+    """A user whose dbt has built everything, and then what one new activity needs."""
+    athlete = Athlete(tmp_path_factory.mktemp("recorded"), strava)
+    athlete.authorise()
+    assert athlete.spawn("flow", ENRICH_LIMIT="5").code == 0
+    strava.add(name="for dbt")
+    assert built_by_dbt(athlete, lambda: athlete.spawn("flow", ENRICH_LIMIT="0"))
+    return athlete
+
+
+@pytest.fixture
+def athlete(recorded: Athlete, tmp_path: Path, strava: Simulator) -> Athlete:
+    """That user, in a home of the test's own."""
+    copy_home(recorded.home, tmp_path)
+    copy = Athlete(tmp_path, strava)
+    copy.authorise()
+    return copy
+
+
+def built_by_dbt(athlete: Athlete, command: Callable[[], Ran]) -> bool:
+    """Whether `command`, which must build tables, needed dbt for that."""
+    results = athlete.home / "warehouse" / ".state" / "dbt" / "target" / "run_results.json"
+    before = results.stat().st_mtime_ns
+    ran = command()
+    assert ran.code == 0, ran.err
+    assert " models built, " in ran.err
+    return results.stat().st_mtime_ns != before
+
+
+def tables(warehouse: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all tables that dbt makes; sums of floats depend on their order in the last bits."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        names = connection.execute("select table_name from duckdb_tables() where schema_name = 'main'").fetchall()
+        return {
+            name: [
+                tuple(round(value, 6) if isinstance(value, float) else value for value in row)
+                for row in connection.execute(f"from main.{name} order by all").fetchall()
+            ]
+            for (name,) in names
+        }
+
+
+def built_anew(athlete: Athlete, folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """The tables as dbt makes them of the same shards in a new warehouse."""
+    copy_home(athlete.home, folder)
+    shutil.rmtree(folder / "warehouse")
+    copy = Athlete(folder, athlete.strava)
+    copy.authorise()
+    ran = copy.spawn("build")
+    assert ran.code == 0, ran.err
+    return tables(copy.warehouse)
+
+
+def settings_of(athlete: Athlete) -> StravaSettings:
+    settings = StravaSettings()
+    settings.home = str(athlete.home)
+    return settings
+
+
+def recordings(athlete: Athlete) -> list[Path]:
+    return sorted((athlete.home / "warehouse" / ".state" / "dbt" / "recordings").glob("*/*.json"))
+
+
+def test_what_dbt_has_built_once_is_built_without_it_and_equals_what_it_would_build(athlete, run, tmp_path):
+    strava = athlete.strava
+    flow = lambda: run("flow", ENRICH_LIMIT="0")  # noqa: E731
+    strava.add(name="one more", sport_type="Swim")
+    assert not built_by_dbt(athlete, flow)
+    # two at a time, and one that has changed
+    strava.add(name="another", distance=123_456)
+    strava.add(name="and another", sport_type="Ride")
+    strava.edit(strava.activities()[3]["id"], name="renamed", distance=4_321)
+    assert not built_by_dbt(athlete, flow)
+    assert tables(athlete.warehouse) == built_anew(athlete, tmp_path / "anew")
+    assert len(tables(athlete.warehouse)["activities"]) == strava.count
+    # what else has landed needs other models: dbt first, then not
+    for is_first in (True, False):
+        strava.add(name="with details")
+        assert built_by_dbt(athlete, lambda: run("flow", ENRICH_LIMIT="2")) == is_first
+    assert tables(athlete.warehouse) == built_anew(athlete, tmp_path / "again")
+    assert run("status").code == 0
+
+
+@pytest.mark.deep
+def test_a_deleted_activity_leaves_all_tables_without_dbt(athlete, run, tmp_path):
+    # the first deletion of all has dbt build everything
+    deleted = []
+    for needs_dbt in (True, True, False):
+        [(newest,)] = athlete.sql("select arg_max(id, start_date) from strava.activities")
+        athlete.strava.delete(newest)
+        deleted.append(newest)
+        assert built_by_dbt(athlete, lambda: run("flow", ENRICH_LIMIT="0")) == needs_dbt
+    assert tables(athlete.warehouse) == built_anew(athlete, tmp_path / "anew")
+    for id_ in deleted:
+        # for the homes of other tests
+        athlete.strava.restore(id_)
+
+
+def test_dbt_builds_if_the_database_answers_otherwise_and_names_the_test_that_fails(athlete, run, tmp_path):
+    athlete.strava.add(name="one more")
+    with duckdb.connect(str(athlete.warehouse)) as connection:
+        # a relation that dbt lists before it begins
+        connection.execute("drop table main.records")
+    assert built_by_dbt(athlete, lambda: run("flow", ENRICH_LIMIT="0"))
+    assert tables(athlete.warehouse) == built_anew(athlete, tmp_path / "anew")
+    athlete.strava.add(name="and another")
+    with duckdb.connect(str(athlete.warehouse)) as connection:
+        connection.execute("insert into main.activity_details from main.activity_details limit 1")
+    assert_said(run("flow", ENRICH_LIMIT="0"), 7, "dbt build failed", "unique_activity_details_id")
+
+
+@pytest.mark.deep
+def test_a_recording_that_is_damaged_or_of_other_variables_is_not_replayed_and_does_not_stay(athlete, run):
+    [recording] = recordings(athlete)
+    whole = recording.read_bytes()
+    for damaged in (b"", whole[:-1], whole.replace(b" from ", b" form ")):
+        recording.write_bytes(damaged)
+        athlete.strava.add()
+        assert built_by_dbt(athlete, lambda: run("flow", ENRICH_LIMIT="0"))
+        assert recordings(athlete) == [recording]
+    athlete.strava.add()
+    assert built_by_dbt(athlete, lambda: run("flow", ENRICH_LIMIT="0", DBT_INDIRECT_SELECTION="cautious"))
+    [other] = recordings(athlete)
+    assert other.parent != recording.parent
+
+
+@pytest.mark.deep
+def test_a_home_that_was_moved_or_copied_builds_its_own_warehouse_alone(athlete, tmp_path):
+    copy_home(athlete.home, tmp_path / "copy")
+    copy = Athlete(tmp_path / "copy", athlete.strava)
+    copy.authorise()
+    before = athlete.warehouse.read_bytes()
+    athlete.strava.add(name="of the copy")
+    assert not built_by_dbt(copy, lambda: copy.spawn("flow", ENRICH_LIMIT="0"))
+    assert athlete.warehouse.read_bytes() == before
+    assert str(athlete.home) not in recordings(athlete)[0].read_text()
+
+
+@pytest.mark.deep
+def test_a_kill_in_the_middle_of_it_loses_nothing(athlete, run, tmp_path):
+    settings = settings_of(athlete)
+    path = recording_path(settings, frozenset({"activities"}))
+    assert path in recordings(athlete)
+    for delay_s in (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8):
+        athlete.strava.add(name=f"killed after {delay_s} s")
+        assert run("pull").code == 0
+        child = os.fork()
+        if child == 0:
+            replay(settings, path)
+            os._exit(0)
+        time.sleep(delay_s)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert run("flow", ENRICH_LIMIT="0").code == 0
+    assert tables(athlete.warehouse) == built_anew(athlete, tmp_path / "anew")
