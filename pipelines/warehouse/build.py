@@ -34,7 +34,7 @@ LONGEST_TEXT = 4000
 def what_to_build(settings: StravaSettings) -> frozenset[str] | None:
     """The tables of staging with more rows than the last `dbt build` of this warehouse saw; None to build everything.
 
-    Empty: there is nothing to build; dbt takes 3 to 5 s to start, which a run with nothing new saves. Everything is
+    Empty: there is nothing to build; dbt takes seconds to start, which a run with nothing new saves. Everything is
     built if the project has changed, if a table has its first rows or fewer than before, and once a day, so that each
     test has passed within a day. The macro `record_build` writes what this reads. Sweeps do not count: what they found
     has rows of its own, and dbt only has a view of them.

@@ -1,4 +1,4 @@
-"""What dbt has read of the project, which takes seconds, is kept for all warehouses: real dbt on a project of a model."""
+"""What dbt has read of the project, in seconds, is kept for all warehouses: real dbt on a project of one model."""
 
 from collections.abc import Callable
 from pathlib import Path
