@@ -155,6 +155,7 @@ class Recorder:
 class _RecordingCursor(local.DuckDBCursorWrapper):
     def __init__(self, cursor: Any, number: int, recorder: Recorder) -> None:
         super().__init__(cursor)  # type: ignore[no-untyped-call]
+        self._of = cursor
         self._number = number
         self._recorder = recorder
         self._last: dict[str, Any] = {}
@@ -166,22 +167,22 @@ class _RecordingCursor(local.DuckDBCursorWrapper):
 
     @property
     def description(self) -> Any:
-        description = self._cursor.description
+        description = self._of.description
         self._last["columns"] = [[column[0], str(column[1])] for column in description]
         return description
 
     def fetchall(self) -> Any:
-        rows = self._cursor.fetchall()
+        rows = self._of.fetchall()
         if duckdb.extract_statements(self._last["sql"])[-1].type == duckdb.StatementType.SELECT:
             self._last["rows"] = rows
         return rows
 
     def rollback(self) -> None:
-        self._cursor.rollback()
+        self._of.rollback()
         self._note("rollback")
 
     def close(self) -> None:
-        self._cursor.close()
+        self._of.close()
         self._note("close")
 
     def _note(self, call: str, **more: Any) -> dict[str, Any]:
@@ -192,7 +193,7 @@ class _RecordingCursor(local.DuckDBCursorWrapper):
     def __getattr__(self, name: str) -> Any:
         # another way to read an answer, which a replay would not compare
         self._recorder.is_complete = False
-        return getattr(self._cursor, name)
+        return getattr(self._of, name)
 
 
 def _invoke(arguments: Sequence[str], manifest: Manifest | None = None) -> dbtRunnerResult:
