@@ -5,7 +5,9 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import duckdb
@@ -183,3 +185,29 @@ def test_a_kill_in_the_middle_of_it_loses_nothing(athlete, run, tmp_path):
         os.waitpid(child, 0)
     assert run("flow", ENRICH_LIMIT="0").code == 0
     assert tables(athlete.warehouse) == built_anew(athlete, tmp_path / "anew")
+
+
+@pytest.mark.deep
+def test_random_changes_give_the_tables_that_dbt_makes(athlete, run, tmp_path):
+    random, strava = Random(7), athlete.strava  # noqa: S311 - the same changes each time
+    deleted: list[int] = []
+    by_dbt: list[bool] = []
+    for _ in range(20):
+        known = [activity["id"] for activity in strava.activities()[:15]]
+        strava.add(sport_type=random.choice(["Run", "Ride", "Swim", "Yoga"]), distance=random.randrange(100_000))
+        for one in random.sample(known, random.randint(0, 2)):
+            match random.randrange(3):
+                case 0:
+                    strava.edit(one, name="renamed", distance=random.randrange(50_000))
+                case 1:
+                    strava.edit(one, sport_type="Ride", gear_id=random.choice(strava.gear_ids()))
+                case _:
+                    strava.delete(one)
+                    deleted.append(one)
+        flow = partial(run, "flow", ENRICH_LIMIT=random.choice(["0", "0", "2"]))
+        by_dbt.append(built_by_dbt(athlete, flow))
+    assert by_dbt.count(False) > 8
+    assert tables(athlete.warehouse) == built_anew(athlete, tmp_path / "anew")
+    for id_ in deleted:
+        # for the homes of other tests
+        strava.restore(id_)
