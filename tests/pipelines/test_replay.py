@@ -51,12 +51,15 @@ def athlete(recorded: Athlete, tmp_path: Path, strava: Simulator) -> Athlete:
 
 def built_by_dbt(athlete: Athlete, command: Callable[[], Ran]) -> bool:
     """Whether `command`, which must build tables, needed dbt for that."""
-    results = athlete.home / "warehouse" / ".state" / "dbt" / "target" / "run_results.json"
-    before = results.stat().st_mtime_ns
+    before = dbt_ended_at(athlete)
     ran = command()
     assert ran.code == 0, ran.err
     assert " models built, " in ran.err
-    return results.stat().st_mtime_ns != before
+    return dbt_ended_at(athlete) != before
+
+
+def dbt_ended_at(athlete: Athlete) -> int:
+    return (athlete.home / "warehouse" / ".state" / "dbt" / "target" / "run_results.json").stat().st_mtime_ns
 
 
 def tables(warehouse: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -128,17 +131,26 @@ def test_a_deleted_activity_leaves_all_tables_without_dbt(athlete, run, tmp_path
         athlete.strava.restore(id_)
 
 
-def test_dbt_builds_if_the_database_answers_otherwise_and_names_the_test_that_fails(athlete, run, tmp_path):
-    athlete.strava.add(name="one more")
+def test_dbt_builds_if_the_database_answers_otherwise_and_names_the_tests_that_fail(athlete, run, tmp_path):
+    strava, flow = athlete.strava, partial(run, "flow", ENRICH_LIMIT="0")
+    strava.add(name="one more")
     with duckdb.connect(str(athlete.warehouse)) as connection:
         # a relation that dbt lists before it begins
         connection.execute("drop table main.records")
-    assert built_by_dbt(athlete, lambda: run("flow", ENRICH_LIMIT="0"))
+    assert built_by_dbt(athlete, flow)
     assert tables(athlete.warehouse) == built_anew(athlete, tmp_path / "anew")
-    athlete.strava.add(name="and another")
+    # a test that warns, and goes on to do so
+    negative = strava.add(distance=-1)["id"]
+    assert "1 of them with a warning: in_range_activities_distance" in flow().err
+    strava.add(name="and another")
+    before = dbt_ended_at(athlete)
+    assert flow().err.count("1 of them with a warning: in_range_activities_distance") == 1
+    assert dbt_ended_at(athlete) == before
+    # a test that fails
+    strava.edit(negative, distance=1)
     with duckdb.connect(str(athlete.warehouse)) as connection:
-        connection.execute("insert into main.activity_details from main.activity_details limit 1")
-    assert_said(run("flow", ENRICH_LIMIT="0"), 7, "dbt build failed", "unique_activity_details_id")
+        connection.execute("insert into main.activities from main.activities order by start_date limit 1")
+    assert_said(flow(), 7, "dbt build failed", "unique_activities_id")
 
 
 @pytest.mark.deep
