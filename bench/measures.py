@@ -155,12 +155,12 @@ def pull(lab: Lab) -> Iterator[Result]:
     }
     ratio = min(samples["pull_s"]) / min(samples["floor_s"])
     how = f"{_span(samples['pull_s'])}, floor {_span(samples['floor_s'])}"
-    yield Result(1, f"{what}, time", ratio, 1.5, "x the floor", how, samples)
+    yield Result(1, f"{what}, time", ratio, 1.2, "x the floor", how, samples)
     ratio = min(samples["pull_cpu_s"]) / min(samples["floor_cpu_s"])
     how = f"{_span(samples['pull_cpu_s'])}, floor {_span(samples['floor_cpu_s'])}"
     yield Result(1, f"{what}, processor time", ratio, None, "x the floor", how)
     peaks = [run.peak_bytes / MB for run in ours]
-    yield Result(1, f"{what}, peak memory", max(peaks), 250, "MB", "most of all repeats", {"peak_mb": peaks})
+    yield Result(1, f"{what}, peak memory", max(peaks), 220, "MB", "most of all repeats", {"peak_mb": peaks})
 
 
 def details(lab: Lab) -> Iterator[Result]:

@@ -140,11 +140,13 @@ def project_hash(settings: StravaSettings) -> str:
     Of the profile this is the database, which `profiles.yml` derives from the warehouse's name: dbt itself reads the
     project again if any setting of the profile has changed, such as the path of the warehouse.
     """
-    read = hashlib.sha256(json.dumps([settings.warehouse_path.name, *_options(settings)]).encode())
-    read.update(json.dumps({name: text for name, text in os.environ.items() if name.startswith("DBT_")}).encode())
+    environment = sorted((name, text) for name, text in os.environ.items() if name.startswith("DBT_"))
+    known = [settings.warehouse_path.name, _options(settings), environment]
+    read = hashlib.sha256(json.dumps(known).encode())
     for path in project_files():
-        read.update(b"%s\0%d\0" % (os.fsencode(path), path.stat().st_size))
-        read.update(path.read_bytes())
+        content = read_whole(path)
+        read.update(b"%s\0%d\0" % (os.fsencode(path), len(content)))
+        read.update(content)
     return read.hexdigest()
 
 
