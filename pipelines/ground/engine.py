@@ -67,14 +67,14 @@ def rows_of(sql: str, parameters: dict[str, Any]) -> list[Any]:
         duckdb.Error: a file cannot be read, or is damaged.
     """
     try:
-        with _engine(os.getpid()).cursor() as connection:
+        with interruptible(), _engine(os.getpid()).cursor() as connection:
             return connection.execute(sql, parameters).fetchall()
     except duckdb.OutOfMemoryException:
         # it would release no memory
         _engine(os.getpid()).close()
         _engine.cache_clear()
         # half a gigabyte of details in one shard: then as much memory as needed
-        with duckdb.connect(":memory:", config=_FILES_ALONE) as connection:
+        with interruptible(), duckdb.connect(":memory:", config=_FILES_ALONE) as connection:
             return connection.execute(sql, parameters).fetchall()
 
 
@@ -95,9 +95,21 @@ def typed_errors(path: Path, advice: str) -> Iterator[None]:
         StorageFailed: all else.
     """
     try:
-        yield
+        with interruptible():
+            yield
     except (duckdb.Error, MemoryError) as error:
         raise engine_error(path, error, advice) from error
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Raise KeyboardInterrupt if a signal handler did in the middle of a query: DuckDB makes a RuntimeError of it."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "Query interrupted" not in str(error):
+            raise
+        raise KeyboardInterrupt from error
 
 
 def engine_error(path: Path, error: BaseException, advice: str) -> StravaError:

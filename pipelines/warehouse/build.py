@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 
@@ -117,14 +118,15 @@ def build(settings: StravaSettings, dbt: Dbt, changed: frozenset[str] | None = N
         WarehouseBusy: another process has the DuckDB file open.
         StorageFailed: the build could not be noted.
     """
-    recording = None if changed is None else recording_path(settings, changed)
-    if recording and (replayed := replay(settings, recording)):
-        dbt.close()
-        _note_build(settings)
-        return _summary(replayed)
-    if changed is None:
-        selection = []
-    else:
+    selection: list[str] = []
+    recording: Path | None = None
+    if changed is not None:
+        if replayed := replay(settings, recording_path(settings, changed)):
+            dbt.close()
+            _note_build(settings)
+            return _summary(replayed)
+        # the project may have changed meanwhile
+        recording = recording_path(settings, changed)
         sources = [f"source:strava.{table}+" for table in sorted(changed)]
         selection = ["--select", *sources, "--exclude", "config.materialized:view"]
     ran = dbt.run("build", "--exclude-resource-type", "unit_test", "--quiet", *selection, recording=recording)

@@ -6,8 +6,10 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ from pipelines.ground.durable import is_there, read_whole
 from pipelines.ground.settings import REPO, StravaSettings
 
 PROJECT = REPO / "dbt_project"
-# dbt's code; what it compiles is elsewhere
-PROJECT_PARTS = ("models", "macros", "seeds", "tests")
-CODE = (".sql", ".yml", ".csv", ".md")
+# what dbt writes there if it is called by hand
+WRITTEN_BY_DBT = ("target", "logs")
+# who reads the project, and what is in it besides our files: dbt's own macros
+PACKAGES = ("dbt-core", "dbt-common", "dbt-adapters", "dbt-duckdb", "duckdb")
 # what Python, dbt and DuckDB need; no settings, tokens, keys and passphrases
 PASSED_ON = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TMP|TEMP|TZ|LANG|LANGUAGE|LC_\w+|TERM|COLUMNS|NO_COLOR|VIRTUAL_ENV|"
@@ -63,11 +66,13 @@ class Dbt:
         target = self._folder / "target"
         _forget_project_of_elsewhere(target)
         self._options = _options(self._settings)
+        hashed_at_s = time.time()
         kept = PROJECT / "target" / "read" / f"{project_hash(self._settings)}.pickle"
+        project = [str(PROJECT), str(kept), str(hashed_at_s)]
         program = str(Path(__file__).with_name("dbt_run.py"))
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
             # the output is for people: without Python's warnings, of which dbt's start causes one
-            [sys.executable, "-P", "-W", "ignore", program, str(kept), *self._options],
+            [sys.executable, "-P", "-W", "ignore", program, *project, *self._options],
             # each line of its log takes time: at dbt's own level, debug, a seventh of a build
             env={"DBT_LOG_LEVEL_FILE": "info"}
             | passed_on()
@@ -129,9 +134,12 @@ def passed_on() -> dict[str, str]:
 
 
 def project_files() -> list[Path]:
-    """The files of which dbt reads its project, in the order of their paths."""
-    code = [path for part in PROJECT_PARTS for path in PROJECT.joinpath(part).rglob("*") if path.suffix in CODE]
-    return sorted([*code, PROJECT / "dbt_project.yml", PROJECT / "profiles.yml"])
+    """The files of the dbt project, in the order of their paths: dbt reads nothing else."""
+    files = []
+    for above, folders, names in os.walk(PROJECT):
+        folders[:] = [name for name in folders if name not in WRITTEN_BY_DBT]
+        files += [Path(above, name) for name in names]
+    return sorted(files)
 
 
 def project_hash(settings: StravaSettings) -> str:
@@ -141,7 +149,8 @@ def project_hash(settings: StravaSettings) -> str:
     project again if any setting of the profile has changed, such as the path of the warehouse.
     """
     environment = sorted((name, text) for name, text in os.environ.items() if name.startswith("DBT_"))
-    known = [settings.warehouse_path.name, _options(settings), environment]
+    by = [sys.version, *map(version, PACKAGES)]
+    known = [by, settings.warehouse_path.name, _options(settings), environment]
     read = hashlib.sha256(json.dumps(known).encode())
     for path in project_files():
         content = read_whole(path)

@@ -1,8 +1,10 @@
 """dbt in a process of its own, which gets ready before it is known what to build.
 
-`python -P dbt_run.py PROJECT_FILE OPTION…` imports dbt and reads the project with these options of dbt's. If there is a
-file at PROJECT_FILE, an earlier process has read the same project and kept it there; otherwise this one keeps it. Then
-it waits for a line on standard input, `{"results": PATH, "arguments": […], "recording": PATH or ""}`, runs
+`python -P dbt_run.py PROJECT KEPT HASHED_AT OPTION…` imports dbt and reads the project in the folder PROJECT with these
+options of dbt's. If there is a file at KEPT, an earlier process has read the same project and kept it there; otherwise
+this one keeps it, unless a file has changed since HASHED_AT (in seconds, as `time.time()`).
+
+Then it waits for a line on standard input, `{"results": PATH, "arguments": […], "recording": PATH or ""}`, runs
 `dbt ARGUMENT… OPTION…` and writes to the first file what became of each node, and to the second, if it has one, what
 `replay.py` needs to do the same again. If standard input ends instead, nothing is built.
 
@@ -19,9 +21,9 @@ import os
 import pickle
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
-from dataclasses import fields
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,28 +35,51 @@ if __name__ == "__main__":
 import dbt.task.build  # noqa: F401
 import dbt_common.clients.agate_helper  # noqa: F401
 import duckdb
-from dbt.adapters.duckdb.__version__ import version as adapter_version
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.environments import local
 from dbt.cli.exceptions import DbtUsageException
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
-from dbt.version import __version__ as dbt_version
 
-# who wrote a kept project: another dbt may have other classes
-WRITER = f"{dbt_version} {adapter_version} {sys.version}".encode()
 # kept projects: the usual one, with the tables that are fetched on demand, under another name of the warehouse
 MOST_KEPT = 8
+# by how much the clock of files may lag
+LAG_S = 1
 
 
-def read_project(options: Sequence[str], kept: Path) -> Manifest | None:
-    """The project as dbt reads it with `options`, or as it was `kept`; None if dbt cannot read it, and printed why."""
-    if (known := _kept_project(kept)) is not None:
+@dataclass(frozen=True)
+class Project:
+    """The project in `folder`, and where it is `kept` as dbt has read it: by a hash of its files at `hashed_at_s`.
+
+    dbt reads them later. If one has changed since, nothing may be kept by this hash, even if it is as before again.
+    """
+
+    folder: Path
+    kept: Path
+    hashed_at_s: float
+
+    def is_as_hashed(self) -> bool:
+        """Whether no file, and no folder, has changed since."""
+        places: list[Path] = []
+        for above, folders, names in os.walk(self.folder):
+            # what dbt itself writes
+            folders[:] = [name for name in folders if name not in ("target", "logs")]
+            places += [Path(above, name) for name in (*folders, *names)]
+        # the inode's time: nobody can set it
+        return all(place.lstat().st_ctime < self.hashed_at_s - LAG_S for place in places)
+
+
+def read_project(options: Sequence[str], project: Project) -> Manifest | None:
+    """The project as dbt reads it with `options`, or as it was kept; None if dbt cannot read it, and printed why."""
+    if (known := _kept_project(project.kept)) is not None:
         return known
     read = _invoke(["--quiet", "--no-write-json", "parse", *options])
     if not isinstance(read.result, Manifest):
         return None
-    _keep_project(kept, read.result)
+    # the code may be read-only, or the disk full: then the next process reads the project again
+    with suppress(OSError):
+        if project.is_as_hashed():
+            _keep_project(project.kept, read.result)
     return read.result
 
 
@@ -64,8 +89,8 @@ def _kept_project(path: Path) -> Manifest | None:
     except OSError:
         return None
     pickled = content[hashlib.sha256().digest_size :]
-    if not content.startswith(_digest(pickled)):
-        # half of a file, or another dbt's
+    if not content.startswith(hashlib.sha256(pickled).digest()):
+        # half of a file
         return None
     # it lies beside the code, and whoever may write there can write code
     return Manifest(**pickle.loads(pickled))  # noqa: S301
@@ -75,32 +100,27 @@ def _keep_project(path: Path, project: Manifest) -> None:
     # what its own pickling forgets, and what dbt keeps too: the rest are indices, which it makes when it needs them
     parts = {part.name: getattr(project, part.name) for part in fields(project) if not part.name.startswith("_")}
     pickled = pickle.dumps(parts, pickle.HIGHEST_PROTOCOL)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        older = sorted(path.parent.glob(f"*{path.suffix}"), key=lambda each: each.stat().st_mtime)
-        for each in older[: max(0, len(older) + 1 - MOST_KEPT)]:
-            each.unlink()
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            whole = Path(folder, path.name)
-            whole.write_bytes(_digest(pickled) + pickled)
-            whole.replace(path)
-    except OSError:
-        # the code may be read-only, or the disk full: then the next process reads the project again
-        return
-
-
-def _digest(pickled: bytes) -> bytes:
-    return hashlib.sha256(WRITER + pickled).digest()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    older = sorted(path.parent.iterdir(), key=lambda each: each.stat().st_mtime)
+    for each in older[: max(0, len(older) + 1 - MOST_KEPT)]:
+        each.unlink(missing_ok=True)
+    half = path.with_suffix(".tmp")
+    half.write_bytes(hashlib.sha256(pickled).digest() + pickled)
+    half.replace(path)
 
 
 def run_dbt(
-    results_path: Path, arguments: Sequence[str], manifest: Manifest | None = None, recording_path: str = ""
+    results_path: Path,
+    arguments: Sequence[str],
+    manifest: Manifest | None = None,
+    recording_path: str = "",
+    project: Project | None = None,
 ) -> int:
     """Run dbt with `arguments` and write to `results_path` what became of each node; returns the exit code, as dbt's.
 
     manifest: the project, if it was read already. A result has `unique_id`, `status`, `message` and `timing`, as in
     dbt's `run_results.json`. recording_path: where to write, after a success, each statement that dbt sent and each
-    answer that it read.
+    answer that it read, unless the `project` has changed meanwhile.
     """
     recorder = Recorder()
     if recording_path:
@@ -109,7 +129,7 @@ def run_dbt(
     results = [_as_in_artifact(result) for result in getattr(ran.result, "results", None) or ()]
     results_path.parent.mkdir(parents=True, exist_ok=True)
     results_path.write_text(json.dumps({"results": results}), "utf-8")
-    if recording_path and ran.success and recorder.is_complete:
+    if recording_path and ran.success and recorder.is_complete and (project is None or project.is_as_hashed()):
         recorder.write(Path(recording_path), results)
     return 0 if ran.success else 1
 
@@ -141,15 +161,15 @@ class Recorder:
             "calls": self.calls,
             "results": results,
         }
-        try:
+        # the build itself has succeeded: if this cannot be written, the next one needs dbt too
+        with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            for folder in path.parent.parent.iterdir():
-                if folder != path.parent:
-                    shutil.rmtree(folder)
-            path.write_text(json.dumps(recording, default=str), "utf-8")
-        except OSError:
-            # the build itself has succeeded: then the next one needs dbt too
-            path.unlink(missing_ok=True)
+            for other in path.parent.parent.iterdir():
+                if other != path.parent:
+                    shutil.rmtree(other, ignore_errors=True)
+            half = path.with_suffix(".tmp")
+            half.write_text(json.dumps(recording, default=str), "utf-8")
+            half.replace(path)
 
 
 class _RecordingCursor(local.DuckDBCursorWrapper):
@@ -217,16 +237,16 @@ def _as_in_artifact(result: Any) -> dict[str, Any]:
     }
 
 
-def main(kept: Path, options: Sequence[str]) -> int:
+def main(project: Project, options: Sequence[str]) -> int:
     """Get ready, wait, build; returns dbt's exit code."""
-    project = read_project(options, kept)
-    if project is None:
+    manifest = read_project(options, project)
+    if manifest is None:
         return 1
     line = sys.stdin.readline()
     if not line:
         return 0
     wish = json.loads(line)
-    return run_dbt(Path(wish["results"]), [*wish["arguments"], *options], project, wish["recording"])
+    return run_dbt(Path(wish["results"]), [*wish["arguments"], *options], manifest, wish["recording"], project)
 
 
 def _end(code: int) -> NoReturn:
@@ -240,4 +260,4 @@ def _end(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    _end(main(Path(sys.argv[1]), sys.argv[2:]))
+    _end(main(Project(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])), sys.argv[4:]))

@@ -11,36 +11,39 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from pipelines.ground.durable import entries, real
-from pipelines.ground.engine import quoted
+from pipelines.ground.durable import read_whole, real
+from pipelines.ground.engine import interruptible, quoted
 from pipelines.ground.settings import StravaSettings
 from pipelines.warehouse.dbt_process import Dbt, Result, project_hash
 
-PACKAGES = ("dbt-core", "dbt-adapters", "dbt-duckdb", "duckdb")
+# who writes recordings, and who reads them
+BY = [Path(__file__), Path(__file__).with_name("dbt_run.py")]
 
 
 def recording_path(settings: StravaSettings, changed: frozenset[str]) -> Path:
     """Where dbt writes what it does to build the tables that depend on those of staging that have `changed`.
 
-    One project, and one version of dbt and DuckDB, has one folder.
+    One project, and one version of dbt, DuckDB and this program, has one folder.
+
+    Raises:
+        StorageFailed: a file of the project cannot be read.
     """
-    known = [project_hash(settings), *map(version, PACKAGES)]
-    folder = hashlib.sha256(json.dumps(known).encode()).hexdigest()
+    folder = hashlib.sha256(b"".join([project_hash(settings).encode(), *map(read_whole, BY)])).hexdigest()
     return _recordings(settings) / folder / f"{'+'.join(sorted(changed))}.json"
 
 
 def may_replay(settings: StravaSettings) -> bool:
     """Whether the next build will probably do without dbt: it built everything today, and something was recorded."""
-    results = Dbt(settings).results_path
-    if not results.exists() or not entries(_recordings(settings)):
+    try:
+        ran_at = datetime.fromtimestamp(Dbt(settings).results_path.stat().st_mtime, UTC)
+        return ran_at.date() == datetime.now(UTC).date() and any(_recordings(settings).iterdir())
+    except OSError:
         return False
-    return datetime.fromtimestamp(results.stat().st_mtime, UTC).date() == datetime.now(UTC).date()
 
 
 def replay(settings: StravaSettings, path: Path) -> Sequence[Result] | None:
@@ -50,12 +53,15 @@ def replay(settings: StravaSettings, path: Path) -> Sequence[Result] | None:
     """
     try:
         recording = json.loads(path.read_bytes())
-        with closing(_connected(settings, recording["catalog"])) as connection:
+        with interruptible(), closing(_connected(settings, recording["catalog"])) as connection:
             is_same = _do(connection, recording["settings"], recording["calls"])
-    except (OSError, ValueError, MemoryError, duckdb.Error):
-        # half of a file; or dbt meets the same error, and says which model it is about
+        return recording["results"] if is_same else None
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        # none, or one that is damaged
         return None
-    return recording["results"] if is_same else None
+    except (MemoryError, duckdb.Error):
+        # dbt meets the same error, and says which model it is about
+        return None
 
 
 def _recordings(settings: StravaSettings) -> Path:

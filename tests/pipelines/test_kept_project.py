@@ -1,10 +1,12 @@
 """What dbt has read of the project, in seconds, is kept for all warehouses: real dbt on a project of one model."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
+from landed import until
 
 from pipelines.ground.settings import StravaSettings
 from pipelines.warehouse import dbt_process
@@ -27,13 +29,19 @@ MODEL = "{{ config(materialized='table', meta={'read': target.database ~ env_var
 )
 
 
+def write(path: Path, text: str) -> None:
+    """Write a file of the project, and wait: what has just changed is not kept."""
+    path.write_text(text)
+    time.sleep(1.2)
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "project"
     (folder / "models").mkdir(parents=True)
     (folder / "dbt_project.yml").write_text(PROJECT)
     (folder / "profiles.yml").write_text(PROFILES)
-    (folder / "models" / "it.sql").write_text(MODEL % 1)
+    write(folder / "models" / "it.sql", MODEL % 1)
     monkeypatch.setattr(dbt_process, "PROJECT", folder)
     return folder
 
@@ -47,7 +55,7 @@ def built(tmp_path: Path, project: Path) -> Callable[..., tuple[int, str]]:
         settings.home, settings.warehouse = str(tmp_path / home), warehouse
         settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
         ran = Dbt(settings).run("build", "--quiet")
-        assert (ran.code, ran.printed) == (0, "")
+        assert (ran.code, ran.printed) == (0, ""), ran.printed
         with duckdb.connect(str(settings.warehouse_path)) as connection:
             [row] = connection.execute("select number, read from it").fetchall()
         return row
@@ -63,9 +71,40 @@ def was_read(home: Path) -> bool:
 def test_the_project_is_read_for_the_first_home_alone_and_again_when_it_has_changed(built, project, tmp_path):
     assert built("first") == built("second") == (1, "strava")
     assert [was_read(tmp_path / home) for home in ("first", "second")] == [True, False]
-    (project / "models" / "it.sql").write_text(MODEL % 2)
+    write(project / "models" / "it.sql", MODEL % 2)
     assert built("second") == (2, "strava")
     assert was_read(tmp_path / "second")
+
+
+@pytest.mark.deep
+def test_a_project_that_changes_while_dbt_reads_it_is_not_kept(built, project, tmp_path, monkeypatch):
+    settings = StravaSettings()
+    settings.home, settings.warehouse = str(tmp_path / "home"), "warehouse/strava.duckdb"
+    settings.warehouse_path.parent.mkdir(parents=True)
+    model = project / "models" / "it.sql"
+    reading = Dbt(settings)
+    reading.get_ready()
+    # the hash is that of the first text, dbt reads the second, and then all is as before
+    model.write_text(MODEL % 2)
+    until(lambda: was_read(tmp_path / "home"))
+    model.write_text(MODEL % 1)
+    assert reading.run("build", "--quiet").code == 0
+    assert not (project / "target" / "read").exists()
+    time.sleep(1.2)
+    assert built("home") == built("other home") == (1, "strava")
+
+
+@pytest.mark.deep
+def test_every_file_of_the_project_counts(built, project, tmp_path):
+    built("first")
+    tests = (
+        "models: [{name: it, columns: [{name: number, data_tests: [{accepted_values: {arguments: {values: [2]}}}]}]}]"
+    )
+    write(project / "models" / "it.yaml", tests)
+    with pytest.raises(AssertionError, match="accepted_values_it_number__2"):
+        built("first")
+    write(project / ".dbtignore", "it.yaml")
+    assert built("first") == (1, "strava")
 
 
 @pytest.mark.deep
@@ -77,7 +116,7 @@ def test_the_project_is_read_again_for_another_name_of_the_warehouse_and_other_v
 
 
 @pytest.mark.deep
-def test_a_kept_project_that_is_damaged_or_of_another_dbt_is_read_again(built, project, tmp_path):
+def test_a_kept_project_that_is_damaged_is_read_again(built, project, tmp_path):
     built("first")
     [kept] = (project / "target" / "read").iterdir()
     whole = kept.read_bytes()

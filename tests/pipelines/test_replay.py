@@ -1,5 +1,6 @@
 """Builds like one that dbt has done before: its statements are sent again, without dbt."""
 
+import json
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 from home import Athlete, Ran, copy_home
-from landed import NO_LIMITS
+from landed import NO_LIMITS, until
 from said import assert_said
 
 from pipelines.ground.settings import StravaSettings
@@ -157,7 +158,8 @@ def test_dbt_builds_if_the_database_answers_otherwise_and_names_the_tests_that_f
 def test_a_recording_that_is_damaged_or_of_other_variables_is_not_replayed_and_does_not_stay(athlete, run):
     [recording] = recordings(athlete)
     whole = recording.read_bytes()
-    for damaged in (b"", whole[:-1], whole.replace(b" from ", b" form ")):
+    nested = b"[" * 100_000
+    for damaged in (b"", whole[:-1], b"{}", b"null", nested, whole.replace(b" from ", b" form ")):
         recording.write_bytes(damaged)
         athlete.strava.add()
         assert built_by_dbt(athlete, lambda: run("flow", ENRICH_LIMIT="0"))
@@ -166,6 +168,55 @@ def test_a_recording_that_is_damaged_or_of_other_variables_is_not_replayed_and_d
     assert built_by_dbt(athlete, lambda: run("flow", ENRICH_LIMIT="0", DBT_INDIRECT_SELECTION="cautious"))
     [other] = recordings(athlete)
     assert other.parent != recording.parent
+
+
+@pytest.mark.deep
+def test_a_recording_that_cannot_be_written_or_read_costs_only_time(athlete, run):
+    [recording] = recordings(athlete)
+    folder = recording.parent.parent
+    # a file where a folder should be, and the other way round, stop root too
+    for make in (
+        lambda: folder.write_text(""),
+        lambda: (folder.mkdir(), recording.parent.write_text("")),
+        lambda: recording.mkdir(parents=True),
+        lambda: recording.with_suffix(".tmp").mkdir(parents=True),
+    ):
+        shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
+        make()
+        athlete.strava.add()
+        assert built_by_dbt(athlete, lambda: run("flow", ENRICH_LIMIT="0"))
+    shutil.rmtree(folder)
+    folder.mkdir()
+    # what is not ours
+    (folder / ".DS_Store").write_text("")
+    athlete.strava.add()
+    assert built_by_dbt(athlete, lambda: run("flow", ENRICH_LIMIT="0"))
+    athlete.strava.add()
+    assert not built_by_dbt(athlete, lambda: run("flow", ENRICH_LIMIT="0"))
+
+
+@pytest.mark.deep
+def test_a_second_ctrl_c_ends_it_at_once_without_a_traceback(athlete, run):
+    [path] = recordings(athlete)
+    whole = path.read_bytes()
+    recording = json.loads(whole)
+    begun = athlete.home / "begun"
+    # minutes; DuckDB does not notice a signal in the middle of a task
+    more = [f"copy (select 1) to '{begun}' (format csv)", *["select sum(range) from range(50_000_000)"] * 5000]
+    nothing = {"cursor": 1000, "call": "execute", "bindings": None, "columns": None, "rows": None}
+    recording["calls"][60:60] = [nothing | {"sql": sql} for sql in more]
+    path.write_text(json.dumps(recording))
+    athlete.strava.add()
+    with athlete.start("flow", ENRICH_LIMIT="0") as process:
+        until(begun.exists)
+        time.sleep(0.5)
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in err) == (130, False), err
+    path.write_bytes(whole)
+    assert not built_by_dbt(athlete, lambda: run("flow", ENRICH_LIMIT="0"))
 
 
 @pytest.mark.deep
