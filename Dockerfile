@@ -26,7 +26,7 @@ COPY . .
 # at run time the code is read-only, so Python could not save what it compiles
 RUN python -m compileall -q pipelines simulator
 # nor could dbt keep what it reads of the project, which takes seconds: a build of an empty warehouse does
-RUN STRAVA_HOME=/tmp/home python pipelines/strava.py build && rm -r /tmp/home
+RUN HOME=/tmp/home STRAVA_HOME=/tmp/home python pipelines/strava.py build && rm -r /tmp/home
 
 USER 1000:1000
 HEALTHCHECK NONE

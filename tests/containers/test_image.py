@@ -95,3 +95,5 @@ def test_it_runs_read_only_as_a_user_without_a_name(athlete):
     assert "warning" not in ran.stderr.lower(), ran.stderr
     assert athlete.sql("select count(*) from strava.activities") == [(athlete.strava.count,)]
     assert {path.stat().st_uid for path in athlete.home.rglob("*")} == {1234}
+    # dbt leaves this file if it reads the project, which takes seconds: the image has it as dbt has read it
+    assert not list(athlete.home.rglob("partial_parse.msgpack"))
