@@ -14,7 +14,8 @@ from pipelines.ground.errors import BuildFailed
 from pipelines.ground.resources import ALWAYS, ON_DEMAND
 from pipelines.ground.settings import StravaSettings
 from pipelines.warehouse.database import open_warehouse, staged_tables
-from pipelines.warehouse.dbt_process import Dbt, Result, project_files
+from pipelines.warehouse.dbt_process import PROJECT, Dbt, Result
+from pipelines.warehouse.project_tree import changed_at_s
 from pipelines.warehouse.replay import recording_path, replay
 
 # tables of staging -> the column in which `record_build` notes how many of their rows a build saw
@@ -55,10 +56,8 @@ def what_to_build(settings: StravaSettings) -> frozenset[str] | None:
 
 
 def _project_changed_at() -> datetime:
-    """When a file of the dbt project was last written (UTC), by an editor, git or a new image."""
-    # the inode's time: a file from an image keeps its old date
-    changed_at = max(path.stat().st_ctime for path in project_files())
-    return datetime.fromtimestamp(changed_at, UTC).replace(tzinfo=None)
+    """When the dbt project last changed (UTC)."""
+    return datetime.fromtimestamp(changed_at_s(PROJECT), UTC).replace(tzinfo=None)
 
 
 def knows_all_purges(settings: StravaSettings) -> bool:

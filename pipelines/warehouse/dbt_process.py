@@ -17,10 +17,9 @@ from pipelines.bronze.shard import shard_files
 from pipelines.bronze.tables import TABLES
 from pipelines.ground.durable import is_there, read_whole
 from pipelines.ground.settings import REPO, StravaSettings
+from pipelines.warehouse import project_tree
 
 PROJECT = REPO / "dbt_project"
-# what dbt writes there if it is called by hand
-WRITTEN_BY_DBT = ("target", "logs")
 # who reads the project, and what is in it besides our files: dbt's own macros
 PACKAGES = ("dbt-core", "dbt-common", "dbt-adapters", "dbt-duckdb", "duckdb")
 # what Python, dbt and DuckDB need; no settings, tokens, keys and passphrases
@@ -133,15 +132,6 @@ def passed_on() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
 
 
-def project_files() -> list[Path]:
-    """The files of the dbt project, in the order of their paths: dbt reads nothing else."""
-    files = []
-    for above, folders, names in os.walk(PROJECT):
-        folders[:] = [name for name in folders if name not in WRITTEN_BY_DBT]
-        files += [Path(above, name) for name in names]
-    return sorted(files)
-
-
 def project_hash(settings: StravaSettings) -> str:
     """A hash of all that dbt reads to know our project: the same hash, the same manifest.
 
@@ -152,7 +142,7 @@ def project_hash(settings: StravaSettings) -> str:
     by = [sys.version, *map(version, PACKAGES)]
     known = [by, settings.warehouse_path.name, _options(settings), environment]
     read = hashlib.sha256(json.dumps(known).encode())
-    for path in project_files():
+    for path in project_tree.files(PROJECT):
         content = read_whole(path)
         read.update(b"%s\0%d\0" % (os.fsencode(path), len(content)))
         read.update(content)

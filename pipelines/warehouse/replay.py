@@ -22,7 +22,7 @@ from pipelines.ground.settings import StravaSettings
 from pipelines.warehouse.dbt_process import Dbt, Result, project_hash
 
 # who writes recordings, and who reads them
-BY = [Path(__file__), Path(__file__).with_name("dbt_run.py")]
+BY = [Path(__file__), Path(__file__).with_name("recorder.py")]
 
 
 def recording_path(settings: StravaSettings, changed: frozenset[str]) -> Path:
