@@ -29,10 +29,7 @@ class KeptProject:
 
     def is_as_hashed(self) -> bool:
         """Whether no file has changed since."""
-        try:
-            return changed_at_s(self.folder) < self.hashed_at_s - LAG_S
-        except OSError:
-            return False
+        return changed_at_s(self.folder) < self.hashed_at_s - LAG_S
 
     def read(self) -> Manifest | None:
         """The project, if it is kept."""

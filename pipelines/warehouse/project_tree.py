@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 # what dbt writes there if it is called by hand
@@ -17,11 +18,13 @@ def changed_at_s(folder: Path) -> float:
     """When a file of the project in `folder` was last written, by an editor, git or a new image, or removed.
 
     In seconds, as `time.time()`; the time of the inode, which nobody can set: a file from an image keeps its old date.
-
-    Raises:
-        OSError: a file has just been removed.
     """
-    return max(place.lstat().st_ctime for place, _ in _places(folder))
+    newest_s = 0.0
+    for place, _ in _places(folder):
+        # what has just been removed has changed its folder
+        with suppress(FileNotFoundError):
+            newest_s = max(newest_s, place.lstat().st_ctime)
+    return newest_s
 
 
 def _places(folder: Path) -> Iterator[tuple[Path, bool]]:
