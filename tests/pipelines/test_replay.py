@@ -132,6 +132,7 @@ def test_a_deleted_activity_leaves_all_tables_without_dbt(athlete, run, tmp_path
         athlete.strava.restore(id_)
 
 
+@pytest.mark.deep
 def test_dbt_builds_if_the_database_answers_otherwise_and_names_the_tests_that_fail(athlete, run, tmp_path):
     strava, flow = athlete.strava, partial(run, "flow", ENRICH_LIMIT="0")
     strava.add(name="one more")
