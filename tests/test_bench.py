@@ -16,10 +16,17 @@ from bench.processes import REPO, CommandFailed, run_timed
 from pipelines.bronze.shard import look_through
 
 MB = 10**6
-# a program that starts another one and does not wait for it
-STARTS = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', sys.argv[1]]); time.sleep(1.5)"
-# 600 MB for two seconds, the first of them busy
-BUSY = "import time; block = bytearray(b'x') * 600_000_000; end_s = time.time() + 1\nwhile time.time() < end_s: pass\n"
+# a program that starts another one and does not wait for its end, only for a line
+STARTS = (
+    "import subprocess, sys\n"
+    "subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE).stdout.readline()"
+)
+# 600 MB for as long as 1.5 s of processor time take, on a busy machine too
+BUSY = (
+    "import time; block = bytearray(b'x') * 600_000_000; end_s = time.process_time() + 1.5\n"
+    "while time.process_time() < end_s: pass\n"
+    "print(flush=True)"
+)
 WATCHES = """
 import os, sys
 from bench.processes import run_timed, watching_all
