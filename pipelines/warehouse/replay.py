@@ -38,7 +38,7 @@ def recording_path(settings: StravaSettings, changed: frozenset[str]) -> Path:
 
 
 def may_replay(settings: StravaSettings) -> bool:
-    """Whether the next build will probably do without dbt: it built everything today, and something was recorded."""
+    """Whether the next build will probably do without dbt: dbt has run today, and something was recorded."""
     try:
         ran_at = datetime.fromtimestamp(Dbt(settings).results_path.stat().st_mtime, UTC)
         return ran_at.date() == datetime.now(UTC).date() and any(_recordings(settings).iterdir())
